@@ -1,0 +1,37 @@
+# Each command does all the set-up that it needs, also on a fresh machine.
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint packages lock clean
+SHELL := /bin/bash
+
+PYTEST_FLAGS ?=
+UPGRADE ?=
+
+help:                ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup:               ## make .venv, with mitmdump and wsa-proxy in its bin (PYTHON=... chooses the Python)
+	@tools/setup.sh
+
+run: setup           ## the main job in a lab of its own: two nodes, a client, an origin; needs neither root nor hosts
+	@.venv/bin/wsa-proxy lab
+
+test: setup packages lint  ## all the tests (INSTALL=1 as root: install the Debian packages that they need)
+	@echo "test: pytest"
+	@.venv/bin/python -m pytest $(PYTEST_FLAGS)
+	@echo "test: nothing failed"
+
+lint: setup          ## ruff and mypy --strict
+	@echo "lint: ruff" && .venv/bin/ruff check
+	@echo "lint: mypy --strict" && .venv/bin/mypy
+
+packages:            # the Debian packages that some tests need; says what it does not install
+	@tools/packages.sh
+
+lock:                ## solve requirements.lock anew from pyproject.toml; needs uv (UPGRADE=1 takes newer versions)
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.12 --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) \
+	    --quiet --output-file requirements.lock
+
+clean:               ## remove .venv and everything that was generated
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov build dist
+	find addons tests wsa_proxy -name __pycache__ -prune -exec rm -rf {} +

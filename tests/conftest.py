@@ -1,0 +1,47 @@
+"""What holds for every test: skips can be forbidden, hypothesis repeats itself, tools of the system are found."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from _pytest.terminal import TerminalReporter
+from hypothesis import settings
+
+# The same examples in every run, so a red run can be repeated; no deadline, since the machines are shared.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+# For a long look around: pytest --hypothesis-profile=explore
+settings.register_profile("explore", max_examples=2000, deadline=None)
+settings.load_profile("repeatable")
+
+# nft, tcpdump and ip live where an ordinary user's shell does not look.
+os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-skips", action="store_true", help="a skipped test makes the run fail, with the list of them")
+
+
+def skipped_tests(config: pytest.Config) -> list[str]:
+    """One line for each test (or file) that was skipped: its name and the reason."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if not isinstance(reporter, TerminalReporter):
+        return []
+    lines = []
+    for report in reporter.stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        lines.append(f"{report.nodeid}: {reason.removeprefix('Skipped: ')}")
+    return lines
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.config.getoption("--no-skips") and session.exitstatus == 0 and skipped_tests(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    skipped = skipped_tests(config)
+    if skipped and config.getoption("--no-skips"):
+        terminalreporter.section("FAILED: tests were skipped, and --no-skips forbids it", red=True)
+        for line in skipped:
+            terminalreporter.write_line(line)
