@@ -1,0 +1,15 @@
+"""Failover for mitmproxy: several proxies share one virtual IP with the wire protocol of CARP.
+
+The rooms, and the arrows between them (one way only)::
+
+    addons/carp_failover.py -> proxy -> runtime -> carp      the protocol: events and time in, commands out
+                                   |          \\-> net       the kernel: packets, addresses, neighbours, links
+                                   \\-> config -> settings   the file, its errors, the frozen result
+    cli -> config, runtime.control, lab                      the command line
+    lab                                                      real nodes, a client and an origin in namespaces
+
+``carp`` and ``net`` import nothing of ours. ``runtime.driver`` is the only code that sees both; ``proxy`` is the only
+room that knows what mitmproxy is; ``config`` is the border between the operator's words and CARP's.
+"""
+
+__version__ = "0.1.0"

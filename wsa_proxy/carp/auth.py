@@ -1,0 +1,101 @@
+"""Whose advertisement is it? The HMAC of CARP, and the echo of our own.
+
+The digest is HMAC-SHA1 over the bytes 02 01, the vhid, all IPv4 addresses of the virtual host in ascending order,
+all its IPv6 addresses in ascending order, and the counter (carp-spec 2.1; FreeBSD and OpenBSD ip_carp.c). The same
+digest stands in the IPv4 and the IPv6 advertisement of a virtual host with both.
+
+What the digest leaves out (advbase, advskew, demotion, sender) an attacker who has seen one packet can rewrite, and
+no implementation of plain CARP can tell a replay. That is a property of the protocol, not of this file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Collection
+from collections.abc import Sequence
+from ipaddress import IPv4Address
+from ipaddress import IPv6Address
+
+from wsa_proxy.carp import wire
+from wsa_proxy.carp.wire import Advertisement
+from wsa_proxy.carp.wire import Reject
+from wsa_proxy.carp.wire import Version
+
+type Address = IPv4Address | IPv6Address
+
+KEY_BYTES = 20
+PASS_PHRASE_BYTES_MAX = 19
+"""ifconfig on the BSDs copies into 20 bytes with a final NUL: longer phrases are cut there (carp-spec 2.2)."""
+
+
+def key_from_pass_phrase(pass_phrase: bytes) -> bytes:
+    """The 20-byte key: the phrase, padded with zero bytes. No phrase is 20 zero bytes, and is still hashed.
+
+    Raises ValueError when the phrase is longer than the peers' ifconfig would take.
+    """
+    if len(pass_phrase) > PASS_PHRASE_BYTES_MAX:
+        raise ValueError(f"a pass phrase has at most {PASS_PHRASE_BYTES_MAX} bytes, not {len(pass_phrase)}")
+    return pass_phrase.ljust(KEY_BYTES, b"\0")
+
+
+def without_link_local(addresses: Collection[Address]) -> list[Address]:
+    """The addresses that OpenBSD hashes when it sends: it leaves link-local ones out (carp-spec 2.3)."""
+    return [address for address in addresses if not (address.version == 6 and address.is_link_local)]
+
+
+class Signature:
+    """The digest of one key for one virtual host, prepared so that a packet costs one copy and one update."""
+
+    def __init__(self, key: bytes, vhid: int, addresses: Collection[Address]) -> None:
+        ipv4 = sorted({address.packed for address in addresses if address.version == 4})
+        ipv6 = sorted({address.packed for address in addresses if address.version == 6})
+        self._prefix = hmac.new(key, b"\x02\x01" + bytes([vhid]) + b"".join(ipv4 + ipv6), hashlib.sha1)
+
+    def digest(self, counter: int) -> bytes:
+        """The 20 bytes for this counter."""
+        mac = self._prefix.copy()
+        mac.update(counter.to_bytes(8))
+        return mac.digest()
+
+
+class Authenticator:
+    """Signs our advertisements and says which received ones may be believed.
+
+    ``counter`` is a random number of 64 bits, one for the life of the process, as OpenBSD does it: peers that adopt
+    what they hear send counter + 1 or more, so an advertisement with exactly this counter is our own, reflected by
+    a switch (carp-spec 3). Counters that repeat or fall are normal for peers and mean nothing.
+    """
+
+    def __init__(self, keys: Sequence[bytes], vhid: int, addresses: Collection[Address], counter: int) -> None:
+        if not keys:
+            raise ValueError("at least one key is needed; without a pass phrase it is 20 zero bytes")
+        self._vhid = vhid
+        self._versions = frozenset(address.version for address in addresses)
+        self._counter = counter
+        self._signatures = [Signature(key, vhid, addresses) for key in keys]
+
+    def sign(self, advbase: int, advskew: int, demotion: int) -> bytes:
+        """The 36 bytes of our advertisement with these values, signed with the first key."""
+        digest = self._signatures[0].digest(self._counter)
+        return wire.encode(Advertisement(self._vhid, advbase, advskew, demotion, self._counter, digest))
+
+    def accept(self, payload: bytes, ttl: int, version: Version) -> Advertisement | Reject:
+        """The advertisement in this payload if a peer of this virtual host sent it, else the one reason why not."""
+        advertisement = wire.decode(payload, ttl)
+        if isinstance(advertisement, Reject):
+            return advertisement
+        if advertisement.vhid != self._vhid:
+            return Reject.OTHER_VHID
+        # An IPv6 advertisement for a vhid that has only IPv4 addresses is for somebody else's (FreeBSD carp_input).
+        if version not in self._versions:
+            return Reject.OTHER_FAMILY
+        if not any(self._fits(signature, advertisement) for signature in self._signatures):
+            return Reject.BAD_SECRET
+        if advertisement.counter == self._counter:
+            return Reject.ECHO
+        return advertisement
+
+    @staticmethod
+    def _fits(signature: Signature, advertisement: Advertisement) -> bool:
+        return hmac.compare_digest(signature.digest(advertisement.counter), advertisement.digest)

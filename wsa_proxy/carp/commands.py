@@ -1,0 +1,78 @@
+"""Everything a virtual host can wish for. The order in which commands are returned is part of the protocol.
+
+Promotion: advertise, acquire, announce. Demotion: bow out (on an orderly stop), then release. Never announce after
+a release. The driver carries them out one by one and lets the virtual host know what the world answered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class State(Enum):
+    """The three states of a host (carp(4), WSA guide 2-21)."""
+
+    INIT = "init"
+    BACKUP = "backup"
+    MASTER = "master"
+
+
+@dataclass(frozen=True, slots=True)
+class SendAdvertisement:
+    """One advertisement for each IP version of the virtual host, all with these values."""
+
+    advbase: int
+    advskew: int
+    demotion: int
+
+
+@dataclass(frozen=True, slots=True)
+class AcquireAddresses:
+    """Put the virtual addresses on the interface, as a lease."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseAddresses:
+    """End the connections on the virtual addresses, then take the addresses off the interface."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnnounceAddresses:
+    """Tell the LAN where the virtual addresses are: gratuitous ARP, unsolicited neighbour advertisement."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeAddresses:
+    """Ask the LAN who has the virtual addresses, before they are taken for the first time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTransition:
+    """The state changed; the driver writes the one log line."""
+
+    old: State
+    new: State
+    reason: str
+    """One word, a value of ``virtual_host.Reason``, or the words that came with the event."""
+    evidence: str
+    """What was seen: ``silent_s=3.20 last_master=10.1.1.1``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRefusal:
+    """The virtual host stays where it is although its deadline passed; the reason is for the operator."""
+
+    reason: str
+    evidence: str
+
+
+type Command = (
+    SendAdvertisement
+    | AcquireAddresses
+    | ReleaseAddresses
+    | AnnounceAddresses
+    | ProbeAddresses
+    | ReportTransition
+    | ReportRefusal
+)

@@ -1,0 +1,352 @@
+"""One virtual host: the machine that decides who is master. Events and the time go in, commands come out.
+
+Theory of operation
+===================
+
+A virtual host is in one of three states (carp(4), WSA guide 2-21):
+
+INIT    The node does not take part: it starts, stops, its link is down, or its proxy cannot serve. It is silent.
+BACKUP  It listens. Each authentic advertisement of a master that it accepts moves its *master-down deadline* by
+        3 * advbase + advskew/256 seconds. It is silent.
+MASTER  It holds the addresses and sends an advertisement at each *advertisement deadline*, every
+        advbase + advskew/256 seconds.
+
+There are four ways to become master, all from BACKUP: the master-down deadline passes in silence; the master bows
+out (255/255) or is hopelessly slow; a demoted master is heard by a node in better health; and, if preemptive, a
+master is heard that this node outranks. There are two ways to lose mastery: another master is heard that this node
+does not outrank (equals step down too, because a BSD master never yields to its equal's silence), or the node is
+stopped.
+
+One rule stands before all of them: a node that wakes up late has been asleep, and does not know what it missed. If
+its deadline passed more than half a master-down interval ago, it forgets that it was master and listens for a whole
+master-down interval first, whatever the event that woke it.
+
+What cannot be seen here
+========================
+
+Frames, addresses and clocks are the driver's. It carries commands out in the order in which they are returned, and
+it drains what has already arrived before it says ``DeadlineReached``, so that a queued advertisement counts before
+the silence does. Timers are of the dialect of FreeBSD, which is the WSA's: one master-down deadline for each IP
+version that the virtual host has, and either of them makes the node master.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from wsa_proxy.carp import election
+from wsa_proxy.carp.commands import AcquireAddresses
+from wsa_proxy.carp.commands import AnnounceAddresses
+from wsa_proxy.carp.commands import Command
+from wsa_proxy.carp.commands import ProbeAddresses
+from wsa_proxy.carp.commands import ReleaseAddresses
+from wsa_proxy.carp.commands import ReportRefusal
+from wsa_proxy.carp.commands import ReportTransition
+from wsa_proxy.carp.commands import SendAdvertisement
+from wsa_proxy.carp.commands import State
+from wsa_proxy.carp.election import Rank
+from wsa_proxy.carp.events import AddressAnswered
+from wsa_proxy.carp.events import AdvertisementReceived
+from wsa_proxy.carp.events import DeadlineReached
+from wsa_proxy.carp.events import DemotionChanged
+from wsa_proxy.carp.events import Event
+from wsa_proxy.carp.events import Started
+from wsa_proxy.carp.events import Stopped
+from wsa_proxy.carp.wire import Version
+
+PROBES = 3  # RFC 5227 PROBE_NUM: one lost question must not look like a free address
+PROBE_LEAD_S_MAX = 0.6  # the questions are asked this long before the master-down deadline, so they cost no time
+
+BOW_OUT_WAIT_PER_ADVSKEW_S = 40e-6  # the best backup answers a bow-out first and its advertisement stops the others
+BOW_OUT_WAIT_S_MAX = 0.010
+
+ANNOUNCE_AGAIN_AFTER = 2  # advertisements after a promotion or a won conflict (OpenBSD's delayed ARP)
+ANNOUNCE_EVERY = 10  # advertisements: a lost announcement costs a client that long at most
+
+
+class Reason(Enum):
+    """Why a transition happened, one word for the log line."""
+
+    MASTER_SILENT = "master_silent"
+    MASTER_BOWED_OUT = "master_bowed_out"
+    MASTER_HOPELESS = "master_hopeless"
+    MASTER_DEMOTED = "master_demoted"
+    PREEMPTED = "preempted_inferior_master"
+    OUTRANKED = "better_advertisement_received"
+    TIED = "equal_advertisement_received"
+    OVERSLEPT = "overslept"
+    ADDRESS_ANSWERED = "address_answered_by_another_host"
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualHostSettings:
+    """What one node knows of its virtual host, in carp(4)'s words."""
+
+    vhid: int
+    advbase: int
+    """Seconds, 0..255."""
+    advskew: int
+    """1/256 seconds, 0..254."""
+    preempt: bool
+    versions: tuple[Version, ...]
+    """The IP versions of its addresses: each is advertised, and each has a master-down deadline."""
+    tie_break: int = 0
+    """0..255, different on every node (the last byte of its address): the longer wait after yielding to an equal."""
+
+
+class VirtualHost:
+    """The state of one virtual host. ``handle`` is the only way to change it; ``now`` is monotonic seconds."""
+
+    def __init__(self, settings: VirtualHostSettings) -> None:
+        self.settings = settings
+        self.state = State.INIT
+        self.demotion = 0
+        self.last_master: str | None = None
+        """Who sent the last advertisement that was believed."""
+        self._master_down_s = election.master_down_s(settings.advbase, settings.advskew)
+        self._deadlines_master_down_s: dict[Version, float] = {}
+        self._deadline_advertisement_s = 0.0
+        self._heard_at_s: float | None = None
+        self._reason_master_down = Reason.MASTER_SILENT
+        self._held_before = False
+        self._probes_left = PROBES
+        self._answered_by: str | None = None
+        self._advertisements_sent = 0
+        self._announce_at = 0
+        self._answer_after_s = 0.0
+
+    # -- what the driver asks ------------------------------------------------------------------------------------
+
+    @property
+    def advskew(self) -> int:
+        """The advskew that counts now, raised while the node is demoted."""
+        return election.effective_advskew(self.settings.advskew, self.demotion)
+
+    @property
+    def rank(self) -> Rank:
+        """What this node would advertise, to be compared with what it hears."""
+        return Rank(self.demotion, election.interval_256ths(self.settings.advbase, self.advskew))
+
+    def next_deadline(self) -> float | None:
+        """When ``DeadlineReached`` is due, in the seconds of ``now``; None while there is nothing to wait for."""
+        if self.state is State.MASTER:
+            return self._deadline_advertisement_s
+        if self.state is State.BACKUP:
+            return self._next_probe_s() if self._probes_left and not self._held_before else self._earliest_s()
+        return None
+
+    def handle(self, event: Event, now: float) -> list[Command]:
+        """Take one event at the time ``now`` and answer what must be done, in this order."""
+        commands = self._wake(now)
+        cell = CELLS[self.state, type(event)]
+        if isinstance(cell, Ignored):
+            return commands
+        return commands + cell(self, event, now)
+
+    # -- INIT ----------------------------------------------------------------------------------------------------
+
+    def _start(self, event: Started, now: float) -> list[Command]:
+        self._listen(now)
+        return [self._report(State.BACKUP, event.reason, f"listening_s={self._master_down_s:.2f}")]
+
+    # -- BACKUP --------------------------------------------------------------------------------------------------
+
+    def _backup_hears(self, event: AdvertisementReceived, now: float) -> list[Command]:
+        heard = event.advertisement
+        other = Rank(heard.demotion, election.interval_256ths(heard.advbase, heard.advskew))
+        self._hear(event, now)
+        # A bow-out is known by its value, so it works at any advbase (carp-spec 4.6).
+        if heard.is_bow_out:
+            return self._expect_takeover(now, Reason.MASTER_BOWED_OUT)
+        # The demotion of a master counts regardless of preempt (OpenBSD, carp-spec 4.2, BACKUP rule 2).
+        if other.demotion > self.demotion:
+            return self._promote(now, Reason.MASTER_DEMOTED, f"its_demotion={other.demotion} own={self.demotion}")
+        # A preemptive node takes over from a master that it outranks (carp-spec 4.2, BACKUP rule 1).
+        if self.settings.preempt and election.outranks(self.rank, other):
+            return self._promote(now, Reason.PREEMPTED, self._compared(other))
+        # A master so slow that it must time out anyway counts as timed out (carp(4)).
+        if election.is_hopeless(self.settings.advbase, self.advskew, other.interval_256ths):
+            return self._promote(now, Reason.MASTER_HOPELESS, self._compared(other))
+        self._restart_master_down(event.version, now)
+        return []
+
+    def _backup_deadline(self, event: DeadlineReached, now: float) -> list[Command]:
+        if self._probes_left and not self._held_before and now >= self._next_probe_s():
+            return self._probe(now)
+        if now < self._earliest_s():
+            return []
+        if self._answered_by is not None:
+            refusal = ReportRefusal(Reason.ADDRESS_ANSWERED.value, f"mac={self._answered_by}")
+            self._listen(now)
+            return [refusal]
+        silent_s = f"silent_s={now - self._heard_at_s:.2f} " if self._heard_at_s is not None else ""
+        return self._promote(now, self._reason_master_down, f"{silent_s}last_master={self.last_master or 'none'}")
+
+    def _probe(self, now: float) -> list[Command]:
+        """Before the first acquisition the LAN is asked; a late question still gets its whole time for an answer."""
+        for version, deadline_s in self._deadlines_master_down_s.items():
+            time_to_answer_s = self._probe_lead_s() * self._probes_left / PROBES
+            self._deadlines_master_down_s[version] = max(deadline_s, now + time_to_answer_s)
+        self._probes_left -= 1
+        return [ProbeAddresses()]
+
+    def _backup_address_answered(self, event: AddressAnswered, now: float) -> list[Command]:
+        self._answered_by = event.by
+        return []
+
+    def _backup_stop(self, event: Stopped, now: float) -> list[Command]:
+        return [self._report(State.INIT, event.reason, "")]
+
+    # -- MASTER --------------------------------------------------------------------------------------------------
+
+    def _master_hears(self, event: AdvertisementReceived, now: float) -> list[Command]:
+        heard = event.advertisement
+        other = Rank(heard.demotion, election.interval_256ths(heard.advbase, heard.advskew))
+        if heard.is_bow_out:
+            return []
+        # A master steps down for a better one, and for an equal: nothing else ends a tie with a BSD (carp-spec 4.2).
+        if not election.outranks(self.rank, other):
+            self._hear(event, now)
+            reason = Reason.TIED if other == self.rank else Reason.OUTRANKED
+            return self._yield(now, reason, f"{self._compared(other)} from={event.sender}")
+        return self._answer_inferior(now)
+
+    def _answer_inferior(self, now: float) -> list[Command]:
+        """The loser has announced itself, so the LAN must hear again where the addresses are; not for every packet,
+        or two masters that each think they win would answer each other for ever."""
+        if now < self._answer_after_s:
+            return []
+        self._answer_after_s = now + self._interval_s() / 4
+        self._announce_at = self._advertisements_sent + ANNOUNCE_AGAIN_AFTER
+        return [AnnounceAddresses()]
+
+    def _master_deadline(self, event: DeadlineReached, now: float) -> list[Command]:
+        if now < self._deadline_advertisement_s:
+            return []
+        return self._advertise(now)
+
+    def _master_demotion(self, event: DemotionChanged, now: float) -> list[Command]:
+        # Every change is advertised at once, so that a better node reacts within one packet (FreeBSD).
+        return [*self._set_demotion(event, now), *self._advertise(now)]
+
+    def _master_stop(self, event: Stopped, now: float) -> list[Command]:
+        bow_out = SendAdvertisement(election.BOW_OUT, election.BOW_OUT, self.demotion)
+        return [bow_out, ReleaseAddresses(), self._report(State.INIT, event.reason, "")]
+
+    # -- steps that several cells share ---------------------------------------------------------------------------
+
+    def _set_demotion(self, event: DemotionChanged, now: float) -> list[Command]:
+        self.demotion = event.demotion
+        return []
+
+    def _wake(self, now: float) -> list[Command]:
+        """The rule before all rules: see "Theory of operation"."""
+        too_late_s = self._master_down_s / 2
+        if self.state is State.MASTER and now - self._deadline_advertisement_s > too_late_s:
+            return self._yield(now, Reason.OVERSLEPT, f"late_s={now - self._deadline_advertisement_s:.2f}")
+        if self.state is State.BACKUP and now - self._earliest_s() > too_late_s:
+            self._listen(now)
+        return []
+
+    def _hear(self, event: AdvertisementReceived, now: float) -> None:
+        self._heard_at_s = now
+        self.last_master = event.sender
+
+    def _listen(self, now: float, extra_s: float = 0.0) -> None:
+        """Start a whole master-down interval of listening."""
+        for version in self.settings.versions:
+            self._restart_master_down(version, now, extra_s)
+
+    def _restart_master_down(self, version: Version, now: float, extra_s: float = 0.0) -> None:
+        self._deadlines_master_down_s[version] = now + self._master_down_s + extra_s
+        self._reason_master_down = Reason.MASTER_SILENT
+        self._probes_left = PROBES
+        self._answered_by = None
+
+    def _expect_takeover(self, now: float, reason: Reason) -> list[Command]:
+        wait_s = min(self.advskew * BOW_OUT_WAIT_PER_ADVSKEW_S, BOW_OUT_WAIT_S_MAX)
+        if wait_s == 0:
+            return self._promote(now, reason, f"last_master={self.last_master}")
+        for version, deadline_s in self._deadlines_master_down_s.items():
+            self._deadlines_master_down_s[version] = min(deadline_s, now + wait_s)
+        self._reason_master_down = reason
+        self._probes_left = 0  # the master said that it leaves: nobody else has the addresses
+        self._answered_by = None
+        return []
+
+    def _promote(self, now: float, reason: Reason, evidence: str) -> list[Command]:
+        """The order is the protocol's: advertise, acquire, announce (carp-spec 4.4)."""
+        report = self._report(State.MASTER, reason.value, evidence)
+        self._held_before = True
+        self._advertisements_sent = 0
+        self._announce_at = 1 + ANNOUNCE_AGAIN_AFTER
+        self._answer_after_s = now
+        return [*self._advertise(now), AcquireAddresses(), AnnounceAddresses(), report]
+
+    def _yield(self, now: float, reason: Reason, evidence: str) -> list[Command]:
+        # Equals that start together would meet again for ever; the address decides who waits longer (hardening 10a).
+        extra_s = self._interval_s() / 5 * self.settings.tie_break / 256 if reason is Reason.TIED else 0.0
+        self._listen(now, extra_s)
+        return [ReleaseAddresses(), self._report(State.BACKUP, reason.value, evidence)]
+
+    def _advertise(self, now: float) -> list[Command]:
+        self._deadline_advertisement_s = now + self._interval_s()
+        self._advertisements_sent += 1
+        commands: list[Command] = [SendAdvertisement(self.settings.advbase, self.advskew, self.demotion)]
+        due = self._advertisements_sent == self._announce_at or self._advertisements_sent % ANNOUNCE_EVERY == 0
+        return [*commands, AnnounceAddresses()] if due else commands
+
+    def _report(self, new: State, reason: str, evidence: str) -> ReportTransition:
+        old, self.state = self.state, new
+        return ReportTransition(old, new, reason, evidence)
+
+    def _compared(self, other: Rank) -> str:
+        own = self.rank
+        return (
+            f"its_interval_s={other.interval_256ths / 256:.3f} own_s={own.interval_256ths / 256:.3f}"
+            f" its_demotion={other.demotion} own_demotion={own.demotion}"
+        )
+
+    def _interval_s(self) -> float:
+        return self.rank.interval_256ths / 256
+
+    def _earliest_s(self) -> float:
+        return min(self._deadlines_master_down_s.values())
+
+    def _next_probe_s(self) -> float:
+        return self._earliest_s() - self._probe_lead_s() * self._probes_left / PROBES
+
+    def _probe_lead_s(self) -> float:
+        return min(PROBE_LEAD_S_MAX, self._master_down_s / 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A cell of the table that is empty on purpose."""
+
+    reason: str
+
+
+CELLS: dict[tuple[State, type], Callable[..., list[Command]] | Ignored] = {
+    (State.INIT, Started): VirtualHost._start,
+    (State.INIT, Stopped): Ignored("already out"),
+    (State.INIT, AdvertisementReceived): Ignored("a node in INIT knows nothing and says nothing (carp-spec 4.2)"),
+    (State.INIT, DeadlineReached): Ignored("INIT has no deadline; a timer that was armed before may still fire"),
+    (State.INIT, DemotionChanged): VirtualHost._set_demotion,
+    (State.INIT, AddressAnswered): Ignored("the question belongs to an earlier life"),
+    (State.BACKUP, Started): Ignored("already listening"),
+    (State.BACKUP, Stopped): VirtualHost._backup_stop,
+    (State.BACKUP, AdvertisementReceived): VirtualHost._backup_hears,
+    (State.BACKUP, DeadlineReached): VirtualHost._backup_deadline,
+    (State.BACKUP, DemotionChanged): VirtualHost._set_demotion,
+    (State.BACKUP, AddressAnswered): VirtualHost._backup_address_answered,
+    (State.MASTER, Started): Ignored("already serving"),
+    (State.MASTER, Stopped): VirtualHost._master_stop,
+    (State.MASTER, AdvertisementReceived): VirtualHost._master_hears,
+    (State.MASTER, DeadlineReached): VirtualHost._master_deadline,
+    (State.MASTER, DemotionChanged): VirtualHost._master_demotion,
+    (State.MASTER, AddressAnswered): Ignored("the answer came after the addresses were taken: the election decides"),
+}
+"""The machine: every state and every event. ``handle`` looks here and nowhere else."""

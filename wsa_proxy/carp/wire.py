@@ -1,0 +1,115 @@
+"""The 36 bytes of a CARP advertisement, to and from a value. Knows offsets and nothing else.
+
+Layout (carp(4), OpenBSD and FreeBSD ip_carp.h; all integers big endian)::
+
+    0        version 2 and type 1, as 0x21
+    1        vhid
+    2        advskew
+    3        authlen, 7 words of counter and digest
+    4        demotion (OpenBSD); "must be zero" elsewhere, and ignored there
+    5        advbase
+    6..7     Internet checksum of these 36 bytes; no pseudo header, for IPv4 and IPv6 alike
+    8..15    counter
+    16..35   HMAC-SHA1 digest (``auth.py``)
+
+The IP layer's TTL is judged here too, because a wrong one makes the packet as worthless as a wrong checksum.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+type Version = Literal[4, 6]
+"""The IP version that carries an advertisement."""
+
+HEADER_BYTES = 36
+DIGEST_BYTES = 20
+TTL = 255
+"""A packet that crossed a router has less: it does not come from this LAN."""
+
+_VERSION_AND_TYPE = 0x21
+_AUTHLEN_WORDS = 7
+_LAYOUT = struct.Struct("!BBBBBBHQ20s")
+
+
+@dataclass(frozen=True, slots=True)
+class Advertisement:
+    """What an advertisement says. ``counter`` is 64 bits; ``digest`` is 20 bytes and covers the counter,
+    the vhid and the addresses, but not advbase, advskew and demotion (carp-spec 2.1)."""
+
+    vhid: int
+    advbase: int
+    advskew: int
+    demotion: int
+    counter: int
+    digest: bytes
+
+    @property
+    def is_bow_out(self) -> bool:
+        """255/255 says: I leave, take over (carp(4))."""
+        return self.advbase == 255 and self.advskew == 255
+
+
+class Reject(Enum):
+    """Why a packet is not believed; each value is the name of one counter."""
+
+    BAD_TTL = "bad_ttl"
+    SHORT = "short"
+    BAD_VERSION = "bad_version"
+    VRRP = "vrrp"
+    BAD_CHECKSUM = "bad_checksum"
+    OTHER_VHID = "other_vhid"
+    OTHER_FAMILY = "other_family"
+    BAD_SECRET = "bad_secret"
+    ECHO = "echo"
+
+
+def encode(advertisement: Advertisement) -> bytes:
+    """The 36 bytes of an advertisement. Raises ``struct.error`` when a field does not fit."""
+    packet = bytearray(
+        _LAYOUT.pack(
+            _VERSION_AND_TYPE,
+            advertisement.vhid,
+            advertisement.advskew,
+            _AUTHLEN_WORDS,
+            advertisement.demotion,
+            advertisement.advbase,
+            0,
+            advertisement.counter,
+            advertisement.digest,
+        )
+    )
+    packet[6:8] = checksum(packet).to_bytes(2)
+    return bytes(packet)
+
+
+def decode(payload: bytes, ttl: int) -> Advertisement | Reject:
+    """The advertisement in an IP payload, or the first reason to drop it. Never raises, whatever arrives.
+
+    What follows byte 36 is ignored, as all implementations do. The order puts what tells most first: a VRRP speaker
+    is named as such although its checksum, which has a pseudo header in version 3, is wrong for CARP as well.
+    """
+    if ttl != TTL:
+        return Reject.BAD_TTL
+    if len(payload) < HEADER_BYTES:
+        return Reject.SHORT
+    head = payload[:HEADER_BYTES]
+    version_and_type, vhid, advskew, authlen, demotion, advbase, _, counter, digest = _LAYOUT.unpack(head)
+    if version_and_type != _VERSION_AND_TYPE:
+        return Reject.BAD_VERSION
+    # VRRP version 2 starts with the same byte; there, byte 3 counts addresses (carp-spec 6.1).
+    if authlen != _AUTHLEN_WORDS:
+        return Reject.VRRP
+    if checksum(head) != 0:
+        return Reject.BAD_CHECKSUM
+    return Advertisement(vhid, advbase, advskew, demotion, counter, digest)
+
+
+def checksum(data: bytes | bytearray) -> int:
+    """The Internet checksum (RFC 1071) of an even number of bytes; 0 when a right one is included."""
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    # The one's-complement sum is the sum modulo 0xffff, with 0xffff standing for a non-zero multiple.
+    return 0xFFFF - (total % 0xFFFF or (0xFFFF if total else 0))
