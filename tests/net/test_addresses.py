@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import errno
+import socket
+import time
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+
+from wsa_proxy.net.addresses import AddressLease
+from wsa_proxy.net.addresses import remove_leftovers
+from wsa_proxy.net.addresses import set_arp_announce
+from wsa_proxy.net.links import KernelChanges
+from wsa_proxy.net.ports import AddressChanged
+
+VIP4 = ip_address("10.0.0.3")
+VIP6 = ip_address("fd00:77::3")
+BOTH = (VIP4, VIP6)
+
+
+def open_lease(lan: Any) -> AddressLease:
+    return AddressLease(lan.LEFT, lan.index, BOTH)
+
+
+def test_lease_as_the_kernel_shows_it(lan: Any) -> None:
+    """The addresses appear as single hosts for two seconds, IPv6 deprecated, without detection and without a route."""
+    lease = open_lease(lan)
+    assert lease.held() == frozenset()
+    routes = lan.ip("route show") + lan.ip("-6 route show")
+    lease.acquire()
+    ipv4, ipv6 = lan.address("10.0.0.3"), lan.address("fd00:77::3")
+    assert (ipv4["prefixlen"], ipv4["valid_life_time"], ipv4["preferred_life_time"]) == (32, 2, 2)
+    assert (ipv6["prefixlen"], ipv6["valid_life_time"], ipv6["preferred_life_time"]) == (128, 2, 0)
+    assert ipv4["noprefixroute"] and ipv6["noprefixroute"]
+    assert ipv6["nodad"] and ipv6["deprecated"] and "tentative" not in ipv6
+    assert lan.ip("route show") + lan.ip("-6 route show") == routes
+    assert lease.held() == {VIP4, VIP6}
+    lease.close()
+
+
+def test_lease_runs_out(lan: Any) -> None:
+    """Nobody renews, so the kernel removes both addresses by itself after 2.0 to 2.4 seconds."""
+    lease = open_lease(lan)
+    started = time.monotonic()
+    lease.acquire()
+    gone: dict[str, float] = {}
+
+    def both_gone() -> bool:
+        for address in BOTH:
+            if address not in lease.held():
+                gone.setdefault(str(address), time.monotonic() - started)
+        return len(gone) == 2
+
+    lan.until(both_gone, "both addresses gone")
+    # The kernel counts in ticks of a hundredth of a second or less; the machine's own lateness is the upper margin.
+    assert all(1.98 <= elapsed_s <= 2.4 for elapsed_s in gone.values()), gone
+
+
+def test_renewal_prolongs(lan: Any) -> None:
+    """An address that is renewed each half second is there at every moment of more than one lease."""
+    lease = open_lease(lan)
+    lease.acquire()
+    deadline = time.monotonic() + 2.8
+    renewal = 0.0
+    while time.monotonic() < deadline:
+        if time.monotonic() >= renewal:
+            lease.renew()
+            renewal = time.monotonic() + 0.5
+        assert lease.held() == {VIP4, VIP6}
+        time.sleep(0.01)
+
+
+def test_release(lan: Any) -> None:
+    """Release removes the addresses at once, leaves the host's own, and does no harm when repeated."""
+    lease = open_lease(lan)
+    before = lan.addresses()
+    lease.acquire()
+    lease.release()
+    assert lease.held() == frozenset()
+    assert [entry["local"] for entry in lan.addresses()] == [entry["local"] for entry in before]
+    lease.release()
+
+
+def test_acquire_repeated(lan: Any) -> None:
+    """Acquiring what is held already is a renewal: no error, and no address in duplicate."""
+    lease = open_lease(lan)
+    lease.acquire()
+    lease.acquire()
+    assert [entry["local"] for entry in lan.addresses()].count("10.0.0.3") == 1
+
+
+@pytest.mark.parametrize(("address", "interface"), [("10.0.0.3/24", "left"), ("fd00:77::3/128", "lo")])
+def test_permanent_address_refused(lan: Any, address: str, interface: str) -> None:
+    """A virtual address that this host has permanently, anywhere, is refused with the way out, and stays."""
+    lan.ip(f"address add {address} dev {interface}")
+    lease = open_lease(lan)
+    with pytest.raises(OSError, match=rf"ip address del {address} dev {interface}") as raised:
+        lease.acquire()
+    assert raised.value.errno == errno.EEXIST
+    assert remove_leftovers(BOTH) == []
+    assert lan.address(address.split("/")[0], interface) is not None
+    others = {"10.0.0.3", "fd00:77::3"} - {address.split("/")[0]}
+    assert not any(lan.address(other) for other in others), "none is left behind"
+
+
+def test_leftovers(lan: Any) -> None:
+    """Finite addresses equal to ours are removed from every interface, whatever prefix; all others stay."""
+    lan.ip(f"address add 10.0.0.3/24 dev {lan.LEFT} valid_lft 600 preferred_lft 600")
+    lan.ip("address add fd00:77::3/128 dev lo valid_lft 600 preferred_lft 0")
+    lan.ip(f"address add 10.0.0.4/24 dev {lan.LEFT} valid_lft 600 preferred_lft 600")
+    removed = remove_leftovers(BOTH)
+    assert {(str(entry.address), entry.index) for entry in removed} == {("10.0.0.3", lan.index), ("fd00:77::3", 1)}
+    assert lan.address("10.0.0.3") is None
+    assert lan.address("fd00:77::3", "lo") is None
+    assert lan.address("10.0.0.4") is not None
+    assert remove_leftovers(BOTH) == []
+
+
+def test_acquire_takes_a_stray_over(lan: Any) -> None:
+    """A finite copy with another prefix or on another interface does not survive next to the lease."""
+    lan.ip(f"address add 10.0.0.3/24 dev {lan.LEFT} valid_lft 600 preferred_lft 600")
+    lan.ip("address add 10.0.0.3/32 dev lo valid_lft 600 preferred_lft 600")
+    lease = open_lease(lan)
+    lease.acquire()
+    assert lan.address("10.0.0.3", "lo") is None
+    assert [entry["prefixlen"] for entry in lan.addresses() if entry["local"] == "10.0.0.3"] == [32]
+
+
+def test_removed_by_somebody(lan: Any) -> None:
+    """An address that somebody removes is reported, and back with the next renewal."""
+    monitor = KernelChanges()
+    lease = open_lease(lan)
+    lease.acquire()
+    monitor.receive()
+    lan.ip(f"address del 10.0.0.3/32 dev {lan.LEFT}")
+    assert AddressChanged(lan.index, VIP4, present=False, permanent=False) in monitor.receive()
+    assert lease.held() == {VIP6}
+    lease.renew()
+    assert lease.held() == {VIP4, VIP6}
+    assert AddressChanged(lan.index, VIP4, present=True, permanent=False) in monitor.receive()
+
+
+def test_one_of_several_fails(lan: Any) -> None:
+    """When one address cannot be added, the error names it and the interface, and none is left behind."""
+    lease = AddressLease(lan.LEFT, lan.index, [VIP4, ip_address("ff02::3")])
+    with pytest.raises(OSError, match=f"cannot add ff02::3 to|cannot add ff02::3 on {lan.LEFT}"):
+        lease.acquire()
+    assert lan.address("10.0.0.3") is None
+
+
+def test_interface_gone(lan: Any) -> None:
+    """On an interface that is gone nothing is held, release is no error, and a renewal is one."""
+    lease = open_lease(lan)
+    lease.acquire()
+    lan.ip(f"link delete {lan.LEFT}")
+    assert lease.held() == frozenset()
+    lease.release()
+    with pytest.raises(OSError, match=rf"{lan.LEFT}.*ENODEV"):
+        lease.renew()
+
+
+def test_without_privilege(lan: Any) -> None:
+    """Without CAP_NET_ADMIN the error says so, names address and interface."""
+    lan.lose_privileges()
+    lease = open_lease(lan)
+    with pytest.raises(PermissionError, match=rf"10\.0\.0\.3 on {lan.LEFT}.*EPERM.*CAP_NET_ADMIN"):
+        lease.acquire()
+
+
+def test_many_addresses(lan: Any) -> None:
+    """254 addresses are acquired, renewed and released, each acknowledged, with the smallest receive buffer."""
+    lan.ip(f"address add 10.7.0.1/16 dev {lan.LEFT}")
+    addresses = [ip_address(f"10.7.1.{number}") for number in range(1, 255)]
+    lease = AddressLease(lan.LEFT, lan.index, addresses)
+    lease.acquire()
+    lease.renew()
+    assert lease.held() == frozenset(addresses)
+    lease.release()
+    assert lease.held() == frozenset()
+
+
+def test_outgoing_connections_keep_the_own_address(lan: Any) -> None:
+    """The host's own connections do not start from a virtual address."""
+    lease = open_lease(lan)
+    lease.acquire()
+    for family, peer, own in (
+        (socket.AF_INET, "10.0.0.2", "10.0.0.1"),
+        (socket.AF_INET6, "fd00:77::2", "fd00:77::1"),
+    ):
+        with socket.socket(family, socket.SOCK_DGRAM) as outgoing:
+            outgoing.connect((peer, 9))
+            assert outgoing.getsockname()[0] == own
+
+
+def test_arp_announce(lan: Any) -> None:
+    """With the setting, the kernel's ARP request for a packet from the virtual address names the host's own address."""
+    lease = open_lease(lan)
+    lease.acquire()
+
+    def sender_of_request() -> str:
+        lan.ip(f"neighbour flush dev {lan.LEFT}")
+        wire.queued()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as outgoing:
+            outgoing.bind(("10.0.0.3", 0))
+            outgoing.sendto(b"hello", ("10.0.0.77", 9))
+        return socket.inet_ntoa(lan.until(wire.queued, "an ARP request")[0][28:32])
+
+    wire = lan.wire(lambda frame: frame[12:14] == b"\x08\x06")
+    assert sender_of_request() == "10.0.0.3"
+    set_arp_announce(lan.LEFT, lan.index)
+    lease.renew()
+    assert sender_of_request() == "10.0.0.1"
+    with pytest.raises(OSError, match=r"cannot set arp_announce on gone: .*ENODEV"):
+        set_arp_announce("gone", 999)

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import asyncio
+import errno
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+
+from wsa_proxy.net.links import KernelChanges
+from wsa_proxy.net.links import read_links
+from wsa_proxy.net.ports import AddressChanged
+from wsa_proxy.net.ports import KernelChange
+from wsa_proxy.net.ports import LinkChanged
+
+
+def link_changes(monitor: KernelChanges, name: str) -> list[LinkChanged]:
+    return [change for change in monitor.receive() if isinstance(change, LinkChanged) and change.name == name]
+
+
+def state(name: str) -> LinkChanged | None:
+    return next((link for link in read_links() if link.name == name), None)
+
+
+def test_present_state(lan: Any) -> None:
+    """read_links answers every interface with its index, and whether frames can leave."""
+    assert state("lo") == LinkChanged("lo", 1, True)
+    assert state(lan.LEFT) == LinkChanged(lan.LEFT, lan.index, True)
+    lan.ip(f"link set {lan.LEFT} down")
+    assert state(lan.LEFT) == LinkChanged(lan.LEFT, lan.index, False)
+
+
+def test_inside_a_running_loop(lan: Any) -> None:
+    """Reading and listening work inside a running event loop, where pyroute2's own classes refuse."""
+
+    async def inside() -> None:
+        assert state(lan.LEFT) is not None
+        KernelChanges().close()
+
+    asyncio.run(inside())
+
+
+def test_cable(lan: Any) -> None:
+    """When the other end goes down the carrier is lost: not running, though administratively up; and back."""
+    monitor = KernelChanges()
+    index = lan.index
+    with lan.on_the_right():
+        lan.ip(f"link set {lan.RIGHT} down")
+    changes: list[LinkChanged] = []
+
+    def lost() -> bool:
+        changes.extend(link_changes(monitor, lan.LEFT))
+        return changes[-1:] == [LinkChanged(lan.LEFT, index, False)]
+
+    def back() -> bool:
+        changes.extend(link_changes(monitor, lan.LEFT))
+        return changes[-1:] == [LinkChanged(lan.LEFT, index, True)]
+
+    lan.until(lost, "the carrier lost")
+    with lan.on_the_right():
+        lan.ip(f"link set {lan.RIGHT} up")
+    lan.until(back, "the carrier back")
+
+
+def test_down_deleted_recreated(lan: Any) -> None:
+    """Down is not running; deleted is index 0; re-created is a new index."""
+    monitor = KernelChanges()
+    index = lan.index
+    lan.ip(f"link set {lan.LEFT} down")
+    assert link_changes(monitor, lan.LEFT)[-1] == LinkChanged(lan.LEFT, index, False)
+    lan.ip(f"link delete {lan.LEFT}")
+    assert link_changes(monitor, lan.LEFT)[-1] == LinkChanged(lan.LEFT, 0, False)
+    assert state(lan.LEFT) is None
+    lan.cable()
+    assert lan.index != index
+    changes: list[LinkChanged] = []
+
+    def running() -> bool:
+        changes.extend(link_changes(monitor, lan.LEFT))
+        return changes[-1:] == [LinkChanged(lan.LEFT, lan.index, True)]
+
+    lan.until(running, "the new interface running")
+    assert LinkChanged(lan.LEFT, 0, False) not in changes
+
+
+def test_leaving_a_bridge_is_not_deleted(lan: Any) -> None:
+    """A port that leaves its bridge is reported by the kernel as a deleted bridge port; the interface stays."""
+    lan.ip("link add bridge0 type bridge")
+    lan.ip(f"link set {lan.LEFT} master bridge0")
+    monitor = KernelChanges()
+    lan.ip(f"link set {lan.LEFT} nomaster")
+    changes = link_changes(monitor, lan.LEFT)
+    assert changes
+    assert all(change.index == lan.index for change in changes)
+
+
+def test_renamed(lan: Any) -> None:
+    """A renamed interface is gone under its former name and there under the new one."""
+    monitor = KernelChanges()
+    index = lan.index
+    lan.ip(f"link set {lan.LEFT} down")
+    lan.ip(f"link set {lan.LEFT} name other")
+    changes = monitor.receive()
+    gone = changes.index(LinkChanged(lan.LEFT, 0, False))
+    assert LinkChanged("other", index, False) in changes[gone:]
+
+
+def test_moved_away(lan: Any) -> None:
+    """An interface that moves to another namespace is gone."""
+    monitor = KernelChanges()
+    lan.ip("link add name extra type veth peer name arte")
+    monitor.receive()
+    lan.ip(f"link set extra netns {lan.path_of_right}")
+    assert link_changes(monitor, "extra")[-1] == LinkChanged("extra", 0, False)
+
+
+def test_addresses(lan: Any) -> None:
+    """Addresses are reported with their interface, version, and whether they are permanent."""
+    monitor = KernelChanges()
+    lan.ip(f"address add 10.0.0.9/24 dev {lan.LEFT}")
+    lan.ip(f"address add fd00:77::9/64 dev {lan.LEFT} nodad valid_lft 60 preferred_lft 0")
+    lan.ip(f"address add 10.9.0.1 peer 10.9.1.1/32 dev {lan.LEFT}")
+    lan.ip(f"address del 10.0.0.9/24 dev {lan.LEFT}")
+    ours = {ip_address("10.0.0.9"), ip_address("fd00:77::9"), ip_address("10.9.0.1")}
+    changes: list[KernelChange] = []
+
+    def told() -> bool:
+        for change in monitor.receive():
+            # The kernel may tell of an IPv6 address a second time, once it is ready for use.
+            if isinstance(change, AddressChanged) and change.address in ours and change not in changes:
+                changes.append(change)
+        return len(changes) >= 4
+
+    lan.until(told, "four changes")
+    assert changes == [
+        AddressChanged(lan.index, ip_address("10.0.0.9"), present=True, permanent=True),
+        AddressChanged(lan.index, ip_address("fd00:77::9"), present=True, permanent=False),
+        AddressChanged(lan.index, ip_address("10.9.0.1"), present=True, permanent=True),
+        AddressChanged(lan.index, ip_address("10.0.0.9"), present=False, permanent=True),
+    ]
+
+
+def test_quiet(lan: Any) -> None:
+    """Nothing queued is an empty answer at once, and a closed monitor closes again without complaint."""
+    monitor = KernelChanges()
+    lan.until(lambda: not monitor.receive(), "the last news of the new interfaces")
+    monitor.close()
+    monitor.close()
+
+
+def test_overflow(lan: Any) -> None:
+    """When the kernel had to drop changes it says so once, as ENOBUFS; afterwards the monitor works on."""
+    monitor = KernelChanges()
+    batch = "\n".join(
+        f"address {verb} 10.9.0.{number}/32 dev {lan.LEFT}"
+        for _ in range(30)
+        for verb in ("add", "del")
+        for number in range(1, 200)
+    )
+    lan.ip_batch(batch)
+    with pytest.raises(OSError, match="read the present state again") as raised:
+        while monitor.receive():
+            pass
+    assert raised.value.errno == errno.ENOBUFS
+    while monitor.receive():
+        pass
+    lan.ip(f"link set {lan.LEFT} down")
+    assert link_changes(monitor, lan.LEFT)[-1] == LinkChanged(lan.LEFT, lan.index, False)

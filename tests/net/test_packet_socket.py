@@ -1,0 +1,311 @@
+from __future__ import annotations
+
+import errno
+import json
+import random
+import re
+import socket
+import struct
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scapy.layers.inet import IP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Ether
+
+from wsa_proxy.net.frames import Carp
+from wsa_proxy.net.frames import read_advertisement
+from wsa_proxy.net.packet_socket import PacketSocket
+from wsa_proxy.net.ports import FRAMES_PER_TURN_MAX
+from wsa_proxy.net.ports import Packet
+
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "carp-vectors.json").read_text())["vectors"]
+F1 = next(vector for vector in VECTORS if vector["id"] == "F1")
+PAYLOAD = bytes.fromhex(F1["packet_hex"])
+GROUP_MAC = "01005e000012"
+VIP = ip_address("10.0.0.3")
+
+
+def is_advertisement(frame: bytes) -> bool:
+    return read_advertisement(frame) is not None
+
+
+def open_socket(lan: Any, versions: tuple[Any, ...] = (4, 6)) -> PacketSocket:
+    return PacketSocket(lan.LEFT, lan.index, versions, [VIP, ip_address("fd00:77::3")])
+
+
+def from_the_right(lan: Any, *frames: bytes) -> None:
+    with lan.on_the_right():
+        sender = lan.raw_socket(lan.RIGHT)
+    for frame in frames:
+        sender.send(frame)
+    sender.close()
+
+
+def received(lan: Any, advertisements: PacketSocket, count: int) -> list[Packet]:
+    """The next so many packets, and no more."""
+    packets: list[Packet] = []
+
+    def enough() -> bool:
+        packets.extend(advertisements.receive())
+        return len(packets) >= count
+
+    lan.until(enough, f"{count} packets")
+    assert len(packets) == count, packets
+    return packets
+
+
+def ipv4_frame(payload: bytes = PAYLOAD, **fields: Any) -> bytes:
+    """A frame of another maker than the code under test: scapy's defaults, with what the test changes."""
+    values: dict[str, Any] = {"src": "10.0.0.2", "dst": "224.0.0.18", "ttl": 255, "proto": 112} | fields
+    return bytes(Ether(src="02:00:00:00:00:02", dst="01:00:5e:00:00:12", type=0x0800) / IP(**values) / payload)
+
+
+def test_vectors_are_received(lan: Any) -> None:
+    """Every golden frame of another implementation arrives with its payload, whatever hardware address it uses."""
+    advertisements = open_socket(lan)
+    for vector in VECTORS:
+        frame = bytes.fromhex(vector["frame_hex"])
+        from_the_right(lan, frame)
+        assert received(lan, advertisements, 1) == [
+            Packet(
+                version=4 if vector["af"] == "inet" else 6,
+                source=vector["ip"]["src"],
+                source_mac=frame[6:12].hex(":"),
+                ttl=255,
+                payload=bytes.fromhex(vector["packet_hex"]),
+            )
+        ], vector["id"]
+
+
+def test_sent_frames_as_scapy_reads_them(lan: Any) -> None:
+    """What we multicast is the FreeBSD column of carp-spec 1.1 to 1.3, and the payload is patched in unchanged."""
+    advertisements = open_socket(lan)
+    wire = lan.wire(is_advertisement)
+    for payload in (PAYLOAD, bytes(range(36)), b"0123456789" * 2):
+        advertisements.send(4, payload)
+        advertisements.send(6, payload)
+        frames = wire.take(2)
+        first, second = (read_advertisement(frame) for frame in frames)
+        assert first is not None and second is not None
+        assert (first[Ether].src, first[Ether].dst) == (lan.mac(), "01:00:5e:00:00:12")
+        network = first[IP]
+        assert (network.src, network.dst, network.ttl, network.proto) == ("10.0.0.1", "224.0.0.18", 255, 112)
+        assert (network.tos, network.id, str(network.flags), network.len) == (0xE0, 0, "DF", 20 + len(payload))
+        intact = network.copy()
+        intact.chksum = None
+        assert network.chksum == IP(bytes(intact)).chksum
+        assert bytes(first[Carp]) == payload
+        assert (second[Ether].src, second[Ether].dst) == (lan.mac(), "33:33:00:00:00:12")
+        network = second[IPv6]
+        assert (network.src, network.dst, network.hlim, network.nh) == ("fd00:77::1", "ff02::12", 255, 112)
+        assert (network.tc, network.fl, network.plen) == (0xE0, 0, len(payload))
+        assert bytes(second[Carp]) == payload
+
+
+def test_sent_frames_as_tcpdump_reads_them(lan: Any) -> None:
+    """tcpdump reads our frames as CARP with the values of the payload and complains about no checksum."""
+    advertisements = open_socket(lan)
+    wire = lan.wire(is_advertisement)
+    advertisements.send(4, PAYLOAD)
+    advertisements.send(6, PAYLOAD)
+    text = lan.tcpdump(wire.take(2), "-vv", "-T", "carp")
+    assert len(re.findall(rf"vhid={F1['vhid']} advbase={F1['advbase']} advskew={F1['advskew']}", text)) == 2, text
+    assert "bad" not in text
+    assert "tos 0xe0" in text
+    assert "ttl 255" in text
+
+
+def test_nothing_else_wakes_the_loop(lan: Any) -> None:
+    """Other protocols, other VLANs, our own advertisements and ordinary traffic do not make the sockets readable."""
+    advertisements = open_socket(lan)
+    tagged = bytearray(ipv4_frame())
+    tagged[12:12] = bytes.fromhex("81000014")  # VLAN 20, which has no device here
+    udp = ipv4_frame(proto=17)
+    arp = bytes.fromhex("ffffffffffff02000000000208060001080006040001") + bytes(20)
+    ipv6 = bytes(Ether(dst="33:33:00:00:00:12", type=0x86DD) / IPv6(src="fe80::2", dst="ff02::12", nh=58) / PAYLOAD)
+    short = bytes.fromhex(GROUP_MAC + "0200000000020800") + b"\x45\0\0\x38"
+    from_the_right(lan, bytes(tagged), udp, arp, ipv6, short)
+    advertisements.send(4, PAYLOAD)
+    advertisements.send(6, PAYLOAD)
+    with lan.on_the_right(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ordinary:
+        ordinary.sendto(b"hello", ("10.0.0.1", 9))  # neighbours meet, a port is unreachable
+    assert not lan.readable(advertisements.fileno_list(), 0.2)
+    from_the_right(lan, ipv4_frame())
+    assert [packet.payload for packet in received(lan, advertisements, 1)] == [PAYLOAD]
+
+
+CASES: dict[str, tuple[bytes, bytes, bool]] = {
+    # name: frame, payload, header_intact
+    "padding is cut": (ipv4_frame(b"abc") + bytes(23), b"abc", True),
+    "trailing bytes are cut": (ipv4_frame() + b"trailer", PAYLOAD, True),
+    "options are skipped": (ipv4_frame(options=[("NOP"), ("NOP"), ("NOP"), ("NOP")]), PAYLOAD, True),
+    "first fragment": (ipv4_frame(flags="MF"), b"", True),
+    "last fragment": (ipv4_frame(frag=3), b"", True),
+    "wrong checksum": (ipv4_frame(chksum=0x1234), PAYLOAD, False),
+    "total length too long": (ipv4_frame(len=2000), b"", True),
+    "total length below the header": (ipv4_frame(len=10), b"", True),
+    "header length below 20": (ipv4_frame(ihl=4), b"", True),
+    "version 6 in an IPv4 frame": (ipv4_frame(version=6), b"", True),
+    "low ttl is passed on": (ipv4_frame(ttl=1), PAYLOAD, True),
+    "truncated header": (ipv4_frame()[:24], b"", True),
+    "no payload": (ipv4_frame(b""), b"", True),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_senseless_headers(lan: Any, name: str) -> None:
+    """A frame whose IP header makes no sense becomes a packet without payload, and never an exception."""
+    frame, payload, intact = CASES[name]
+    advertisements = open_socket(lan)
+    from_the_right(lan, frame)
+    (packet,) = received(lan, advertisements, 1)
+    assert (packet.payload, packet.header_intact, packet.ttl) == (payload, intact, frame[22])
+
+
+def test_ipv6_lengths(lan: Any) -> None:
+    """An IPv6 payload ends where its header says; a length beyond the frame gives no payload."""
+    advertisements = open_socket(lan)
+    header = Ether(src="02:00:00:00:00:02", dst="33:33:00:00:00:12", type=0x86DD)
+    network: dict[str, Any] = {"src": "fe80::2", "dst": "ff02::12", "nh": 112, "hlim": 255}
+    good = bytes(header / IPv6(**network) / PAYLOAD)
+    from_the_right(lan, good + b"padding", bytes(header / IPv6(**network, plen=99) / PAYLOAD), good[:21])
+    packets = received(lan, advertisements, 3)
+    assert [packet.payload for packet in packets] == [PAYLOAD, b"", b""]
+    assert [packet.source for packet in packets] == ["fe80::2", "fe80::2", "::"]
+
+
+def test_garbage(lan: Any) -> None:
+    """A thousand random frames of protocol 112 raise nothing, and a good advertisement after them is heard."""
+    advertisements = open_socket(lan)
+    chance = random.Random(112)
+    frames = []
+    for _ in range(1000):
+        header = bytearray(chance.randbytes(chance.randrange(10, 120)))
+        ethertype = chance.choice(["0800", "86dd"])
+        header[9 if ethertype == "0800" else 6] = 112
+        frames.append(bytes.fromhex(GROUP_MAC + "020000000002" + ethertype) + bytes(header))
+    packets: list[Packet] = []
+    for start in range(0, 1000, 50):  # fits into the smallest receive buffer
+        from_the_right(lan, *frames[start : start + 50])
+        packets += received(lan, advertisements, 50)
+    from_the_right(lan, ipv4_frame())
+    (last,) = received(lan, advertisements, 1)
+    assert last.payload == PAYLOAD
+    assert len(packets) == 1000
+
+
+def test_a_storm_is_read_in_portions(lan: Any) -> None:
+    """One call answers FRAMES_PER_TURN_MAX packets at most, and nothing of a storm is lost."""
+    advertisements = open_socket(lan, (4,))
+    numbers = [struct.pack("!I", number) + PAYLOAD for number in range(200)]
+    from_the_right(lan, *(ipv4_frame(number) for number in numbers))
+    with lan.on_the_right():
+        lan.ip(f"link set {lan.RIGHT} down")  # by then all of them are through
+    portions = [advertisements.receive() for _ in range(5)]
+    assert [len(portion) for portion in portions] == [FRAMES_PER_TURN_MAX] * 3 + [8, 0]
+    assert [packet.payload for portion in portions for packet in portion] == numbers
+
+
+def test_memberships(lan: Any) -> None:
+    """The groups are joined for the network card and for snooping switches, and left by close."""
+
+    def groups() -> tuple[bool, bool, bool, bool]:
+        igmp = Path("/proc/net/igmp").read_text()
+        multicast = [line.split() for line in Path("/proc/net/dev_mcast").read_text().splitlines()]
+        hardware = {line[4] for line in multicast if line[1] == lan.LEFT}
+        igmp6 = [line.split() for line in Path("/proc/net/igmp6").read_text().splitlines()]
+        joined6 = {line[2] for line in igmp6 if line[1] == lan.LEFT}
+        return (
+            "120000E0" in igmp,
+            "ff020000000000000000000000000012" in joined6,
+            {GROUP_MAC, "333300000012"} <= hardware,
+            "allmulti 2" in lan.ip(f"-details link show dev {lan.LEFT}"),
+        )
+
+    assert not any(groups())
+    advertisements = open_socket(lan)
+    assert all(groups())
+    advertisements.close()
+    advertisements.close()
+    assert not any(groups())
+    assert advertisements.fileno_list() == []
+
+
+def test_source_address(lan: Any) -> None:
+    """The source is the first permanent address that is not virtual, else a leased one, else 0.0.0.0."""
+    lan.ip(f"address flush dev {lan.LEFT}")
+    lan.ip(f"address add 10.0.0.3/32 dev {lan.LEFT}")
+    advertisements = open_socket(lan)
+    wire = lan.wire(is_advertisement)
+
+    def source() -> str:
+        advertisements.send(4, PAYLOAD)
+        (frame,) = wire.take(1)
+        text: str = Ether(frame)[IP].src
+        return text
+
+    assert source() == "0.0.0.0"
+    lan.ip(f"address add 10.0.0.8/24 dev {lan.LEFT} valid_lft 600 preferred_lft 600")
+    assert source() == "0.0.0.0", "kept until somebody tells of the change"
+    advertisements.refresh()
+    assert source() == "10.0.0.8"
+    lan.ip(f"address add 10.0.0.9/24 dev {lan.LEFT}")
+    advertisements.refresh()
+    assert source() == "10.0.0.9"
+    with pytest.raises(OSError) as raised:
+        advertisements.send(6, PAYLOAD)
+    assert raised.value.errno == errno.EADDRNOTAVAIL
+
+
+def test_source_address_of_ipv6(lan: Any) -> None:
+    """Without any other address of its own, IPv6 speaks from the link-local one, never from the virtual one."""
+    lan.ip(f"address del fd00:77::1/64 dev {lan.LEFT}")
+    lan.ip(f"address add fd00:77::3/128 dev {lan.LEFT} nodad")
+    wire = lan.wire(is_advertisement)
+    open_socket(lan).send(6, PAYLOAD)
+    assert Ether(wire.take(1)[0])[IPv6].src.startswith("fe80::")
+
+
+def test_new_hardware_address(lan: Any) -> None:
+    """When the interface gets another hardware address, the next advertisement comes from it."""
+    advertisements = open_socket(lan, (4,))
+    wire = lan.wire(is_advertisement)
+    advertisements.send(4, PAYLOAD)
+    lan.ip(f"link set {lan.LEFT} address 02:00:00:00:00:77")
+    advertisements.send(4, PAYLOAD)
+    frames = wire.take(2)
+    assert frames[0][6:12] != frames[1][6:12] == bytes.fromhex("020000000077")
+
+
+def test_interface_down_and_gone(lan: Any) -> None:
+    """A send on an interface that is down or gone raises OSError that names it; back up, it works again."""
+    advertisements = open_socket(lan, (4,))
+    advertisements.send(4, PAYLOAD)
+    lan.ip(f"link set {lan.LEFT} down")
+    with pytest.raises(OSError, match=lan.LEFT) as raised:
+        advertisements.send(4, PAYLOAD)
+    assert raised.value.errno == errno.ENETDOWN
+    assert advertisements.receive() == []
+    lan.ip(f"link set {lan.LEFT} up")
+    from_the_right(lan, ipv4_frame())
+    received(lan, advertisements, 1)
+    advertisements.send(4, PAYLOAD)
+    lan.ip(f"link delete {lan.LEFT}")
+    with pytest.raises(OSError, match=lan.LEFT):
+        advertisements.send(4, PAYLOAD)
+    assert advertisements.receive() == []
+    assert not lan.readable(advertisements.fileno_list(), 0.05), "a dead socket would keep the loop busy"
+    advertisements.close()
+
+
+def test_open_errors(lan: Any) -> None:
+    """A missing or re-created interface is an OSError that names it."""
+    with pytest.raises(OSError, match="no-such0"):
+        PacketSocket("no-such0", 7, [4])
+    with pytest.raises(OSError, match="re-created"):
+        PacketSocket(lan.LEFT, lan.index + 100, [4])
+    with pytest.raises(OSError, match="IPv5"):
+        open_socket(lan, (4,)).send(5, PAYLOAD)  # type: ignore[arg-type]

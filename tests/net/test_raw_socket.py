@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import errno
+import socket
+from typing import Any
+
+import pytest
+
+from wsa_proxy.net import raw_socket
+from wsa_proxy.net.raw_socket import ACCEPT
+from wsa_proxy.net.raw_socket import REJECT
+from wsa_proxy.net.raw_socket import load_half
+from wsa_proxy.net.raw_socket import open_receiver
+from wsa_proxy.net.raw_socket import open_sender
+from wsa_proxy.net.raw_socket import own_mac
+from wsa_proxy.net.raw_socket import queued_frames
+from wsa_proxy.net.raw_socket import skip
+
+ETHERTYPE_EXPERIMENTAL = 0x88B5
+
+
+def frame(number: int) -> bytes:
+    return bytes.fromhex("ffffffffffff02000000000288b5") + number.to_bytes(2) + bytes(44)
+
+
+def test_filter_is_there_before_the_first_frame(lan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frame that arrives while the socket is being opened does not slip past the filter."""
+    with lan.on_the_right():
+        sender = open_sender(lan.RIGHT, socket.if_nametoindex(lan.RIGHT))
+    real_attach = raw_socket._attach
+
+    def attach(receiver: Any, program: Any) -> None:
+        sender.send(frame(7))
+        real_attach(receiver, program)
+        sender.send(frame(7))
+
+    monkeypatch.setattr(raw_socket, "_attach", attach)
+    program = [load_half(14), skip(8, 0, 1), ACCEPT, REJECT]
+    receiver = open_receiver(lan.LEFT, lan.index, ETHERTYPE_EXPERIMENTAL, program)
+    for number in (7, 8, 9):
+        sender.send(frame(number))
+    assert lan.readable([receiver.fileno()], 1.0)
+    assert list(queued_frames(receiver)) == [frame(8)]
+
+
+def test_own_hardware_address(lan: Any) -> None:
+    """The hardware address is the interface's present one; an interface that is gone has none."""
+    sender = open_sender(lan.LEFT, lan.index)
+    assert own_mac(sender) == lan.mac()
+    lan.ip(f"link set {lan.LEFT} address 02:00:00:00:00:77")
+    assert own_mac(sender) == "02:00:00:00:00:77"
+    lan.ip(f"link delete {lan.LEFT}")
+    with pytest.raises(OSError) as raised:
+        own_mac(sender)
+    assert raised.value.errno == errno.ENODEV
+
+
+def test_without_privilege(lan: Any) -> None:
+    """Without CAP_NET_RAW the error says so and names the interface."""
+    lan.lose_privileges()
+    with pytest.raises(PermissionError, match=f"{lan.LEFT}.*CAP_NET_RAW"):
+        open_sender(lan.LEFT, lan.index)

@@ -1,0 +1,18 @@
+"""The kernel side: frames, addresses and links of this host. It knows nothing of mastery, clocks or mitmproxy.
+
+``ports.py`` is the contract, the other files carry it out:
+
+- ``packet_socket.py``  advertisements (IP protocol 112) on one interface: send, receive, join the groups
+- ``addresses.py``      the virtual addresses as a lease that the kernel ends by itself
+- ``neighbours.py``     gratuitous ARP, neighbour advertisements, and the probe "who has this address?"
+- ``links.py``          what the kernel reports: interfaces and addresses that come and go
+- ``host.py``           what this host looks like before anything is started
+
+and below them, known to nobody outside this folder:
+
+- ``netlink.py``        requests to the kernel's rtnetlink that are answered before the call returns
+- ``raw_socket.py``     AF_PACKET sockets of one interface, with a filter in the kernel
+- ``frames.py``         every frame we send, built with scapy, and scapy's second reading of what we receive
+
+Nothing here waits. Whoever drives it watches the descriptors of ``fileno_list()`` and calls ``receive()``.
+"""

@@ -1,0 +1,180 @@
+"""The virtual addresses as a lease: the kernel removes them by itself when nobody renews them.
+
+If the process is killed, frozen or wedged, the addresses are gone two seconds later (measured: 2.0 to 2.3 s), before a
+backup's master-down deadline of three seconds and more. The lease does not cover advertisement intervals below 1 s.
+
+An address with a finite lifetime is ours: held now, or left over from an earlier life. A permanent one is somebody
+else's, and we refuse to touch it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Collection
+from collections.abc import Sequence
+
+from pyroute2.netlink import NLM_F_CREATE
+from pyroute2.netlink import NLM_F_REPLACE
+from pyroute2.netlink.rtnl import RTM_DELADDR
+from pyroute2.netlink.rtnl import RTM_NEWADDR
+from pyroute2.netlink.rtnl import RTM_SETLINK
+from pyroute2.netlink.rtnl.ifaddrmsg import IFA_F_NODAD
+from pyroute2.netlink.rtnl.ifaddrmsg import IFA_F_NOPREFIXROUTE
+from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+
+from wsa_proxy.net.netlink import HostAddress
+from wsa_proxy.net.netlink import RouteSocket
+from wsa_proxy.net.netlink import encode_acknowledged
+from wsa_proxy.net.netlink import read_addresses
+from wsa_proxy.net.ports import Address
+
+LEASE_S = 2
+"""The kernel's lifetime of a virtual address; renew it several times within."""
+
+_ARP_ANNOUNCE_BEST = 2  # the kernel's ARP requests name the host's own address, never another one
+# From linux/if_link.h and linux/ip.h.
+_IFLA_AF_SPEC = 26
+_IFLA_INET_CONF = 1
+_IPV4_DEVCONF_ARP_ANNOUNCE = 18
+
+
+class AddressLease:
+    """The AddressPort of one virtual host on one interface. A re-created interface needs a new one."""
+
+    def __init__(self, interface: str, index: int, addresses: Sequence[Address]) -> None:
+        """Opens its netlink socket and encodes the messages. Raises OSError."""
+        self._interface = interface
+        self._index = index
+        self._addresses = tuple(addresses)
+        flags = NLM_F_CREATE | NLM_F_REPLACE  # the same request adds an address and prolongs it
+        self._adds = [_encode(index, address, address.max_prefixlen, RTM_NEWADDR, flags) for address in addresses]
+        self._removals = [_encode(index, address, address.max_prefixlen, RTM_DELADDR) for address in addresses]
+        self._route = RouteSocket()
+
+    def acquire(self) -> None:
+        """As the contract says; refuses (EEXIST) an address that some interface of this host has permanently."""
+        strays: list[HostAddress] = []
+        for entry in read_addresses(self._route):
+            if entry.address not in self._addresses:
+                continue
+            if entry.permanent:
+                raise OSError(errno.EEXIST, _taken(entry))
+            if entry.index != self._index or entry.prefix_length != entry.address.max_prefixlen:
+                strays.append(entry)
+        _remove(self._route, strays)
+        try:
+            self.renew()
+        except OSError:
+            self._route.request(self._removals)  # the first error is the one that matters
+            raise
+
+    def renew(self) -> None:
+        self._carry_out("add", self._adds, harmless=())
+
+    def release(self) -> None:
+        # An address that is not there, or whose interface is gone, is released.
+        self._carry_out("remove", self._removals, harmless=(errno.EADDRNOTAVAIL, errno.ENODEV))
+
+    def held(self) -> frozenset[Address]:
+        try:
+            entries = read_addresses(self._route, self._index)
+        except OSError as error:
+            if error.errno == errno.ENODEV:  # no interface, no addresses
+                return frozenset()
+            raise
+        return frozenset(entry.address for entry in entries) & frozenset(self._addresses)
+
+    def close(self) -> None:
+        """Close the netlink socket; what is still held runs out. Harmless when repeated."""
+        self._route.close()
+
+    def _carry_out(self, verb: str, messages: Sequence[bytes], harmless: Collection[int]) -> None:
+        results = self._route.request(messages)
+        for address, result in zip(self._addresses, results, strict=True):
+            if result and result not in harmless:
+                raise OSError(result, f"cannot {verb} {address} on {self._interface}: {_meaning(result)}")
+
+
+def remove_leftovers(addresses: Collection[Address]) -> list[HostAddress]:
+    """Remove the addresses of an earlier life: those with a finite lifetime, on any interface, whatever prefix.
+
+    Answers what was removed, for the log. Permanent ones stay; ``acquire`` complains about them. Raises OSError.
+    """
+    with RouteSocket() as route:
+        found = [entry for entry in read_addresses(route) if entry.address in addresses and not entry.permanent]
+        _remove(route, found)
+    return found
+
+
+def set_arp_announce(interface: str, index: int) -> None:
+    """Keep the virtual address out of the ARP requests that the kernel sends on a physical interface (hardening 4a).
+
+    Else "who has X, tell VIP" with our hardware address would draw the neighbours back to a node that has just lost
+    the address. Done through netlink, since /proc/sys may be read-only. The former value is not put back at the end:
+    the setting is harmless alone, and another group may need it. Raises OSError.
+    """
+    setting = _attribute(_IPV4_DEVCONF_ARP_ANNOUNCE, struct.pack("=I", _ARP_ANNOUNCE_BEST))
+    # pyroute2 writes all 30 settings of an interface or none; the kernel takes a single one in this nesting.
+    specification = _attribute(_IFLA_AF_SPEC, _attribute(socket.AF_INET, _attribute(_IFLA_INET_CONF, setting)))
+    request = ifinfmsg()
+    request["index"] = index
+    message = bytearray(encode_acknowledged(request, RTM_SETLINK) + specification)
+    struct.pack_into("=I", message, 0, len(message))
+    with RouteSocket() as route:
+        result = route.request([bytes(message)])[0]
+    if result:
+        raise OSError(result, f"cannot set arp_announce on {interface}: {_meaning(result)}")
+
+
+def _encode(index: int, address: Address, prefix_length: int, message_type: int, flags: int = 0) -> bytes:
+    """One address message; its prefix is that of a single host, whatever the configuration's.
+
+    With the LAN's prefix, removing the virtual address would remove the host's own, which hangs below it (4a).
+    """
+    message = ifaddrmsg()
+    message["family"] = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    message["prefixlen"] = prefix_length
+    message["index"] = index
+    # An IPv6 address with a preferred lifetime would become the source of the host's own connections.
+    lifetime = {"ifa_valid": LEASE_S, "ifa_preferred": LEASE_S if address.version == 4 else 0}
+    message["attrs"] = [("IFA_LOCAL", str(address)), ("IFA_ADDRESS", str(address))]
+    if message_type == RTM_NEWADDR:
+        # No duplicate address detection (it takes a second) and no route of its own.
+        message["attrs"] += [("IFA_FLAGS", IFA_F_NODAD | IFA_F_NOPREFIXROUTE), ("IFA_CACHEINFO", lifetime)]
+    return encode_acknowledged(message, message_type, flags)
+
+
+def _remove(route: RouteSocket, entries: Sequence[HostAddress]) -> None:
+    requests = [_encode(entry.index, entry.address, entry.prefix_length, RTM_DELADDR) for entry in entries]
+    for entry, result in zip(entries, route.request(requests), strict=True):
+        if result not in (0, errno.EADDRNOTAVAIL, errno.ENODEV):
+            raise OSError(result, f"cannot remove {entry.address} from {_name(entry.index)}: {_meaning(result)}")
+
+
+def _attribute(attribute_type: int, payload: bytes) -> bytes:
+    """One netlink attribute; nested ones are payloads of the outer."""
+    return struct.pack("=HH", 4 + len(payload), attribute_type) + payload
+
+
+def _taken(entry: HostAddress) -> str:
+    where = _name(entry.index)
+    return (
+        f"{entry.address} is a permanent address of {where}, so it is somebody else's;"
+        f" remove it: ip address del {entry.address}/{entry.prefix_length} dev {where}"
+    )
+
+
+def _meaning(number: int) -> str:
+    text = f"{os.strerror(number)} ({errno.errorcode.get(number, number)})"
+    return f"{text}; the process needs CAP_NET_ADMIN" if number == errno.EPERM else text
+
+
+def _name(index: int) -> str:
+    try:
+        return socket.if_indextoname(index)
+    except OSError:
+        return f"interface {index}"

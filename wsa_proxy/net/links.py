@@ -1,0 +1,118 @@
+"""What the kernel reports about the interfaces and addresses of this host (rtnetlink groups).
+
+The messages carry no promise: when the queue overflows, the kernel drops some and says so once (ENOBUFS). Then the
+listener has to ask for the present state again: ``read_links`` and ``AddressPort.held``.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+from pyroute2.netlink import NLM_F_DUMP
+from pyroute2.netlink.rtnl import RTM_DELADDR
+from pyroute2.netlink.rtnl import RTM_DELLINK
+from pyroute2.netlink.rtnl import RTM_GETLINK
+from pyroute2.netlink.rtnl import RTM_NEWADDR
+from pyroute2.netlink.rtnl import RTM_NEWLINK
+from pyroute2.netlink.rtnl import RTMGRP_IPV4_IFADDR
+from pyroute2.netlink.rtnl import RTMGRP_IPV6_IFADDR
+from pyroute2.netlink.rtnl import RTMGRP_LINK
+from pyroute2.netlink.rtnl.ifinfmsg import IFF_LOWER_UP
+from pyroute2.netlink.rtnl.ifinfmsg import IFF_RUNNING
+from pyroute2.netlink.rtnl.ifinfmsg import IFF_UP
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+
+from wsa_proxy.net.netlink import Message
+from wsa_proxy.net.netlink import RouteSocket
+from wsa_proxy.net.netlink import decode_address
+from wsa_proxy.net.netlink import encode
+from wsa_proxy.net.ports import AddressChanged
+from wsa_proxy.net.ports import KernelChange
+from wsa_proxy.net.ports import LinkChanged
+
+MESSAGES_PER_TURN_MAX = 256  # what is left stays queued and wakes the loop again
+
+# Administratively up, carrier, and operational: a port that waits for 802.1X has the first two only.
+_RUNNING = IFF_UP | IFF_LOWER_UP | IFF_RUNNING
+_RTEXT_FILTER_SKIP_STATS = 8  # linux/rtnetlink.h: leave the counters out of the answer
+
+
+class KernelChanges:
+    """The KernelMonitor of this host."""
+
+    def __init__(self) -> None:
+        """Joins the groups, so everything that happens from now on is told. Raises OSError."""
+        self._route = RouteSocket(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR)
+        try:
+            self._names = {link.index: link.name for link in read_links()}
+        except BaseException:
+            self._route.close()
+            raise
+
+    def fileno_list(self) -> list[int]:
+        return [self._route.fileno()]
+
+    def receive(self) -> Sequence[KernelChange]:
+        """As the contract says. A renewal of a lease is told as an address that is present.
+
+        When the kernel dropped messages, what came before is lost to the caller, too: he reads everything again.
+        """
+        try:
+            return [change for message in self._route.queued(MESSAGES_PER_TURN_MAX) for change in self._read(message)]
+        except OSError as error:
+            if error.errno == errno.ENOBUFS:
+                # The names would be stale as well.
+                self._names = {link.index: link.name for link in read_links()}
+                text = "the kernel dropped link or address changes; read the present state again"
+                raise OSError(errno.ENOBUFS, text) from error
+            raise
+
+    def close(self) -> None:
+        self._route.close()
+
+    def _read(self, message: Message) -> Iterator[KernelChange]:
+        if message.type in (RTM_NEWADDR, RTM_DELADDR):
+            entry = decode_address(message)
+            if entry is not None:
+                present = message.type == RTM_NEWADDR
+                yield AddressChanged(entry.index, entry.address, present, entry.permanent)
+        elif message.type in (RTM_NEWLINK, RTM_DELLINK):
+            yield from self._read_link(message)
+
+    def _read_link(self, message: Message) -> Iterator[LinkChanged]:
+        link = _decode_link(message)
+        if link is None:
+            return
+        former = self._names.pop(link.index, link.name)
+        if message.type == RTM_DELLINK:
+            yield LinkChanged(link.name, 0, False)
+            return
+        if former != link.name:  # renamed: who knows it by its former name has lost it
+            yield LinkChanged(former, 0, False)
+        self._names[link.index] = link.name
+        yield link
+
+
+def read_links() -> list[LinkChanged]:
+    """The interfaces of this host as they are now. Raises OSError."""
+    request = ifinfmsg()
+    request["attrs"] = [("IFLA_EXT_MASK", _RTEXT_FILTER_SKIP_STATS)]
+    with RouteSocket() as route:
+        answers = route.dump(encode(request, RTM_GETLINK, NLM_F_DUMP))
+    links = [_decode_link(answer) for answer in answers if answer.type == RTM_NEWLINK]
+    return [link for link in links if link is not None]
+
+
+def _decode_link(message: Message) -> LinkChanged | None:
+    decoded = ifinfmsg(message.data)
+    decoded.decode()
+    if decoded["family"] != socket.AF_UNSPEC:
+        # A bridge reports a port that leaves it as a deleted link of family AF_BRIDGE; the interface stays.
+        return None
+    name = decoded.get_attr("IFLA_IFNAME")
+    if not name:
+        return None
+    return LinkChanged(name, decoded["index"], decoded["flags"] & _RUNNING == _RUNNING)

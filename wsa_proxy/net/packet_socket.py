@@ -1,0 +1,229 @@
+"""Sends and receives the payloads of protocol 112 on one interface; it judges none of them.
+
+Received frames are selected by interface, EtherType and protocol number, never by hardware address: ucarp, the BSDs
+and virtual switches all use different ones, some of them wrong, so the interface also takes all multicast.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Collection
+from collections.abc import Sequence
+from ipaddress import IPv4Address
+
+from wsa_proxy.net.frames import GROUP_IPV4
+from wsa_proxy.net.frames import GROUP_IPV6
+from wsa_proxy.net.frames import GROUP_MAC_IPV4
+from wsa_proxy.net.frames import GROUP_MAC_IPV6
+from wsa_proxy.net.frames import PROTOCOL_CARP
+from wsa_proxy.net.frames import advertisement_header
+from wsa_proxy.net.netlink import RouteSocket
+from wsa_proxy.net.netlink import read_addresses
+from wsa_proxy.net.ports import FRAMES_PER_TURN_MAX
+from wsa_proxy.net.ports import Address
+from wsa_proxy.net.ports import Packet
+from wsa_proxy.net.ports import Version
+from wsa_proxy.net.raw_socket import ACCEPT
+from wsa_proxy.net.raw_socket import ETHERNET_HEADER_BYTES
+from wsa_proxy.net.raw_socket import ETHERTYPE_IPV4
+from wsa_proxy.net.raw_socket import ETHERTYPE_IPV6
+from wsa_proxy.net.raw_socket import LOAD_PACKET_TYPE
+from wsa_proxy.net.raw_socket import PACKET_TYPE_OTHER_HOST
+from wsa_proxy.net.raw_socket import REJECT
+from wsa_proxy.net.raw_socket import Instruction
+from wsa_proxy.net.raw_socket import load_byte
+from wsa_proxy.net.raw_socket import open_receiver
+from wsa_proxy.net.raw_socket import own_mac
+from wsa_proxy.net.raw_socket import queued_frames
+from wsa_proxy.net.raw_socket import skip
+
+_ADVERTISEMENT_BYTES = 36
+_IPV4_HEADER_BYTES_MIN = 20
+_IPV6_HEADER_BYTES = 40
+_UNSPECIFIED = IPv4Address("0.0.0.0")
+
+# From linux/if_packet.h and linux/in.h; Python's socket module does not have them all.
+_SOL_PACKET = 263
+_PACKET_ADD_MEMBERSHIP = 1
+_PACKET_MR_MULTICAST = 0
+_PACKET_MR_ALLMULTI = 2
+_IPV6_JOIN_GROUP = 20
+
+
+class PacketSocket:
+    """The AdvertisementPort of one interface. A re-created interface needs a new one."""
+
+    def __init__(
+        self, interface: str, index: int, versions: Collection[Version], never_source: Collection[Address] = ()
+    ) -> None:
+        """``never_source``: the virtual addresses, which are not ours to speak from. Raises OSError."""
+        self._interface = interface
+        self._index = index
+        self._never_source = frozenset(never_source)
+        self._sources: dict[Version, Address] = {}
+        self._headers: dict[Version, tuple[str, int, bytes]] = {}
+        self._receivers: dict[Version, socket.socket] = {}
+        self._members: list[socket.socket] = []
+        try:
+            for version in sorted(versions):
+                self._receivers[version] = _open_receiver(interface, index, version)
+                self._members.append(_join(interface, index, version))
+        except BaseException:
+            self.close()
+            raise
+
+    def fileno_list(self) -> list[int]:
+        return [receiver.fileno() for receiver in self._receivers.values()]
+
+    def refresh(self) -> None:
+        """An address of the interface came or went: choose the source addresses anew at the next send."""
+        self._sources.clear()
+        self._headers.clear()
+
+    def send(self, version: Version, payload: bytes) -> None:
+        """Multicast one payload. Raises OSError when the frame could not leave.
+
+        A pulled cable is no error to the kernel: the link monitor tells of it.
+        """
+        sender = self._receivers.get(version)
+        if sender is None:
+            raise OSError(errno.EBADF, f"no socket for IPv{version} on {self._interface}")
+        try:
+            sender.send(self._header(sender, version, len(payload)) + payload)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            text = f"cannot send an IPv{version} advertisement on {self._interface}: {reason}"
+            raise OSError(error.errno or errno.EIO, text) from error
+
+    def receive(self) -> Sequence[Packet]:
+        packets: list[Packet] = []
+        for version, receiver in self._receivers.items():
+            decode = _decode_ipv4 if version == 4 else _decode_ipv6
+            # Each socket gets its share of the turn, so that a storm of one version does not starve the other.
+            for number, frame in enumerate(queued_frames(receiver), start=1):
+                packets.append(decode(frame))
+                if number == FRAMES_PER_TURN_MAX // len(self._receivers):
+                    break
+        return packets
+
+    def close(self) -> None:
+        for opened in [*self._receivers.values(), *self._members]:
+            opened.close()
+        self._receivers.clear()
+        self._members.clear()
+
+    def _header(self, sender: socket.socket, version: Version, payload_bytes: int) -> bytes:
+        """The header for this payload; scapy builds it when the hardware address, source or length is new."""
+        mac = own_mac(sender)
+        known = self._headers.get(version)
+        if known is None or known[:2] != (mac, payload_bytes):
+            header = advertisement_header(version, mac, self._source(version), payload_bytes)
+            known = self._headers[version] = (mac, payload_bytes, header)
+        return known[2]
+
+    def _source(self, version: Version) -> Address:
+        if version not in self._sources:
+            self._sources[version] = _choose_source(self._index, version, self._never_source)
+        return self._sources[version]
+
+
+def _choose_source(index: int, version: Version, never: frozenset[Address]) -> Address:
+    """The first permanent address that is not virtual, else the first leased one (DHCP, router advertisements).
+
+    Without any, IPv4 speaks from 0.0.0.0 as FreeBSD does. IPv6 has a link-local address or cannot speak: OSError.
+    """
+    with RouteSocket() as route:
+        entries = read_addresses(route, index)
+    own = [entry for entry in entries if entry.address.version == version and entry.address not in never]
+    own.sort(key=lambda entry: (not entry.usable_as_source, not entry.permanent))  # stable: the kernel's order
+    if own:
+        return own[0].address
+    if version == 4:
+        return _UNSPECIFIED
+    raise OSError(errno.EADDRNOTAVAIL, "the interface has no IPv6 address, not even a link-local one")
+
+
+def _filter(version: Version) -> list[Instruction]:
+    """Protocol 112 and nothing else may wake the proxy's loop."""
+    offset = ETHERNET_HEADER_BYTES + (9 if version == 4 else 6)
+    return [
+        LOAD_PACKET_TYPE,
+        skip(PACKET_TYPE_OTHER_HOST, 3, 0),
+        load_byte(offset),
+        skip(PROTOCOL_CARP, 0, 1),
+        ACCEPT,
+        REJECT,
+    ]
+
+
+def _open_receiver(interface: str, index: int, version: Version) -> socket.socket:
+    ethertype = ETHERTYPE_IPV4 if version == 4 else ETHERTYPE_IPV6
+    receiver = open_receiver(interface, index, ethertype, _filter(version))
+    try:
+        mac = bytes.fromhex((GROUP_MAC_IPV4 if version == 4 else GROUP_MAC_IPV6).replace(":", ""))
+        for kind, address in ((_PACKET_MR_MULTICAST, mac), (_PACKET_MR_ALLMULTI, b"")):
+            request = struct.pack("=iHH8s", index, kind, len(address), address)  # struct packet_mreq
+            receiver.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, request)
+    except BaseException:
+        receiver.close()
+        raise
+    return receiver
+
+
+def _join(interface: str, index: int, version: Version) -> socket.socket:
+    """A socket that is a member of the group and receives nothing: its IGMP or MLD report opens snooping switches."""
+    member = socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
+    try:
+        if version == 4:
+            request = struct.pack("=4s4si", GROUP_IPV4.packed, bytes(4), index)  # struct ip_mreqn
+            member.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, request)
+        else:
+            request = struct.pack("=16si", GROUP_IPV6.packed, index)  # struct ipv6_mreq
+            member.setsockopt(socket.IPPROTO_IPV6, _IPV6_JOIN_GROUP, request)
+    except OSError as error:
+        member.close()
+        group = GROUP_IPV4 if version == 4 else GROUP_IPV6
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        hint = "; is IPv6 disabled there?" if version == 6 else ""
+        raise OSError(error.errno, f"cannot join {group} on {interface}: {reason}{hint}") from error
+    return member
+
+
+def _decode_ipv4(frame: bytes) -> Packet:
+    header = frame[ETHERNET_HEADER_BYTES:]
+    header_bytes = (header[0] & 0x0F) * 4  # the filter has read byte 9, so it is there
+    total_bytes = int.from_bytes(header[2:4])
+    fragment = int.from_bytes(header[6:8]) & 0x3FFF  # "more fragments" and the offset
+    sensible = header[0] >> 4 == 4 and _IPV4_HEADER_BYTES_MIN <= header_bytes <= total_bytes <= len(header)
+    return Packet(
+        version=4,
+        source=socket.inet_ntop(socket.AF_INET, header[12:16].ljust(4, b"\0")),
+        source_mac=frame[6:12].hex(":"),
+        ttl=header[8],
+        payload=header[header_bytes:total_bytes] if sensible and not fragment else b"",
+        header_intact=not sensible or _sums_to_ones(header[:header_bytes]),
+    )
+
+
+def _decode_ipv6(frame: bytes) -> Packet:
+    header = frame[ETHERNET_HEADER_BYTES:]
+    end = _IPV6_HEADER_BYTES + int.from_bytes(header[4:6])
+    sensible = header[0] >> 4 == 6 and end <= len(header)
+    return Packet(
+        version=6,
+        source=socket.inet_ntop(socket.AF_INET6, header[8:24].ljust(16, b"\0")),
+        source_mac=frame[6:12].hex(":"),
+        ttl=header[7] if len(header) > 7 else 0,
+        payload=header[_IPV6_HEADER_BYTES:end] if sensible else b"",
+    )
+
+
+def _sums_to_ones(header: bytes) -> bool:
+    """The Internet checksum of an intact header, its own field included, is all ones."""
+    total: int = sum(struct.unpack(f"!{len(header) // 2}H", header))
+    while total > 0xFFFF:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total == 0xFFFF

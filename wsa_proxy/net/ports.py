@@ -1,0 +1,141 @@
+"""What the kernel side offers to whoever drives it: the protocols that the real sockets and the test fakes share.
+
+Nothing here knows why an address is held or an advertisement is sent. Every call returns at once: the receive
+methods answer what is queued, and the netlink requests are carried out by the kernel inside the send call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from ipaddress import IPv6Address
+from typing import Literal
+from typing import Protocol
+
+type Address = IPv4Address | IPv6Address
+type Version = Literal[4, 6]
+"""The IP version that carries something; the same number as ``ipaddress`` uses."""
+
+FRAMES_PER_TURN_MAX = 64  # the socket's buffer takes a storm; the loop turns between
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One IP packet of protocol 112 as it arrived, unjudged."""
+
+    version: Version
+    source: str
+    """IP source address; nobody signs it, so it is for people, never an identity."""
+    source_mac: str
+    """Ethernet source, ``aa:bb:cc:dd:ee:ff``; unsigned as well."""
+    ttl: int
+    """IPv4 TTL or IPv6 hop limit."""
+    payload: bytes
+    """What follows the IP header, without Ethernet padding; empty when the IP header makes no sense."""
+    header_intact: bool = True
+    """False when the IPv4 header checksum is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Somebody answered an ARP or neighbour solicitation for one of our virtual addresses."""
+
+    address: Address
+    mac: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChanged:
+    """The interface came, went, or its carrier or flags changed."""
+
+    name: str
+    index: int
+    """Interface index, 0 when the interface is gone. A re-created interface has a new one."""
+    running: bool
+    """Administratively up and with carrier: frames can leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressChanged:
+    """An address was added to or removed from an interface of this host, by anybody."""
+
+    index: int
+    address: Address
+    present: bool
+    permanent: bool
+    """No finite lifetime: it is not a lease, hence not ours."""
+
+
+type KernelChange = LinkChanged | AddressChanged
+
+
+class AdvertisementPort(Protocol):
+    """Sends and receives the payloads of protocol 112 on one interface."""
+
+    def fileno_list(self) -> list[int]:
+        """The descriptors that become readable when something arrived."""
+
+    def send(self, version: Version, payload: bytes) -> None:
+        """Multicast one payload. Raises OSError when the frame could not leave."""
+
+    def refresh(self) -> None:
+        """The addresses of the interface changed: choose the source address again before the next send."""
+
+    def receive(self) -> Sequence[Packet]:
+        """Up to FRAMES_PER_TURN_MAX packets that are queued; empty when none is."""
+
+    def close(self) -> None:
+        """Leave the multicast groups and close the descriptors; harmless when repeated."""
+
+
+class AddressPort(Protocol):
+    """Holds the virtual addresses of one virtual host as a lease."""
+
+    def acquire(self) -> None:
+        """Add every address with a fresh lease. Raises OSError and leaves none behind if one cannot be added."""
+
+    def renew(self) -> None:
+        """Prolong every lease; an address that somebody removed is back afterwards. Raises OSError."""
+
+    def release(self) -> None:
+        """Remove every address; one that is not there is no error. Raises OSError."""
+
+    def held(self) -> frozenset[Address]:
+        """The virtual addresses that the kernel has right now on the interface, asked now."""
+
+    def close(self) -> None:
+        """Close the descriptors; what is still held runs out by itself. Harmless when repeated."""
+
+
+class NeighbourPort(Protocol):
+    """Talks ARP and neighbour discovery about the virtual addresses of one virtual host."""
+
+    def announce(self) -> None:
+        """Gratuitous ARP / unsolicited neighbour advertisement for every address. Raises OSError."""
+
+    def probe(self) -> None:
+        """Ask once who has each address, without claiming it. Raises OSError. Opens the receiver if needed."""
+
+    def receive(self) -> Sequence[Answer]:
+        """Answers to the probes that are queued; empty when none is, or when nothing was asked."""
+
+    def stop_probing(self) -> None:
+        """Close the receiver, so that no ARP wakes the loop; harmless when repeated."""
+
+    def fileno_list(self) -> list[int]:
+        """The descriptors that become readable when an answer arrived; empty unless probing."""
+
+    def close(self) -> None:
+        """Close all descriptors; harmless when repeated."""
+
+
+class KernelMonitor(Protocol):
+    """Hears of links and addresses from the kernel (rtnetlink groups), for all interfaces of this host."""
+
+    def fileno_list(self) -> list[int]: ...
+
+    def receive(self) -> Sequence[KernelChange]:
+        """Changes that are queued, oldest first. Raises OSError(ENOBUFS) when the kernel dropped some: read again."""
+
+    def close(self) -> None: ...
