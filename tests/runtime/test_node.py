@@ -1,0 +1,123 @@
+"""A node follows its links, tells its health to all groups, and cleans up."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+from ipaddress import ip_address
+
+import pytest
+
+from tests.runtime.world import WELL
+from tests.runtime.world import MakeHost
+from wsa_proxy.runtime.control import ControlError
+from wsa_proxy.runtime.health import UNPROVEN
+
+
+async def test_a_node_whose_proxy_is_unproven_stays_out(make_host: MakeHost) -> None:
+    """Nobody is sent to a proxy that has never answered."""
+    host = make_host("a", 1)
+    await host.node.start()
+    await asyncio.sleep(10)
+    assert host.state == "init" and host.driver.obstacles == {"proxy": UNPROVEN.hard}
+    host.node.set_health(WELL)
+    assert host.state == "backup"
+
+
+async def test_leftovers_of_an_earlier_life_go_before_the_first_event(
+    make_host: MakeHost, caplog: pytest.LogCaptureFixture
+) -> None:
+    """I5: and the operator is told."""
+    host = make_host("a", 1)
+    host.leftovers = [ip_address("10.0.0.3")]
+    await host.start()
+    assert host.journal == ["clean"]
+    assert "10.0.0.3 of an earlier life" in caplog.text
+
+
+async def test_a_pulled_cable_releases_at_once_and_a_plugged_one_listens_first(make_host: MakeHost) -> None:
+    """V10: carrier lost: INIT without the address; back: a whole master-down interval of listening."""
+    host = make_host("a", 1)
+    await host.start()
+    await asyncio.sleep(3.5)
+    host.set_link(running=False)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert host.state == "init" and not host.holds and host.driver.record.reason == "eth0 is down"
+    host.set_link(running=True)
+    await asyncio.sleep(2.99)
+    assert host.state == "backup"
+    await asyncio.sleep(0.02)
+    assert host.state == "master"
+
+
+async def test_an_interface_that_is_made_anew_is_used_with_new_ports(make_host: MakeHost) -> None:
+    """Gone and back with another index: no restart, and the old descriptors are closed."""
+    host = make_host("a", 1)
+    await host.start()
+    await asyncio.sleep(3.5)
+    first = host.ports
+    host.set_link(running=False, index=0)
+    await asyncio.sleep(0.01)
+    assert host.driver.ports is None and host.state == "init"
+    assert host.driver.record.reason == "eth0 is gone"
+    host.set_link(running=True, index=7)
+    await asyncio.sleep(3.01)
+    assert host.state == "master" and host.ports is not first and host.ports is not None and host.ports.index == 7
+
+
+async def test_the_interface_may_be_missing_at_the_start(make_host: MakeHost) -> None:
+    """It is waited for, in INIT."""
+    host = make_host("a", 1)
+    host.index = 0
+    await host.start()
+    assert host.state == "init"
+    host.set_link(running=True, index=3)
+    await asyncio.sleep(3.01)
+    assert host.state == "master"
+
+
+async def test_ports_that_cannot_be_opened_keep_the_group_out(
+    make_host: MakeHost, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The reason is an error in the log, which ends mitmproxy while it starts, and an obstacle in the status."""
+    host = make_host("a", 1)
+    host.open_error = OSError(errno.EPERM, "CAP_NET_RAW is missing")
+    with caplog.at_level(logging.ERROR):
+        await host.start()
+    assert "CAP_NET_RAW is missing" in caplog.text and host.state == "init"
+    assert "CAP_NET_RAW" in host.driver.obstacles["link"]
+
+
+async def test_when_the_kernel_dropped_news_the_links_are_read_again(make_host: MakeHost) -> None:
+    """A flood of changes elsewhere must not hide that our own cable is out."""
+    host = make_host("a", 1)
+    await host.start()
+    await asyncio.sleep(3.5)
+    host.running = False
+    host.kernel_monitor.error = OSError(errno.ENOBUFS, "dropped")
+    host.driver.turn()
+    assert host.state == "init"
+
+
+async def test_a_second_node_with_the_same_state_dir_is_refused(make_host: MakeHost) -> None:
+    """The first one is left alone."""
+    first, second = make_host("a", 1), make_host("a", 1)
+    await first.node.start()
+    with pytest.raises(ControlError, match="another wsa-proxy runs with this state_dir"):
+        await second.node.start()
+    assert first.node.settings.socket_path.is_socket()
+
+
+async def test_the_status_tells_state_health_and_history(make_host: MakeHost) -> None:
+    """The document that the command line, the lab and the mitmproxy command show."""
+    host = make_host("a", 1)
+    await host.start()
+    await asyncio.sleep(4.2)
+    status = host.node.status()
+    group = status["groups"][0]
+    assert (group["state"], group["reason"], group["virtual_ip_held"]) == ("master", "master_silent", ["10.0.0.3"])
+    assert group["age_s"] == pytest.approx(1.2, abs=0.01) and group["advertisements_sent"] == 2
+    assert [(change["from"], change["to"]) for change in group["transitions"]] == [("init", "backup"), ("backup", "master")]
+    assert status["health"] == {"hard": None, "soft": None, "tests": []}

@@ -1,0 +1,279 @@
+"""A LAN without wires for the pump's tests: real nodes, drivers and codec; only the kernel is a fake.
+
+The fake kernel keeps a journal of everything it was asked, in order. Frames travel at once. A node that is frozen
+does not read; its frames wait, as in a socket's buffer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Sequence
+from ipaddress import ip_interface
+from pathlib import Path
+from typing import Any
+
+from tests.runtime.virtual_time import VirtualTimeLoop
+from wsa_proxy.net.ports import FRAMES_PER_TURN_MAX
+from wsa_proxy.net.ports import Address
+from wsa_proxy.net.ports import AddressChanged
+from wsa_proxy.net.ports import Answer
+from wsa_proxy.net.ports import KernelChange
+from wsa_proxy.net.ports import LinkChanged
+from wsa_proxy.net.ports import Packet
+from wsa_proxy.net.ports import Version
+from wsa_proxy.runtime.driver import Driver
+from wsa_proxy.runtime.driver import Ports
+from wsa_proxy.runtime.health import Health
+from wsa_proxy.runtime.node import Node
+from wsa_proxy.settings import GroupSettings
+from wsa_proxy.settings import Settings
+
+type MakeHost = Callable[..., Host]
+
+WELL = Health(hard=None, soft=None)
+LEASE_S = 2.0
+
+
+class Inbox[T]:
+    """A queue with a descriptor that is readable while something is queued."""
+
+    def __init__(self) -> None:
+        self.items: list[T] = []
+        self.descriptor = os.eventfd(0, os.EFD_NONBLOCK)
+
+    def put(self, item: T) -> None:
+        self.items.append(item)
+        os.eventfd_write(self.descriptor, 1)
+
+    def take(self, count: int) -> list[T]:
+        taken, self.items = self.items[:count], self.items[count:]
+        if not self.items:
+            with contextlib.suppress(BlockingIOError):
+                os.eventfd_read(self.descriptor)
+        return taken
+
+    def close(self) -> None:
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+class FakeAdvertisements:
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.inbox: Inbox[Packet] = Inbox()
+        host.lan.listeners.append(self)
+
+    def fileno_list(self) -> list[int]:
+        return [self.inbox.descriptor]
+
+    def refresh(self) -> None: ...
+
+    def send(self, version: Version, payload: bytes) -> None:
+        if self.host.send_error is not None:
+            raise self.host.send_error
+        advbase, advskew = payload[5], payload[2]
+        self.host.journal.append(f"advertise v{version} {advbase}/{advskew}")
+        packet = Packet(version, self.host.address, self.host.mac, 255, payload)
+        for listener in self.host.lan.listeners:
+            if listener is not self and self.host.running and listener.host.running:
+                listener.inbox.put(packet)
+
+    def receive(self) -> Sequence[Packet]:
+        return self.inbox.take(FRAMES_PER_TURN_MAX)
+
+    def close(self) -> None:
+        if self in self.host.lan.listeners:
+            self.host.lan.listeners.remove(self)
+        self.inbox.close()
+
+
+class FakeAddresses:
+    def __init__(self, host: Host, addresses: Sequence[Address]) -> None:
+        self.host = host
+        self.addresses = frozenset(addresses)
+
+    def acquire(self) -> None:
+        self.host.journal.append("acquire")
+        self._add()
+
+    def renew(self) -> None:
+        self._add()
+
+    def _add(self) -> None:
+        self.host.loop.now += self.host.freeze_in_kernel_s
+        self.host.freeze_in_kernel_s = 0.0
+        if self.host.address_error is not None:
+            raise self.host.address_error
+        self.host.lease_until_s = self.host.loop.now + LEASE_S
+
+    def release(self) -> None:
+        self.host.journal.append("release")
+        self.host.lease_until_s = 0.0
+
+    def held(self) -> frozenset[Address]:
+        return self.addresses if self.host.holds else frozenset()
+
+    def close(self) -> None: ...
+
+
+class FakeNeighbours:
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.inbox: Inbox[Answer] | None = None
+
+    def announce(self) -> None:
+        self.host.journal.append("announce")
+
+    def probe(self) -> None:
+        self.host.journal.append("probe")
+        self.inbox = self.inbox or Inbox()
+
+    def receive(self) -> Sequence[Answer]:
+        return self.inbox.take(FRAMES_PER_TURN_MAX) if self.inbox else []
+
+    def stop_probing(self) -> None:
+        if self.inbox is not None:
+            self.inbox.close()
+            self.inbox = None
+
+    def fileno_list(self) -> list[int]:
+        return [self.inbox.descriptor] if self.inbox else []
+
+    def close(self) -> None:
+        self.stop_probing()
+
+
+class FakeMonitor:
+    def __init__(self) -> None:
+        self.inbox: Inbox[KernelChange] = Inbox()
+        self.error: OSError | None = None
+
+    def fileno_list(self) -> list[int]:
+        return [self.inbox.descriptor]
+
+    def receive(self) -> Sequence[KernelChange]:
+        if self.error is not None:
+            error, self.error = self.error, None
+            self.inbox.take(1 << 20)
+            raise error
+        return self.inbox.take(1 << 20)
+
+    def close(self) -> None:
+        self.inbox.close()
+
+
+class Lan:
+    def __init__(self) -> None:
+        self.listeners: list[FakeAdvertisements] = []
+
+
+class Host:
+    """One host: its fake kernel (it is the ``Kernel`` of its node) and its real node."""
+
+    def __init__(self, lan: Lan, name: str, number: int, folder: Path, **changes: Any) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        self.loop = loop
+        self.lan = lan
+        self.name = name
+        self.address = f"10.0.0.{number}"
+        self.mac = f"02:00:00:00:00:{number:02x}"
+        self.number = number
+        self.index, self.running = 2, True
+        self.journal: list[str] = []
+        self.lease_until_s = 0.0
+        self.leftovers: list[Address] = []
+        self.send_error: OSError | None = None
+        self.address_error: OSError | None = None
+        self.open_error: OSError | None = None
+        self.freeze_in_kernel_s = 0.0
+        self.kernel_monitor = FakeMonitor()
+        self.ports: Ports | None = None
+        preempt = changes.pop("preempt", True)
+        virtual_ips = changes.pop("virtual_ips", ("10.0.0.3/24",))
+        group = {
+            "vhid": 1,
+            "description": "",
+            "hostname": "proxy.example.com",
+            "virtual_ips": tuple(ip_interface(virtual_ip) for virtual_ip in virtual_ips),
+            "interface": "eth0",
+            "priority": 255,
+            "advbase": 1,
+            "advskew": 0,
+            "pass_phrases": (b"a good phrase",),
+            "port": 8080,
+        } | changes
+        settings = Settings(folder / f"{name}.yaml", name, preempt, folder / name, (GroupSettings(**group),))
+        self.node = Node(settings, self, close_connections=self._close_connections, clock=loop.time)
+
+    # what the node's kernel must offer
+
+    def monitor(self) -> FakeMonitor:
+        return self.kernel_monitor
+
+    def links(self) -> Sequence[LinkChanged]:
+        return [LinkChanged("eth0", self.index, self.running)] if self.index else []
+
+    def open(self, group: GroupSettings, index: int) -> Ports:
+        if self.open_error is not None:
+            raise self.open_error
+        addresses = FakeAddresses(self, [virtual_ip.ip for virtual_ip in group.virtual_ips])
+        self.ports = Ports(index, FakeAdvertisements(self), addresses, FakeNeighbours(self))
+        return self.ports
+
+    def remove_leftovers(self, addresses: Collection[Address]) -> Sequence[Address]:
+        self.journal.append("clean")
+        return self.leftovers
+
+    def tie_break(self, interface: str) -> int:
+        return self.number
+
+    # what a test does to it and asks
+
+    def _close_connections(self, addresses: Collection[Address]) -> int:
+        self.journal.append("close connections")
+        return 0
+
+    @property
+    def inbox(self) -> Inbox[Packet]:
+        """The frames that wait to be read by this host."""
+        return next(listener.inbox for listener in self.lan.listeners if listener.host is self)
+
+    @property
+    def driver(self) -> Driver:
+        return self.node._groups[0][1]
+
+    @property
+    def state(self) -> str:
+        return self.driver.virtual_host.state.value
+
+    @property
+    def holds(self) -> bool:
+        return self.loop.now < self.lease_until_s
+
+    async def start(self) -> None:
+        """Start the node with a proxy in good health."""
+        await self.node.start()
+        self.node.set_health(WELL)
+
+    def set_link(self, *, running: bool, index: int | None = None) -> None:
+        self.running = running
+        self.index = self.index if index is None else index
+        if not self.index:
+            self.lease_until_s = 0.0
+        self.kernel_monitor.inbox.put(LinkChanged("eth0", self.index, running))
+
+    def lose_address(self) -> None:
+        """Somebody else removes the virtual IP."""
+        self.lease_until_s = 0.0
+        address = self.node.settings.groups[0].virtual_ips[0].ip
+        self.kernel_monitor.inbox.put(AddressChanged(self.index, address, present=False, permanent=False))
+
+    def last_transition(self) -> str:
+        report = self.driver.record.transitions[-1].report
+        return f"{report.old.name} -> {report.new.name} {report.reason}"

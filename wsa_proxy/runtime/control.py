@@ -1,0 +1,118 @@
+"""The Unix socket on which a running node answers its operator. One request and one answer, a JSON line each.
+
+Who may connect is decided by the file system: the socket is open to its owner only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+logger = logging.getLogger(__name__)
+
+REQUEST_BYTES_MAX = 4096
+REQUEST_TIME_LIMIT_S = 5.0
+CONNECTIONS_MAX = 16
+
+type Verb = Callable[[], dict[str, Any]]
+
+
+class ControlError(Exception):
+    """The socket cannot be had, or nobody answers on it; the text says which file and what to do."""
+
+
+class ControlSocket:
+    """Answers the verbs it is given. ``start`` raises ControlError when another node answers there already."""
+
+    def __init__(self, path: Path, verbs: dict[str, Verb]) -> None:
+        self._path = path
+        self._verbs = verbs
+        self._server: asyncio.Server | None = None
+        self._connections = 0
+
+    async def start(self) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            remove_stale_socket(self._path)
+            mask = os.umask(0o177)
+            try:
+                self._server = await asyncio.start_unix_server(self._serve, self._path, limit=REQUEST_BYTES_MAX)
+            finally:
+                os.umask(mask)
+        except OSError as error:
+            raise ControlError(f"{self._path}: {error.strerror or error}; state_dir must be a writable folder") from error
+
+    def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+            with contextlib.suppress(FileNotFoundError):
+                self._path.unlink()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections += 1
+        try:
+            if self._connections <= CONNECTIONS_MAX:
+                async with asyncio.timeout(REQUEST_TIME_LIMIT_S):
+                    writer.write(json.dumps(self._answer(await reader.readline())).encode() + b"\n")
+                    await writer.drain()
+        except (OSError, TimeoutError, ValueError) as error:
+            logger.debug("control socket: a request was not answered: %r", error)
+        finally:
+            self._connections -= 1
+            writer.close()
+
+    def _answer(self, line: bytes) -> dict[str, Any]:
+        try:
+            request = json.loads(line)
+            verb = self._verbs[request["verb"]]
+        except (ValueError, TypeError, KeyError):
+            return {"error": f"expected a JSON line with one of the verbs {', '.join(sorted(self._verbs))}"}
+        return verb()
+
+
+def remove_stale_socket(path: Path) -> None:
+    """Remove the socket that a killed node left. Raises ControlError when somebody answers on it."""
+    if not path.is_socket():
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            path.unlink(missing_ok=True)
+            return
+        except TimeoutError:
+            pass
+    raise ControlError(f"{path}: another wsa-proxy runs with this state_dir; stop it, or give this one its own state_dir")
+
+
+def ask(path: Path, verb: str, *, time_limit_s: float = 3.0) -> dict[str, Any]:
+    """What the running node answers to this verb. Raises ControlError with what to do when there is no answer."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(time_limit_s)
+        try:
+            connection.connect(str(path))
+            connection.sendall(json.dumps({"verb": verb}).encode() + b"\n")
+            with connection.makefile("rb") as answer:
+                return dict(json.loads(answer.read()))
+        except FileNotFoundError as error:
+            raise ControlError(f"{path}: no such socket; no node runs with this state_dir") from error
+        except ConnectionRefusedError as error:
+            raise ControlError(f"{path}: nobody answers; the node was killed, start it again") from error
+        except PermissionError as error:
+            raise ControlError(f"{path}: permission denied; ask as root or as the proxy's own user") from error
+        except TimeoutError as error:
+            raise ControlError(f"{path}: no answer within {time_limit_s:g} s; the proxy hangs") from error
+        except (OSError, ValueError) as error:
+            raise ControlError(f"{path}: {error}") from error
+
+

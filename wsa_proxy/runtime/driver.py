@@ -1,0 +1,348 @@
+"""The pump of one virtual host: the only code that sees both the protocol and the kernel.
+
+It feeds the virtual host with what arrived and with the clock, carries its commands out in their order, and owns
+the one timer. Every kernel call returns at once, so no other code runs between a decision and its effect; what can
+come between them is the whole process being frozen, hence the second look after each call that holds the address.
+
+A node takes part in the election while nothing stands in its way. What does is an *obstacle*, kept by name: the
+link is down, the proxy cannot serve, the kernel refused. The first one stops the virtual host, the last one that
+goes starts it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from wsa_proxy.carp.auth import Authenticator
+from wsa_proxy.carp.commands import AcquireAddresses
+from wsa_proxy.carp.commands import AnnounceAddresses
+from wsa_proxy.carp.commands import Command
+from wsa_proxy.carp.commands import ProbeAddresses
+from wsa_proxy.carp.commands import ReleaseAddresses
+from wsa_proxy.carp.commands import ReportRefusal
+from wsa_proxy.carp.commands import ReportTransition
+from wsa_proxy.carp.commands import SendAdvertisement
+from wsa_proxy.carp.commands import State
+from wsa_proxy.carp.events import AddressAnswered
+from wsa_proxy.carp.events import AdvertisementReceived
+from wsa_proxy.carp.events import DeadlineReached
+from wsa_proxy.carp.events import DemotionChanged
+from wsa_proxy.carp.events import Event
+from wsa_proxy.carp.events import Started
+from wsa_proxy.carp.events import Stopped
+from wsa_proxy.carp.virtual_host import VirtualHost
+from wsa_proxy.carp.wire import Reject
+from wsa_proxy.net.ports import Address
+from wsa_proxy.net.ports import AddressPort
+from wsa_proxy.net.ports import AdvertisementPort
+from wsa_proxy.net.ports import NeighbourPort
+from wsa_proxy.net.ports import Packet
+from wsa_proxy.runtime.record import Record
+
+logger = logging.getLogger(__name__)
+
+RENEW_EVERY_S = 0.5  # a quarter of the lease, so that three renewals may be missed
+ROUNDS_MAX = 256  # batches: more than the socket's buffer holds, so what came before the timer is read
+KERNEL_CALL_S_MAX = 0.5  # a call that took longer means that we were frozen inside it
+RETRY_S = 5.0  # how long a node stays out after the kernel refused, before it listens again
+SEND_SILENCE_INTERVALS = 2.5  # a master that could not send for so long is not heard (hardening.md 4a)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The kernel side of one virtual host on one interface."""
+
+    index: int
+    """Of the interface; a re-created interface has another one and needs other ports."""
+    advertisements: AdvertisementPort
+    addresses: AddressPort
+    neighbours: NeighbourPort
+
+    def close(self) -> None:
+        self.neighbours.close()
+        self.advertisements.close()
+        self.addresses.close()
+
+
+class Driver:
+    """Runs one virtual host. ``clock`` is monotonic seconds that go on during suspend."""
+
+    def __init__(
+        self,
+        virtual_host: VirtualHost,
+        authenticator: Authenticator,
+        addresses: Collection[Address],
+        *,
+        clock: Callable[[], float],
+        drain_kernel: Callable[[], None],
+        close_connections: Callable[[Collection[Address]], int],
+    ) -> None:
+        self.virtual_host = virtual_host
+        self.record = Record(virtual_host.settings.vhid, clock)
+        self.obstacles: dict[str, str] = {}
+        self.ports: Ports | None = None
+        self._authenticator = authenticator
+        self._addresses = frozenset(addresses)
+        self._clock = clock
+        self._drain_kernel = drain_kernel
+        self._close_connections = close_connections
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_deadline_s: float | None = None
+        self._readers: set[int] = set()
+        self._renew_at_s = 0.0
+        self._retry_at_s: float | None = None
+        self._unheard_since_s: float | None = None
+        self._last_master_mac: str | None = None
+
+    # -- what the node tells ---------------------------------------------------------------------------------------
+
+    def attach(self, ports: Ports) -> None:
+        """Use these ports from now on, instead of those before."""
+        self.detach()
+        self.ports = ports
+        self._arm()
+
+    def detach(self) -> None:
+        """Let go of the ports; the caller has stopped the virtual host before."""
+        if self.ports is None:
+            return
+        ports, self.ports = self.ports, None
+        self._watch()  # before the descriptors are closed: their numbers may be somebody else's the moment after
+        ports.close()
+
+    def set_obstacle(self, name: str, reason: str | None) -> None:
+        """Something stands in the way (a reason) or does not any more (None)."""
+        before = bool(self.obstacles)
+        if reason is None:
+            self.obstacles.pop(name, None)
+            if before and not self.obstacles:
+                self._handle(Started("ready"))
+        else:
+            self.obstacles[name] = reason
+            if not before:
+                self._handle(Stopped(reason))
+        self._arm()
+
+    def set_demotion(self, demotion: int, reason: str) -> None:
+        """The proxy serves badly (above 0) or well (0)."""
+        if demotion != self.virtual_host.demotion:
+            logger.warning("carp vhid=%d demotion=%d reason=%s", self.record.vhid, demotion, reason)
+            self._handle(DemotionChanged(demotion, reason))
+            self._arm()
+
+    def address_removed(self) -> None:
+        """A virtual address went away on our interface. If we are still master when the turn is over, it is put back."""
+        if self.virtual_host.state is State.MASTER:
+            self._renew_at_s = self._clock()
+            self._loop.call_soon(self.turn)
+
+    # -- the turn ----------------------------------------------------------------------------------------------------
+
+    def turn(self) -> None:
+        """Read what has arrived, then look at the clock: a queued advertisement counts before the silence does."""
+        self._drain_kernel()
+        for _ in range(ROUNDS_MAX):
+            if not self._receive() or not self._deadline_passed():
+                break
+        self._handle(DeadlineReached())
+        self._retry()
+        self._renew()
+        self._arm()
+
+    def _receive(self) -> bool:
+        """Handle one batch; True when there may be more."""
+        if self.ports is None:
+            return False
+        try:
+            packets = self.ports.advertisements.receive()
+            for answer in self.ports.neighbours.receive():
+                # The master just heard answers for its address, of course; anybody else must not.
+                if answer.mac != self._last_master_mac:
+                    self._handle(AddressAnswered(answer.mac))
+        except OSError as error:
+            # The interface went away under the socket; the link's obstacle follows from netlink.
+            logger.debug("carp vhid=%d receive failed: %s", self.record.vhid, error)
+            return False
+        for packet in packets:
+            self._packet(packet)
+        return bool(packets)
+
+    def _packet(self, packet: Packet) -> None:
+        advertisement = (
+            self._authenticator.accept(packet.payload, packet.ttl, packet.version)
+            if packet.header_intact
+            else Reject.BAD_CHECKSUM
+        )
+        if isinstance(advertisement, Reject):
+            self.record.rejected(advertisement, packet.source, packet.source_mac)
+            return
+        self.record.received += 1
+        self._last_master_mac = packet.source_mac
+        self._stop_probing()
+        self._handle(AdvertisementReceived(advertisement, packet.version, packet.source))
+
+    def _deadline_passed(self) -> bool:
+        deadline_s = self.virtual_host.next_deadline()
+        return deadline_s is not None and self._clock() >= deadline_s
+
+    def _handle(self, event: Event) -> None:
+        self._perform(self.virtual_host.handle(event, self._clock()))
+
+    def _perform(self, commands: list[Command]) -> None:
+        """Carry commands out in order. Once the address cannot be had, or may be somebody else's by now, the rest is
+        not carried out, but the transition is still recorded."""
+        refused: str | None = None
+        frozen = False
+        for command in commands:
+            if (refused is not None or frozen) and not isinstance(command, ReportTransition):
+                continue
+            began_at_s = self._clock()
+            try:
+                self._execute(command)
+            except OSError as error:
+                logger.error("carp vhid=%d %s failed: %s", self.record.vhid, type(command).__name__, error)
+                if isinstance(command, AcquireAddresses):
+                    refused = str(error)
+            frozen = isinstance(command, AcquireAddresses) and self._was_frozen(began_at_s)
+        if refused is not None:
+            self._leave(refused)
+        elif frozen:
+            self._look_again()
+
+    def _execute(self, command: Command) -> None:
+        match command:
+            case ReportTransition():
+                self.record.transition(command)
+                if command.new is not State.BACKUP:
+                    self._stop_probing()
+            case ReportRefusal():
+                self.record.refusal(command)
+                self._stop_probing()
+            case _ if self.ports is None:
+                pass  # the interface is gone, and the addresses with it
+            case SendAdvertisement():
+                self._send(command)
+            case AcquireAddresses():
+                self._renew_at_s = self._clock() + RENEW_EVERY_S
+                self.ports.addresses.acquire()
+            case ReleaseAddresses():
+                self._close_connections(self._addresses)
+                self.ports.addresses.release()
+            case AnnounceAddresses():
+                self.ports.neighbours.announce()
+            case ProbeAddresses():
+                self.ports.neighbours.probe()
+
+    # -- the commands that need more than one call ---------------------------------------------------------------------
+
+    def _send(self, command: SendAdvertisement) -> None:
+        """One advertisement in each IP version; it counts as sent when one of them left."""
+        assert self.ports is not None
+        payload = self._authenticator.sign(command.advbase, command.advskew, command.demotion)
+        errors: list[str] = []
+        for version in self.virtual_host.settings.versions:
+            try:
+                self.ports.advertisements.send(version, payload)
+            except OSError as error:
+                errors.append(f"IPv{version}: {error}")
+        if errors:
+            self.record.send_failed("; ".join(errors))
+        if len(errors) < len(self.virtual_host.settings.versions):
+            self.record.sent += 1
+            self._unheard_since_s = None
+            return
+        now = self._clock()
+        self._unheard_since_s = self._unheard_since_s or now
+        if now - self._unheard_since_s > SEND_SILENCE_INTERVALS * self.virtual_host.rank.interval_256ths / 256:
+            self._unheard_since_s = None
+            self._loop.call_soon(self._leave, f"no advertisement could be sent: {'; '.join(errors)}")
+
+    def _renew(self) -> None:
+        if self.virtual_host.state is not State.MASTER or self.ports is None or self._clock() < self._renew_at_s:
+            return
+        began_at_s = self._clock()
+        self._renew_at_s = began_at_s + RENEW_EVERY_S
+        try:
+            self.ports.addresses.renew()
+        except OSError as error:
+            self._leave(str(error))
+            return
+        if self._was_frozen(began_at_s):
+            self._look_again()
+
+    def _was_frozen(self, began_at_s: float) -> bool:
+        """A kernel call that took so long means that the process slept inside it: what it holds may be another's."""
+        took_s = self._clock() - began_at_s
+        if took_s > KERNEL_CALL_S_MAX:
+            logger.warning("carp vhid=%d a kernel call took %.2f s", self.record.vhid, took_s)
+        return took_s > KERNEL_CALL_S_MAX
+
+    def _look_again(self) -> None:
+        """Let the virtual host see the clock; if it is master still, it says where the address is."""
+        self._handle(DeadlineReached())
+        if self.virtual_host.state is State.MASTER:
+            self._perform([AnnounceAddresses()])
+
+    def _leave(self, reason: str) -> None:
+        """The kernel refused: out of the election, and in again after a while."""
+        if self.virtual_host.state is State.MASTER:
+            self._retry_at_s = self._clock() + RETRY_S
+            self.set_obstacle("kernel", reason)
+
+    def _retry(self) -> None:
+        if self._retry_at_s is not None and self._clock() >= self._retry_at_s:
+            self._retry_at_s = None
+            self.set_obstacle("kernel", None)
+
+    def _stop_probing(self) -> None:
+        if self.ports is None:
+            return
+        for descriptor in self.ports.neighbours.fileno_list():
+            self._loop.remove_reader(descriptor)
+            self._readers.discard(descriptor)
+        self.ports.neighbours.stop_probing()
+
+    # -- the one timer, and the descriptors -----------------------------------------------------------------------------
+
+    def _arm(self) -> None:
+        self._watch()
+        deadlines_s = [self.virtual_host.next_deadline(), self._retry_at_s]
+        if self.virtual_host.state is State.MASTER:
+            deadlines_s.append(self._renew_at_s)
+        known_s = [deadline_s for deadline_s in deadlines_s if deadline_s is not None]
+        deadline_s = min(known_s) if known_s else None
+        if deadline_s == self._timer_deadline_s and self._timer is not None:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._timer_deadline_s = None, deadline_s
+        if deadline_s is not None:
+            self._timer = self._loop.call_later(max(0.0, deadline_s - self._clock()), self._timer_fired)
+
+    def _timer_fired(self) -> None:
+        self._timer = None
+        self.turn()
+
+    def _watch(self) -> None:
+        """Let the loop wake us for exactly the descriptors that are open now."""
+        wanted: set[int] = set()
+        if self.ports is not None:
+            wanted.update(self.ports.advertisements.fileno_list(), self.ports.neighbours.fileno_list())
+        for descriptor in self._readers - wanted:
+            self._loop.remove_reader(descriptor)
+        for descriptor in wanted - self._readers:
+            self._loop.add_reader(descriptor, self.turn)
+        self._readers = wanted
+
+    def close(self) -> None:
+        """End: the virtual host has been stopped; nothing wakes us any more."""
+        self.detach()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+

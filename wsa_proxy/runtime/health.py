@@ -1,0 +1,36 @@
+"""What the proxy side says about itself: the only thing the election is told about the proxy.
+
+A hard failure means the proxy cannot serve at all: the node leaves the group. A soft one demotes it: it serves on
+until a well node takes over, so the last node standing keeps serving.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """The newest result of one named test of the proxy."""
+
+    name: str
+    passed: bool
+    evidence: str
+    """A phrase with numbers: ``no answer to GET in 2.0 s``; empty when it passed."""
+    duration_s: float
+    finished_at_s: float
+    """Monotonic seconds; the status turns it into an age."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The proxy's liveness as a whole."""
+
+    hard: str | None
+    """Why the proxy cannot serve, or None."""
+    soft: str | None
+    """Why the proxy serves badly, or None."""
+    tests: tuple[TestResult, ...] = ()
+
+
+UNPROVEN = Health(hard="the proxy has not answered its first self-test yet", soft=None)

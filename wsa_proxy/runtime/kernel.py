@@ -1,0 +1,71 @@
+"""The real kernel for a node: which class of ``net`` stands behind which port."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from collections.abc import Sequence
+
+from wsa_proxy.net import addresses as net_addresses
+from wsa_proxy.net.addresses import AddressLease
+from wsa_proxy.net.host import read_host
+from wsa_proxy.net.links import KernelChanges
+from wsa_proxy.net.links import read_links
+from wsa_proxy.net.neighbours import Neighbours
+from wsa_proxy.net.packet_socket import PacketSocket
+from wsa_proxy.net.ports import Address
+from wsa_proxy.net.ports import KernelMonitor
+from wsa_proxy.net.ports import LinkChanged
+from wsa_proxy.net.ports import Version
+from wsa_proxy.runtime.driver import Ports
+from wsa_proxy.settings import GroupSettings
+from wsa_proxy.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+class LinuxKernel:
+    """Opens sockets; holds none itself."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._virtual = frozenset(virtual_ip.ip for group in settings.groups for virtual_ip in group.virtual_ips)
+
+    def monitor(self) -> KernelMonitor:
+        return KernelChanges()
+
+    def links(self) -> Sequence[LinkChanged]:
+        return read_links()
+
+    def open(self, group: GroupSettings, index: int) -> Ports:
+        """The ports of a group on the interface with this index. Raises OSError and leaves nothing open."""
+        addresses = [virtual_ip.ip for virtual_ip in group.virtual_ips]
+        versions: set[Version] = {4 if address.version == 4 else 6 for address in addresses}
+        try:
+            net_addresses.set_arp_announce(group.interface, index)
+        except OSError as error:
+            # Without it clients may learn a stale owner for some seconds after a switch: worth a line, not an end.
+            logger.warning("carp vhid=%d arp_announce of %s could not be set: %s", group.vhid, group.interface, error)
+        advertisements = PacketSocket(group.interface, index, versions, never_source=self._virtual)
+        try:
+            neighbours = Neighbours(group.interface, index, addresses)
+            try:
+                lease = AddressLease(group.interface, index, addresses)
+            except OSError:
+                neighbours.close()
+                raise
+        except OSError:
+            advertisements.close()
+            raise
+        return Ports(index, advertisements, lease, neighbours)
+
+    def remove_leftovers(self, addresses: Collection[Address]) -> Sequence[Address]:
+        return [entry.address for entry in net_addresses.remove_leftovers(addresses)]
+
+    def tie_break(self, interface: str) -> int:
+        """The last byte of the interface's first own address; 0 when it has none."""
+        for facts in read_host().interfaces:
+            if facts.name == interface:
+                for entry in facts.addresses:
+                    if entry.permanent and entry.address.ip not in self._virtual:
+                        return entry.address.ip.packed[-1]
+        return 0

@@ -1,0 +1,221 @@
+"""One node: all its failover groups, the kernel's news for them, and the proxy's health.
+
+The proxy side makes a ``Node``, starts it once the listeners are bound, tells it the proxy's health from then on,
+and stops it. Everything else happens in the drivers, one for each group.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Sequence
+from datetime import UTC
+from datetime import datetime
+from typing import Any
+from typing import Protocol
+
+from wsa_proxy.carp.auth import Authenticator
+from wsa_proxy.carp.auth import key_from_pass_phrase
+from wsa_proxy.carp.virtual_host import VirtualHost
+from wsa_proxy.carp.virtual_host import VirtualHostSettings
+from wsa_proxy.carp.wire import Version
+from wsa_proxy.net.ports import Address
+from wsa_proxy.net.ports import AddressChanged
+from wsa_proxy.net.ports import KernelMonitor
+from wsa_proxy.net.ports import LinkChanged
+from wsa_proxy.runtime.control import ControlSocket
+from wsa_proxy.runtime.driver import Driver
+from wsa_proxy.runtime.driver import Ports
+from wsa_proxy.runtime.health import UNPROVEN
+from wsa_proxy.runtime.health import Health
+from wsa_proxy.runtime.status import node_status
+from wsa_proxy.settings import GroupSettings
+from wsa_proxy.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+class Kernel(Protocol):
+    """Where a node gets its ports from; ``runtime/kernel.py`` is the real one."""
+
+    def monitor(self) -> KernelMonitor: ...
+
+    def links(self) -> Sequence[LinkChanged]:
+        """All interfaces as they are now."""
+
+    def open(self, group: GroupSettings, index: int) -> Ports:
+        """The ports of a group on the interface with this index. Raises OSError."""
+
+    def remove_leftovers(self, addresses: Collection[Address]) -> Sequence[Address]:
+        """Remove leases of an earlier life from every interface; answers what there was. Raises OSError."""
+
+    def tie_break(self, interface: str) -> int:
+        """0..255, the last byte of the interface's own address."""
+
+
+def boottime_s() -> float:
+    """Monotonic seconds that count suspend too: a laptop lid or a paused host must not look like a short moment."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class Node:
+    """All groups of one node; made inside the running loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        kernel: Kernel,
+        *,
+        close_connections: Callable[[Collection[Address]], int],
+        loop_lag_s: Callable[[], float] = lambda: 0.0,
+        clock: Callable[[], float] = boottime_s,
+    ) -> None:
+        self.settings = settings
+        self.health = UNPROVEN
+        self._kernel = kernel
+        self._clock = clock
+        self._loop_lag_s = loop_lag_s
+        self._started_at = datetime.now(UTC)
+        self._monitor: KernelMonitor | None = None
+        self._control = ControlSocket(settings.socket_path, {"status": self.status})
+        self._groups = [(group, self._driver(group, close_connections)) for group in settings.groups]
+
+    def _driver(self, group: GroupSettings, close_connections: Callable[[Collection[Address]], int]) -> Driver:
+        addresses = [virtual_ip.ip for virtual_ip in group.virtual_ips]
+        versions: tuple[Version, ...] = tuple(
+            version for version in (4, 6) if any(address.version == version for address in addresses)
+        )
+        virtual_host = VirtualHost(
+            VirtualHostSettings(
+                vhid=group.vhid,
+                advbase=group.advbase,
+                advskew=group.advskew,
+                preempt=self.settings.preempt,
+                versions=versions,
+                tie_break=self._kernel.tie_break(group.interface),
+            )
+        )
+        keys = [key_from_pass_phrase(phrase) for phrase in group.pass_phrases or (b"",)]
+        authenticator = Authenticator(keys, group.vhid, addresses, secrets.randbits(64))
+        driver = Driver(
+            virtual_host,
+            authenticator,
+            addresses,
+            clock=self._clock,
+            drain_kernel=self.drain_kernel,
+            close_connections=close_connections,
+        )
+        driver.obstacles = {"link": "the interface has not been seen yet", "proxy": str(UNPROVEN.hard)}
+        return driver
+
+    # -- life --------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Clean up after an earlier life, then follow the links. Raises ControlError or OSError; nothing is held then."""
+        await self._control.start()
+        addresses = [virtual_ip.ip for group, _ in self._groups for virtual_ip in group.virtual_ips]
+        for address in self._kernel.remove_leftovers(addresses):
+            logger.warning("carp the virtual IP %s of an earlier life was still here and has been removed", address)
+        self._monitor = self._kernel.monitor()
+        for descriptor in self._monitor.fileno_list():
+            asyncio.get_running_loop().add_reader(descriptor, self.drain_kernel)
+        self._read_links()
+
+    def stop(self, reason: str) -> None:
+        """Leave all groups: bow out, end the connections on the virtual IPs, remove these."""
+        for _, driver in self._groups:
+            driver.set_obstacle("stop", reason)
+
+    def close(self) -> None:
+        """Let go of everything; ``stop`` came before."""
+        for _, driver in self._groups:
+            driver.close()
+        if self._monitor is not None:
+            for descriptor in self._monitor.fileno_list():
+                asyncio.get_running_loop().remove_reader(descriptor)
+            self._monitor.close()
+            self._monitor = None
+        self._control.close()
+
+    # -- the proxy's health --------------------------------------------------------------------------------------------
+
+    def set_health(self, health: Health) -> None:
+        """Hard: leave the groups. Soft: demoted, so that any well node takes over."""
+        self.health = health
+        for _, driver in self._groups:
+            driver.set_demotion(1 if health.soft else 0, health.soft or "well again")
+            driver.set_obstacle("proxy", health.hard)
+
+    # -- the kernel's news -----------------------------------------------------------------------------------------------
+
+    def drain_kernel(self) -> None:
+        """Read what the kernel told about links and addresses; the drivers call this before they look at the clock."""
+        if self._monitor is None:
+            return
+        try:
+            changes = self._monitor.receive()
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise
+            logger.warning("the kernel dropped news about links; reading them again")
+            self._read_links()
+            return
+        for change in changes:
+            if isinstance(change, LinkChanged):
+                self._link_changed(change)
+            else:
+                self._address_changed(change)
+
+    def _read_links(self) -> None:
+        links = {link.name: link for link in self._kernel.links()}
+        for name in {group.interface for group, _ in self._groups}:
+            self._link_changed(links.get(name) or LinkChanged(name, 0, running=False))
+
+    def _link_changed(self, link: LinkChanged) -> None:
+        for group, driver in self._groups:
+            if group.interface == link.name:
+                self._follow_link(group, driver, link)
+
+    def _follow_link(self, group: GroupSettings, driver: Driver, link: LinkChanged) -> None:
+        """Down: leave. Gone: let go of the sockets too. Back: open them anew if it is another interface, and listen."""
+        if not link.running:
+            driver.set_obstacle("link", f"{link.name} is {'down' if link.index else 'gone'}")
+        if driver.ports is not None and driver.ports.index != link.index:
+            driver.detach()
+        if link.index and driver.ports is None:
+            try:
+                driver.attach(self._kernel.open(group, link.index))
+            except OSError as error:
+                logger.error("carp vhid=%d cannot use %s: %s", group.vhid, link.name, error)
+                driver.set_obstacle("link", str(error))
+                return
+        if link.running:
+            driver.set_obstacle("link", None)
+
+    def _address_changed(self, change: AddressChanged) -> None:
+        for group, driver in self._groups:
+            if driver.ports is None or change.index != driver.ports.index:
+                continue
+            if change.address in {virtual_ip.ip for virtual_ip in group.virtual_ips}:
+                if not change.present:
+                    driver.address_removed()
+            else:
+                driver.ports.advertisements.refresh()
+
+    # -- what others ask ---------------------------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        """The status document, see ``status.py``."""
+        return node_status(
+            self.settings,
+            self._groups,
+            self.health,
+            started_at=self._started_at,
+            loop_lag_s=self._loop_lag_s(),
+            now=self._clock(),
+        )

@@ -1,0 +1,96 @@
+"""What one virtual host did and saw: its counters, its last transitions, and the log lines about them.
+
+One line per transition, in one shape. What the network can provoke is counted, and logged at most once a minute for
+each reason: whoever floods the segment must not fill the log.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC
+from datetime import datetime
+
+from wsa_proxy.carp.commands import ReportRefusal
+from wsa_proxy.carp.commands import ReportTransition
+from wsa_proxy.carp.wire import Reject
+
+logger = logging.getLogger("wsa_proxy.runtime.driver")
+
+TRANSITIONS_MAX = 100  # kept for the status; the log has them all
+LINE_EVERY_S = 60.0
+
+REJECT_HINTS = {
+    Reject.BAD_SECRET: "the Shared Secret or the list of Virtual IPs differs there",
+    Reject.VRRP: "a VRRP speaker (keepalived, a router) uses the same id on this LAN",
+    Reject.BAD_VERSION: "not CARP version 2; a VRRP version 3 speaker perhaps",
+    Reject.ECHO: "our own advertisement came back: a virtual switch reflects it",
+    Reject.OTHER_VHID: "another failover group on this LAN",
+    Reject.OTHER_FAMILY: "the peer has addresses of an IP version that this group does not have",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One change of state, as the status shows it."""
+
+    at: datetime
+    report: ReportTransition
+
+
+class Record:
+    """The memory of one virtual host; ``clock`` is monotonic seconds."""
+
+    def __init__(self, vhid: int, clock: Callable[[], float]) -> None:
+        self.vhid = vhid
+        self.sent = 0
+        self.received = 0
+        self.rejects = dict.fromkeys(Reject, 0)
+        self.transitions: deque[Transition] = deque(maxlen=TRANSITIONS_MAX)
+        self.since = datetime.now(UTC)
+        self.since_s = clock()
+        self.reason = "starting"
+        self.evidence = ""
+        self._clock = clock
+        self._next_line_s: dict[str, float] = {}
+
+    def transition(self, report: ReportTransition) -> None:
+        """Keep it and write its line."""
+        self.since = datetime.now(UTC)
+        self.since_s = self._clock()
+        self.reason, self.evidence = report.reason, report.evidence
+        self.transitions.append(Transition(self.since, report))
+        line = "carp vhid=%d %s -> %s reason=%s %s"
+        logger.info(line, self.vhid, report.old.name, report.new.name, _quoted(report.reason), report.evidence)
+
+    def refusal(self, report: ReportRefusal) -> None:
+        """The state did not change although its time had come: the reason is the status's from now on."""
+        self.reason, self.evidence = report.reason, report.evidence
+        logger.warning("carp vhid=%d stays BACKUP reason=%s %s", self.vhid, _quoted(report.reason), report.evidence)
+
+    def rejected(self, reject: Reject, source: str, source_mac: str) -> None:
+        """Count a packet that is not believed; nothing else changes."""
+        self.rejects[reject] += 1
+        if self._may_log(reject.value):
+            hint = REJECT_HINTS.get(reject, "damaged, or sent from another network")
+            line = "carp vhid=%d rejected=%s count=%d from=%s mac=%s: %s"
+            logger.warning(line, self.vhid, reject.value, self.rejects[reject], source, source_mac, hint)
+
+    def send_failed(self, errors: str) -> None:
+        """An advertisement did not leave."""
+        if self._may_log("send"):
+            logger.warning("carp vhid=%d an advertisement could not be sent: %s", self.vhid, errors)
+
+    def _may_log(self, what: str) -> bool:
+        now = self._clock()
+        if now < self._next_line_s.get(what, now):
+            return False
+        self._next_line_s[what] = now + LINE_EVERY_S
+        return True
+
+
+def _quoted(reason: str) -> str:
+    """One word stays as it is; a sentence gets quotation marks, so that the line can still be split."""
+    return f'"{reason}"' if " " in reason else reason

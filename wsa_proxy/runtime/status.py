@@ -1,0 +1,101 @@
+"""The one JSON document about this node, behind the command line, the lab and the mitmproxy command."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from wsa_proxy import __version__
+from wsa_proxy.carp import election
+from wsa_proxy.carp.commands import State
+from wsa_proxy.runtime.driver import Driver
+from wsa_proxy.runtime.health import Health
+from wsa_proxy.settings import GroupSettings
+from wsa_proxy.settings import Settings
+
+SCHEMA = 1
+
+
+def node_status(
+    settings: Settings,
+    groups: Iterable[tuple[GroupSettings, Driver]],
+    health: Health,
+    *,
+    started_at: datetime,
+    loop_lag_s: float,
+    now: float,
+) -> dict[str, Any]:
+    """The whole document; times in ISO 8601 UTC, ages and durations in seconds."""
+    return {
+        "schema": SCHEMA,
+        "node": settings.node,
+        "version": __version__,
+        "pid": os.getpid(),
+        "failover_handling": "preemptive" if settings.preempt else "non-preemptive",
+        "started_at": started_at.isoformat(),
+        "loop_lag_s": round(loop_lag_s, 4),
+        "health": _health_status(health, now),
+        "groups": [_group_status(group, driver, now) for group, driver in groups],
+    }
+
+
+def _health_status(health: Health, now: float) -> dict[str, Any]:
+    tests = [
+        {
+            "name": test.name,
+            "passed": test.passed,
+            "evidence": test.evidence,
+            "duration_s": round(test.duration_s, 4),
+            "age_s": round(now - test.finished_at_s, 2),
+        }
+        for test in health.tests
+    ]
+    return {"hard": health.hard, "soft": health.soft, "tests": tests}
+
+
+def _group_status(group: GroupSettings, driver: Driver, now: float) -> dict[str, Any]:
+    host, record = driver.virtual_host, driver.record
+    return {
+        "id": group.vhid,
+        "description": group.description,
+        "hostname": group.hostname,
+        "virtual_ip": [str(address) for address in group.virtual_ips],
+        "interface": group.interface,
+        "priority": group.priority,
+        "port": group.port,
+        "advertisement_interval_s": election.interval_s(group.advbase, group.advskew if group.advbase == 0 else 0),
+        "master_down_interval_s": election.master_down_s(group.advbase, group.advskew),
+        "state": host.state.value,
+        "since": record.since.isoformat(),
+        "age_s": round(now - record.since_s, 2),
+        "reason": record.reason,
+        "evidence": record.evidence,
+        "obstacles": dict(driver.obstacles),
+        "virtual_ip_held": _held(driver),
+        "advskew": host.advskew,
+        "demotion": host.demotion,
+        "last_master": None if host.state is State.MASTER else host.last_master,
+        "advertisements_sent": record.sent,
+        "advertisements_received": record.received,
+        "rejected": {reject.value: count for reject, count in record.rejects.items()},
+        "transitions": [
+            {
+                "at": transition.at.isoformat(),
+                "from": transition.report.old.value,
+                "to": transition.report.new.value,
+                "reason": transition.report.reason,
+                "evidence": transition.report.evidence,
+            }
+            for transition in record.transitions
+        ],
+    }
+
+
+def _held(driver: Driver) -> list[str] | None:
+    """What the kernel has, asked now; None when it could not be asked."""
+    try:
+        return sorted(str(address) for address in driver.ports.addresses.held()) if driver.ports else []
+    except OSError:
+        return None

@@ -1,0 +1,56 @@
+"""The frozen settings that a checked configuration file becomes.
+
+``config.py`` makes them and is the only place that knows both the outside words (priority, advertisement interval)
+and CARP's (advskew, advbase); everybody else reads CARP's here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Interface
+from ipaddress import IPv6Interface
+from pathlib import Path
+
+type VirtualIP = IPv4Interface | IPv6Interface
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSettings:
+    """One failover group, in CARP's words, with the outside ones that people want to read again."""
+
+    vhid: int
+    """Failover Group ID, 1..255."""
+    description: str
+    hostname: str
+    virtual_ips: tuple[VirtualIP, ...]
+    """As configured, with prefix, in the file's order; at least one."""
+    interface: str
+    """Name; ``auto`` has been resolved."""
+    priority: int
+    """1..255, the outside word; advskew is what the protocol uses."""
+    advbase: int
+    """Whole seconds, 0..255. 0 only for intervals below one second."""
+    advskew: int
+    """1/256 seconds, 0..254: 255 - priority (plus interval * 256 when advbase is 0)."""
+    pass_phrases: tuple[bytes, ...]
+    """The first signs, all are accepted; at most 19 bytes each. Empty: the group is not authenticated."""
+    port: int
+    """Where the failover listener is bound on every virtual IP."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One node's whole configuration."""
+
+    source: Path
+    """The file it came from."""
+    node: str
+    preempt: bool
+    """Failover Handling: Preemptive."""
+    state_dir: Path
+    groups: tuple[GroupSettings, ...]
+
+    @property
+    def socket_path(self) -> Path:
+        """The Unix socket on which the running node answers ``wsa-proxy status``."""
+        return self.state_dir / "control.sock"
