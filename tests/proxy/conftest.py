@@ -1,0 +1,107 @@
+"""A mitmdump to start, an origin to ask."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator
+from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mitmproxy.addons.next_layer import NextLayer
+from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.test import taddons
+
+from tests.proxy.processes import ADDON
+from tests.proxy.processes import RECORD_BINDS
+from tests.proxy.processes import ROOT
+from tests.proxy.processes import WAIT_S
+from tests.proxy.processes import Origin
+from tests.proxy.processes import Proxy
+from tests.proxy.processes import free_port
+from wsa_proxy.proxy import mitmproxy_internals
+
+
+@pytest.fixture
+def start_proxy(tmp_path: Path) -> Iterator[Callable[..., Proxy]]:
+    """start_proxy(*options, virtual=[(host, port)], tool="mitmdump") -> Proxy, stopped at the end of the test."""
+    started: list[Proxy] = []
+
+    def start(
+        *options: str,
+        virtual: list[tuple[str, int]] | None = None,
+        tool: str = "mitmdump",
+        addon: bool = True,
+        before: list[str] | None = None,
+        listen_port: bool = True,
+    ) -> Proxy:
+        folder = tmp_path / f"proxy{len(started)}"
+        folder.mkdir()
+        (folder / "sitecustomize.py").write_text(RECORD_BINDS)
+        (folder / "addon.py").write_text(ADDON)
+        (folder / "binds").touch()
+        port = free_port()
+        command = [*(before or []), str(Path(sys.executable).parent / tool)]
+        command += ["--set", f"confdir={tmp_path}/ca", *options]
+        command += ["--listen-port", str(port)] if listen_port else []
+        command += ["-s", str(folder / "addon.py")] if addon else []
+        environment = {
+            **os.environ,
+            "PYTHONPATH": f"{folder}:{ROOT}",
+            "PYTHONUNBUFFERED": "1",
+            "TEST_BINDS": str(folder / "binds"),
+            "TEST_VIRTUAL": json.dumps([("127.0.0.77", port)] if virtual is None else virtual),
+        }
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
+        started.append(Proxy(process, folder / "log", folder / "binds", port))
+        return started[-1]
+
+    yield start
+    for proxy in started:
+        if proxy.process.poll() is None:
+            proxy.process.send_signal(signal.SIGTERM)
+            try:
+                proxy.process.wait(5)
+            except subprocess.TimeoutExpired:
+                proxy.process.kill()
+                proxy.process.wait()
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    server = Origin()
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.let_go.set()
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+async def inside() -> AsyncIterator[taddons.context]:
+    """mitmproxy's proxyserver inside the test's own loop, with eager tasks as Master.run has them."""
+    loop = asyncio.get_running_loop()
+    before = loop.get_task_factory()
+    loop.set_task_factory(asyncio.eager_task_factory)  # type: ignore[arg-type]
+    proxyserver = Proxyserver()
+    with taddons.context(proxyserver, NextLayer()) as context:
+        context.configure(proxyserver, listen_port=free_port())
+        yield context
+        mitmproxy_internals.give_back_listen()
+        context.options.update(mode=[])
+        await proxyserver.setup_servers()
+        for handler in list(proxyserver.connections.values()):
+            mitmproxy_internals.end_handler(handler)
+        deadline = loop.time() + WAIT_S
+        while proxyserver.connections and loop.time() < deadline:
+            await asyncio.sleep(0.01)
+    loop.set_task_factory(before)

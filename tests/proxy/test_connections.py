@@ -1,0 +1,273 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator
+from collections.abc import Callable
+from ipaddress import ip_address
+
+import pytest
+from mitmproxy import http
+from mitmproxy.connection import Client
+from mitmproxy.test import taddons
+from mitmproxy.test import tflow
+
+from tests.proxy.processes import WAIT_S
+from tests.proxy.processes import Origin
+from wsa_proxy.proxy import mitmproxy_internals
+from wsa_proxy.proxy.connections import Connections
+from wsa_proxy.proxy.listener import FailoverListener
+from wsa_proxy.proxy.listener import VirtualAddress
+
+VIRTUAL = ip_address("127.0.0.77")
+
+
+class Hooks:
+    """The part of the product's addon that these tests need."""
+
+    def __init__(self) -> None:
+        self.connections = Connections()
+        self.later: asyncio.Event | None = None
+        """Set it to hold every answer back in the last addon's response hook."""
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        self.connections.requestheaders(flow)
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        self.connections.responseheaders(flow)
+
+    async def response(self, flow: http.HTTPFlow) -> None:
+        self.connections.response(flow)
+        if self.later is not None:
+            await self.later.wait()
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        self.connections.error(flow)
+
+    def http_connect(self, flow: http.HTTPFlow) -> None:
+        self.connections.http_connect(flow)
+
+    def client_disconnected(self, client: Client) -> None:
+        self.connections.client_disconnected(client)
+
+
+@pytest.fixture
+async def hooks(inside: taddons.context) -> AsyncIterator[Hooks]:
+    """A proxy on 127.0.0.77 and 127.0.0.1, and its hooks."""
+    hooks = Hooks()
+    inside.master.addons.add(hooks)
+    listener = FailoverListener([VirtualAddress(VIRTUAL, inside.options.listen_port)])
+    listener.install()
+    await listener.open()
+    yield hooks
+    listener.uninstall()
+
+
+class Browser:
+    """A client connection that can be read with and without a turn of the proxy's loop."""
+
+    def __init__(self, port: int, host: str = "127.0.0.77") -> None:
+        self.socket = socket.create_connection((host, port))
+        self.socket.setblocking(False)
+
+    async def ask(self, url: str) -> None:
+        host = url.split("/")[2]
+        await asyncio.get_running_loop().sock_sendall(
+            self.socket, f"GET {url} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+        )
+
+    async def answer(self) -> bytes:
+        """Head and body, by Content-Length."""
+        loop = asyncio.get_running_loop()
+        read = b""
+        async with asyncio.timeout(WAIT_S):
+            while b"\r\n\r\n" not in read or len(read) < len(read.partition(b"\r\n\r\n")[0]) + 4 + _length(read):
+                received = await loop.sock_recv(self.socket, 65536)
+                if not received:
+                    break
+                read += received
+        return read
+
+    async def get(self, url: str) -> bytes:
+        await self.ask(url)
+        return await self.answer()
+
+    async def is_closed(self) -> bool:
+        async with asyncio.timeout(WAIT_S):
+            return await asyncio.get_running_loop().sock_recv(self.socket, 1) == b""
+
+
+def _length(head: bytes) -> int:
+    lines = head.partition(b"\r\n\r\n")[0].lower().split(b"\r\n")
+    return next((int(line.split(b":")[1]) for line in lines if line.startswith(b"content-length:")), 0)
+
+
+@pytest.fixture
+def browser(inside: taddons.context) -> Callable[..., Browser]:
+    return lambda host="127.0.0.77": Browser(inside.options.listen_port, host)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(WAIT_S):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+def handlers() -> int:
+    return len(mitmproxy_internals.tcp_handlers())
+
+
+# --- close ----------------------------------------------------------------------------------------------------------
+
+
+async def test_close_ends_everything_before_it_returns(
+    hooks: Hooks, browser: Callable[..., Browser], origin: Origin, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not one turn of the loop lies between close() and the client's end: FIN when idle, RST for all others."""
+    idle, busy, fresh, elsewhere = browser(), browser(), browser(), browser("127.0.0.1")
+    await idle.get(f"http://127.0.0.1:{origin.port}/")
+    await elsewhere.get(f"http://127.0.0.1:{origin.port}/")
+    await busy.ask(f"http://127.0.0.1:{origin.port}/slow")
+    await until(origin.slow_asked.is_set)
+    await until(lambda: handlers() == 4)
+    waiting = browser()  # accepted by the kernel; no turn of the loop, so mitmproxy does not know it yet
+    caplog.clear()
+
+    assert hooks.connections.close([VIRTUAL]) == 4
+    assert idle.socket.recv(1) == b""
+    for reset in (busy, fresh, waiting):
+        with pytest.raises(ConnectionResetError):
+            reset.socket.recv(1)
+    with pytest.raises(BlockingIOError):
+        elsewhere.socket.recv(1)
+
+    await until(lambda: handlers() == 1)
+    assert (await elsewhere.get(f"http://127.0.0.1:{origin.port}/")).endswith(b"hello")
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_close_resets_what_is_not_read_yet(hooks: Hooks, browser: Callable[..., Browser], origin: Origin) -> None:
+    """An answer that waits behind a full client buffer is cut by RST, never ended by a FIN that looks like its end."""
+    slow = browser()
+    slow.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 131072)
+    origin.let_go.set()
+    await slow.ask(f"http://127.0.0.1:{origin.port}/slow")
+    await until(lambda: any(client.answered for client in hooks.connections._clients.values()))
+    await asyncio.sleep(0)
+    hooks.connections.close([VIRTUAL])
+    with pytest.raises(ConnectionResetError):
+        while slow.socket.recv(65536):
+            pass
+
+
+async def test_a_raw_tunnel_is_never_idle(
+    inside: taddons.context, hooks: Hooks, browser: Callable[..., Browser], origin: Origin
+) -> None:
+    """A request before CONNECT does not make the tunnel an idle keep-alive connection: it is reset."""
+    tunnel = browser()
+    await tunnel.get(f"http://127.0.0.1:{origin.port}/")
+    await asyncio.get_running_loop().sock_sendall(tunnel.socket, f"CONNECT 127.0.0.1:{origin.port} HTTP/1.1\r\n\r\n".encode())
+    assert b" 200 " in await tunnel.answer()
+    hooks.connections.close([VIRTUAL])
+    with pytest.raises(ConnectionResetError):
+        tunnel.socket.recv(1)
+
+
+# --- drain ----------------------------------------------------------------------------------------------------------
+
+
+async def test_drain_closes_the_idle_and_waits_for_the_answered(
+    hooks: Hooks, browser: Callable[..., Browser], origin: Origin
+) -> None:
+    """Idle connections end at once, a request in flight is answered to its last byte, a fresh one is served once."""
+    idle, busy, fresh = browser(), browser(), browser()
+    await idle.get(f"http://127.0.0.1:{origin.port}/")
+    await busy.ask(f"http://127.0.0.1:{origin.port}/slow")
+    await until(origin.slow_asked.is_set)
+    await until(lambda: handlers() == 3)
+    drained = asyncio.get_running_loop().create_task(hooks.connections.drain([VIRTUAL], WAIT_S))
+
+    assert await idle.is_closed()
+    answer = await fresh.get(f"http://127.0.0.1:{origin.port}/")
+    assert answer.endswith(b"hello")
+    assert b"Connection: close" in answer
+    assert await fresh.is_closed()
+    assert not drained.done()
+    origin.let_go.set()
+    answer = await busy.answer()
+    assert len(answer.partition(b"\r\n\r\n")[2]) == 1_000_000
+    assert await busy.is_closed()
+    await drained
+
+
+async def test_drain_waits_for_the_last_byte(hooks: Hooks, browser: Callable[..., Browser], origin: Origin) -> None:
+    """While a slow reader's kernel has not taken the whole answer, the drain is not over."""
+    slow = browser()
+    slow.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 131072)
+    await slow.ask(f"http://127.0.0.1:{origin.port}/slow")
+    await until(origin.slow_asked.is_set)
+    drained = asyncio.get_running_loop().create_task(hooks.connections.drain([VIRTUAL], WAIT_S))
+    origin.let_go.set()
+    await until(lambda: handlers() == 0)  # mitmproxy has let go of it, the kernel has not
+    assert not drained.done()
+    assert len((await slow.answer()).partition(b"\r\n\r\n")[2]) == 1_000_000
+    assert await slow.is_closed()
+    await drained
+
+
+async def test_drain_does_not_cut_an_answer_that_another_addon_holds(
+    hooks: Hooks, browser: Callable[..., Browser], origin: Origin
+) -> None:
+    """Between the response hook and the bytes a connection is not idle."""
+    held = browser()
+    await held.get(f"http://127.0.0.1:{origin.port}/")
+    hooks.later = asyncio.Event()
+    await held.ask(f"http://127.0.0.1:{origin.port}/")
+    await until(lambda: any(client.answered == 2 for client in hooks.connections._clients.values()))
+    drained = asyncio.get_running_loop().create_task(hooks.connections.drain([VIRTUAL], WAIT_S))
+    for _ in range(5):
+        await asyncio.sleep(0.01)
+    assert not drained.done()
+    hooks.later.set()
+    assert (await held.answer()).endswith(b"hello")
+    await drained
+
+
+async def test_drain_ends_at_its_limit(hooks: Hooks, browser: Callable[..., Browser], origin: Origin) -> None:
+    """A request that is never answered holds the stop up for the limit and no longer."""
+    busy = browser()
+    await busy.ask(f"http://127.0.0.1:{origin.port}/slow")
+    await until(origin.slow_asked.is_set)
+    loop = asyncio.get_running_loop()
+    began_at_s = loop.time()
+    await hooks.connections.drain([VIRTUAL], 0.1)
+    assert 0.1 <= loop.time() - began_at_s < WAIT_S
+    hooks.connections.close([VIRTUAL])
+    with pytest.raises(ConnectionResetError):
+        busy.socket.recv(1)
+
+
+async def test_drain_with_nothing_to_do_returns_at_once(hooks: Hooks) -> None:
+    """A backup that is stopped has no client and loses no time."""
+    began_at_s = asyncio.get_running_loop().time()
+    await hooks.connections.drain([VIRTUAL], WAIT_S)
+    assert asyncio.get_running_loop().time() - began_at_s < 1.0
+
+
+@pytest.mark.parametrize(("version", "status", "closed"), [
+    ("HTTP/1.1", 200, True),
+    ("HTTP/1.1", 101, False),
+    ("HTTP/2.0", 200, False),
+])
+async def test_connection_close_only_where_it_is_legal(
+    hooks: Hooks, version: str, status: int, closed: bool
+) -> None:
+    """The header ends a stream with PROTOCOL_ERROR in HTTP/2 and would break a WebSocket's upgrade."""
+    flow = tflow.tflow(resp=True)
+    flow.client_conn.sockname = ("127.0.0.77", 8080)
+    flow.request.http_version = version
+    flow.response.status_code = status
+    hooks.connections._draining = frozenset([VIRTUAL])
+    hooks.connections.response(flow)
+    assert (flow.response.headers.get("Connection") == "close") is closed

@@ -1,0 +1,198 @@
+"""The mitmproxy addon: one failover node inside one mitmproxy process, in its event loop.
+
+What happens when:
+
+- ``configure``, before mitmproxy has bound anything: read the file, take over the listeners (``listener.py``).
+  A wrong file ends the process with all its errors: mitmproxy never runs without failover in silence.
+- ``running``: bind the listeners, clean up after an earlier life, begin the self-tests (``liveness.py``). The first
+  one that passes lets the node listen; it is master a master-down interval later at the earliest.
+- ``done``: let the requests being answered finish, bow out, end the connections on the virtual IPs, remove these,
+  close the listeners, in this order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from mitmproxy import command
+from mitmproxy import connection
+from mitmproxy import ctx
+from mitmproxy import exceptions
+from mitmproxy import http
+from mitmproxy.addonmanager import Loader
+from mitmproxy.proxy import server_hooks
+
+from wsa_proxy.config import ConfigError
+from wsa_proxy.config import load
+from wsa_proxy.proxy import mitmproxy_internals
+from wsa_proxy.proxy import self_connect
+from wsa_proxy.proxy.connections import Connections
+from wsa_proxy.proxy.listener import FailoverListener
+from wsa_proxy.proxy.listener import ListenerError
+from wsa_proxy.proxy.listener import VirtualAddress
+from wsa_proxy.proxy.liveness import Liveness
+from wsa_proxy.runtime.control import ControlError
+from wsa_proxy.runtime.health import Health
+from wsa_proxy.runtime.kernel import LinuxKernel
+from wsa_proxy.runtime.node import Node
+from wsa_proxy.runtime.node import boottime_s
+from wsa_proxy.runtime.tasks import create_task
+from wsa_proxy.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+DRAIN_S_MAX = 0.3  # requests being answered get this long on an orderly stop
+
+
+class CarpFailover:
+    """See the module's text. Decides nothing about mastery: the protocol does, on what this tells it."""
+
+    name = "carp_failover"
+
+    def __init__(self) -> None:
+        self._settings: Settings | None = None
+        self._listener: FailoverListener | None = None
+        self._connections = Connections()
+        self._loop_guard = self_connect.LoopGuard()
+        self._liveness: Liveness | None = None
+        self._node: Node | None = None
+        self._self_test: asyncio.Task[None] | None = None
+
+    # -- life --------------------------------------------------------------------------------------------------------
+
+    def load(self, loader: Loader) -> None:
+        loader.add_option(
+            "failover_config",
+            str,
+            "",
+            "The YAML file with this node's failover groups. See configs/node-a.yaml for a commented example.",
+        )
+
+    def configure(self, updated: set[str]) -> None:
+        if self._settings is not None:
+            if "failover_config" in updated and Path(ctx.options.failover_config) != self._settings.source:
+                raise exceptions.OptionsError("failover_config cannot be changed while running: restart mitmproxy.")
+            return
+        if not ctx.options.failover_config:
+            return  # mitmdump --options asks for our options without having any; running() insists
+        if mitmproxy_internals.is_serving():
+            raise exceptions.OptionsError("failover must be there when mitmproxy starts: restart it with this script.")
+        try:
+            loaded = load(Path(ctx.options.failover_config), listen_port=ctx.options.listen_port or 8080)
+            self._listener = FailoverListener(
+                [
+                    VirtualAddress(virtual_ip.ip, group.port)
+                    for group in loaded.settings.groups
+                    for virtual_ip in group.virtual_ips
+                ]
+            )
+            self._listener.install()
+        except (ConfigError, ListenerError) as error:
+            _refuse_to_run(str(error))
+        for problem in loaded.warnings:
+            logger.warning("%s", problem)
+        self._settings = loaded.settings
+
+    async def running(self) -> None:
+        if self._settings is None or self._listener is None:
+            _refuse_to_run("failover_config: not set; give the file with --set failover_config=FILE")
+        try:
+            await self._listener.open()
+            self._liveness = Liveness(self._listener, self._set_health, clock=boottime_s)
+            self._node = Node(
+                self._settings,
+                LinuxKernel(self._settings),
+                close_connections=self._connections.close,
+                loop_lag_s=lambda: self._liveness.loop_lag_s if self._liveness else 0.0,
+            )
+            await self._node.start()
+        except (ListenerError, ControlError, OSError) as error:
+            _refuse_to_run(str(error))
+        self._self_test = create_task(self._liveness.run(), name="failover self-test")
+
+    async def done(self) -> None:
+        if self._listener is None:
+            return
+        if self._self_test is not None:
+            self._self_test.cancel()
+        if self._node is not None:
+            addresses = [virtual_ip.ip for group in self._node.settings.groups for virtual_ip in group.virtual_ips]
+            try:
+                await asyncio.wait_for(self._connections.drain(addresses, DRAIN_S_MAX), DRAIN_S_MAX * 2)
+            except TimeoutError:
+                logger.warning("failover: the requests being answered were cut")
+            self._node.stop("orderly stop")
+            self._node.close()
+        self._listener.close_listeners()
+
+    def _set_health(self, health: Health) -> None:
+        if self._node is not None:
+            self._node.set_health(health)
+
+    @command.command("failover.status")
+    def status(self) -> str:
+        """What this node is, holds and has seen, as JSON."""
+        if self._node is None:
+            raise exceptions.CommandError("failover has not started yet")
+        return json.dumps(self._node.status(), indent=2)
+
+    # -- the proxy's traffic -------------------------------------------------------------------------------------------
+
+    def client_connected(self, client: connection.Client) -> None:
+        self._loop_guard.client_connected(client)
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        self._loop_guard.client_disconnected(client)
+        self._connections.client_disconnected(client)
+
+    async def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
+        if self._listener is None or self._liveness is None or self._liveness.refuse_upstream(data):
+            return
+        await self_connect.refuse(data, self._listener.listening_addresses())
+
+    def server_connected(self, data: server_hooks.ServerConnectionHookData) -> None:
+        self._loop_guard.server_connected(data)
+
+    def server_disconnected(self, data: server_hooks.ServerConnectionHookData) -> None:
+        self._loop_guard.server_disconnected(data)
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        if self._liveness is not None and self._liveness.answer_self_test(flow):
+            raise exceptions.AddonHalt
+        self._connections.requestheaders(flow)
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        self._hide_self_test(flow)
+
+    def http_connect(self, flow: http.HTTPFlow) -> None:
+        self._connections.http_connect(flow)
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        self._hide_self_test(flow)
+        self._connections.responseheaders(flow)
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        self._hide_self_test(flow)
+        if self._liveness is not None:
+            self._liveness.sign_of_life()
+        self._connections.response(flow)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        self._hide_self_test(flow)
+        self._connections.error(flow)
+
+    def _hide_self_test(self, flow: http.HTTPFlow) -> None:
+        """No later addon sees it: no line, no flow in a file."""
+        if self._liveness is not None and self._liveness.is_self_test(flow.client_conn):
+            raise exceptions.AddonHalt
+
+
+def _refuse_to_run(text: str) -> NoReturn:
+    """End mitmproxy, which is just starting, with the reason."""
+    print(text, file=sys.stderr, flush=True)
+    sys.exit(1)

@@ -1,0 +1,227 @@
+"""The client connections of a virtual IP: drained before it is given up in order, closed before it goes in any case.
+
+The kernel does not reset a connection whose local address is removed: it stays ESTABLISHED here and hangs at the
+client. So its end has to be on the wire *before* the address goes, which asyncio's own closing, a turn of the loop
+later, cannot promise. Two ways are used, both at once (synchronously):
+
+- FIN (``shutdown``) for an idle keep-alive connection: the client sees an ordinary close between two requests.
+- RST (``connect`` to AF_UNSPEC, see connect(2)) for everything else: a FIN would wait behind unsent bytes, and would
+  make a body that ends with the connection look complete.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import fcntl
+import socket
+import struct
+import termios
+from collections.abc import Collection
+from dataclasses import dataclass
+from dataclasses import field
+from ipaddress import IPv4Address
+from ipaddress import IPv6Address
+from ipaddress import ip_address
+
+from mitmproxy import http
+from mitmproxy.connection import Client
+from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
+
+from wsa_proxy.proxy import mitmproxy_internals
+
+type Address = IPv4Address | IPv6Address
+
+POLL_S = 0.005  # how often a drain looks whether its answers have left
+SIOCOUTQ = termios.TIOCOUTQ  # <linux/sockios.h>: bytes not yet acknowledged by the client
+SIOCOUTQNSD = 0x894B  # <linux/sockios.h>: bytes not yet sent
+NOT_ACCEPTED_MAX = 4096  # per listening socket: the length of its accept queue
+
+_AF_UNSPEC = struct.pack("=H14x", socket.AF_UNSPEC)
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(slots=True)
+class _Client:
+    """What the hooks have told about one client connection."""
+
+    flows: dict[str, http.HTTPFlow] = field(default_factory=dict)
+    """Requests that are being answered. A flow is alive until its answer has been handed to the transport."""
+    answered: int = 0
+    """Finished requests; a fresh connection (0) is never taken for an idle one."""
+
+    def is_idle(self) -> bool:
+        """A keep-alive connection between two requests."""
+        self.flows = {key: flow for key, flow in self.flows.items() if flow.live}
+        return self.answered > 0 and not self.flows
+
+
+@dataclass(slots=True)
+class _Answering:
+    """A connection that was answering a request when the drain began."""
+
+    client_id: str
+    transport: asyncio.Transport
+    copy: socket.socket
+    """A duplicate of the client's socket: it tells what is still on its way after mitmproxy has closed its own."""
+    ended: bool = False
+
+    def has_left(self) -> bool:
+        """Whether the whole answer has reached the client's kernel."""
+        if mitmproxy_internals.is_connected(self.client_id) or self.transport.get_write_buffer_size():
+            return False
+        try:
+            if not self.ended:
+                self.copy.shutdown(socket.SHUT_WR)  # mitmproxy's close sends no FIN while this copy is open
+                self.ended = True
+            return _queued(self.copy, SIOCOUTQ) == 0
+        except OSError:
+            return True  # the client has gone: nothing is left to wait for
+
+
+class Connections:
+    """Counts the requests being answered per client connection, and ends connections by local address."""
+
+    def __init__(self) -> None:
+        self._clients: dict[str, _Client] = {}
+        self._draining: frozenset[Address] = frozenset()
+
+    # --- hooks, called by the addon ---------------------------------------------------------------------------------
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        if mitmproxy_internals.is_connected(flow.client_conn.id):  # replayed flows have no connection
+            self._clients.setdefault(flow.client_conn.id, _Client()).flows[flow.id] = flow
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        """Before a streamed answer: the last moment for its headers."""
+        self._close_after(flow)
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        if client := self._clients.get(flow.client_conn.id):
+            client.answered += 1
+        self._close_after(flow)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        if client := self._clients.get(flow.client_conn.id):
+            client.flows.pop(flow.id, None)
+
+    def http_connect(self, flow: http.HTTPFlow) -> None:
+        """From here on it is a tunnel: idle only after a request inside of it, if we can see inside at all."""
+        self._clients.pop(flow.client_conn.id, None)
+
+    def client_disconnected(self, client: Client) -> None:
+        self._clients.pop(client.id, None)
+
+    def _close_after(self, flow: http.HTTPFlow) -> None:
+        """Announce and cause the end of a draining connection. In HTTP/2 this header is a PROTOCOL_ERROR."""
+        if not self._draining or flow.request.is_http2 or flow.request.is_http3 or flow.response is None:
+            return
+        if flow.response.status_code != 101 and _local_address(flow.client_conn) in self._draining:
+            flow.response.headers["Connection"] = "close"
+
+    # --- ends -------------------------------------------------------------------------------------------------------
+
+    def close(self, addresses: Collection[Address]) -> int:
+        """End every client connection on these local addresses; answers how many.
+
+        When this returns the FIN or RST of each one has left, so the address may be removed at once. Clients that the
+        kernel has accepted and mitmproxy has not yet are ended as well.
+        """
+        wanted = frozenset(addresses)
+        handlers = self._handlers(wanted)
+        for handler in handlers:
+            self._end(handler)
+        return len(handlers) + sum(_reset_not_accepted(sock) for sock in mitmproxy_internals.listening_on(wanted))
+
+    async def drain(self, addresses: Collection[Address], limit_s: float = 0.3) -> None:
+        """Let the requests being answered now be answered completely, for ``limit_s`` seconds at most.
+
+        Idle keep-alive connections on these addresses are closed at once and as they become idle. Fresh connections
+        are served, and closed with their answer.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + limit_s
+        self._draining = frozenset(addresses)
+        answering = self._answering()
+        waited = answering
+        try:
+            while True:
+                for handler in self._handlers(self._draining):
+                    if self._is_idle(handler):
+                        self._end(handler)
+                waited = [each for each in waited if not each.has_left()]
+                if not waited or loop.time() >= deadline:
+                    return
+                await asyncio.sleep(POLL_S)
+        finally:
+            self._draining = frozenset()
+            for each in answering:
+                each.copy.close()
+
+    def _answering(self) -> list[_Answering]:
+        found = []
+        for handler in self._handlers(self._draining):
+            client = self._clients.get(handler.client.id)
+            transport = mitmproxy_internals.client_transport(handler)
+            if client is not None and not client.is_idle() and client.flows and transport is not None:
+                copy = transport.get_extra_info("socket").dup()
+                found.append(_Answering(handler.client.id, transport, copy))
+        return found
+
+    def _handlers(self, addresses: frozenset[Address]) -> list[ProxyConnectionHandler]:
+        return [each for each in mitmproxy_internals.tcp_handlers() if _local_address(each.client) in addresses]
+
+    def _is_idle(self, handler: ProxyConnectionHandler) -> bool:
+        """Between two requests, with every answer on the wire."""
+        client = self._clients.get(handler.client.id)
+        transport = mitmproxy_internals.client_transport(handler)
+        if client is None or transport is None or not client.is_idle() or transport.get_write_buffer_size():
+            return False
+        try:
+            return _queued(transport.get_extra_info("socket"), SIOCOUTQNSD) == 0
+        except OSError:
+            return False  # the client was faster: it is closed already
+
+    def _end(self, handler: ProxyConnectionHandler) -> None:
+        transport = mitmproxy_internals.client_transport(handler)
+        if transport is not None:
+            client_socket = transport.get_extra_info("socket")
+            try:
+                if self._is_idle(handler):
+                    client_socket.shutdown(socket.SHUT_RDWR)
+                else:
+                    _reset(client_socket.fileno())
+            except OSError:
+                pass  # the client was faster: its connection is gone already
+        mitmproxy_internals.end_handler(handler)
+
+
+def _local_address(client: Client) -> Address:
+    """The address that the client has connected to."""
+    address = ip_address(client.sockname[0].partition("%")[0])
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _queued(client_socket: socket.socket, request: int) -> int:
+    """Bytes in the kernel's send queue. Raises OSError when the socket is closed."""
+    answer = fcntl.ioctl(client_socket.fileno(), request, b"\0\0\0\0")
+    return int(struct.unpack("i", answer)[0])
+
+
+def _reset(descriptor: int) -> None:
+    """Send RST now; the descriptor stays open and unconnected. Raises OSError."""
+    if _libc.connect(descriptor, _AF_UNSPEC, len(_AF_UNSPEC)) != 0:
+        raise OSError(ctypes.get_errno(), "disconnect")
+
+
+def _reset_not_accepted(listening: socket.socket) -> int:
+    """Reset the clients in a listening socket's accept queue; answers how many."""
+    with listening:
+        for count in range(NOT_ACCEPTED_MAX):
+            try:
+                client_socket, _ = listening.accept()
+            except OSError:
+                return count  # BlockingIOError: the queue is empty; anything else: nothing can be accepted
+            with client_socket:
+                _reset(client_socket.fileno())
+    return NOT_ACCEPTED_MAX

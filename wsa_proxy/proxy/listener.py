@@ -1,0 +1,394 @@
+"""The failover listener: the proxy is bound to its virtual IPs before they are local, and to nothing it need not be.
+
+A ``mode`` without a host would listen on every address of the host (0.0.0.0 and ::). That is refused here, because a
+request for any other own address then loops through the proxy until its descriptors are gone. Instead such a mode is
+served on
+
+- every virtual IP, with IP_FREEBIND or IPV6_FREEBIND, so that a takeover never waits for a bind (no privilege and no
+  sysctl needed), at the group's port or at the port that the mode spec names;
+- 127.0.0.1 at the mode's own port, for this host's self-tests: a backup that asked its virtual IP would reach the
+  master. If that port is taken, a free one is used.
+
+Only the sockets are ours. Accepted streams go to the stock instance of the mode, so flows, options and recorded
+files are those of a plain mitmproxy. A mode with a host of its own is left alone; the option ``listen_host`` takes
+the place of 127.0.0.1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from ipaddress import IPv6Address
+from ipaddress import ip_address
+from typing import Any
+
+from mitmproxy import ctx
+from mitmproxy.proxy.mode_specs import ProxyMode
+
+from wsa_proxy.proxy import mitmproxy_internals
+from wsa_proxy.proxy.mitmproxy_internals import Instance
+from wsa_proxy.proxy.mitmproxy_internals import SocketName
+
+logger = logging.getLogger(__name__)
+
+type Address = IPv4Address | IPv6Address
+
+IP_FREEBIND = 15  # <linux/in.h>; Python's socket module does not have it
+IPV6_FREEBIND = 78  # <linux/in6.h>, Linux 4.15
+
+ACCEPTS_PER_TURN = 4  # asyncio's "backlog" is also its accepts per turn; 100 of them stall the loop for seconds
+ACCEPT_QUEUE = 4096  # the kernel's queue, which takes the burst of reconnects after a failover
+
+LOOPBACK = IPv4Address("127.0.0.1")
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualAddress:
+    """One virtual IP and the port on which a mode without a port of its own is served there."""
+
+    address: Address
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoopbackEndpoint:
+    """Where this host can ask one mode for a sign of life without leaving the host."""
+
+    mode: str
+    """mitmproxy's name of the mode's type: regular, upstream, socks5, reverse."""
+    spec: str
+    """The mode as the user wrote it."""
+    host: str
+    port: int
+
+
+class ListenerError(Exception):
+    """The proxy cannot listen as asked: what, where, why and what helps, in one text for the operator."""
+
+
+@dataclass(eq=False, slots=True)
+class _Listening:
+    """One listening socket of ours."""
+
+    instance: Instance
+    address: Address
+    port: int
+    socket: socket.socket
+    virtual: bool
+    server: asyncio.Server | None = None
+    """None until the loop watches the socket."""
+    wrong: str | None = None
+    """Why it was found broken; it stays so until it is replaced."""
+
+    @property
+    def stopped(self) -> bool:
+        """Closed in an orderly way, by us or because mitmproxy stopped the mode."""
+        if self.wrong is None:
+            return self.socket.fileno() < 0
+        return self.server not in mitmproxy_internals.servers_of(self.instance)
+
+    def find_wrong(self) -> str | None:
+        """The phrase for a broken socket, or None. A few microseconds."""
+        where = f"{self.address} port {self.port}"
+        try:
+            accepting = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+            name = self.socket.getsockname()
+        except OSError as error:
+            return f"the listening socket of {where} is gone ({error.strerror})"
+        if len(name) < 2 or (ip_address(name[0]), name[1]) != (self.address, self.port):
+            return f"the listening socket of {where} is now another one: {name}"
+        return None if accepting else f"the listening socket of {where} is shut down and accepts nothing"
+
+    async def serve(self) -> asyncio.Server:
+        """Let the loop accept, and hand every stream to mitmproxy. Raises OSError."""
+        self.server = await asyncio.start_server(
+            self.instance.handle_stream, sock=self.socket, backlog=ACCEPTS_PER_TURN
+        )
+        self.socket.listen(ACCEPT_QUEUE)  # asyncio has set the queue to ACCEPTS_PER_TURN as well
+        return self.server
+
+    def close(self) -> None:
+        if self.server is not None:
+            self.server.close()
+        self.socket.close()
+
+
+class FailoverListener:
+    """Owns the listening sockets of all modes that name no host."""
+
+    def __init__(self, addresses: Sequence[VirtualAddress]) -> None:
+        self._addresses = tuple(dict.fromkeys(addresses))
+        self._listening: list[_Listening] = []
+        self._bound_before: list[Instance] = []
+        """Stock servers that were bound to the wildcard before we came; open() stops them."""
+        self._errors = mitmproxy_internals.ExpectedErrors()
+        self._opening = False
+
+    # --- life -------------------------------------------------------------------------------------------------------
+
+    def install(self) -> None:
+        """Take the binding over, before the stock servers reach the wildcard: from the addon's ``configure``.
+
+        Raises ListenerError when a mode cannot be served on a virtual IP; the stock servers are withdrawn even then.
+        """
+        try:
+            mitmproxy_internals.take_over_listen(self._listen)
+        except RuntimeError as error:
+            raise ListenerError(str(error)) from error
+        self._errors.install()
+        self._bound_before = mitmproxy_internals.withdraw_starting(self._errors)
+        self._check_listen_host()
+        for mode in mitmproxy_internals.parsed_modes():
+            if _is_ours(mode) and mitmproxy_internals.owns_sockets(mode):
+                _check_mode(mode)
+
+    async def open(self) -> None:
+        """Bring all servers up: from the addon's ``running``. Raises ListenerError with the first reason."""
+        for instance in self._bound_before:
+            await instance.stop()
+            mitmproxy_internals.forget(instance)
+        self._bound_before = []
+        await self._set_up()
+        if ctx.options.server and not self._served():
+            raise ListenerError(
+                "nothing is served on the virtual IPs: every mode names a host of its own. "
+                "Leave the host out of the one that the virtual IPs are for, for example `--mode regular`."
+            )
+
+    async def _set_up(self) -> None:
+        """Start what has no server yet, and give those that had one before us (listen_host) their virtual IPs."""
+        self._opening = True
+        try:
+            await mitmproxy_internals.set_up_servers()
+        finally:
+            self._opening = False
+        for instance in self._served():
+            if not instance.is_running:
+                raise ListenerError(str(instance.last_exception))
+            if not any(listening.instance is instance for listening in self._current()):
+                mitmproxy_internals.servers_of(instance).extend(await self._serve_virtual(instance))
+
+    def uninstall(self) -> None:
+        """Stop listening on the virtual IPs and let mitmproxy bind its modes itself again."""
+        mitmproxy_internals.give_back_listen()
+        self._errors.uninstall()
+        for listening in self._current():
+            if listening.virtual:
+                listening.close()
+
+    def close_listeners(self) -> None:
+        """Close every listening socket of ours: the last step of an orderly stop."""
+        for listening in self._current():
+            listening.close()
+
+    # --- health -----------------------------------------------------------------------------------------------------
+
+    def broken(self) -> str | None:
+        """The first thing that is wrong with the listening sockets, or None. Cheap: asked ten times a second.
+
+        A socket found broken is no longer watched by the loop, which would otherwise spin on it.
+        """
+        if mitmproxy_internals.is_updating():
+            return None  # mitmproxy is carrying out a change of the modes; what comes out of it counts
+        served = self._served()
+        if not served:
+            return "nothing is served on the virtual IPs (no mode without a host, or the option server is off)"
+        current = self._current()
+        for instance in served:
+            if not instance.is_running or not any(listening.instance is instance for listening in current):
+                return str(instance.last_exception or f"mode {instance.mode.full_spec} does not listen")
+        for listening in current:
+            if listening.wrong is None:
+                listening.wrong = listening.find_wrong()
+                if listening.wrong is not None:
+                    asyncio.get_running_loop().remove_reader(listening.socket.fileno())
+            if listening.wrong is not None:
+                return listening.wrong
+        return None
+
+    async def reopen(self) -> None:
+        """Replace what is broken. Raises ListenerError when it cannot be; try again later."""
+        for instance in self._served():
+            if not instance.is_running:
+                mitmproxy_internals.forget(instance)
+        await self._set_up()
+        for old in self._current():
+            if old.wrong is None:
+                continue
+            old.close()
+            new = self._bind(old.instance, old.address, old.port, old.virtual)
+            servers = mitmproxy_internals.servers_of(old.instance)
+            servers[servers.index(old.server)] = await new.serve()
+            self._listening.remove(old)
+
+    # --- where ------------------------------------------------------------------------------------------------------
+
+    def listening_addresses(self) -> tuple[SocketName, ...]:
+        """Every address and port that means this process: all TCP listeners, and the virtual IPs even when closed."""
+        names = [(str(virtual.address), virtual.port) for virtual in self._addresses]
+        names += [(str(listening.address), listening.port) for listening in self._current()]
+        for instance in mitmproxy_internals.instances():
+            if not _is_ours(instance.mode) or ctx.options.listen_host:
+                names += mitmproxy_internals.tcp_names(instance)
+        return tuple(dict.fromkeys(names))
+
+    def loopback_endpoints(self) -> tuple[LoopbackEndpoint, ...]:
+        """One address per served mode where this host reaches it, whoever holds the virtual IPs."""
+        virtual = {(str(listening.address), listening.port) for listening in self._current() if listening.virtual}
+        endpoints = []
+        for instance in self._served():
+            local = [name for name in mitmproxy_internals.tcp_names(instance) if name not in virtual]
+            if local:
+                endpoints.append(LoopbackEndpoint(instance.mode.type_name, instance.mode.full_spec, *local[0]))
+        return tuple(endpoints)
+
+    def _served(self) -> list[Instance]:
+        return [instance for instance in mitmproxy_internals.instances() if _is_ours(instance.mode)]
+
+    def _current(self) -> list[_Listening]:
+        """Our sockets without those of modes that were stopped."""
+        self._listening = [listening for listening in self._listening if not listening.stopped]
+        return list(self._listening)
+
+    # --- sockets ----------------------------------------------------------------------------------------------------
+
+    def _check_listen_host(self) -> None:
+        host = ctx.options.listen_host
+        if host and (host in ("0.0.0.0", "::") or host in {str(virtual.address) for virtual in self._addresses}):
+            raise ListenerError(
+                f"listen_host {host} is in the way of the virtual IPs, which are served without it. "
+                "Remove the option, or set it to another address of this host."
+            )
+
+    async def _listen(self, instance: Instance, host: str, port: int) -> list[Any]:
+        """What binds a mode instead of mitmproxy's own method. Raises ListenerError, or OSError for a mode's host."""
+        if not _is_ours(instance.mode):
+            return await mitmproxy_internals.stock_listen(instance, host, port)
+        try:
+            _check_mode(instance.mode)
+            if host:
+                servers = await mitmproxy_internals.stock_listen(instance, host, port)
+            else:
+                servers = [await self._bind_loopback(instance, port).serve()]
+            try:
+                return servers + await self._serve_virtual(instance)
+            except ListenerError:
+                for server in servers:
+                    server.close()
+                raise
+        except (ListenerError, OSError) as error:
+            if self._opening and isinstance(error, ListenerError):
+                self._errors.expect(str(error))  # open() raises it; logged by mitmproxy it would be said twice
+            raise
+
+    async def _serve_virtual(self, instance: Instance) -> list[asyncio.Server]:
+        """Serve one mode on every virtual IP, or on none. Raises ListenerError."""
+        mode = instance.mode
+        made: list[_Listening] = []
+        try:
+            for virtual in self._addresses:
+                port = mode.custom_listen_port or virtual.port
+                made.append(self._bind(instance, virtual.address, port, virtual=True))
+            servers = [await listening.serve() for listening in made]
+        except OSError as error:
+            raise ListenerError(f"{mode.description} cannot listen on the virtual IPs: {error}") from error
+        finally:
+            if not all(listening.server for listening in made) or len(made) < len(self._addresses):
+                for listening in made:
+                    listening.close()
+        if mode.transport_protocol == "both":
+            logger.warning(f"mode {mode.full_spec} is served over TCP only on the virtual IPs; its UDP part is not.")
+        return servers
+
+    def _bind_loopback(self, instance: Instance, port: int) -> _Listening:
+        try:
+            bound = _listening_socket(LOOPBACK, port)
+        except OSError as error:
+            bound = _listening_socket(LOOPBACK, 0)
+            logger.info(
+                f"{LOOPBACK} port {port} is not free ({error.strerror}): "
+                f"self-tests of mode {instance.mode.full_spec} use port {bound.getsockname()[1]} instead"
+            )
+        listening = _Listening(instance, LOOPBACK, bound.getsockname()[1], bound, virtual=False)
+        self._listening.append(listening)
+        return listening
+
+    def _bind(self, instance: Instance, address: Address, port: int, virtual: bool) -> _Listening:
+        mode = instance.mode
+        for other in self._current():
+            if other.instance is not instance and (other.address, other.port) == (address, port):
+                raise ListenerError(
+                    f"modes {other.instance.mode.full_spec} and {mode.full_spec} both want {address} port {port}. "
+                    f"Give one of them a port of its own, for example `--mode {mode.full_spec}@{port + 1}`."
+                )
+        try:
+            bound = _listening_socket(address, port)
+        except OSError as error:
+            raise ListenerError(
+                f"{mode.description} cannot listen on {address} port {port}: {error.strerror}. {_help(error, port)}"
+            ) from error
+        listening = _Listening(instance, address, port, bound, virtual)
+        self._listening.append(listening)
+        return listening
+
+
+def _is_ours(mode: ProxyMode) -> bool:
+    """Whether the virtual IPs are this mode's place: it names no host, and with a listen_host it could do without."""
+    return not mode.custom_listen_host and (_can_be_served(mode) or not ctx.options.listen_host)
+
+
+def _can_be_served(mode: ProxyMode) -> bool:
+    """UDP is bound in Rust, where IP_FREEBIND cannot be set; transparent mode needs the packets' own destination."""
+    return mode.type_name in ("regular", "upstream", "socks5", "reverse") and mode.transport_protocol != "udp"
+
+
+def _check_mode(mode: ProxyMode) -> None:
+    """Raises ListenerError for a mode without a host that cannot be served on a virtual IP."""
+    name = mode.full_spec.rpartition("@")[0] or mode.full_spec
+    if not _can_be_served(mode):
+        port = mode.listen_port(ctx.options.listen_port)
+        raise ListenerError(
+            f"mode {mode.full_spec} cannot be served on a virtual IP. "
+            f"Give it a host of its own, for example `--mode {name}@127.0.0.1:{port}`."
+        )
+    if mode.custom_listen_port == 0:
+        raise ListenerError(
+            f"mode {mode.full_spec} needs one port that is the same on every virtual IP, "
+            f"for example `--mode {name}@8080`."
+        )
+
+
+def _listening_socket(address: Address, port: int) -> socket.socket:
+    """A TCP socket that listens on an address that need not be local yet. Raises OSError."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    # asyncio sets TCP_NODELAY only on sockets that name TCP; accepted ones take that over from the listening one.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        bound.setblocking(False)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if address.version == 4:
+            bound.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
+        else:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            bound.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
+        bound.bind((str(address), port))
+        bound.listen(ACCEPT_QUEUE)  # with SO_REUSEADDR a port in use may be told only here
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _help(error: OSError, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"Something else listens there or on every address; `ss -ltnp sport = :{port}` names it."
+    if error.errno == errno.EACCES:
+        return f"Port {port} needs the capability CAP_NET_BIND_SERVICE, or take a port above 1023."
+    if error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+        return "Is this IP version enabled in the kernel?"
+    return ""

@@ -1,0 +1,259 @@
+"""All that we use of mitmproxy beyond its public API, in one place, each use with a test of its own.
+
+mitmproxy offers no way for an addon to say where a mode listens, and a script is loaded while the stock servers are
+already on their way to the wildcard address:
+
+1. ``Master.run`` starts ``Proxyserver.setup_servers``. For an empty host asyncio asks getaddrinfo in a thread, so
+   every stock server is suspended there and nothing is bound yet.
+2. In the *same* turn of the loop the script is loaded and its ``configure`` runs.
+3. The stock servers would be resumed and bound in a later turn.
+
+So whoever acts in ``configure`` is in time: ``take_over_listen`` replaces the method that binds, and
+``withdraw_starting`` ends the servers of step 1. Read in mitmproxy 12.2.3 and 12.3.1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import socket
+from collections import Counter
+from collections.abc import Awaitable
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+from ipaddress import IPv6Address
+from ipaddress import ip_address
+from typing import Any
+
+from mitmproxy import ctx
+from mitmproxy.connection import Client
+from mitmproxy.connection import Server
+from mitmproxy.proxy.mode_servers import AsyncioServerInstance
+from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
+from mitmproxy.proxy.mode_servers import ServerInstance
+from mitmproxy.proxy.mode_specs import ProxyMode
+
+type Instance = AsyncioServerInstance[Any]
+type SocketName = tuple[str, int]
+"""Address and port; IPv6 names without flow and scope."""
+type Listen = Callable[[Instance, str, int], Awaitable[list[Any]]]
+"""Binds one mode: instance, host ("" for none), port -> the servers that it owns from now on."""
+
+CANCELLED = ""  # str(CancelledError()): what Servers.update logs for a start that we have cancelled
+
+_stock_listen: Listen = AsyncioServerInstance.listen
+
+
+def proxyserver() -> Any:
+    """mitmproxy's addon that owns servers and client connections."""
+    found = ctx.master.addons.get("proxyserver")
+    if found is None:
+        raise RuntimeError("mitmproxy runs without its proxyserver addon: there is nothing to fail over")
+    return found
+
+
+def is_serving() -> bool:
+    """Whether mitmproxy has started already."""
+    return bool(proxyserver().is_running)
+
+
+# --- the listening side ---------------------------------------------------------------------------------------------
+
+
+def take_over_listen(listen: Listen) -> None:
+    """From now on ``listen`` binds every mode, at run time as well. Raises RuntimeError when already taken over."""
+    if AsyncioServerInstance.listen is not _stock_listen:
+        raise RuntimeError("the failover listener is already installed in this mitmproxy")
+
+    async def patched(instance: Instance, host: str, port: int) -> list[Any]:
+        return await listen(instance, host, port)
+
+    AsyncioServerInstance.listen = patched  # type: ignore[assignment,method-assign]
+
+
+def give_back_listen() -> None:
+    """Let mitmproxy bind its modes itself again; harmless when repeated."""
+    AsyncioServerInstance.listen = _stock_listen  # type: ignore[assignment,method-assign]
+
+
+async def stock_listen(instance: Instance, host: str, port: int) -> list[Any]:
+    """Bind as mitmproxy would."""
+    return await _stock_listen(instance, host, port)
+
+
+def instances() -> list[Instance]:
+    """The servers of all modes that own sockets; local and tun modes have none."""
+    return [instance for instance in proxyserver().servers if isinstance(instance, AsyncioServerInstance)]
+
+
+def parsed_modes() -> list[ProxyMode]:
+    """The ``mode`` option, parsed. Raises ValueError for a spec that mitmproxy refuses as well."""
+    return [ProxyMode.parse(spec) for spec in ctx.options.mode]
+
+
+def owns_sockets(mode: ProxyMode) -> bool:
+    """Whether mitmproxy binds sockets for this mode: local and tun modes bind none."""
+    return issubclass(type(ServerInstance.make(mode, proxyserver())), AsyncioServerInstance)
+
+
+def servers_of(instance: Instance) -> list[Any]:
+    """The list of servers that the instance owns; changing it changes what the instance closes and shows."""
+    return instance._servers
+
+
+def tcp_names(instance: Instance) -> list[SocketName]:
+    """Where the instance listens for TCP."""
+    return [
+        listening.getsockname()[:2]
+        for server in instance._servers
+        if isinstance(server, asyncio.Server)
+        for listening in server.sockets
+    ]
+
+
+def listening_on(addresses: Collection[IPv4Address | IPv6Address]) -> list[socket.socket]:
+    """Duplicates of the TCP sockets that listen on one of these addresses; the caller closes them."""
+    found = []
+    for instance in instances():
+        for server in instance._servers:
+            for listening in server.sockets if isinstance(server, asyncio.Server) else ():
+                if ip_address(listening.getsockname()[0].partition("%")[0]) in addresses:
+                    found.append(listening.dup())
+    return found
+
+
+def is_updating() -> bool:
+    """Whether mitmproxy is starting or stopping servers right now."""
+    return bool(proxyserver().servers.is_updating)
+
+
+def withdraw_starting(expected: ExpectedErrors) -> list[Instance]:
+    """End every stock server that is on its way to the wildcard; answers those that are bound there already.
+
+    A withdrawn one is forgotten, so that ``set_up_servers`` makes it anew. mitmproxy logs an error for each task that
+    we cancel, which would end the process at start: ``expected`` drops exactly these records.
+    """
+    waiting = {id(instance): task for instance, task in _starting()}
+    bound = []
+    for instance in instances():
+        if instance.mode.listen_host(ctx.options.listen_host):
+            continue  # it never goes to the wildcard
+        if task := waiting.get(id(instance)):
+            expected.expect(CANCELLED)
+            task.cancel()
+            forget(instance)
+        elif instance.is_running:
+            bound.append(instance)
+    return bound
+
+
+def _starting() -> Iterator[tuple[Instance, asyncio.Task[Any]]]:
+    for task in asyncio.all_tasks():
+        coroutine = task.get_coro()
+        if inspect.iscoroutine(coroutine) and coroutine.cr_code is ServerInstance.start.__code__:
+            yield inspect.getcoroutinelocals(coroutine)["self"], task
+
+
+def forget(instance: Instance) -> None:
+    """Take the instance off mitmproxy's books, so that the next ``set_up_servers`` makes a new one."""
+    proxyserver().servers._instances.pop(instance.mode, None)
+
+
+async def set_up_servers() -> None:
+    """Start every mode that has no server. Look at the instances afterwards: errors are only logged."""
+    await proxyserver().setup_servers()
+
+
+class ExpectedErrors(logging.Filter):
+    """Drops error records of mitmproxy's proxyserver that we caused or report ourselves, each one once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._expected: Counter[str] = Counter()
+
+    def install(self) -> None:
+        logging.getLogger("mitmproxy.addons.proxyserver").addFilter(self)
+
+    def uninstall(self) -> None:
+        logging.getLogger("mitmproxy.addons.proxyserver").removeFilter(self)
+
+    def expect(self, text: str) -> None:
+        self._expected[text] += 1
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        if not self._expected[text]:
+            return True
+        self._expected[text] -= 1
+        return False
+
+
+# --- the clients' side ----------------------------------------------------------------------------------------------
+
+
+def tcp_handlers() -> list[ProxyConnectionHandler]:
+    """One handler per client connection over TCP."""
+    return [
+        handler
+        for handler in list(proxyserver().connections.values())
+        if handler.client.transport_protocol == "tcp" and client_transport(handler) is not None
+    ]
+
+
+def is_connected(client_id: str) -> bool:
+    """Whether this client connection is still being handled."""
+    return client_id in proxyserver().connections
+
+
+def client_transport(handler: ProxyConnectionHandler) -> asyncio.Transport | None:
+    """The transport towards the client, or None once it is closed."""
+    transports = handler.transports.get(handler.client)
+    if transports is None or not isinstance(transports.writer, asyncio.StreamWriter):
+        return None
+    return transports.writer.transport  # type: ignore[return-value]
+
+
+def end_handler(handler: ProxyConnectionHandler) -> None:
+    """Let mitmproxy clean a client connection up as if it had been closed by command. Nothing more is sent."""
+    transports = handler.transports.get(handler.client)
+    if transports is None:
+        return
+    if isinstance(transports.writer, asyncio.StreamWriter):
+        transports.writer.transport.abort()
+    if transports.handler is not None:  # None while the client_connected hook runs; it then meets the end by reading
+        handler.close_connection(handler.client)
+
+
+def end_client(client: Client) -> None:
+    """End one client connection at once; harmless when it is gone."""
+    handler = proxyserver().connections.get(client.id)
+    if handler is not None:
+        end_handler(handler)
+
+
+def upstream_proxy(server: Server) -> SocketName | None:
+    """The upstream proxy through which ``server`` is reached, or None."""
+    return server.via[1][:2] if server.via else None
+
+
+class HiddenClients(logging.Filter):
+    """Drops the connect and disconnect lines of clients that are our own self-tests."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden: set[SocketName] = set()
+
+    def install(self) -> None:
+        logging.getLogger("mitmproxy.proxy.server").addFilter(self)
+
+    def uninstall(self) -> None:
+        logging.getLogger("mitmproxy.proxy.server").removeFilter(self)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        client = getattr(record, "client", None)
+        return record.levelno >= logging.WARNING or client is None or client[:2] not in self.hidden
+
+
