@@ -1,0 +1,111 @@
+"""``wsa-proxy check FILE``: says all that is wrong with a configuration, and starts, creates and changes nothing."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from wsa_proxy.config import ConfigError
+from wsa_proxy.config import Loaded
+from wsa_proxy.config import Problem
+from wsa_proxy.config import load
+from wsa_proxy.config_source import printable
+from wsa_proxy.config_timers import LOSSES_WANTED
+from wsa_proxy.config_timers import Timers
+from wsa_proxy.config_timers import interval_table
+from wsa_proxy.config_timers import lowest_master_forgiven
+from wsa_proxy.net.host import HostFacts
+from wsa_proxy.settings import GroupSettings
+
+RESOLVE_TIMEOUT_S = 2.0  # for all host names together; a dead name server would take 30 s
+
+type Resolve = Callable[[str], frozenset[str]]
+"""Host name to addresses. Raises OSError."""
+
+
+def check(path: Path, *, host: HostFacts | None = None, resolve: Resolve | None = None) -> int:
+    """Print every error and warning, or one line for each group. 0 when the file can be run, else 1."""
+    try:
+        loaded = load(path, host=host)
+    except ConfigError as error:
+        for problem in error.problems:
+            print(problem)
+        for problem in error.warnings:
+            print(f"warning: {problem}")
+        count = len(error.problems)
+        print(f"{count} error{'s' if count != 1 else ''}")
+        return 1
+    settings = loaded.settings
+    for problem in (*loaded.warnings, *_unresolved(loaded, resolve or _addresses_of)):
+        print(f"warning: {problem}")
+    handling = "preemptive" if settings.preempt else "non-preemptive"
+    print(f"node {settings.node}, {handling}, state in {printable(str(settings.state_dir))}")
+    for group in settings.groups:
+        print(_summary(group))
+    if any(group.advbase == 0 for group in settings.groups):
+        print("\n".join(interval_table()))
+    print("no errors")
+    return 0
+
+
+def _summary(group: GroupSettings) -> str:
+    """One line: what the operator wrote, and what CARP makes of it."""
+    own = Timers(group.advbase, group.advskew)
+    interval_s = group.advbase or (group.advskew - (255 - group.priority)) / 256
+    forgiven = lowest_master_forgiven(interval_s, group.priority)
+    losses = f" ({LOSSES_WANTED} lost advertisements of a master of priority {forgiven} or more)" if forgiven else ""
+    virtual_ips = ", ".join(map(str, group.virtual_ips))
+    return (
+        f"group {group.vhid}: {virtual_ips} port {group.port} on {group.interface};"
+        f" priority {group.priority} -> advskew {group.advskew};"
+        f" advertises every {float(own.interval_s):.3f} s;"
+        f" as backup takes over after {float(own.master_down_s):.3f} s of silence{losses}"
+    )
+
+
+def _addresses_of(hostname: str) -> frozenset[str]:
+    return frozenset(str(entry[4][0]) for entry in socket.getaddrinfo(hostname, None, type=socket.SOCK_STREAM))
+
+
+def _unresolved(loaded: Loaded, resolve: Resolve) -> list[Problem]:
+    """A problem for each group whose hostname does not lead to one of its virtual IPs."""
+    answers: dict[str, frozenset[str] | OSError] = {}
+
+    def ask(hostname: str) -> None:
+        try:
+            answers[hostname] = resolve(hostname)
+        except (OSError, UnicodeError) as error:  # UnicodeError: a label that IDNA cannot encode
+            answers[hostname] = error if isinstance(error, OSError) else OSError(str(error))
+
+    # Daemon threads: a name server that is dead must not keep the command from ending.
+    names = dict.fromkeys(group.hostname for group in loaded.settings.groups)
+    threads = [threading.Thread(target=ask, args=(name,), daemon=True) for name in names]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + RESOLVE_TIMEOUT_S
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+
+    problems = []
+    for n, group in enumerate(loaded.settings.groups):
+        text = _resolution_text(group, answers.get(group.hostname))
+        if text:
+            source = printable(str(loaded.settings.source))
+            problems.append(Problem(source, loaded.lines[n], f"groups[{n}].hostname", group.hostname, text))
+    return problems
+
+
+def _resolution_text(group: GroupSettings, answer: frozenset[str] | OSError | None) -> str | None:
+    """What is wrong with the answer of the name service; None when nothing is."""
+    wanted = {str(virtual_ip.ip) for virtual_ip in group.virtual_ips}
+    fix = f"it should lead to {' or '.join(sorted(wanted))}, or browsers will not find the proxy by its name"
+    if answer is None:
+        return f"cannot be resolved within {RESOLVE_TIMEOUT_S:g} s; {fix}"
+    if isinstance(answer, OSError):
+        return f"cannot be resolved ({answer.strerror or answer}); {fix}"
+    if not answer & wanted:
+        return f"resolves to {', '.join(sorted(answer)) or 'nothing'}; {fix}"
+    return None

@@ -1,0 +1,144 @@
+"""The command line: ``wsa-proxy run | check | status | lab``.
+
+Each verb imports what it needs only when it is called, so that ``status`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from wsa_proxy import __version__
+
+DEFAULT_SOCKET = Path("/var/lib/wsa-proxy/control.sock")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Carry out one verb and answer the exit status: 0 done, 1 not done and said why, 2 wrong use."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.verb != "run":
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if options.verb == "run":
+        return _run(options.file, rest)
+    return int(options.call(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="wsa-proxy", description="Failover for mitmproxy with CARP.")
+    parser.add_argument("--version", action="version", version=f"wsa-proxy {__version__}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    run = verbs.add_parser(
+        "run",
+        help="start mitmdump with failover",
+        usage="wsa-proxy run FILE [mitmdump options]",
+        description="Starts mitmdump with the failover addon. What follows FILE goes to mitmdump unchanged.",
+    )
+    run.add_argument("file", type=Path, metavar="FILE", help="the failover groups of this node")
+
+    check = verbs.add_parser("check", help="say everything that is wrong with a configuration file")
+    check.add_argument("file", type=Path, metavar="FILE")
+    check.set_defaults(call=_check)
+
+    status = verbs.add_parser("status", help="ask the running node")
+    status.add_argument("file", type=Path, metavar="FILE", nargs="?", help="its configuration, for its state_dir")
+    status.add_argument("--json", action="store_true", help="the whole document")
+    status.set_defaults(call=_status)
+
+    lab = verbs.add_parser("lab", help="try failover: real nodes, a client and an origin in network namespaces")
+    from wsa_proxy.lab import command as lab_command
+
+    lab_command.add_arguments(lab)
+    lab.set_defaults(call=lab_command.main)
+    return parser
+
+
+def _run(file: Path, mitmdump_options: Sequence[str]) -> int:
+    """Become mitmdump with the addon; its exit status is ours."""
+    from mitmproxy.tools.main import mitmdump
+
+    from wsa_proxy.resources import find
+
+    sys.argv[0] = "wsa-proxy run"  # what mitmdump puts before its own messages
+    mitmdump(["-s", str(find("addons/carp_failover.py")), "--set", f"failover_config={file}", *mitmdump_options])
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from wsa_proxy.check import check
+
+    return check(options.file)
+
+
+def _status(options: argparse.Namespace) -> int:
+    from wsa_proxy.runtime.control import ControlError
+    from wsa_proxy.runtime.control import ask
+
+    try:
+        status = ask(_socket_path(options.file), "status")
+    except ControlError as error:
+        print(f"wsa-proxy: {error}", file=sys.stderr)
+        return 1
+    print(json.dumps(status, indent=2) if options.json else status_text(status))
+    return 0
+
+
+def _socket_path(file: Path | None) -> Path:
+    """Where the node with this configuration answers; a wrong file is no reason not to ask the node that runs."""
+    if file is None:
+        return DEFAULT_SOCKET
+    from wsa_proxy.config import ConfigError
+    from wsa_proxy.config import read_state_dir
+
+    try:
+        return read_state_dir(file) / DEFAULT_SOCKET.name
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def status_text(status: dict[str, Any]) -> str:
+    """The status for a person: what this node is, since when, why; then what is wrong."""
+    lines = [f"node {status['node']}  {status['failover_handling']}  wsa-proxy {status['version']}  pid {status['pid']}"]
+    for group in status["groups"]:
+        held = "?" if group["virtual_ip_held"] is None else ", ".join(group["virtual_ip_held"]) or "none"
+        lines += [
+            "",
+            f"group {group['id']}  {group['hostname']}  {', '.join(group['virtual_ip'])} port {group['port']}"
+            f"  on {group['interface']}",
+            f"  {group['state'].upper()} for {_duration(group['age_s'])}: {group['reason']} {group['evidence']}".rstrip(),
+            f"  virtual IP held here: {held}    master heard: {group['last_master'] or 'none'}",
+            f"  priority {group['priority']} (advskew {group['advskew']}, demotion {group['demotion']})"
+            f"    sent {group['advertisements_sent']}  received {group['advertisements_received']}",
+        ]
+        rejected = {reason: count for reason, count in group["rejected"].items() if count}
+        if rejected:
+            lines.append("  rejected: " + ", ".join(f"{reason} {count}" for reason, count in rejected.items()))
+        lines += [f"  out because {name}: {reason}" for name, reason in group["obstacles"].items()]
+    health = status["health"]
+    lines += ["", f"proxy: {health['hard'] or health['soft'] or 'well'}"]
+    lines += [
+        f"  {'passed' if test['passed'] else 'FAILED'} {test['age_s']:.1f} s ago  {test['name']}  {test['evidence']}".rstrip()
+        for test in health["tests"]
+    ]
+    return "\n".join(lines)
+
+
+def _duration(seconds: float) -> str:
+    """1.2 s, 3 min 20 s, 5 h 10 min, 3 d 2 h."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest_s = divmod(int(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest_s} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 24 else f"{hours // 24} d {hours % 24} h"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""Reads the configuration: YAML in the operator's words in, frozen settings in CARP's words out.
+
+The border between the two dictionaries, and the only place that knows both (design.md section 2):
+
+    config_source   the file: lines, spelling, YAML errors, and where problems are collected
+    config_schema   the keys: which there are, what each may hold
+    config_timers   advertisement interval and priority to advbase and advskew
+    config_host     the host's facts: interface, subnet, addresses in use
+    config_files    secrets and the state folder
+    config (here)   what groups must not share, the warnings, and the settings
+
+All that can be told at once is told at once; nothing here starts, creates or changes anything.
+"""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from wsa_proxy.config_files import check_own_mode
+from wsa_proxy.config_files import check_state_dir
+from wsa_proxy.config_files import read_secrets
+from wsa_proxy.config_host import check_host
+from wsa_proxy.config_schema import GroupKeys
+from wsa_proxy.config_schema import TopKeys
+from wsa_proxy.config_schema import read_keys
+from wsa_proxy.config_source import ConfigError
+from wsa_proxy.config_source import Document
+from wsa_proxy.config_source import KeyPath
+from wsa_proxy.config_source import Problem
+from wsa_proxy.config_source import in_order
+from wsa_proxy.config_source import read_document
+from wsa_proxy.config_timers import DEMOTED_ADVSKEW
+from wsa_proxy.config_timers import Timers
+from wsa_proxy.config_timers import misfit_text
+from wsa_proxy.config_timers import timers
+from wsa_proxy.net.host import HostFacts
+from wsa_proxy.net.host import read_host
+from wsa_proxy.settings import GroupSettings
+from wsa_proxy.settings import Settings
+
+__all__ = ["ConfigError", "Loaded", "Problem", "load"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration that can be run, and what its operator should still hear."""
+
+    settings: Settings
+    warnings: tuple[Problem, ...]
+    lines: tuple[int, ...] = ()
+    """Of the hostname of each group, for what `wsa-proxy check` finds later."""
+
+
+def load(path: Path, *, listen_port: int = 8080, host: HostFacts | None = None) -> Loaded:
+    """Read and judge one file. Raises ConfigError with everything that is wrong.
+
+    ``host``: its interfaces; read from the kernel when None. Works inside a running event loop.
+    """
+    document = read_document(path)
+    keys, without_prefix = read_keys(document)
+    if host is None:
+        try:
+            host = read_host()
+        except OSError as error:
+            document.error((), f"the interfaces of this host cannot be read: {error}", value="")
+            raise document.refuse() from None
+    interfaces = check_host(document, keys, without_prefix, host)
+    state_dir = document.source.parent.absolute() / keys.state_dir
+    check_state_dir(document, state_dir)
+    check_own_mode(document, keys)
+    _check_shared(document, keys)
+    secrets = [read_secrets(document, ("groups", n), group) for n, group in enumerate(keys.groups or ())]
+    fields = [_timers(document, ("groups", n), group, keys) for n, group in enumerate(keys.groups or ())]
+    if document.errors:
+        raise document.refuse()
+    groups = tuple(
+        _settings(group, interface, pass_phrases, pair, listen_port)
+        for group, interface, pass_phrases, pair in zip(keys.groups or (), interfaces, secrets, fields, strict=True)
+    )
+    preempt = keys.failover_handling == "preemptive"
+    settings = Settings(path, keys.node or socket.gethostname(), preempt, state_dir, groups)
+    lines = tuple(document.places["groups", n, "hostname"].line for n in range(len(groups)))
+    return Loaded(settings, in_order(document.warnings), lines)
+
+
+def _settings(
+    group: GroupKeys, interface: str, pass_phrases: tuple[bytes, ...], pair: Timers | None, listen_port: int
+) -> GroupSettings:
+    assert group.id is not None
+    assert group.hostname is not None
+    assert group.priority is not None
+    assert pair is not None
+    return GroupSettings(
+        vhid=group.id,
+        description=group.description,
+        hostname=group.hostname,
+        virtual_ips=tuple(virtual_ip for virtual_ip in group.virtual_ip if virtual_ip),
+        interface=interface,
+        priority=group.priority,
+        advbase=pair.advbase,
+        advskew=pair.advskew,
+        pass_phrases=pass_phrases,
+        port=group.port or listen_port,
+    )
+
+
+def _check_shared(document: Document, keys: TopKeys) -> None:
+    """No two groups may have the same id, no virtual IP may stand twice."""
+    seen: dict[object, KeyPath] = {}
+    for n, group in enumerate(keys.groups or ()):
+        values: dict[KeyPath, object] = {("groups", n, "id"): group.id}
+        for i, virtual_ip in enumerate(group.virtual_ip):
+            values["groups", n, "virtual_ip", i] = virtual_ip and virtual_ip.ip
+        for at, value in values.items():
+            if value is None:
+                continue
+            first = seen.setdefault(value, at)
+            if first != at:
+                line = next(document.places[path].line for path in (first, first[:-1]) if path in document.places)
+                what = "a virtual IP stands in one place only" if "virtual_ip" in at else "each group needs its own"
+                document.error(at, f"used twice, first on line {line}; {what}")
+
+
+def _timers(document: Document, path: KeyPath, group: GroupKeys, keys: TopKeys) -> Timers | None:
+    """The CARP fields of one group, with the warnings that follow from them; None when they do not fit or are wrong."""
+    interval_s = group.advertisement_interval
+    at = (*path, "advertisement_interval")
+    if group.priority is None:
+        return None
+    pair = timers(interval_s, group.priority)
+    if pair is None:
+        document.error(at, misfit_text(interval_s, group.priority))
+        return None
+    if interval_s < 1:
+        document.warning(
+            at,
+            "below 1 s: only wsa-proxy and OpenBSD nodes can take part (no FreeBSD, pfSense, WSA or ucarp), and a"
+            " backup takes over before the kernel of a frozen master has dropped the virtual IP (2 s)",
+        )
+    if pair.advskew >= DEMOTED_ADVSKEW:
+        document.warning(
+            (*path, "priority"),
+            f"gives advskew {pair.advskew}; {DEMOTED_ADVSKEW} and more is what a demoted (unwell) node sends, and"
+            " FreeBSD sends no more: such a node cannot be told from it; use a priority of 16 or more",
+        )
+    if keys.failover_handling == "non-preemptive":
+        lower = timers(interval_s, group.priority - 1) if group.priority > 1 else None
+        losses = pair.losses_needed(lower) if lower else 0
+        if lower and losses < 3:
+            document.warning(
+                (*path, "priority"),
+                f"with non-preemptive this node can be the backup of a master of lower priority, which advertises"
+                f" less often: it takes over after {losses} lost advertisements instead of 3",
+            )
+    return pair

@@ -1,0 +1,380 @@
+"""The configuration keys: which there are, what each may hold, and the words for what is wrong (design.md's table).
+
+pydantic finds all errors at once; here they get the file's words. A value that is wrong is taken out, so that the
+checks that come after can still judge the rest of the file: afterwards None means missing or wrong, and told.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from ipaddress import IPv4Interface
+from ipaddress import IPv6Interface
+from ipaddress import ip_interface
+from typing import Annotated
+from typing import Any
+from typing import Literal
+
+from pydantic import AfterValidator
+from pydantic import BaseModel
+from pydantic import BeforeValidator
+from pydantic import ConfigDict
+from pydantic import Field
+from pydantic import PlainValidator
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from wsa_proxy.config_source import HIDDEN_KEYS
+from wsa_proxy.config_source import Document
+from wsa_proxy.config_source import KeyPath
+from wsa_proxy.config_source import Place
+from wsa_proxy.config_source import Plain
+from wsa_proxy.config_source import key_text
+from wsa_proxy.config_timers import INTERVAL_TEXT
+from wsa_proxy.config_timers import is_interval
+from wsa_proxy.settings import VirtualIP
+
+VIRTUAL_IPS_MAX = 255  # they all go into each advertisement's signature
+SECRETS_MAX = 8  # each is tried on a packet that none has signed
+VALIDATIONS_MAX = 4  # the first finds all errors, the second none; more would be a mistake in _take_out
+SECRET_BYTES_MAX = 19  # CARP_KEY_LEN is 20; ifconfig on the BSDs keeps 19 and a zero
+DESCRIPTION_CHARACTERS_MAX = 200
+
+ALLOWED = {
+    "node": "must be a name of 1 to 63 letters, digits, '.', '_' and '-'",
+    "failover_handling": "must be preemptive or non-preemptive",
+    "state_dir": "must be the path of a folder",
+    "groups": "must be a list of failover groups, each starting with '- id: ...'",
+    "id": "must be a whole number from 1 to 255",
+    "description": f"must be text on one line, {DESCRIPTION_CHARACTERS_MAX} characters at most",
+    "hostname": "must be a host name such as proxy.example.com",
+    "virtual_ip": "must be an address with its prefix such as 10.0.0.3/24, or a list of such",
+    "interface": "must be the name of an interface, or auto",
+    "priority": "must be a whole number from 1 to 255",
+    "shared_secret": f"must be text of 1 to {SECRET_BYTES_MAX} bytes, or a list of 1 to {SECRETS_MAX} of them",
+    "shared_secret_file": "must be the path of a file",
+    "advertisement_interval": f"must be {INTERVAL_TEXT}",
+    "port": "must be a whole number from 1 to 65535",
+    "mac": "must be interface in this version",
+    "security": "must be carp in this version",
+}
+TOP_KEYS = ("node", "failover_handling", "state_dir", "groups")
+GROUP_KEYS = tuple(key for key in ALLOWED if key not in TOP_KEYS)
+REQUIRED = ("id", "hostname", "virtual_ip", "priority")
+NUMBER_KEYS = ("id", "priority", "port", "advertisement_interval")
+NOT_YET = (
+    "stall_limit", "health", "drain_timeout", "clock_tolerance", "admin", "pac", "notify",
+    "peers", "preempt_delay", "preempt_delay_max", "members",
+)  # fmt: skip
+OTHER_WORDS = {
+    "vhid": "id", "virtual_router_id": "id", "group_id": "id", "vip": "virtual_ip", "address": "virtual_ip",
+    "virtual_ipaddress": "virtual_ip", "advbase": "advertisement_interval", "advert_int": "advertisement_interval",
+    "interval": "advertisement_interval", "advskew": "priority", "secret": "shared_secret", "pass": "shared_secret",
+    "password": "shared_secret", "auth_pass": "shared_secret", "passphrase": "shared_secret", "name": "hostname",
+    "preempt": "failover_handling", "dev": "interface", "listen_port": "port",
+}  # fmt: skip
+"""What other products call a key (carp(4), keepalived, ucarp)."""
+
+
+def _as_list(value: Plain) -> Plain:
+    return value if isinstance(value, list) else [value]
+
+
+def _virtual_ip(value: Plain) -> VirtualIP | None:
+    """Text to address and prefix. Whether it fits this host is for config_host."""
+    if value is None:
+        return None  # a wrong one, taken out
+    if not isinstance(value, str):
+        raise ValueError(ALLOWED["virtual_ip"])
+    if "/" not in value:
+        raise ValueError(_missing_prefix(value))
+    try:
+        address = ip_interface(value)
+    except ValueError:
+        raise ValueError(f"is not an address with its prefix; {ALLOWED['virtual_ip']}") from None
+    wrong = _unusable(address)
+    if wrong:
+        raise ValueError(wrong)
+    return address
+
+
+class MissingPrefix(ValueError):
+    """A virtual IP without a prefix; the host's facts can tell which it should be."""
+
+
+def _missing_prefix(value: str) -> str:
+    try:
+        address = ip_interface(value)
+    except ValueError:
+        return f"is not an IP address; {ALLOWED['virtual_ip']}"
+    raise MissingPrefix(f"{address.ip}/{24 if address.version == 4 else 64}")
+
+
+def _unusable(address: VirtualIP) -> str | None:
+    """Why no host can hold this as a virtual IP; None when it can."""
+    ip, network = address.ip, address.network
+    kind: str | None = None
+    if ip.is_multicast:
+        kind = "a multicast address"
+    elif ip.is_unspecified or (address.version == 4 and int(ip) >> 24 == 0):
+        kind = "an address of 'this host', which nobody can connect to"
+    elif ip.is_loopback:
+        kind = "a loopback address, which no other host can connect to"
+    elif isinstance(address, IPv6Interface) and address.ip.is_link_local:
+        return "not yet: a link-local IPv6 address; use a global or unique local one (fd00::/8)"
+    elif isinstance(address, IPv6Interface) and (address.ip.ipv4_mapped or address.ip.scope_id):
+        kind = "an IPv4 address in IPv6 form" if address.ip.ipv4_mapped else "an address with a zone (%)"
+    elif address.version == 4 and int(ip) >> 28 == 15:
+        kind = "a reserved address (240.0.0.0/4)"
+    elif ip == network.network_address and network.num_addresses > 2:
+        kind = f"the address of the network {network} itself"
+    elif address.version == 4 and ip == network.broadcast_address and network.num_addresses > 2:
+        kind = f"the broadcast address of {network}"
+    return f"is {kind}; use a free host address of the LAN" if kind else None
+
+
+def _name_of_node(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,63}", value):
+        raise ValueError(ALLOWED["node"])
+    return value
+
+
+def _hostname(value: str) -> str:
+    if not re.fullmatch(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?", value):
+        raise ValueError(ALLOWED["hostname"])
+    return value
+
+
+def _one_line(value: str) -> str:
+    if not value.isprintable() or len(value) > DESCRIPTION_CHARACTERS_MAX:
+        raise ValueError(ALLOWED["description"])
+    return value
+
+
+def _path(value: str) -> str:
+    if not value.isprintable() or not value.strip():
+        raise ValueError("must be a path without control characters")
+    if value.startswith("~"):
+        raise ValueError("'~' is not replaced here; write the path out")
+    return value
+
+
+def _interval(value: Plain) -> float:
+    if not is_interval(value):
+        raise ValueError(f"must be {INTERVAL_TEXT}")
+    assert isinstance(value, int | float)
+    return value
+
+
+def secret_problem(secret: bytes) -> str | None:
+    """Why these bytes cannot sign, without showing them; None when they can."""
+    if not secret:
+        return "is empty; write one of 12 to 19 bytes"
+    if len(secret) > SECRET_BYTES_MAX:
+        return (
+            f"has {len(secret)} bytes; CARP uses {SECRET_BYTES_MAX}, and peers cut the rest silently;"
+            f" shorten it to {SECRET_BYTES_MAX} bytes on all nodes"
+        )
+    if any(byte < 0x20 or byte == 0x7F for byte in secret):
+        return "holds a control character (a Windows line end?); remove it"
+    return None
+
+
+def _secret(value: Plain) -> bytes:
+    if not isinstance(value, str):
+        hint = "; put it in quotes" if isinstance(value, int | float) else ""
+        raise ValueError(f"{ALLOWED['shared_secret']}{hint}")
+    try:
+        secret = value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("holds half a character (\\ud800 to \\udfff); write the whole one") from None
+    wrong = secret_problem(secret)
+    if wrong:
+        raise ValueError(wrong)
+    return secret
+
+
+def _security(value: Plain) -> Plain:
+    if value == ["sealed"] or value == "sealed" or (isinstance(value, list) and "sealed" in value):
+        raise ValueError("not yet: sealed comes with a later version; write carp, or remove the line")
+    if value not in ("carp", ["carp"]):
+        raise ValueError(ALLOWED["security"])
+    return value
+
+
+def _mac(value: Plain) -> Plain:
+    if value == "virtual":
+        raise ValueError("not yet: the virtual MAC comes with a later version; write interface, or remove the line")
+    if value != "interface":
+        raise ValueError(ALLOWED["mac"])
+    return value
+
+
+class Keys(BaseModel):
+    """Strict: no text becomes a number, no number a truth value. Unknown keys are errors."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class GroupKeys(Keys):
+    """One failover group as the operator wrote it."""
+
+    id: Annotated[int, Field(ge=1, le=255)] | None = None
+    description: Annotated[str, AfterValidator(_one_line)] = ""
+    hostname: Annotated[str, AfterValidator(_hostname)] | None = None
+    virtual_ip: Annotated[
+        list[Annotated[IPv4Interface | IPv6Interface | None, PlainValidator(_virtual_ip)]],
+        BeforeValidator(_as_list),
+        Field(min_length=1, max_length=VIRTUAL_IPS_MAX),
+    ] = Field(default_factory=list)
+    interface: Annotated[str, Field(min_length=1, max_length=15)] = "auto"
+    priority: Annotated[int, Field(ge=1, le=255)] | None = None
+    shared_secret: Annotated[
+        list[Annotated[bytes | None, PlainValidator(lambda value: None if value is None else _secret(value))]],
+        BeforeValidator(_as_list),
+        Field(min_length=1, max_length=SECRETS_MAX),
+    ] = Field(default_factory=list)
+    shared_secret_file: Annotated[str, AfterValidator(_path)] | None = None
+    advertisement_interval: Annotated[float, PlainValidator(_interval)] = 1
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    mac: Annotated[Any, PlainValidator(_mac)] = "interface"
+    security: Annotated[Any, PlainValidator(_security)] = "carp"
+
+
+class TopKeys(Keys):
+    """A whole file as the operator wrote it."""
+
+    node: Annotated[str, AfterValidator(_name_of_node)] | None = None
+    failover_handling: Literal["preemptive", "non-preemptive"] = "preemptive"
+    state_dir: Annotated[str, AfterValidator(_path)] = "/var/lib/wsa-proxy"
+    groups: Annotated[list[GroupKeys], Field(min_length=1, max_length=255)] | None = None
+
+
+def read_keys(document: Document) -> tuple[TopKeys, dict[KeyPath, str]]:
+    """The keys of a document. Wrong ones are told in its errors and are None or their default here.
+
+    The second value is the virtual IPs that lack a prefix, by path, each with a usual one: the error that is left to
+    be told by who knows the host's prefixes.
+    """
+    reader = _KeyReader(document)
+    return reader.read(), reader.without_prefix
+
+
+class _KeyReader:
+    """Finds what is wrong with the keys of one document."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.without_prefix: dict[KeyPath, str] = {}
+        self.meant: set[KeyPath] = set()
+        """Keys that are there under a mistyped name, hence not missing."""
+
+    def read(self) -> TopKeys:
+        document = self.document
+        self._drop_empty(document.data, ())
+        keys = self._valid_keys()
+        self._tell_missing(("groups",))
+        for n, _group in enumerate(keys.groups or ()):
+            if not self._told(("groups", n)):
+                for key in REQUIRED:
+                    self._tell_missing(("groups", n, key))
+        return keys
+
+    def _valid_keys(self) -> TopKeys:
+        """What is left when the wrong values are told and taken out."""
+        for _turn in range(VALIDATIONS_MAX):
+            try:
+                return TopKeys.model_validate(self.document.data)
+            except ValidationError as error:
+                for details in error.errors(include_url=False, include_input=False):
+                    self._tell(details)
+                    self._take_out(details["loc"])
+        raise self.document.refuse()  # never seen: the second turn finds nothing; but no file may keep us here for ever
+
+    def _told(self, path: KeyPath) -> bool:
+        return any(problem.key == key_text(path) for problem in self.document.errors)
+
+    def _tell_missing(self, path: KeyPath) -> None:
+        if path not in self.document.places and path not in self.meant:
+            self.document.error(path, f"missing; it {ALLOWED[str(path[-1])]}")
+
+    def _drop_empty(self, value: Plain, path: KeyPath) -> None:
+        """Take out the known keys without a value, each with its problem."""
+        entries: list[tuple[str | int, Plain]] = []
+        if isinstance(value, dict):
+            entries.extend((key, item) for key, item in value.items() if key in ALLOWED)
+        elif isinstance(value, list):
+            entries.extend(enumerate(value))
+        for key, item in entries:
+            at = (*path, key)
+            if item is not None:
+                self._drop_empty(item, at)
+                continue
+            if not self._told(at):
+                quotes = "; one that starts with # & ! or * needs quotes" if HIDDEN_KEYS.intersection(at) else ""
+                self.document.error(at, f"has no value; write one or remove the line{quotes}", value="")
+            self._take_out(at)
+
+    def _take_out(self, path: KeyPath) -> None:
+        """Remove a value; from a list leave a hole, so that the paths of the others stay right."""
+        holder: Any = self.document.data
+        for depth, part in enumerate(path, start=1):
+            item = holder.get(part) if isinstance(holder, dict) else holder[part]
+            # A single value counts as item 0 of a list; when it is a mapping, the path ends at the mapping itself.
+            if depth < len(path) and isinstance(item, list if isinstance(path[depth], int) else dict):
+                holder = item
+            elif isinstance(holder, dict):
+                holder.pop(part, None)
+                return
+            else:
+                holder[part] = {} if path[:depth] == ("groups", part) else None
+                return
+
+    def _tell(self, details: ErrorDetails) -> None:
+        path: KeyPath = details["loc"]
+        key = next(part for part in reversed(path) if isinstance(part, str))
+        kind = details["type"]
+        cause = details.get("ctx", {}).get("error")
+        if isinstance(cause, MissingPrefix):
+            self.without_prefix[path] = str(cause)
+        elif kind == "extra_forbidden":
+            self.document.error(path, self._unknown_text(path), value="")
+        elif kind == "value_error":
+            self.document.error(path, f"{cause}{self._hint(path, key)}")
+        elif key == "groups" and len(path) == 2:
+            self.document.error(path, "must be keys with values, starting with '- id: ...'", value="")
+        elif key == "groups":
+            self.document.error(path, ALLOWED[key], value="")
+        else:
+            self.document.error(path, f"{ALLOWED[key]}{self._hint(path, key)}")
+
+    def _hint(self, path: KeyPath, key: str) -> str:
+        shown = self.document.places.get(path, Place(0, None)).shown or ""
+        if key in NUMBER_KEYS and re.fullmatch(r"(['\"])[\d.]+\1", shown):
+            return "; write it without quotes"
+        if key == "failover_handling":
+            near = difflib.get_close_matches(shown.strip("'\"").lower(), ("preemptive", "non-preemptive"), 1, 0.5)
+            return f"; did you mean {near[0]}?" if near else ""
+        if key in ("node", "description", "interface") and re.fullmatch(r"[-+\d._]+|true|false", shown, re.IGNORECASE):
+            return "; put it in quotes"
+        return ""
+
+    def _unknown_text(self, path: KeyPath) -> str:
+        """For a key that no place of the file, or not this one, or not this version knows."""
+        key = str(path[-1])
+        in_group = len(path) > 1
+        known, elsewhere = (GROUP_KEYS, TOP_KEYS) if in_group else (TOP_KEYS, GROUP_KEYS)
+        if key in NOT_YET:
+            return "not yet: this key comes with a later version; remove it"
+        if key in elsewhere:
+            there = "the whole file; move it out of the group" if in_group else "a group; move it into one"
+            return f"is a key of {there}"
+        if key == "<<":
+            return "merging (<<) is not supported; write the keys out"
+        word = key.lower().replace("-", "_").replace(" ", "_")
+        near = OTHER_WORDS.get(word) or next(iter(difflib.get_close_matches(word, known + elsewhere + NOT_YET, 1)), "")
+        if not near:
+            return f"unknown key; known here are {', '.join(known)}"
+        self.meant.add((*path[:-1], near))
+        where = "" if near not in elsewhere else " of the whole file" if in_group else " of a group"
+        return f"unknown key; did you mean {near}{where}?"
