@@ -1,0 +1,26 @@
+"""The test track: real nodes, a client and an origin on a LAN of network namespaces, and faults to try on them.
+
+It needs no root and touches nothing: the whole lab lives in fresh user, network, mount and PID namespaces and ends
+with them. The rooms, in the order in which a run passes through them:
+
+    command.py        the arguments of ``wsa-proxy lab``; picks script, tour or live screen
+    script.py         ``"kill a; wait; start a"`` -> steps, checked before anything starts; and their runner
+    faults.py         the one list of faults: script words, help text and screen keys come from it
+    namespace.py      the fresh namespaces; what to do when the kernel refuses them
+    lab.py            class Lab: the whole track, in one ``with``
+      topology.py       the bridge ``lan`` and the hosts on it, each a namespace with ``eth0``
+      configuration.py  configs/node-*.yaml -> one file for each node of the lab
+      node.py           one real mitmdump with the real addon; asks it for its status
+      listeners.py      shuts the listening sockets of another process (the fault ``deafen``)
+      certificates.py   one CA for all nodes, one certificate for the origin
+      origin.py         the web server behind the proxies (a process of its own)
+      client.py         starts a request every 10 ms through the virtual IP (a process of its own)
+      holders.py        whose kernel holds the virtual IP: a log of netlink events, never sampling
+    outage.py         longest gap, failed requests: pure
+    report.py         the table and the JSON
+    screen.py         the live screen
+
+Tests run outside of the namespaces. ``python -m wsa_proxy.lab FILE.py:FUNCTION`` enters fresh ones, calls FUNCTION
+there (it may build a ``Lab`` or only parts of one) and prints what it returns as JSON; tests/lab/inside.py wraps that
+as ``run_inside(function)``. The other way is the one users have: ``wsa-proxy lab --script ... --json FILE``.
+"""

@@ -1,0 +1,114 @@
+"""The one list of faults: the words of a script, its help text and the keys of the live screen all come from it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from wsa_proxy.lab import listeners
+from wsa_proxy.lab.node import NodeFault
+
+if TYPE_CHECKING:
+    from wsa_proxy.lab.lab import Lab
+
+NFT_TABLE = "wsa_proxy_lab"
+
+
+class Takes(Enum):
+    """What a fault is done to."""
+
+    NODE = "NODE"
+    PAIR = "NODE>NODE"
+    NOTHING = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault that can be done to the lab."""
+
+    word: str
+    takes: Takes
+    key: str
+    """On the live screen; several faults share one when at most one of them is possible. Empty: only in scripts."""
+    help: str
+    apply: Callable[..., None]
+    """Called with the lab and the names of the nodes. Raises NodeFault when it is impossible now."""
+    possible: Callable[[Lab, str], bool] = lambda _lab, _node: True
+    """Tell whether it makes sense for that node now."""
+
+    def text(self, targets: Sequence[str]) -> str:
+        """As it is written in a script."""
+        return " ".join((self.word, ">".join(targets))).strip()
+
+
+def _deafen(lab: Lab, name: str) -> None:
+    node = lab.nodes[name]
+    if not node.alive:
+        raise NodeFault(f"node {name} is not running: it cannot be deafened")
+    if not listeners.shut(node.pid, set(lab.virtual_ips), lab.port):
+        raise NodeFault(f"node {name} has no socket that listens on the virtual IP at port {lab.port}")
+
+
+def _pull(lab: Lab, name: str) -> None:
+    if not lab.topology.plugged(name):
+        raise NodeFault(f"the cable of node {name} is out already")
+    lab.topology.cable(name, up=False)
+
+
+def _plug(lab: Lab, name: str) -> None:
+    if lab.topology.plugged(name):
+        raise NodeFault(f"the cable of node {name} is in already")
+    lab.topology.cable(name, up=True)
+
+
+def _cut(_lab: Lab, sender: str, receiver: str) -> None:
+    _nft(
+        f"add table bridge {NFT_TABLE}\n"
+        f"add chain bridge {NFT_TABLE} cuts {{ type filter hook forward priority 0; }}\n"
+        f'add rule bridge {NFT_TABLE} cuts iifname "{sender}" oifname "{receiver}" drop\n'
+    )
+
+
+def _heal(_lab: Lab) -> None:
+    _nft(f"add table bridge {NFT_TABLE}\ndelete table bridge {NFT_TABLE}\n")
+
+
+def _nft(rules: str) -> None:
+    """Change the bridge's rules in one transaction."""
+    program = shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin")
+    if program is None:
+        raise NodeFault("cut and heal need nft; install it with: apt-get install nftables")
+    ended = subprocess.run([program, "-f", "-"], input=rules, capture_output=True, text=True, check=False)
+    if ended.returncode != 0:
+        raise NodeFault(f"nft refused the rules: {ended.stderr.strip()}")
+
+
+_LIST = (
+    Fault("kill", Takes.NODE, "k", "kill the proxy (SIGKILL)",
+          lambda lab, name: lab.nodes[name].kill(), lambda lab, name: lab.nodes[name].alive),
+    Fault("freeze", Takes.NODE, "f", "freeze the proxy (SIGSTOP)",
+          lambda lab, name: lab.nodes[name].freeze(),
+          lambda lab, name: lab.nodes[name].alive and not lab.nodes[name].frozen),
+    Fault("thaw", Takes.NODE, "t", "let a frozen proxy go on (SIGCONT)",
+          lambda lab, name: lab.nodes[name].thaw(), lambda lab, name: lab.nodes[name].frozen),
+    Fault("stop", Takes.NODE, "s", "stop the proxy in order (SIGTERM)",
+          lambda lab, name: lab.nodes[name].stop(), lambda lab, name: lab.nodes[name].wanted),
+    Fault("start", Takes.NODE, "s", "start the proxy again",
+          lambda lab, name: lab.nodes[name].start(),
+          lambda lab, name: not lab.nodes[name].wanted and not lab.nodes[name].alive),
+    Fault("deafen", Takes.NODE, "d", "shut its listening sockets behind its back",
+          _deafen, lambda lab, name: lab.nodes[name].alive),
+    Fault("cable", Takes.NODE, "c", "pull the node's network cable",
+          _pull, lambda lab, name: lab.topology.plugged(name)),
+    Fault("plug", Takes.NODE, "c", "plug the cable in again",
+          _plug, lambda lab, name: not lab.topology.plugged(name)),
+    Fault("cut", Takes.PAIR, "", "drop what the first node sends to the second (one way)", _cut),
+    Fault("heal", Takes.NOTHING, "", "undo every cut", _heal),
+)  # fmt: skip
+
+FAULTS = {fault.word: fault for fault in _LIST}

@@ -1,0 +1,216 @@
+"""One node of the lab: a real mitmdump with the real addon in its own network namespace.
+
+What the lab knows about a node's inside it asks over the Unix socket of ``wsa-proxy status``; the process itself it
+only starts and sends signals to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wsa_proxy.lab.configuration import NodeFile
+from wsa_proxy.lab.namespace import inside
+from wsa_proxy.lab.topology import Host
+
+POLL_INTERVAL_S = 0.2
+ANSWER_LIMIT_S = 0.5
+ANSWER_BYTES_MAX = 1 << 22
+LOG_LINES_TOLD = 12
+
+
+class NodeFault(Exception):
+    """A fault that is impossible now, such as killing a node that does not run."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """The newest status of a node; the document's shape is that of runtime/status.py."""
+
+    at_s: float
+    document: dict[str, Any]
+
+    @property
+    def groups(self) -> list[dict[str, Any]]:
+        return list(self.document.get("groups", []))
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A change of state that a node reported."""
+
+    at_s: float
+    """Monotonic, from the node's own wall clock time, which is this machine's."""
+    node: str
+    group: int
+    before: str
+    after: str
+    reason: str
+    evidence: str
+
+
+class Node:
+    """One node. All faults raise NodeFault when they make no sense in the node's present state."""
+
+    def __init__(self, host: Host, network: Path, folder: Path, file: NodeFile, command: Sequence[str]) -> None:
+        """``command`` is the mitmdump command line without the configuration; ``folder`` is the node's own."""
+        self.host = host
+        self.name = host.name
+        self.file = file
+        self.log = folder / "mitmdump.log"
+        self.state_dir = folder / "state"
+        self.news: News | None = None
+        """The newest status of the running process; None when it has not answered yet."""
+        self.transitions: list[Transition] = []
+        self.frozen = False
+        self.wanted = False
+        """True from start until kill or stop: an end in between is the node's own."""
+        self._network = network
+        self._process: subprocess.Popen[bytes] | None = None
+        self._seen: set[tuple[object, ...]] = set()
+        self.state_dir.mkdir(parents=True)
+        configuration = folder / "node.yaml"
+        configuration.touch(mode=0o600)  # It holds the shared secret.
+        configuration.write_text(file.text)
+        self._command = [*command, "--set", f"failover_config={configuration}"]
+        threading.Thread(target=self._poll, name=f"status of {self.name}", daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        """Of the process; 0 before the first start."""
+        return self._process.pid if self._process else 0
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether the process exists; a frozen one does."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def ended_by_itself(self) -> bool:
+        """Tell whether the process ended although nobody asked it to: a wrong configuration, a crash."""
+        return self.wanted and not self.alive
+
+    def start(self) -> None:
+        """Start the process. After ``stop`` the old one may still be finishing its work: it gets 10 s."""
+        if self.wanted and self.alive:
+            raise NodeFault(f"node {self.name} is running already")
+        if self._process is not None:
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                raise NodeFault(f"node {self.name} has been stopping for 10 s and has not ended") from None
+        self.news = None
+        with inside(self._network), self.log.open("ab") as log:
+            # A session of its own: Ctrl-C at the live screen is for the lab, not for the nodes.
+            self._process = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        self.wanted = True
+
+    def kill(self) -> None:
+        """SIGKILL; the process is gone when this returns."""
+        process = self._running("killed")
+        self.wanted = self.frozen = False
+        process.kill()
+        process.wait()
+
+    def stop(self) -> None:
+        """SIGTERM; the process ends in its own time."""
+        process = self._running("stopped")
+        if self.frozen:
+            raise NodeFault(f"node {self.name} is frozen: it cannot stop before thaw")
+        self.wanted = False
+        process.terminate()
+
+    def freeze(self) -> None:
+        """SIGSTOP."""
+        process = self._running("frozen")
+        process.send_signal(signal.SIGSTOP)
+        self.frozen = True
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        process = self._running("thawed")
+        if not self.frozen:
+            raise NodeFault(f"node {self.name} is not frozen")
+        process.send_signal(signal.SIGCONT)
+        self.frozen = False
+
+    def log_tail(self) -> str:
+        """The last lines of the process's output."""
+        with contextlib.suppress(FileNotFoundError):
+            return "\n".join(self.log.read_text(errors="replace").splitlines()[-LOG_LINES_TOLD:])
+        return ""
+
+    def _running(self, participle: str) -> subprocess.Popen[bytes]:
+        if self._process is None or not self.alive:
+            raise NodeFault(f"node {self.name} is not running: it cannot be {participle}")
+        return self._process
+
+    def _poll(self) -> None:
+        """Ask for the status for ever. No answer is no news: the age of the last ones tells."""
+        while True:
+            if self.alive:
+                pid = self.pid
+                with contextlib.suppress(OSError, ValueError):
+                    document = ask(self.state_dir / "control.sock", {"verb": "status"}, ANSWER_LIMIT_S)
+                    if self.pid == pid:
+                        self.news = News(time.monotonic(), document)
+                        self._remember(document)
+            time.sleep(POLL_INTERVAL_S)
+
+    def _remember(self, document: dict[str, Any]) -> None:
+        for group in document.get("groups", []):
+            for each in group.get("transitions", []):
+                key = (document.get("pid"), group["id"], each["at"], each["from"], each["to"])
+                if key not in self._seen:
+                    self._seen.add(key)
+                    at_s = _monotonic(each["at"])
+                    self.transitions.append(
+                        Transition(
+                            at_s, self.name, group["id"], each["from"], each["to"], each["reason"], each["evidence"]
+                        )
+                    )
+
+
+def ask(address: Path, request: dict[str, object], limit_s: float) -> dict[str, Any]:
+    """One request to a node's Unix socket: a line of JSON there and one back. Raises OSError, ValueError."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(limit_s)
+        connection.connect(str(address))
+        connection.sendall(json.dumps(request).encode() + b"\n")
+        with connection.makefile("rb") as answer:
+            line = answer.readline(ANSWER_BYTES_MAX)
+    document = json.loads(line)
+    if not isinstance(document, dict):
+        raise ValueError(f"the answer is not an object: {line[:80]!r}")
+    return document
+
+
+def mitmdump_path() -> str:
+    """The mitmdump of this installation: beside the running Python, else the first in PATH."""
+    beside = Path(sys.executable).with_name("mitmdump")
+    if os.access(beside, os.X_OK):
+        return str(beside)
+    found = shutil.which("mitmdump")
+    if found is None:
+        raise FileNotFoundError(f"mitmdump is neither beside {sys.executable} nor in PATH: install mitmproxy")
+    return found
+
+
+def _monotonic(iso: str) -> float:
+    """Turn wall clock time into monotonic seconds; right as long as nobody sets the clock."""
+    return datetime.datetime.fromisoformat(iso).timestamp() - time.time() + time.monotonic()

@@ -1,0 +1,95 @@
+"""The web server behind the proxies, a process of its own: ``python -m wsa_proxy.lab.origin --certificate FILE``.
+
+    /             200 and 300 bytes
+    /slow/S       the same after S seconds
+    /bytes/N      N bytes, in pieces
+
+Every answer names in ``X-Asked-By`` the address from which it was asked: that is the node that served. HTTP on port
+80, HTTPS on port 443, both families.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from ipaddress import ip_address
+
+BODY = b"origin " * 43
+PIECE_BYTES = 1 << 16
+BYTES_MAX = 1 << 30
+SLOW_MAX_S = 60.0
+
+
+async def serve(certificate: str | None) -> None:
+    """Serve until cancelled. Prints ``ready`` when listening. ``certificate`` is a PEM file with its key."""
+    servers = [await asyncio.start_server(_connection, ("0.0.0.0", "::"), 80)]
+    if certificate is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate)
+        servers.append(await asyncio.start_server(_connection, ("0.0.0.0", "::"), 443, ssl=context))
+    print("ready", flush=True)
+    await asyncio.gather(*(server.serve_forever() for server in servers))
+
+
+async def _connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer the requests of one connection, one after the other."""
+    try:
+        while await _answer(reader, writer):
+            pass
+    except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        pass  # The proxy went away: that is what the lab is about.
+    finally:
+        writer.close()
+
+
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """Read one request and answer it; return whether the connection may carry another one."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    path = head.split(" ", 2)[1]
+    peer = str(ip_address(writer.get_extra_info("peername")[0]))
+    try:
+        length, pieces = _resource(path)
+    except ValueError:
+        writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+        return True
+    start = f"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\nX-Asked-By: {peer}\r\n\r\n"
+    writer.write(start.encode())
+    async for piece in pieces:
+        writer.write(piece)
+        await writer.drain()
+    return "connection: close" not in head.lower()
+
+
+def _resource(path: str) -> tuple[int, AsyncIterator[bytes]]:
+    """The length and the pieces of what the path names. Raises ValueError for an unknown path."""
+    kind, _, number = path.strip("/").partition("/")
+    if kind == "bytes" and 0 <= int(number) <= BYTES_MAX:
+        return int(number), _zeros(int(number))
+    if kind == "slow" and 0 <= float(number) <= SLOW_MAX_S:
+        return len(BODY), _later(float(number))
+    if kind == "":
+        return len(BODY), _later(0.0)
+    raise ValueError(path)
+
+
+async def _zeros(count: int) -> AsyncIterator[bytes]:
+    for begin in range(0, count, PIECE_BYTES):
+        yield bytes(min(PIECE_BYTES, count - begin))
+
+
+async def _later(delay_s: float) -> AsyncIterator[bytes]:
+    if delay_s:
+        await asyncio.sleep(delay_s)
+    yield BODY
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The lab's web server.")
+    parser.add_argument("--certificate", help="PEM file with certificate and key; without it there is no HTTPS")
+    asyncio.run(serve(parser.parse_args().certificate))
+
+
+if __name__ == "__main__":
+    main()

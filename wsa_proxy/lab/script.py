@@ -1,0 +1,140 @@
+"""``"kill a; wait; start a; settle"`` -> steps, and their runner. Everything is checked before anything starts.
+
+A step is a fault of faults.py with its nodes, or one of the words of WAITS. The last fault of a script is followed by a
+``wait`` even if the script does not say so: a run always ends with the answer whether the service came back.
+"""
+
+from __future__ import annotations
+
+import difflib
+import time
+from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wsa_proxy.lab.faults import FAULTS
+from wsa_proxy.lab.faults import Takes
+from wsa_proxy.lab.lab import Lab
+from wsa_proxy.lab.lab import NotBack
+from wsa_proxy.lab.node import NodeFault
+
+WAITS = {
+    "wait": "until the client's requests succeed again, at most 30 s",
+    "settle": "until one node is master and every other running one backup, at most 30 s",
+    "sleep": "S seconds (sleep 2.5)",
+}
+SLEEP_MAX_S = 600.0
+
+TOUR = "kill a; wait; start a; settle; freeze a; wait; thaw a; settle; stop a; wait; start a; settle; " \
+    "cable a; wait; plug a; settle"
+"""What is played without a terminal and without a script: the faults that this product is there for."""
+
+
+class ScriptError(Exception):
+    """The script is wrong; one line for each wrong step, with what is allowed."""
+
+
+class StepFailed(Exception):
+    """A step did not end well; the text names the step and the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step; ``targets`` are nodes."""
+
+    word: str
+    targets: tuple[str, ...] = ()
+    sleep_s: float = 0.0
+
+    @property
+    def text(self) -> str:
+        if self.word in FAULTS:
+            return FAULTS[self.word].text(self.targets)
+        return f"sleep {self.sleep_s:g}" if self.word == "sleep" else self.word
+
+
+def parse(script: str, nodes: Sequence[str]) -> list[Step]:
+    """Read a script. Raises ScriptError with all that is wrong."""
+    steps: list[Step] = []
+    problems: list[str] = []
+    for number, text in enumerate(script.split(";"), start=1):
+        if not (words := text.split()):
+            continue
+        try:
+            steps.append(_parse_step(words, nodes))
+        except ScriptError as error:
+            problems.append(f"step {number}, {text.strip()!r}: {error}")
+    if not steps and not problems:
+        problems.append(f"the script has no steps; the words are {', '.join([*FAULTS, *WAITS])}")
+    if problems:
+        raise ScriptError("\n".join(problems))
+    return steps
+
+
+def _parse_step(words: list[str], nodes: Sequence[str]) -> Step:
+    word, *arguments = words
+    if word in FAULTS:
+        return Step(word, _parse_targets(word, arguments, nodes))
+    if word not in WAITS:
+        near = difflib.get_close_matches(word, [*FAULTS, *WAITS], n=1)
+        guess = f"did you mean {near[0]}? " if near else ""
+        raise ScriptError(f"unknown word {word!r}; {guess}the words are {', '.join([*FAULTS, *WAITS])}")
+    if word == "sleep":
+        return Step(word, sleep_s=_parse_seconds(arguments))
+    if arguments:
+        raise ScriptError(f"{word} takes nothing after it")
+    return Step(word)
+
+
+def _parse_targets(word: str, arguments: list[str], nodes: Sequence[str]) -> tuple[str, ...]:
+    takes = FAULTS[word].takes
+    # "cut a > b" is as clear as "cut a>b".
+    targets = tuple("".join(arguments).split(">")) if takes is Takes.PAIR else tuple(arguments)
+    wanted = {Takes.NODE: 1, Takes.PAIR: 2, Takes.NOTHING: 0}[takes]
+    if len(targets) != wanted:
+        form = f"{word} {takes.value}".strip()
+        raise ScriptError(f"it is written {form!r}; the nodes are {', '.join(nodes)}")
+    for target in targets:
+        if target not in nodes:
+            raise ScriptError(f"there is no node {target!r}; the nodes are {', '.join(nodes)}")
+    if takes is Takes.PAIR and targets[0] == targets[1]:
+        raise ScriptError("a node cannot be cut off from itself")
+    return targets
+
+
+def _parse_seconds(arguments: list[str]) -> float:
+    try:
+        (text,) = arguments
+        seconds = float(text)
+    except ValueError:
+        raise ScriptError("it is written 'sleep SECONDS', such as 'sleep 2.5'") from None
+    if not 0 <= seconds <= SLEEP_MAX_S:
+        raise ScriptError(f"sleep takes 0 to {SLEEP_MAX_S:g} seconds")
+    return seconds
+
+
+def play(lab: Lab, steps: Sequence[Step], say: Callable[[str], None]) -> None:
+    """Carry out the steps. Raises StepFailed at the first one that does not end well."""
+    faulted = any(step.word in FAULTS for step in steps)
+    closing = [Step("wait")] if faulted and steps[-1].word not in ("wait", "settle") else []
+    for number, step in enumerate([*steps, *closing], start=1):
+        if step.word not in ("wait", "settle"):  # These say themselves what they wait for.
+            say(step.text)
+        try:
+            _carry_out(lab, step)
+        except (NodeFault, NotBack) as error:
+            raise StepFailed(f"step {number}, {step.text!r}: {error}") from error
+        if step.word == "wait" and lab.applied:
+            row = lab.rows()[-1]
+            say(f"served by {row.served_after} after {row.outage_ms:.0f} ms, {row.failed} requests failed")
+
+
+def _carry_out(lab: Lab, step: Step) -> None:
+    if step.word == "wait":
+        lab.wait_service()
+    elif step.word == "settle":
+        lab.settle()
+    elif step.word == "sleep":
+        time.sleep(step.sleep_s)
+    else:
+        lab.apply(FAULTS[step.word], *step.targets)
