@@ -8,6 +8,11 @@ import pytest
 from _pytest.terminal import TerminalReporter
 from hypothesis import settings
 
+from tests.cable import lan
+from tests.cable import pytest_pyfunc_call
+
+__all__ = ["lan", "pytest_pyfunc_call"]  # a cable between two hosts for every test that asks for one
+
 # The same examples in every run, so a red run can be repeated; no deadline, since the machines are shared.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 # For a long look around: pytest --hypothesis-profile=explore

@@ -35,14 +35,15 @@ def read_secrets(document: Document, path: KeyPath, group: GroupKeys) -> tuple[b
         secrets = _read_secret_file(document, from_file, document.source.parent / group.shared_secret_file)
     else:
         secrets = [secret for secret in group.shared_secret if secret is not None]
-    if not secrets and inline not in document.places and from_file not in document.places:
+    if group.model_fields_set and not secrets and inline not in document.places and from_file not in document.places:
         document.warning(path, "no shared_secret: anyone on the LAN can take the address", value="")
     at = inline if group.shared_secret else from_file
     for n, secret in enumerate(secrets):
         if secret in secrets[:n]:
             document.error((*at, n), "the same secret is given twice; remove one", value="")
         if len(secret) < SECRET_BYTES_ADVISED:
-            text = f"has {len(secret)} bytes and can be guessed; {SECRET_BYTES_ADVISED} to 19 are better"
+            bytes_text = f"{len(secret)} byte{'s' if len(secret) > 1 else ''}"
+            text = f"has only {bytes_text} and can be guessed; {SECRET_BYTES_ADVISED} to 19 are better"
             document.warning((*at, n), text, value="")
         if secret == SAMPLE_SECRET:
             document.warning((*at, n), "is the sample that everybody knows; choose one of your own", value="")
@@ -51,7 +52,8 @@ def read_secrets(document: Document, path: KeyPath, group: GroupKeys) -> tuple[b
 
 def check_own_mode(document: Document, keys: TopKeys) -> None:
     """Warn when others can read a configuration file that holds a secret."""
-    at = next((("groups", n, "shared_secret") for n, group in enumerate(keys.groups or ()) if group.shared_secret), None)
+    places = (("groups", n, "shared_secret") for n, group in enumerate(keys.groups or ()) if group.shared_secret)
+    at = next(places, None)
     mode = _mode(document.source)
     if at and mode is not None and mode & 0o077:
         name = printable(str(document.source))
@@ -66,27 +68,27 @@ def _mode(path: Path) -> int | None:
 
 
 def _read_secret_file(document: Document, at: KeyPath, path: Path) -> list[bytes]:
-    """One secret per line, raw: blanks and quotes belong to it, the line's end does not."""
+    """One secret per line, raw: blanks and quotes belong to it, the line's end does not. Empty when told."""
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            document.error(at, "is not a regular file; one secret per line is expected there")
-            return []
-        mode = stat.S_IMODE(status.st_mode)
-        if mode & 0o077:
-            document.error(at, f"others may use it (mode {mode:03o}); only its owner may: chmod 600 {path}")
-        if status.st_size > SECRET_FILE_BYTES_MAX:
-            document.error(at, f"has {status.st_size} bytes, which is no list of secrets; one per line is expected")
-            return []
-        lines = path.read_bytes().removesuffix(b"\n").split(b"\n")
+        # Judged is the very file that is read. O_NONBLOCK: a pipe would keep us waiting for its writer.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            status = os.fstat(file.fileno())
+            mode = stat.S_IMODE(status.st_mode)
+            if not stat.S_ISREG(status.st_mode):
+                document.error(at, "is not a regular file; one secret per line is expected there")
+                return []
+            if mode & 0o077:
+                document.error(at, f"others may use it (mode {mode:03o}); only its owner may: chmod 600 {path}")
+            content = file.read(SECRET_FILE_BYTES_MAX + 1)
     except FileNotFoundError:
         document.error(at, f"there is no file {path}; make it: install -m 600 /dev/null {path}, then write one secret")
         return []
     except OSError as error:
         document.error(at, f"cannot be read: {error.strerror}; it must belong to the user that runs the proxy")
         return []
-    if len(lines) > SECRETS_MAX:
-        document.error(at, f"has {len(lines)} lines; {SECRETS_MAX} secrets at most, one per line")
+    lines = content.removesuffix(b"\n").split(b"\n")
+    if len(lines) > SECRETS_MAX or len(content) > SECRET_FILE_BYTES_MAX:
+        document.error(at, f"holds more than {SECRETS_MAX} lines; {SECRETS_MAX} secrets at most, one per line")
         return []
     wrong = [(n, text) for n, text in enumerate(map(secret_problem, lines), start=1) if text]
     for n, text in wrong:

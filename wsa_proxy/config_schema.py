@@ -91,7 +91,9 @@ def _virtual_ip(value: Plain) -> VirtualIP | None:
     try:
         address = ip_interface(value)
     except ValueError:
-        raise ValueError(f"is not an address with its prefix; {ALLOWED['virtual_ip']}") from None
+        raise ValueError("is not an address with a prefix, such as 10.0.0.3/24 or fd00:77::3/64") from None
+    if "%" in value:
+        raise ValueError("has a zone (%); leave it out, the key interface chooses the interface")
     wrong = _unusable(address)
     if wrong:
         raise ValueError(wrong)
@@ -106,7 +108,9 @@ def _missing_prefix(value: str) -> str:
     try:
         address = ip_interface(value)
     except ValueError:
-        return f"is not an IP address; {ALLOWED['virtual_ip']}"
+        return "is not an address with a prefix, such as 10.0.0.3/24 or fd00:77::3/64"
+    if "%" in value:
+        return "has a zone (%); leave it out, the key interface chooses the interface"
     raise MissingPrefix(f"{address.ip}/{24 if address.version == 4 else 64}")
 
 
@@ -122,8 +126,8 @@ def _unusable(address: VirtualIP) -> str | None:
         kind = "a loopback address, which no other host can connect to"
     elif isinstance(address, IPv6Interface) and address.ip.is_link_local:
         return "not yet: a link-local IPv6 address; use a global or unique local one (fd00::/8)"
-    elif isinstance(address, IPv6Interface) and (address.ip.ipv4_mapped or address.ip.scope_id):
-        kind = "an IPv4 address in IPv6 form" if address.ip.ipv4_mapped else "an address with a zone (%)"
+    elif isinstance(address, IPv6Interface) and address.ip.ipv4_mapped:
+        kind = "an IPv4 address in IPv6 form"
     elif address.version == 4 and int(ip) >> 28 == 15:
         kind = "a reserved address (240.0.0.0/4)"
     elif ip == network.network_address and network.num_addresses > 2:
@@ -153,7 +157,7 @@ def _one_line(value: str) -> str:
 
 def _path(value: str) -> str:
     if not value.isprintable() or not value.strip():
-        raise ValueError("must be a path without control characters")
+        raise ValueError("must be a path that is not empty and has no control characters")
     if value.startswith("~"):
         raise ValueError("'~' is not replaced here; write the path out")
     return value
@@ -312,7 +316,9 @@ class _KeyReader:
                 continue
             if not self._told(at):
                 quotes = "; one that starts with # & ! or * needs quotes" if HIDDEN_KEYS.intersection(at) else ""
-                self.document.error(at, f"has no value; write one or remove the line{quotes}", value="")
+                needed = key in REQUIRED or key == "groups"
+                fix = f"it {ALLOWED[str(key)]}" if needed else f"write one or remove the line{quotes}"
+                self.document.error(at, f"has no value; {fix}", value="")
             self._take_out(at)
 
     def _take_out(self, path: KeyPath) -> None:
@@ -352,6 +358,8 @@ class _KeyReader:
         shown = self.document.places.get(path, Place(0, None)).shown or ""
         if key in NUMBER_KEYS and re.fullmatch(r"(['\"])[\d.]+\1", shown):
             return "; write it without quotes"
+        if key in NUMBER_KEYS and re.fullmatch(r"[1-9]\d*\.0*", shown):
+            return f"; write {shown.split('.')[0]}"
         if key == "failover_handling":
             near = difflib.get_close_matches(shown.strip("'\"").lower(), ("preemptive", "non-preemptive"), 1, 0.5)
             return f"; did you mean {near[0]}?" if near else ""

@@ -38,7 +38,7 @@ SHOWN_CHARACTERS_MAX = 60
 
 TAG = "tag:yaml.org,2002:"
 HIDDEN_KEYS = frozenset({"shared_secret"})
-HIDDEN_TEXT = re.compile(r"(?i)(secret|passw)")
+HIDDEN_TEXT = re.compile(r"(?i)(secret|passw\w*)\W*[:=].*", re.DOTALL)  # key and value, taken for one text
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,8 @@ def key_text(path: KeyPath) -> str:
 
 
 def printable(text: str) -> str:
-    """One line without control characters, in a bounded length."""
+    """One line without control characters and secrets, in a bounded length."""
+    text = HIDDEN_TEXT.sub(r"\1...", text)
     if len(text) > SHOWN_CHARACTERS_MAX * 4:
         text = text[: SHOWN_CHARACTERS_MAX * 4] + "..."
     return text if text.isprintable() else json.dumps(text)[1:-1]
@@ -192,7 +193,7 @@ def _explain(error: MarkedYAMLError) -> tuple[int, str]:
     line = mark.line + 1 if mark else 0
     if "end of stream" in problem or "<stream end>" in problem:
         line = error.context_mark.line + 1 if error.context_mark else line
-        return line, "a quote or bracket that is opened here is never closed"
+        return line, "a quote or bracket that is opened on this line or above is never closed"
     if "'\\t'" in problem or "tab" in problem:
         return line, "a tab; YAML is indented with blanks only; replace the tab by blanks"
     if "mapping values are not allowed" in problem:
@@ -204,7 +205,12 @@ def _explain(error: MarkedYAMLError) -> tuple[int, str]:
         return line, "a value with a special character (@ ` % & * ! | > \\); put it in single quotes"
     if "another document" in problem:
         return line, "a second document (---); a configuration is one document"
-    tokens = re.sub(r"'[^<'][^']*'|\"[^\"]*\"", "something", problem)
+    if "could not find expected ':'" in problem:
+        line = error.context_mark.line + 1 if error.context_mark else line
+        return line, "a line without 'key: value'; look for a missing blank after the colon"
+    if "expected <block end>" in problem:
+        return line, "wrong indentation; the keys of one block start in the same column"
+    tokens = re.sub(r"'[^<'][^']+'|\"[^\"]*\"|'[^],:[{}?-]'", "something", problem)
     return line, f"{tokens}; look at the indentation and the quotes of this line and the one above"
 
 
@@ -227,8 +233,8 @@ class _Converter:
             raise _whole(self.document.source, f"has more than {NODES_MAX} values", line)
         self.document.places[path] = Place(line, _shown(node))
         if len(path) > DEPTH_MAX:
-            self.document.error(path[:2], "nested too deeply")
-            return None
+            self.document.error(path[:2], "nested too deeply", value="")
+            return ""
         if isinstance(node, MappingNode):
             return {key: self.convert(value, (*path, key), at) for key, value, at in self._entries(node, path)}
         if isinstance(node, SequenceNode):

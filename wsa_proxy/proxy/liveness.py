@@ -39,7 +39,7 @@ from wsa_proxy.proxy.mitmproxy_internals import HiddenClients
 from wsa_proxy.proxy.mitmproxy_internals import SocketName
 from wsa_proxy.runtime.health import UNPROVEN
 from wsa_proxy.runtime.health import Health
-from wsa_proxy.runtime.health import TestResult
+from wsa_proxy.runtime.health import SelfTestResult
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class Liveness:
         self._broken: str | None = None
         self._unproven = UNPROVEN.hard
         self._reopen_at_s = clock()
-        self._results: dict[str, TestResult] = {}
+        self._results: dict[str, SelfTestResult] = {}
         self._failures: dict[str, int] = {}
 
     # --- what others tell and ask -----------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ class Liveness:
             self._unproven = None
         self._on_health(self.health)
 
-    async def _test(self, endpoint: LoopbackEndpoint) -> TestResult:
+    async def _test(self, endpoint: LoopbackEndpoint) -> SelfTestResult:
         """One self-test, judged. A slow one among answered others is no failure, and no success either."""
         name, question = endpoint.spec, QUESTIONS[endpoint.mode]
         signs_before, started_at_s = self._signs, self._clock()
@@ -210,7 +210,7 @@ class Liveness:
         else:
             self._failures[name] = self._failures.get(name, 0) + 1
         finished_at_s = self._clock()
-        return TestResult(name, not evidence, evidence, finished_at_s - started_at_s, finished_at_s)
+        return SelfTestResult(name, not evidence, evidence, finished_at_s - started_at_s, finished_at_s)
 
     def _soft(self) -> str | None:
         for name, count in self._failures.items():

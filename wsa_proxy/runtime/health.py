@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class TestResult:
+class SelfTestResult:
     """The newest result of one named test of the proxy."""
 
     name: str
@@ -30,7 +30,7 @@ class Health:
     """Why the proxy cannot serve, or None."""
     soft: str | None
     """Why the proxy serves badly, or None."""
-    tests: tuple[TestResult, ...] = ()
+    tests: tuple[SelfTestResult, ...] = ()
 
 
 UNPROVEN = Health(hard="the proxy has not answered its first self-test yet", soft=None)

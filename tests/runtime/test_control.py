@@ -1,0 +1,127 @@
+"""The Unix socket: one line in, one line out, for its owner only, and never in the way of a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from wsa_proxy.runtime.control import CONNECTIONS_MAX
+from wsa_proxy.runtime.control import ControlError
+from wsa_proxy.runtime.control import ControlSocket
+from wsa_proxy.runtime.control import ask
+
+
+@pytest.fixture
+async def path(tmp_path: Path) -> AsyncIterator[Path]:
+    """A running socket with one verb."""
+    path = tmp_path / "state" / "control.sock"
+    control = ControlSocket(path, {"status": lambda: {"node": "a"}})
+    await control.start()
+    yield path
+    control.close()
+    assert not path.exists()
+
+
+async def test_a_verb_is_answered(path: Path) -> None:
+    """The way of `wsa-proxy status`."""
+    assert await asyncio.to_thread(ask, path, "status") == {"node": "a"}
+
+
+async def test_only_its_owner_may_ask(path: Path) -> None:
+    """The file's mode is the access control, from its first moment on."""
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("line", [b"\n", b"status\n", b"[]\n", b'{"verb": "stop"}\n', b'{"verb": ["x"]}\n', b"\xff\n"])
+async def test_nonsense_gets_the_list_of_verbs(path: Path, line: bytes) -> None:
+    """And the socket goes on answering."""
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(line)
+    answer = json.loads(await reader.readline())
+    assert answer["error"] == "expected a JSON line with one of the verbs status"
+    writer.close()
+    assert await asyncio.to_thread(ask, path, "status") == {"node": "a"}
+
+
+async def test_an_endless_line_is_cut_off(path: Path) -> None:
+    """A request has a size limit: nothing is buffered without bound."""
+    reader, writer = await asyncio.open_unix_connection(path)
+    with pytest.raises(ConnectionError):
+        for _ in range(10_000):
+            writer.write(b"x" * 1024)
+            await writer.drain()
+        await reader.readexactly(1)
+    writer.close()
+    assert await asyncio.to_thread(ask, path, "status") == {"node": "a"}
+
+
+async def test_too_many_silent_connections_are_turned_away(path: Path) -> None:
+    """Connections that say nothing cannot pile up: the one over the limit is closed at once."""
+    held = [await asyncio.open_unix_connection(path) for _ in range(CONNECTIONS_MAX)]
+    reader, writer = await asyncio.open_unix_connection(path)
+    async with asyncio.timeout(2):
+        assert await reader.read() == b""
+    for _, each in [*held, (reader, writer)]:
+        each.close()
+
+
+async def test_a_second_node_with_the_same_path_is_refused(path: Path) -> None:
+    """Both would believe that the state_dir is theirs."""
+    with pytest.raises(ControlError, match="another wsa-proxy runs with this state_dir"):
+        await ControlSocket(path, {}).start()
+    assert await asyncio.to_thread(ask, path, "status") == {"node": "a"}
+
+
+async def test_the_socket_of_a_killed_node_is_replaced(tmp_path: Path) -> None:
+    """SIGKILL leaves the file; the next start must not need a hand."""
+    path = tmp_path / "control.sock"
+    code = f"import os, socket; s = socket.socket(socket.AF_UNIX); s.bind({str(path)!r}); s.listen(); os.kill(os.getpid(), 9)"
+    killed = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", code], check=False)
+    assert killed.returncode == -signal.SIGKILL and path.is_socket()
+    control = ControlSocket(path, {"status": lambda: {}})
+    await control.start()
+    assert await asyncio.to_thread(ask, path, "status") == {}
+    control.close()
+
+
+async def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    """The text says which file and what it must be."""
+    (tmp_path / "state").write_text("a file where the folder should be")
+    with pytest.raises(ControlError, match="state_dir must be a writable folder"):
+        await ControlSocket(tmp_path / "state" / "control.sock", {}).start()
+
+
+def test_nobody_there(tmp_path: Path) -> None:
+    """The reasons why nobody answers are told apart, each with what it means."""
+    with pytest.raises(ControlError, match="no node runs with this state_dir"):
+        ask(tmp_path / "none.sock", "status")
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(tmp_path / "dead.sock"))
+    with pytest.raises(ControlError, match="the node was killed"):
+        ask(tmp_path / "dead.sock", "status")
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind(str(tmp_path / "deaf.sock"))
+        deaf.listen()
+        with pytest.raises(ControlError, match=r"no answer within 0\.1 s; the proxy hangs"):
+            ask(tmp_path / "deaf.sock", "status", time_limit_s=0.1)
+
+
+def test_a_closed_door_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another user's node. (Root may open everything, so the kernel's refusal is given by hand.)"""
+
+    def refuse(self: socket.socket, address: str) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    with pytest.raises(ControlError, match="as root or as the proxy's own user"):
+        ask(tmp_path / "control.sock", "status")

@@ -1,0 +1,80 @@
+"""The log lines that an operator reads at three in the morning, and the counters that a flood may only count up."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from wsa_proxy.carp.commands import ReportRefusal
+from wsa_proxy.carp.commands import ReportTransition
+from wsa_proxy.carp.commands import State
+from wsa_proxy.carp.wire import Reject
+from wsa_proxy.runtime.record import LINE_EVERY_S
+from wsa_proxy.runtime.record import TRANSITIONS_MAX
+from wsa_proxy.runtime.record import Record
+
+LOGGER = "wsa_proxy.runtime.driver"
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_transition_is_one_line_in_one_shape(caplog: pytest.LogCaptureFixture) -> None:
+    """Machine and person read the same line."""
+    record = Record(42, Clock())
+    with caplog.at_level(logging.INFO, LOGGER):
+        evidence = "silent_s=3.20 last_master=10.1.1.1"
+        record.transition(ReportTransition(State.BACKUP, State.MASTER, "master_silent", evidence))
+        record.transition(ReportTransition(State.MASTER, State.INIT, "eth0 is down", "late_s=1"))
+    assert [entry.message for entry in caplog.records] == [
+        "carp vhid=42 BACKUP -> MASTER reason=master_silent silent_s=3.20 last_master=10.1.1.1",
+        'carp vhid=42 MASTER -> INIT reason="eth0 is down" late_s=1',
+    ]
+
+
+def test_the_transitions_that_are_kept_are_bounded() -> None:
+    """I9: a node that flaps for a week does not grow."""
+    record = Record(1, Clock())
+    for _ in range(TRANSITIONS_MAX + 50):
+        record.transition(ReportTransition(State.INIT, State.BACKUP, "ready", ""))
+    assert len(record.transitions) == TRANSITIONS_MAX
+
+
+def test_a_reject_is_counted_always_and_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    """Each reason has its own minute, and the line carries the count so far."""
+    clock = Clock()
+    record = Record(1, clock)
+    for _ in range(1000):
+        record.rejected(Reject.BAD_SECRET, "10.0.0.9", "02:00:00:00:00:09")
+    record.rejected(Reject.VRRP, "10.0.0.8", "02:00:00:00:00:08")
+    clock.now += LINE_EVERY_S
+    record.rejected(Reject.BAD_SECRET, "10.0.0.9", "02:00:00:00:00:09")
+    assert record.rejects[Reject.BAD_SECRET] == 1001 and record.rejects[Reject.VRRP] == 1
+    lines = [entry.message for entry in caplog.records]
+    assert len(lines) == 3
+    assert lines[0] == (
+        "carp vhid=1 rejected=bad_secret count=1 from=10.0.0.9 mac=02:00:00:00:00:09:"
+        " the Shared Secret or the list of Virtual IPs differs there"
+    )
+    assert "keepalived" in lines[1] and "count=1001" in lines[2]
+
+
+def test_a_refusal_becomes_the_reason_of_the_status(caplog: pytest.LogCaptureFixture) -> None:
+    """The state did not change, but the operator must see why it did not."""
+    record = Record(1, Clock())
+    record.refusal(ReportRefusal("address_answered_by_another_host", "mac=02:00:00:00:00:99"))
+    assert (record.reason, record.evidence) == ("address_answered_by_another_host", "mac=02:00:00:00:00:99")
+    assert "stays BACKUP" in caplog.text and not record.transitions
+
+
+def test_failing_sends_are_told_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    """One advertisement a second must not be one line a second."""
+    record = Record(1, Clock())
+    for _ in range(30):
+        record.send_failed("IPv4: operation not permitted")
+    assert len(caplog.records) == 1

@@ -1,0 +1,85 @@
+"""The status document: complete, honest about what it cannot know, and valid JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+
+from tests.runtime.world import MakeHost
+from wsa_proxy import __version__
+from wsa_proxy.runtime.health import Health
+from wsa_proxy.runtime.health import SelfTestResult
+
+GROUP_KEYS = {
+    "id", "description", "hostname", "virtual_ip", "interface", "priority", "port", "advertisement_interval_s",
+    "master_down_interval_s", "state", "since", "age_s", "reason", "evidence", "obstacles", "virtual_ip_held",
+    "advskew", "demotion", "last_master", "advertisements_sent", "advertisements_received", "rejected", "transitions",
+}  # fmt: skip
+
+
+async def test_a_group_has_all_its_keys_and_no_secret(make_host: MakeHost) -> None:
+    """Whoever reads it finds the same keys in every state, and never the Shared Secret."""
+    host = make_host("a", 1, pass_phrases=(b"very secret word",))
+    await host.start()
+    status = host.node.status()
+    assert set(status["groups"][0]) == GROUP_KEYS
+    assert "very secret" not in json.dumps(status)
+    assert (status["schema"], status["version"]) == (1, __version__)
+
+
+async def test_what_the_kernel_holds_is_asked_and_may_be_unknown(make_host: MakeHost) -> None:
+    """Never what we believe to hold: an error is null, not an empty list."""
+    host = make_host("a", 1)
+    await host.start()
+    await asyncio.sleep(3.5)
+    assert host.node.status()["groups"][0]["virtual_ip_held"] == ["10.0.0.3"]
+    host.lease_until_s = 0.0
+    assert host.node.status()["groups"][0]["virtual_ip_held"] == []
+    assert host.ports is not None
+
+    def fail() -> frozenset[None]:
+        raise OSError(errno.EPERM, "refused")
+
+    host.ports.addresses.held = fail  # type: ignore[assignment,method-assign]
+    assert host.node.status()["groups"][0]["virtual_ip_held"] is None
+
+
+async def test_the_master_a_backup_listens_to_is_named(make_host: MakeHost) -> None:
+    """And a master names none: it is the master."""
+    a, b = make_host("a", 1), make_host("b", 2, advskew=55)
+    await a.start()
+    await b.start()
+    await asyncio.sleep(3.5)
+    assert a.node.status()["groups"][0]["last_master"] is None
+    assert b.node.status()["groups"][0]["last_master"] == "10.0.0.1"
+
+
+async def test_test_results_carry_their_age(make_host: MakeHost) -> None:
+    """A result without an age would stay green for ever."""
+    host = make_host("a", 1)
+    await host.start()
+    result = SelfTestResult("regular", passed=False, evidence="no answer to GET in 2.0 s", duration_s=2.0, finished_at_s=1000.0)
+    host.node.set_health(Health(hard=None, soft="no answer to GET in 2.0 s, 3 times", tests=(result,)))
+    await asyncio.sleep(1.5)
+    health = host.node.status()["health"]
+    assert health["tests"][0]["age_s"] == 1.5 and health["tests"][0]["passed"] is False
+    assert host.node.status()["groups"][0]["demotion"] == 1
+
+
+async def test_why_a_node_is_out_is_listed(make_host: MakeHost) -> None:
+    """All obstacles at once, not only the first."""
+    host = make_host("a", 1)
+    await host.start()
+    host.node.set_health(Health(hard="the listening socket is gone", soft=None))
+    host.set_link(running=False)
+    await asyncio.sleep(0.01)
+    assert host.node.status()["groups"][0]["obstacles"] == {"proxy": "the listening socket is gone", "link": "eth0 is down"}
+
+
+async def test_an_interval_below_one_second_is_told_in_seconds(make_host: MakeHost) -> None:
+    """0/13 is what travels; 0.05 s is what the operator wrote."""
+    host = make_host("a", 1, advbase=0, advskew=13)
+    await host.start()
+    group = host.node.status()["groups"][0]
+    assert group["advertisement_interval_s"] == 13 / 256 and group["master_down_interval_s"] == 39 / 256
