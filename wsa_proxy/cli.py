@@ -51,10 +51,10 @@ def _parser() -> argparse.ArgumentParser:
     status.set_defaults(call=_status)
 
     lab = verbs.add_parser("lab", help="try failover: real nodes, a client and an origin in network namespaces")
-    from wsa_proxy.lab import command as lab_command
+    import wsa_proxy.lab.command
 
-    lab_command.add_arguments(lab)
-    lab.set_defaults(call=lab_command.main)
+    wsa_proxy.lab.command.add_arguments(lab)
+    lab.set_defaults(call=wsa_proxy.lab.command.main)
     return parser
 
 
@@ -104,14 +104,16 @@ def _socket_path(file: Path | None) -> Path:
 
 def status_text(status: dict[str, Any]) -> str:
     """The status for a person: what this node is, since when, why; then what is wrong."""
-    lines = [f"node {status['node']}  {status['failover_handling']}  wsa-proxy {status['version']}  pid {status['pid']}"]
+    lines = [
+        f"node {status['node']}  {status['failover_handling']}  wsa-proxy {status['version']}  pid {status['pid']}"
+    ]
     for group in status["groups"]:
         held = "?" if group["virtual_ip_held"] is None else ", ".join(group["virtual_ip_held"]) or "none"
         lines += [
             "",
             f"group {group['id']}  {group['hostname']}  {', '.join(group['virtual_ip'])} port {group['port']}"
             f"  on {group['interface']}",
-            f"  {group['state'].upper()} for {_duration(group['age_s'])}: {group['reason']} {group['evidence']}".rstrip(),
+            f"  {group['state'].upper()} for {_duration(group['age_s'])}: {_why(group)}",
             f"  virtual IP held here: {held}    master heard: {group['last_master'] or 'none'}",
             f"  priority {group['priority']} (advskew {group['advskew']}, demotion {group['demotion']})"
             f"    sent {group['advertisements_sent']}  received {group['advertisements_received']}",
@@ -122,11 +124,14 @@ def status_text(status: dict[str, Any]) -> str:
         lines += [f"  out because {name}: {reason}" for name, reason in group["obstacles"].items()]
     health = status["health"]
     lines += ["", f"proxy: {health['hard'] or health['soft'] or 'well'}"]
-    lines += [
-        f"  {'passed' if test['passed'] else 'FAILED'} {test['age_s']:.1f} s ago  {test['name']}  {test['evidence']}".rstrip()
-        for test in health["tests"]
-    ]
+    for test in health["tests"]:
+        verdict = "passed" if test["passed"] else "FAILED"
+        lines.append(f"  {verdict} {test['age_s']:.1f} s ago  {test['name']}  {test['evidence']}".rstrip())
     return "\n".join(lines)
+
+
+def _why(group: dict[str, Any]) -> str:
+    return f"{group['reason']} {group['evidence']}".rstrip()
 
 
 def _duration(seconds: float) -> str:

@@ -40,7 +40,7 @@ from wsa_proxy.net.host import read_host
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
 
-__all__ = ["ConfigError", "Loaded", "Problem", "load"]
+__all__ = ["ConfigError", "Loaded", "Problem", "load", "read_state_dir"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,16 @@ def load(path: Path, *, listen_port: int = 8080, host: HostFacts | None = None) 
     settings = Settings(path, keys.node or socket.gethostname(), preempt, state_dir, groups)
     lines = tuple(document.places["groups", n, "hostname"].line for n in range(len(groups)))
     return Loaded(settings, in_order(document.warnings), lines)
+
+
+def read_state_dir(path: Path) -> Path:
+    """Only the state_dir of a file, whatever else is wrong with it: the node that runs may have read a better one.
+
+    Raises ConfigError when the file cannot be read at all.
+    """
+    document = read_document(path)
+    keys, _ = read_keys(document)
+    return document.source.parent.absolute() / keys.state_dir
 
 
 def _settings(

@@ -6,14 +6,11 @@ documentation network, which is nowhere: binding it needs IP_FREEBIND, and nothi
 
 from __future__ import annotations
 
-import asyncio
 import http.server
 import json
 import os
-import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -23,8 +20,6 @@ from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 WAIT_S = 20.0  # a deadline, not a pause: a mitmdump starts within 1 s on an idle machine

@@ -138,7 +138,9 @@ def test_a_regular_proxy_is_served_on_the_virtual_ip_and_ends_in_order(lan: Lan,
     assert status["groups"][0]["virtual_ip_held"] == [VIP]  # type: ignore[index]
     entry = lan.address(VIP)
     assert entry is not None and entry["prefixlen"] == 32 and entry["valid_life_time"] <= 2
-    bow_outs = lan.wire(lambda frame: frame[12:14] == b"\x08\x00" and frame[23] == 112 and frame[36] == frame[39] == 255)
+    bow_outs = lan.wire(
+        lambda frame: frame[12:14] == b"\x08\x00" and frame[23] == 112 and frame[36] == frame[39] == 255
+    )
     log = node.end()
     assert bow_outs.take(1)
     assert node.process.returncode == 0 and "Traceback" not in log, log

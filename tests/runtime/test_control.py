@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import os
 import signal
 import socket
 import stat
@@ -39,7 +40,7 @@ async def test_a_verb_is_answered(path: Path) -> None:
 
 async def test_only_its_owner_may_ask(path: Path) -> None:
     """The file's mode is the access control, from its first moment on."""
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
 
 
 @pytest.mark.parametrize("line", [b"\n", b"status\n", b"[]\n", b'{"verb": "stop"}\n', b'{"verb": ["x"]}\n', b"\xff\n"])
@@ -85,7 +86,7 @@ async def test_a_second_node_with_the_same_path_is_refused(path: Path) -> None:
 async def test_the_socket_of_a_killed_node_is_replaced(tmp_path: Path) -> None:
     """SIGKILL leaves the file; the next start must not need a hand."""
     path = tmp_path / "control.sock"
-    code = f"import os, socket; s = socket.socket(socket.AF_UNIX); s.bind({str(path)!r}); s.listen(); os.kill(os.getpid(), 9)"
+    code = f"import os, socket; s = socket.socket(socket.AF_UNIX); s.bind({str(path)!r}); os.kill(os.getpid(), 9)"
     killed = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", code], check=False)
     assert killed.returncode == -signal.SIGKILL and path.is_socket()
     control = ControlSocket(path, {"status": lambda: {}})

@@ -14,6 +14,7 @@ from wsa_proxy.net.ports import Answer
 from wsa_proxy.net.ports import Packet
 from wsa_proxy.runtime.health import Health
 
+
 async def test_a_lone_node_is_master_after_exactly_its_master_down_interval(make_host: MakeHost) -> None:
     """V1: three probes, then advertise, acquire, announce, in this order."""
     host = make_host("a", 1)
@@ -290,7 +291,7 @@ async def test_a_flood_of_garbage_changes_only_counters(make_host: MakeHost, cap
 
 
 async def test_a_queued_advertisement_counts_before_the_silence(make_host: MakeHost) -> None:
-    """2a: the timer is overdue and 5,000 packets wait: what is in the queue is read before the takeover is decided."""
+    """2a: the timer is overdue and 5,000 packets wait: the queue is read before the takeover is decided."""
     a, b = make_host("a", 1), make_host("b", 2, advskew=55)
     await a.start()
     await b.start()
@@ -316,7 +317,9 @@ async def test_the_timer_is_armed_anew_only_when_the_deadline_changed(make_host:
     assert a.driver._timer is timer
 
 
-async def test_dual_stack_sends_both_and_either_silence_counts(make_host: MakeHost) -> None:
+async def test_dual_stack_sends_both_and_either_silence_counts(
+    make_host: MakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As the BSDs: one timer for each IP version, so losing only the IPv6 advertisements makes the backup master."""
     both = ("10.0.0.3/24", "fd00:77::3/64")
     a = make_host("a", 1, virtual_ips=both)
@@ -326,6 +329,6 @@ async def test_dual_stack_sends_both_and_either_silence_counts(make_host: MakeHo
     await asyncio.sleep(3.5)
     assert {"advertise v4 1/0", "advertise v6 1/0"} <= set(a.journal)
     genuine = b.inbox.put
-    b.inbox.put = lambda packet: genuine(packet) if packet.version == 4 else None  # type: ignore[method-assign]
+    monkeypatch.setattr(b.inbox, "put", lambda packet: genuine(packet) if packet.version == 4 else None)
     await asyncio.sleep(3.3)
     assert any(transition.report.reason == "master_silent" for transition in b.driver.record.transitions)

@@ -7,6 +7,7 @@ from ipaddress import ip_interface
 from pathlib import Path
 
 from tests.cable import Lan
+from wsa_proxy.net.ports import LinkChanged
 from wsa_proxy.runtime.kernel import LinuxKernel
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
@@ -52,7 +53,8 @@ def test_the_links_and_their_changes(lan: Lan) -> None:
     monitor = kernel.monitor()
     assert next(link for link in kernel.links() if link.name == lan.LEFT).running
     lan.ip(f"link set {lan.LEFT} down")
-    assert any(getattr(change, "name", "") == lan.LEFT and not change.running for change in monitor.receive())
+    changes = [change for change in monitor.receive() if isinstance(change, LinkChanged)]
+    assert any(change.name == lan.LEFT and not change.running for change in changes)
     monitor.close()
 
 

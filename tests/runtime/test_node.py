@@ -119,5 +119,8 @@ async def test_the_status_tells_state_health_and_history(make_host: MakeHost) ->
     group = status["groups"][0]
     assert (group["state"], group["reason"], group["virtual_ip_held"]) == ("master", "master_silent", ["10.0.0.3"])
     assert group["age_s"] == pytest.approx(1.2, abs=0.01) and group["advertisements_sent"] == 2
-    assert [(change["from"], change["to"]) for change in group["transitions"]] == [("init", "backup"), ("backup", "master")]
+    assert [(change["from"], change["to"]) for change in group["transitions"]] == [
+        ("init", "backup"),
+        ("backup", "master"),
+    ]
     assert status["health"] == {"hard": None, "soft": None, "tests": []}

@@ -59,7 +59,9 @@ async def test_test_results_carry_their_age(make_host: MakeHost) -> None:
     """A result without an age would stay green for ever."""
     host = make_host("a", 1)
     await host.start()
-    result = SelfTestResult("regular", passed=False, evidence="no answer to GET in 2.0 s", duration_s=2.0, finished_at_s=1000.0)
+    result = SelfTestResult(
+        "regular", passed=False, evidence="no answer to GET in 2.0 s", duration_s=2.0, finished_at_s=1000.0
+    )
     host.node.set_health(Health(hard=None, soft="no answer to GET in 2.0 s, 3 times", tests=(result,)))
     await asyncio.sleep(1.5)
     health = host.node.status()["health"]
@@ -74,7 +76,10 @@ async def test_why_a_node_is_out_is_listed(make_host: MakeHost) -> None:
     host.node.set_health(Health(hard="the listening socket is gone", soft=None))
     host.set_link(running=False)
     await asyncio.sleep(0.01)
-    assert host.node.status()["groups"][0]["obstacles"] == {"proxy": "the listening socket is gone", "link": "eth0 is down"}
+    assert host.node.status()["groups"][0]["obstacles"] == {
+        "proxy": "the listening socket is gone",
+        "link": "eth0 is down",
+    }
 
 
 async def test_an_interval_below_one_second_is_told_in_seconds(make_host: MakeHost) -> None:

@@ -36,7 +36,9 @@ async def test_a_death_is_an_error_with_its_name(caplog: pytest.LogCaptureFixtur
     task = create_task(die(), name="the watcher")
     await asyncio.wait([task])
     await asyncio.sleep(0)
-    assert [(entry.levelno, entry.message) for entry in caplog.records] == [(logging.ERROR, "the task the watcher died")]
+    assert [(entry.levelno, entry.message) for entry in caplog.records] == [
+        (logging.ERROR, "the task the watcher died")
+    ]
     assert "the reason" in caplog.text
 
 

@@ -196,7 +196,7 @@ class Host:
         self.ports: Ports | None = None
         preempt = changes.pop("preempt", True)
         virtual_ips = changes.pop("virtual_ips", ("10.0.0.3/24",))
-        group = {
+        group: dict[str, Any] = {
             "vhid": 1,
             "description": "",
             "hostname": "proxy.example.com",

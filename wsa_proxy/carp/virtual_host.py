@@ -117,7 +117,7 @@ class VirtualHost:
         self._announce_at = 0
         self._answer_after_s = 0.0
 
-    # -- what the driver asks ------------------------------------------------------------------------------------
+    # -- what the driver asks ----------------------------------------------------------------------------------------
 
     @property
     def advskew(self) -> int:
@@ -145,13 +145,13 @@ class VirtualHost:
             return commands
         return commands + cell(self, event, now)
 
-    # -- INIT ----------------------------------------------------------------------------------------------------
+    # -- INIT --------------------------------------------------------------------------------------------------------
 
     def _start(self, event: Started, now: float) -> list[Command]:
         self._listen(now)
         return [self._report(State.BACKUP, event.reason, f"listening_s={self._master_down_s:.2f}")]
 
-    # -- BACKUP --------------------------------------------------------------------------------------------------
+    # -- BACKUP ------------------------------------------------------------------------------------------------------
 
     def _backup_hears(self, event: AdvertisementReceived, now: float) -> list[Command]:
         heard = event.advertisement
@@ -199,7 +199,7 @@ class VirtualHost:
     def _backup_stop(self, event: Stopped, now: float) -> list[Command]:
         return [self._report(State.INIT, event.reason, "")]
 
-    # -- MASTER --------------------------------------------------------------------------------------------------
+    # -- MASTER ------------------------------------------------------------------------------------------------------
 
     def _master_hears(self, event: AdvertisementReceived, now: float) -> list[Command]:
         heard = event.advertisement
@@ -235,7 +235,7 @@ class VirtualHost:
         bow_out = SendAdvertisement(election.BOW_OUT, election.BOW_OUT, self.demotion)
         return [bow_out, ReleaseAddresses(), self._report(State.INIT, event.reason, "")]
 
-    # -- steps that several cells share ---------------------------------------------------------------------------
+    # -- steps that several cells share ------------------------------------------------------------------------------
 
     def _set_demotion(self, event: DemotionChanged, now: float) -> list[Command]:
         self.demotion = event.demotion

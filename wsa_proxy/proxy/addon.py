@@ -134,14 +134,14 @@ class CarpFailover:
         if self._node is not None:
             self._node.set_health(health)
 
-    @command.command("failover.status")
+    @command.command("failover.status")  # type: ignore[untyped-decorator]
     def status(self) -> str:
         """What this node is, holds and has seen, as JSON."""
         if self._node is None:
             raise exceptions.CommandError("failover has not started yet")
         return json.dumps(self._node.status(), indent=2)
 
-    # -- the proxy's traffic -------------------------------------------------------------------------------------------
+    # -- the proxy's traffic -----------------------------------------------------------------------------------------
 
     def client_connected(self, client: connection.Client) -> None:
         self._loop_guard.client_connected(client)

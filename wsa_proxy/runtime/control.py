@@ -15,7 +15,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-
 logger = logging.getLogger(__name__)
 
 REQUEST_BYTES_MAX = 4096
@@ -48,7 +47,9 @@ class ControlSocket:
             finally:
                 os.umask(mask)
         except OSError as error:
-            raise ControlError(f"{self._path}: {error.strerror or error}; state_dir must be a writable folder") from error
+            raise ControlError(
+                f"{self._path}: {error.strerror or error}; state_dir must be a writable folder"
+            ) from error
 
     def close(self) -> None:
         if self._server is not None:
@@ -92,7 +93,9 @@ def remove_stale_socket(path: Path) -> None:
             return
         except TimeoutError:
             pass
-    raise ControlError(f"{path}: another wsa-proxy runs with this state_dir; stop it, or give this one its own state_dir")
+    raise ControlError(
+        f"{path}: another wsa-proxy runs with this state_dir; stop it, or give this one its own state_dir"
+    )
 
 
 def ask(path: Path, verb: str, *, time_limit_s: float = 3.0) -> dict[str, Any]:
@@ -114,5 +117,3 @@ def ask(path: Path, verb: str, *, time_limit_s: float = 3.0) -> dict[str, Any]:
             raise ControlError(f"{path}: no answer within {time_limit_s:g} s; the proxy hangs") from error
         except (OSError, ValueError) as error:
             raise ControlError(f"{path}: {error}") from error
-
-

@@ -99,7 +99,7 @@ class Driver:
         self._unheard_since_s: float | None = None
         self._last_master_mac: str | None = None
 
-    # -- what the node tells ---------------------------------------------------------------------------------------
+    # -- what the node tells -----------------------------------------------------------------------------------------
 
     def attach(self, ports: Ports) -> None:
         """Use these ports from now on, instead of those before."""
@@ -136,7 +136,7 @@ class Driver:
             self._arm()
 
     def address_removed(self) -> None:
-        """A virtual address went away on our interface. If we are still master when the turn is over, it is put back."""
+        """A virtual address went away on our interface: whoever is still master after the next turn puts it back."""
         if self.virtual_host.state is State.MASTER:
             self._renew_at_s = self._clock()
             self._loop.call_soon(self.turn)
@@ -238,7 +238,7 @@ class Driver:
             case ProbeAddresses():
                 self.ports.neighbours.probe()
 
-    # -- the commands that need more than one call ---------------------------------------------------------------------
+    # -- the commands that need more than one call -------------------------------------------------------------------
 
     def _send(self, command: SendAdvertisement) -> None:
         """One advertisement in each IP version; it counts as sent when one of them left."""
@@ -307,7 +307,7 @@ class Driver:
             self._readers.discard(descriptor)
         self.ports.neighbours.stop_probing()
 
-    # -- the one timer, and the descriptors -----------------------------------------------------------------------------
+    # -- the one timer, and the descriptors --------------------------------------------------------------------------
 
     def _arm(self) -> None:
         self._watch()
@@ -345,4 +345,3 @@ class Driver:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-

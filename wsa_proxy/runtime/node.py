@@ -116,7 +116,7 @@ class Node:
     # -- life --------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Clean up after an earlier life, then follow the links. Raises ControlError or OSError; nothing is held then."""
+        """Clean up after an earlier life, then follow the links. Raises ControlError or OSError."""
         await self._control.start()
         addresses = [virtual_ip.ip for group, _ in self._groups for virtual_ip in group.virtual_ips]
         for address in self._kernel.remove_leftovers(addresses):
@@ -142,7 +142,7 @@ class Node:
             self._monitor = None
         self._control.close()
 
-    # -- the proxy's health --------------------------------------------------------------------------------------------
+    # -- the proxy's health ------------------------------------------------------------------------------------------
 
     def set_health(self, health: Health) -> None:
         """Hard: leave the groups. Soft: demoted, so that any well node takes over."""
@@ -151,7 +151,7 @@ class Node:
             driver.set_demotion(1 if health.soft else 0, health.soft or "well again")
             driver.set_obstacle("proxy", health.hard)
 
-    # -- the kernel's news -----------------------------------------------------------------------------------------------
+    # -- the kernel's news -------------------------------------------------------------------------------------------
 
     def drain_kernel(self) -> None:
         """Read what the kernel told about links and addresses; the drivers call this before they look at the clock."""
@@ -207,7 +207,7 @@ class Node:
             else:
                 driver.ports.advertisements.refresh()
 
-    # -- what others ask ---------------------------------------------------------------------------------------------------
+    # -- what others ask ---------------------------------------------------------------------------------------------
 
     def status(self) -> dict[str, Any]:
         """The status document, see ``status.py``."""

@@ -1,0 +1,137 @@
+"""The command line: each verb does one thing, wrong use is said, and the status reads like an answer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wsa_proxy import __version__
+from wsa_proxy import cli
+
+STATUS: dict[str, Any] = {
+    "schema": 1,
+    "node": "a",
+    "version": "0.1.0",
+    "pid": 4711,
+    "failover_handling": "preemptive",
+    "started_at": "2026-01-01T00:00:00+00:00",
+    "loop_lag_s": 0.001,
+    "health": {
+        "hard": None,
+        "soft": "no answer to GET in 2.0 s, 3 times",
+        "tests": [
+            {"name": "regular", "passed": False, "evidence": "no answer to GET in 2.0 s", "duration_s": 2, "age_s": 0.4}
+        ],
+    },
+    "groups": [
+        {
+            "id": 1,
+            "description": "",
+            "hostname": "proxy.example.com",
+            "virtual_ip": ["10.0.0.3/24"],
+            "interface": "eth0",
+            "priority": 200,
+            "port": 8080,
+            "state": "backup",
+            "age_s": 200.0,
+            "reason": "better_advertisement_received",
+            "evidence": "from=10.0.0.1",
+            "obstacles": {"link": "eth0 is down"},
+            "virtual_ip_held": [],
+            "advskew": 240,
+            "demotion": 1,
+            "last_master": "10.0.0.1",
+            "advertisements_sent": 3,
+            "advertisements_received": 90,
+            "rejected": {"bad_secret": 2, "vrrp": 0},
+        }
+    ],
+}
+
+
+def test_the_status_says_what_since_when_and_why(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What an operator reads first; only what is not zero is listed."""
+    monkeypatch.setattr("wsa_proxy.runtime.control.ask", lambda path, verb: STATUS)
+    assert cli.main(["status"]) == 0
+    assert capsys.readouterr().out == (
+        "node a  preemptive  wsa-proxy 0.1.0  pid 4711\n"
+        "\n"
+        "group 1  proxy.example.com  10.0.0.3/24 port 8080  on eth0\n"
+        "  BACKUP for 3 min 20 s: better_advertisement_received from=10.0.0.1\n"
+        "  virtual IP held here: none    master heard: 10.0.0.1\n"
+        "  priority 200 (advskew 240, demotion 1)    sent 3  received 90\n"
+        "  rejected: bad_secret 2\n"
+        "  out because link: eth0 is down\n"
+        "\n"
+        "proxy: no answer to GET in 2.0 s, 3 times\n"
+        "  FAILED 0.4 s ago  regular  no answer to GET in 2.0 s\n"
+    )
+
+
+def test_the_whole_document_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """For scripts."""
+    monkeypatch.setattr("wsa_proxy.runtime.control.ask", lambda path, verb: STATUS)
+    assert cli.main(["status", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == STATUS
+
+
+def test_the_node_is_found_by_its_configuration_even_a_wrong_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file may have been edited badly since the node started; the node is asked all the same."""
+    asked: list[Path] = []
+
+    def ask(path: Path, verb: str) -> dict[str, Any]:
+        asked.append(path)
+        return STATUS
+
+    monkeypatch.setattr("wsa_proxy.runtime.control.ask", ask)
+    file = tmp_path / "node.yaml"
+    file.write_text("state_dir: elsewhere\ngroups: nonsense\n")
+    assert cli.main(["status", str(file)]) == 0
+    assert cli.main(["status"]) == 0
+    assert asked == [tmp_path / "elsewhere" / "control.sock", Path("/var/lib/wsa-proxy/control.sock")]
+
+
+def test_nobody_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit status 1 and the reason on stderr."""
+    file = tmp_path / "node.yaml"
+    file.write_text("state_dir: nowhere\n")
+    assert cli.main(["status", str(file)]) == 1
+    assert "no node runs with this state_dir" in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Named, with exit status 1."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["status", str(tmp_path / "none.yaml")])
+    assert ended.value.code == 1 and "none.yaml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["unknown"], ["check"], ["status", "--yaml"], ["check", "a", "--mode", "x"]])
+def test_wrong_use_is_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """With the usage on stderr."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2 and "usage: wsa-proxy" in capsys.readouterr().err
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """One place says it."""
+    with pytest.raises(SystemExit):
+        cli.main(["--version"])
+    assert capsys.readouterr().out == f"wsa-proxy {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0.0 s"), (59.94, "59.9 s"), (60, "1 min 0 s"), (3600, "1 h 0 min"), (90000, "1 d 1 h")],
+)
+def test_durations_for_people(seconds: float, text: str) -> None:
+    """Two units, never more."""
+    assert cli._duration(seconds) == text
