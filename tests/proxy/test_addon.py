@@ -24,6 +24,7 @@ from wsa_proxy.runtime.control import ask
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+DIES_WITH_US = ["setpriv", "--pdeathsig", "KILL"]  # no proxy outlives a failed test
 START_S_MAX = 30.0  # a deadline, not a pause
 VIP = "10.0.0.3"
 
@@ -55,7 +56,7 @@ class Node:
         command = [str(BIN / program), "-s", "addons/carp_failover.py", "--set", f"failover_config={config}"]
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
-                [*command, "--set", f"confdir={folder / 'ca'}", *options],
+                [*DIES_WITH_US, *command, "--set", f"confdir={folder / 'ca'}", *options],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -231,7 +232,7 @@ def test_wsa_proxy_run_is_mitmdump_with_the_addon(lan: Lan, tmp_path: Path) -> N
     log_file = tmp_path / "log"
     with log_file.open("wb") as log:
         command = [sys.executable, "-m", "wsa_proxy.cli", "run", str(config), "--set", f"confdir={tmp_path / 'ca'}"]
-        process = subprocess.Popen([*command, "--listen-port", "3128"], cwd=ROOT, stdout=log, stderr=log)
+        process = subprocess.Popen([*DIES_WITH_US, *command, "--listen-port", "3128"], cwd=ROOT, stdout=log, stderr=log)
     lan.until(lambda: "-> MASTER" in log_file.read_text(), "mastery", START_S_MAX)
     with origin(lan) as host:
         request = f"GET http://{host}/ HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
