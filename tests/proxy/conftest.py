@@ -91,7 +91,7 @@ async def inside() -> AsyncIterator[taddons.context]:
     """mitmproxy's proxyserver inside the test's own loop, with eager tasks as Master.run has them."""
     loop = asyncio.get_running_loop()
     before = loop.get_task_factory()
-    loop.set_task_factory(asyncio.eager_task_factory)  # type: ignore[arg-type]
+    loop.set_task_factory(asyncio.eager_task_factory)
     proxyserver = Proxyserver()
     with taddons.context(proxyserver, NextLayer()) as context:
         context.configure(proxyserver, listen_port=free_port())

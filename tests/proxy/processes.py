@@ -6,6 +6,7 @@ documentation network, which is nowhere: binding it needs IP_FREEBIND, and nothi
 
 from __future__ import annotations
 
+import asyncio
 import http.server
 import json
 import os
@@ -24,7 +25,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 WAIT_S = 20.0  # a deadline, not a pause: a mitmdump starts within 1 s on an idle machine
 
-ADDON = '''
+ADDON = """
 import asyncio, json, logging, os
 from ipaddress import ip_address
 from mitmproxy import ctx, exceptions
@@ -101,17 +102,17 @@ class Failover:
         self.connections.error(flow)
 
 addons = [Failover()]
-'''
+"""
 
 # Loaded by every Python process whose path names its folder: writes down each bind(2) of the whole process.
-RECORD_BINDS = '''
+RECORD_BINDS = """
 import os, sys
 def record(event, arguments):
     if event == "socket.bind":
         with open(os.environ["TEST_BINDS"], "a") as binds:
             print(arguments[1], file=binds)
 sys.addaudithook(record)
-'''
+"""
 
 
 def wait_for(condition: Callable[[], Any], what: str, limit_s: float = WAIT_S) -> Any:
@@ -122,6 +123,13 @@ def wait_for(condition: Callable[[], Any], what: str, limit_s: float = WAIT_S) -
             return answer
         time.sleep(0.02)
     raise AssertionError(f"waited {limit_s} s for {what}")
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    """Turn the loop until ``condition`` is true; TimeoutError after the limit."""
+    async with asyncio.timeout(WAIT_S):
+        while not condition():  # noqa: ASYNC110 - the conditions are mitmproxy's and the kernel's, which set no event
+            await asyncio.sleep(0.002)
 
 
 def free_port() -> int:
@@ -150,9 +158,7 @@ class Proxy:
         return [json.loads(line) for line in lines]
 
     def wait_until(self, text: str, limit_s: float = WAIT_S) -> None:
-        wait_for(
-            lambda: text in self.log or self.process.poll() is not None, f"{text!r} in:\n{self.log}", limit_s
-        )
+        wait_for(lambda: text in self.log or self.process.poll() is not None, f"{text!r} in:\n{self.log}", limit_s)
         assert text in self.log, self.log
 
     def wait_healthy(self) -> None:

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from collections.abc import Callable
 from ipaddress import ip_address
@@ -13,8 +16,10 @@ from mitmproxy.connection import Client
 from mitmproxy.test import taddons
 from mitmproxy.test import tflow
 
+from tests.proxy.processes import ROOT
 from tests.proxy.processes import WAIT_S
 from tests.proxy.processes import Origin
+from tests.proxy.processes import until
 from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy.connections import Connections
 from wsa_proxy.proxy.listener import FailoverListener
@@ -108,12 +113,6 @@ def browser(inside: taddons.context) -> Callable[..., Browser]:
     return lambda host="127.0.0.77": Browser(inside.options.listen_port, host)
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(WAIT_S):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
 def handlers() -> int:
     return len(mitmproxy_internals.tcp_handlers())
 
@@ -167,7 +166,9 @@ async def test_a_raw_tunnel_is_never_idle(
     """A request before CONNECT does not make the tunnel an idle keep-alive connection: it is reset."""
     tunnel = browser()
     await tunnel.get(f"http://127.0.0.1:{origin.port}/")
-    await asyncio.get_running_loop().sock_sendall(tunnel.socket, f"CONNECT 127.0.0.1:{origin.port} HTTP/1.1\r\n\r\n".encode())
+    await asyncio.get_running_loop().sock_sendall(
+        tunnel.socket, f"CONNECT 127.0.0.1:{origin.port} HTTP/1.1\r\n\r\n".encode()
+    )
     assert b" 200 " in await tunnel.answer()
     hooks.connections.close([VIRTUAL])
     with pytest.raises(ConnectionResetError):
@@ -255,19 +256,90 @@ async def test_drain_with_nothing_to_do_returns_at_once(hooks: Hooks) -> None:
     assert asyncio.get_running_loop().time() - began_at_s < 1.0
 
 
-@pytest.mark.parametrize(("version", "status", "closed"), [
-    ("HTTP/1.1", 200, True),
-    ("HTTP/1.1", 101, False),
-    ("HTTP/2.0", 200, False),
-])
-async def test_connection_close_only_where_it_is_legal(
-    hooks: Hooks, version: str, status: int, closed: bool
-) -> None:
+@pytest.mark.parametrize(
+    ("version", "status", "closed"),
+    [
+        ("HTTP/1.1", 200, True),
+        ("HTTP/1.1", 101, False),
+        ("HTTP/2.0", 200, False),
+    ],
+)
+async def test_connection_close_only_where_it_is_legal(hooks: Hooks, version: str, status: int, closed: bool) -> None:
     """The header ends a stream with PROTOCOL_ERROR in HTTP/2 and would break a WebSocket's upgrade."""
     flow = tflow.tflow(resp=True)
     flow.client_conn.sockname = ("127.0.0.77", 8080)
     flow.request.http_version = version
+    assert flow.response is not None
     flow.response.status_code = status
     hooks.connections._draining = frozenset([VIRTUAL])
     hooks.connections.response(flow)
     assert (flow.response.headers.get("Connection") == "close") is closed
+
+
+# --- with a real address that goes -----------------------------------------------------------------------------------
+
+# Two network namespaces and a cable. The proxy's side closes its clients and removes the virtual IP in one go.
+SCRIPT = """
+import socket, subprocess, sys
+from ipaddress import ip_address
+import asyncio
+from mitmproxy.addons.next_layer import NextLayer
+from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.test import taddons
+from tests.proxy.processes import until
+from wsa_proxy.proxy import mitmproxy_internals
+from wsa_proxy.proxy.connections import Connections
+from wsa_proxy.proxy.listener import FailoverListener, VirtualAddress
+
+def run(*command):
+    subprocess.run(command, check=True)
+
+CLIENT = "import socket; s = socket.create_connection(('10.0.0.3', 8080)); print('up', flush=True)\\n" \\
+    "try: print('end', s.recv(1))\\nexcept OSError as error: print('end', error.strerror)"
+
+async def main():
+    asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+    with taddons.context(Proxyserver(), NextLayer()) as context:
+        context.options.update(listen_port=8080)
+        listener = FailoverListener([VirtualAddress(ip_address("10.0.0.3"), 8080)])
+        listener.install()
+        await listener.open()
+        far = subprocess.Popen(["unshare", "-n", "sleep", "60"])
+        while subprocess.run(["ip", "link", "add", "near", "type", "veth", "peer", "name", "far", "netns", str(far.pid)],
+                             stderr=subprocess.DEVNULL).returncode or "near" not in subprocess.check_output(
+                             ["ip", "link"], text=True):
+            pass
+        enter = ["nsenter", "-n", "-t", str(far.pid)]
+        run("ip", "link", "set", "near", "up")
+        run("ip", "addr", "add", "10.0.0.1/24", "dev", "near")
+        run("ip", "addr", "add", "10.0.0.3/32", "dev", "near")
+        run(*enter, "ip", "link", "set", "far", "up")
+        run(*enter, "ip", "addr", "add", "10.0.0.50/24", "dev", "far")
+        client = subprocess.Popen([*enter, sys.executable, "-c", CLIENT], stdout=subprocess.PIPE, text=True)
+        await until(mitmproxy_internals.tcp_handlers)
+        client.stdout.readline()
+        if sys.argv[1] == "close":
+            Connections().close([ip_address("10.0.0.3")])
+        run("ip", "addr", "del", "10.0.0.3/32", "dev", "near")
+        try:
+            print(client.communicate(timeout=3)[0])
+        except subprocess.TimeoutExpired:
+            print("end never")
+        for process in (client, far):
+            process.kill()
+            process.wait()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(("what", "end"), [("close", "end Connection reset by peer"), ("nothing", "end never")])
+def test_the_end_leaves_before_the_address_goes(what: str, end: str) -> None:
+    """A client behind a cable learns of the end although the address is removed at once; without close() it hangs."""
+    enter = ["unshare", "-Urnm", "--fork", "--pid", "--kill-child"]
+    if subprocess.run([*enter, "true"], capture_output=True).returncode != 0:
+        pytest.skip("needs user and network namespaces: sysctl -w kernel.unprivileged_userns_clone=1")
+    command = [*enter, sys.executable, "-c", SCRIPT, what]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    assert end in done.stdout, done.stdout + done.stderr

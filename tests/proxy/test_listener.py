@@ -18,6 +18,7 @@ from tests.proxy.processes import Proxy
 from tests.proxy.processes import connected
 from tests.proxy.processes import exchange
 from tests.proxy.processes import free_port
+from tests.proxy.processes import until
 from tests.proxy.processes import wait_for
 from wsa_proxy.proxy import listener as listener_module
 from wsa_proxy.proxy import mitmproxy_internals
@@ -149,7 +150,9 @@ def test_mitmweb(start_proxy: Start, origin: Origin) -> None:
     with connected("127.0.0.77", proxy.port) as client:
         assert exchange(client, f"http://127.0.0.1:{origin.port}/").endswith(b"hello")
     with connected("127.0.0.1", web_port) as client:
-        client.sendall(b"GET /flows HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer word\r\nConnection: close\r\n\r\n")
+        client.sendall(
+            b"GET /flows HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer word\r\nConnection: close\r\n\r\n"
+        )
         flows = b"".join(iter(lambda: client.recv(65536), b""))
     assert flows.count(b'"client_conn"') == 1
 
@@ -178,7 +181,10 @@ def test_a_mode_with_a_host_is_left_alone(start_proxy: Start) -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (["--mode", "dns"], "mode dns cannot be served on a virtual IP. Give it a host of its own, for example `--mode"),
+        (
+            ["--mode", "dns"],
+            "mode dns cannot be served on a virtual IP. Give it a host of its own, for example `--mode",
+        ),
         (["--mode", "transparent@8082"], "for example `--mode transparent@127.0.0.1:8082`"),
         (["--listen-host", "0.0.0.0"], "listen_host 0.0.0.0 is in the way of the virtual IPs"),
         (["--mode", "regular@127.0.0.1:0"], "every mode names a host of its own"),
@@ -350,9 +356,7 @@ async def test_few_accepts_per_turn(inside: taddons.context, monkeypatch: pytest
     monkeypatch.setattr(loop, "_accept_connection2", counted)
     clients = [socket.create_connection(("127.0.0.77", port)) for _ in range(40)]
     count_turn()
-    async with asyncio.timeout(WAIT_S):
-        while len(turns) < len(clients):
-            await asyncio.sleep(0)
+    await until(lambda: len(turns) == len(clients))
     for client in clients:
         client.close()
     assert max(turns.count(each) for each in turns) <= listener_module.ACCEPTS_PER_TURN
@@ -363,9 +367,7 @@ async def test_clients_are_not_slowed_by_nagle(inside: taddons.context) -> None:
     port = inside.options.listen_port
     await open_listener(virtual("127.0.0.77", port))
     with socket.create_connection(("127.0.0.77", port)):
-        async with asyncio.timeout(WAIT_S):
-            while not mitmproxy_internals.tcp_handlers():
-                await asyncio.sleep(0.005)
+        await until(mitmproxy_internals.tcp_handlers)
         transport = mitmproxy_internals.client_transport(mitmproxy_internals.tcp_handlers()[0])
         assert transport is not None
         assert transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

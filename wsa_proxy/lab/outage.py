@@ -44,18 +44,17 @@ class Gap:
 
 
 def longest_gap(samples: Iterable[Sample], begin_s: float, end_s: float) -> Gap:
-    """The longest gap that touches the window.
+    """The longest gap in the window.
 
     It starts at the last success before the window, at the earliest (at the window's begin if there is none), and ends
-    at the first success after it at the latest. A success later than that closes nothing.
+    with the window at the latest: what lasts longer belongs to the next fault. It is open when no success followed.
     """
     ends = sorted(sample.end_s for sample in samples if sample.ok)
     points = [max((each for each in ends if each < begin_s), default=begin_s)]
     points += [each for each in ends if begin_s <= each <= end_s]
-    following = min((each for each in ends if each > end_s), default=None)
-    points.append(end_s if following is None else following)
+    points.append(end_s)
     gaps = [Gap(earlier, later, closed=True) for earlier, later in itertools.pairwise(points)]
-    if following is None:
+    if not any(each > end_s for each in ends):
         gaps[-1] = Gap(gaps[-1].begin_s, end_s, closed=False)
     return max(gaps, key=lambda gap: gap.duration_s)
 

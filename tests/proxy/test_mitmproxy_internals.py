@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from typing import Any
+
+import pytest
+from mitmproxy.connection import Server
+from mitmproxy.proxy.mode_servers import AsyncioServerInstance
+from mitmproxy.proxy.mode_specs import ProxyMode
+from mitmproxy.test import taddons
+
+from tests.proxy.processes import until
+from wsa_proxy.proxy import mitmproxy_internals
+from wsa_proxy.proxy.mitmproxy_internals import ExpectedErrors
+from wsa_proxy.proxy.mitmproxy_internals import HiddenClients
+
+
+async def test_listen_is_taken_over_and_given_back(inside: taddons.context) -> None:
+    """mitmproxy asks our method to bind, once; a second owner is refused; afterwards everything is as before."""
+    asked = []
+
+    async def listen(instance: Any, host: str, port: int) -> list[Any]:
+        asked.append((instance.mode.full_spec, host, port))
+        return []
+
+    stock = AsyncioServerInstance.listen
+    mitmproxy_internals.take_over_listen(listen)
+    with pytest.raises(RuntimeError):
+        mitmproxy_internals.take_over_listen(listen)
+    await mitmproxy_internals.set_up_servers()
+    assert asked == [("regular", "", inside.options.listen_port)]
+    mitmproxy_internals.give_back_listen()
+    assert AsyncioServerInstance.listen is stock
+
+
+async def test_a_starting_wildcard_server_is_withdrawn(
+    inside: taddons.context, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In the turn in which the servers were started none of them reaches the wildcard or the log."""
+    expected = ExpectedErrors()
+    expected.install()
+    starting = asyncio.get_running_loop().create_task(mitmproxy_internals.set_up_servers())
+    assert mitmproxy_internals.is_updating()
+    assert mitmproxy_internals.withdraw_starting(expected) == []
+    await starting
+    expected.uninstall()
+    assert mitmproxy_internals.instances() == []
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+    with socket.socket() as client:
+        assert client.connect_ex(("127.0.0.1", inside.options.listen_port)) != 0
+
+
+def test_only_the_expected_errors_are_dropped_once_each() -> None:
+    """An error that was announced is dropped as often as it was announced, every other one passes."""
+    expected = ExpectedErrors()
+    expected.expect("ours")
+
+    def passes(text: str) -> bool:
+        return expected.filter(logging.LogRecord("x", logging.ERROR, "", 0, text, None, None))
+
+    assert [passes("theirs"), passes("ours"), passes("ours")] == [True, False, True]
+
+
+def test_only_the_hidden_clients_lines_are_dropped() -> None:
+    """Warnings and other clients' lines pass."""
+    hidden = HiddenClients()
+    hidden.hidden.add(("127.0.0.1", 40000))
+
+    def passes(level: int, client: tuple[str, int] | None) -> bool:
+        record = logging.LogRecord("x", level, "", 0, "client connect", None, None)
+        record.client = client
+        return hidden.filter(record)
+
+    assert not passes(logging.INFO, ("127.0.0.1", 40000))
+    assert passes(logging.INFO, ("127.0.0.1", 40001))
+    assert passes(logging.INFO, None)
+    assert passes(logging.WARNING, ("127.0.0.1", 40000))
+
+
+@pytest.mark.parametrize(("spec", "owns"), [("regular", True), ("socks5", True), ("dns", True), ("local", False)])
+async def test_which_modes_own_sockets(inside: taddons.context, spec: str, owns: bool) -> None:
+    """Local and tun modes bind nothing, so there is nothing to move."""
+    assert mitmproxy_internals.owns_sockets(ProxyMode.parse(spec)) is owns
+
+
+async def test_a_client_is_ended(inside: taddons.context) -> None:
+    """end_client ends one connection and its handler; a second call for it is harmless."""
+    await mitmproxy_internals.set_up_servers()
+    with socket.create_connection(("127.0.0.1", inside.options.listen_port)) as client:
+        client.setblocking(False)
+        await until(mitmproxy_internals.tcp_handlers)
+        known = mitmproxy_internals.tcp_handlers()[0].client
+        assert mitmproxy_internals.is_connected(known.id)
+        mitmproxy_internals.end_client(known)
+        assert await asyncio.get_running_loop().sock_recv(client, 1) == b""
+        await until(lambda: not mitmproxy_internals.is_connected(known.id))
+        mitmproxy_internals.end_client(known)
+
+
+def test_the_upstream_proxy_of_a_server() -> None:
+    """None without one."""
+    assert mitmproxy_internals.upstream_proxy(Server(address=("a", 1))) is None
+    assert mitmproxy_internals.upstream_proxy(Server(address=("a", 1), via=("http", ("b", 2)))) == ("b", 2)
