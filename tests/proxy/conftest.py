@@ -22,10 +22,10 @@ from mitmproxy.test import taddons
 from tests.proxy.processes import ADDON
 from tests.proxy.processes import RECORD_BINDS
 from tests.proxy.processes import ROOT
-from tests.proxy.processes import WAIT_S
 from tests.proxy.processes import Origin
 from tests.proxy.processes import Proxy
 from tests.proxy.processes import free_port
+from tests.proxy.processes import until
 from wsa_proxy.proxy import mitmproxy_internals
 
 
@@ -101,7 +101,5 @@ async def inside() -> AsyncIterator[taddons.context]:
         await proxyserver.setup_servers()
         for handler in list(proxyserver.connections.values()):
             mitmproxy_internals.end_handler(handler)
-        deadline = loop.time() + WAIT_S
-        while proxyserver.connections and loop.time() < deadline:
-            await asyncio.sleep(0.01)
+        await until(lambda: not proxyserver.connections)
     loop.set_task_factory(before)

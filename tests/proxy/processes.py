@@ -51,7 +51,8 @@ class Failover:
         await self.listener.open()
         self.liveness = Liveness(self.listener, self.on_health)
         self.task = asyncio.get_running_loop().create_task(self.liveness.run())
-        logging.info("TEST endpoints " + json.dumps([(e.mode, e.spec, e.host, e.port) for e in self.listener.loopback_endpoints()]))
+        endpoints = [(each.mode, each.spec, each.host, each.port) for each in self.listener.loopback_endpoints()]
+        logging.info("TEST endpoints " + json.dumps(endpoints))
         logging.info("TEST listening " + json.dumps(self.listener.listening_addresses()))
     def on_health(self, health):
         told = (health.hard, health.soft)
@@ -79,15 +80,6 @@ class Failover:
         if self.liveness.answer_self_test(flow):
             raise exceptions.AddonHalt
         self.connections.requestheaders(flow)
-        if flow.request.path == "/test-close" or flow.request.path == "/test-drain":
-            asyncio.get_running_loop().create_task(self.act(flow.request.path, ip_address(flow.request.headers["x-address"])))
-    async def act(self, path, address):
-        started = asyncio.get_running_loop().time()
-        if path == "/test-close":
-            logging.info(f"TEST closed {self.connections.close([address])}")
-        else:
-            await self.connections.drain([address], 2.0)
-            logging.info(f"TEST drained {asyncio.get_running_loop().time() - started:.3f}")
     def request(self, flow):
         self._hide(flow)
     def responseheaders(self, flow):

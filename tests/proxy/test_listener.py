@@ -335,7 +335,7 @@ async def test_listening_addresses_name_what_means_this_process(inside: taddons.
 
 
 async def test_few_accepts_per_turn(inside: taddons.context, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The loop accepts at most ACCEPTS_PER_TURN clients before it turns, however many wait."""
+    """The loop accepts at most four clients before it turns, however many wait (4096 of them stalled it for 2 s)."""
     turns: list[int] = []
     port = inside.options.listen_port
     await open_listener(virtual("127.0.0.77", port))
@@ -359,7 +359,7 @@ async def test_few_accepts_per_turn(inside: taddons.context, monkeypatch: pytest
     await until(lambda: len(turns) == len(clients))
     for client in clients:
         client.close()
-    assert max(turns.count(each) for each in turns) <= listener_module.ACCEPTS_PER_TURN
+    assert max(turns.count(each) for each in turns) <= 4
 
 
 async def test_clients_are_not_slowed_by_nagle(inside: taddons.context) -> None:

@@ -68,7 +68,7 @@ def make_rows(
 ) -> list[Row]:
     """One row for each fault. ``servers`` maps a node's addresses to its name."""
     held = holdings(events, until_s)
-    ends = [each.at_s for each in applied[1:]] + [until_s]
+    ends = [*[each.at_s for each in applied], until_s][1:]
     rows = []
     before: str | None = None
     for index, (fault, end_s) in enumerate(zip(applied, ends, strict=True)):
@@ -131,7 +131,7 @@ def make_document(lab: Lab, problem: str | None) -> dict[str, Any]:
                 "start_s": each.start_s - origin_s,
                 "end_s": each.end_s - origin_s,
             }
-            for each in lab.samples
+            for each in list(lab.samples)  # the client's go on arriving
         ],
         "holdings": [
             {**asdict(each), "begin_s": each.begin_s - origin_s, "end_s": each.end_s - origin_s}

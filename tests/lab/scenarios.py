@@ -1,0 +1,160 @@
+"""What happens on the test track in the end-to-end tests; each function runs inside the namespaces, see inside.py.
+
+A scenario does things and returns what it saw. The judging is in the tests, which are outside.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from wsa_proxy.lab.faults import FAULTS
+from wsa_proxy.lab.lab import Lab
+from wsa_proxy.lab.report import make_document
+from wsa_proxy.runtime.control import ask
+
+FROZEN_S = 10.0
+PROTOCOL = 112
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+class Tap:
+    """Hears what one node sends, at the bridge's end of its cable; the kernel notes the time of each frame."""
+
+    def __init__(self, name: str) -> None:
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        self._socket.bind((name, 0x0003))
+
+    def advertisements(self) -> int:
+        """How many advertisements the node has sent since the last call."""
+        count = 0
+        while True:
+            try:
+                frame, address = self._socket.recvfrom(4096)
+            except BlockingIOError:
+                return count
+            if address[2] == socket.PACKET_OUTGOING:
+                continue  # towards the node
+            count += (frame[12:14] == b"\x08\x00" and frame[23] == PROTOCOL) or (
+                frame[12:14] == b"\x86\xdd" and frame[20] == PROTOCOL
+            )
+
+
+def status(lab: Lab, name: str) -> dict[str, Any]:
+    """The whole status of a node, asked now."""
+    return ask(lab.nodes[name].state_dir / "control.sock", "status")
+
+
+def seen(lab: Lab, **more: Any) -> dict[str, Any]:
+    """Everything that the lab measured, without the samples, and what the scenario adds."""
+    document = make_document(lab, None)
+    document.pop("samples")
+    return document | {"logs": {name: node.log.read_text() for name, node in lab.nodes.items()}} | more
+
+
+def start(overrides: Mapping[str, Any] | None = None) -> Lab:
+    """A lab whose two nodes were started at the same moment, with a client that is being served."""
+    lab = Lab(overrides=dict(overrides or {}), say=say).__enter__()
+    lab.settle()
+    lab.start_client()
+    lab.wait_service()
+    return lab
+
+
+def do(lab: Lab, fault: str, node: str) -> None:
+    say(f"{fault} {node}")
+    lab.apply(FAULTS[fault], node)
+
+
+def preemptive() -> dict[str, Any]:
+    """Every fault of the master in turn; each time it comes back and takes over again."""
+    lab = start()
+    https = lab.fetch("https://origin.example.com/")
+    do(lab, "kill", "a")
+    lab.wait_service()
+    https_after = lab.fetch("https://origin.example.com/")
+    do(lab, "start", "a")
+    lab.settle()
+    do(lab, "stop", "a")
+    lab.wait_service()
+    do(lab, "start", "a")
+    lab.settle()
+    do(lab, "deafen", "a")
+    lab.wait_service()
+    lab.settle()
+    do(lab, "cable", "a")
+    lab.wait_service()
+    do(lab, "plug", "a")
+    lab.settle()
+    do(lab, "freeze", "a")
+    lab.wait_service()
+    do(lab, "thaw", "a")
+    lab.settle()
+    return seen(lab, https=https, https_after=https_after)
+
+
+def non_preemptive() -> dict[str, Any]:
+    """The one in control stays when the better one comes back; and a node woken after ten seconds is silent."""
+    lab = start({"failover_handling": "non-preemptive"})
+    do(lab, "kill", "a")
+    lab.wait_service()
+    do(lab, "start", "a")
+    lab.settle()
+    states = {name: status(lab, name)["groups"][0]["state"] for name in "ab"}
+    tap = Tap("b")
+    do(lab, "freeze", "b")
+    lab.wait_service()
+    began_s = lab.applied[-1].at_s
+    time.sleep(max(0.0, began_s + FROZEN_S - time.monotonic()))
+    tap.advertisements()
+    do(lab, "thaw", "b")
+    woken_s = time.monotonic()
+    interval_s = status(lab, "b")["groups"][0]["master_down_interval_s"]
+    time.sleep(max(0.0, woken_s + interval_s + 0.5 - time.monotonic()))
+    sent = tap.advertisements()
+    lab.settle()
+    return seen(lab, states_after_return=states, advertisements_after_waking=sent)
+
+
+def dual_stack() -> dict[str, Any]:
+    """IPv4 and IPv6 in one group; the client uses the IPv6 address."""
+    lab = start({"virtual_ip": ["fd00:77::3/64", "10.0.0.3/24"], "advertisement_interval": 1})
+    both = status(lab, "a")["groups"][0]["virtual_ip_held"]
+    do(lab, "kill", "a")
+    lab.wait_service()
+    after = status(lab, "b")["groups"][0]["virtual_ip_held"]
+    return seen(lab, held_before=both, held_after=after, proxy=lab.proxy)
+
+
+def itself() -> dict[str, Any]:
+    """A client asks the proxy for the proxy's own name; then a thousand clients come at once."""
+    lab = start()
+    answers = {
+        host: lab.fetch(f"http://{host}:8080/") for host in ("proxy.example.com", "10.0.0.3", "PROXY.Example.com")
+    }
+    crowd = lab.run_in("client", "tests.lab.crowd", lab.proxy, "1000")
+    lags = []
+    while crowd.poll() is None:
+        try:
+            lags.append(float(status(lab, "a")["loop_lag_s"]))
+        except Exception as error:  # the answer itself is late when the loop is stalled
+            say(f"status: {error}")
+        time.sleep(0.2)
+    assert crowd.stdout is not None
+    served, slowest_s = crowd.stdout.read().split()
+    lab.settle()
+    return seen(
+        lab,
+        answers=answers,
+        lag_max_s=max(lags),
+        served=int(served),
+        slowest_s=float(slowest_s),
+        health=status(lab, "a")["health"],
+    )

@@ -1,0 +1,172 @@
+"""The whole product on the test track: real nodes, real faults, a client that measures. One scenario for each lab.
+
+The bounds are those of docs and design: 1 s advertisements, priorities 255 and 200, so a backup's master-down interval
+is 3.21 s.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.lab import scenarios
+from tests.lab.inside import needs_namespaces
+from tests.lab.inside import run_inside
+
+pytestmark = needs_namespaces
+
+SILENCE_MS_MAX = 3600.0  # a crash, a freeze, a cable: noticed by silence
+STOP_MS_MAX = 100.0
+LEASE_S_MAX = 2.3
+TWO_HOLDERS_S_MAX = 0.05
+SCENARIO_S_MAX = 110.0
+
+type Seen = dict[str, Any]
+
+
+def row(seen: Seen, fault: str) -> dict[str, Any]:
+    """What the lab measured for the first fault of this text."""
+    return next(each for each in seen["faults"] if each["fault"] == fault)
+
+
+def lost_after_s(seen: Seen, fault: str, node: str) -> float:
+    """Seconds from the fault until the node's kernel had dropped the virtual IP."""
+    at_s = row(seen, fault)["at_s"]
+    ends = [
+        each["end_s"] for each in seen["holdings"] if each["node"] == node and each["begin_s"] < at_s < each["end_s"]
+    ]
+    assert ends, f"{node} did not hold the virtual IP at {fault}"
+    return max(ends) - at_s
+
+
+def changes(seen: Seen, node: str) -> list[str]:
+    return [each["reason"] for each in seen["transitions"] if each["node"] == node]
+
+
+def check_always(seen: Seen) -> None:
+    """What holds in every scenario: the service came back each time, and hardly ever were there two holders."""
+    assert seen["holder_log_complete"]
+    for each in seen["faults"]:
+        assert each["closed"], each
+        assert each["two_holders_s"] <= TWO_HOLDERS_S_MAX, each
+    for name, log in seen["logs"].items():
+        assert "Traceback" not in log, f"{name}:\n{log}"
+
+
+@pytest.fixture(scope="module")
+def preemptive() -> Seen:
+    seen: Seen = run_inside(scenarios.preemptive, SCENARIO_S_MAX)
+    return seen
+
+
+@pytest.fixture(scope="module")
+def non_preemptive() -> Seen:
+    seen: Seen = run_inside(scenarios.non_preemptive, SCENARIO_S_MAX)
+    return seen
+
+
+def test_both_started_at_once_and_only_the_better_one_ever_held_the_address(preemptive: Seen) -> None:
+    """Until the first fault the backup's kernel never has the virtual IP."""
+    assert preemptive["holdings"][0]["node"] == "a"
+    first = preemptive["faults"][0]["at_s"]
+    assert [each["node"] for each in preemptive["holdings"] if each["begin_s"] < first] == ["a"]
+    check_always(preemptive)
+
+
+@pytest.mark.parametrize(
+    ("fault", "outage_ms_max"),
+    [
+        ("kill a", SILENCE_MS_MAX),
+        ("freeze a", SILENCE_MS_MAX),
+        ("cable a", SILENCE_MS_MAX),
+        ("stop a", STOP_MS_MAX),
+        ("deafen a", 500.0),
+    ],
+)
+def test_the_other_one_takes_over_in_time(preemptive: Seen, fault: str, outage_ms_max: float) -> None:
+    """Measured by a client that starts a request every 10 ms."""
+    seen = row(preemptive, fault)
+    assert seen["outage_ms"] <= outage_ms_max, seen
+    if fault != "deafen a":  # there the first one is well again, and back, before the wait is over
+        assert seen["took_over"] == "b", seen
+
+
+@pytest.mark.parametrize("fault", ["start a", "thaw a", "plug a"])
+def test_the_master_that_comes_back_preempts_without_a_gap(preemptive: Seen, fault: str) -> None:
+    """The one that leaves ends its connections before the address goes: a gap of some requests, no silence."""
+    seen = row(preemptive, fault)
+    assert seen["served_after"] == "a" and seen["outage_ms"] <= 500, seen
+
+
+@pytest.mark.parametrize("fault", ["kill a", "freeze a"])
+def test_a_dead_or_frozen_nodes_kernel_drops_the_address(preemptive: Seen, fault: str) -> None:
+    """V8: the lease ends by itself."""
+    assert lost_after_s(preemptive, fault, "a") <= LEASE_S_MAX
+
+
+@pytest.mark.parametrize("fault", ["stop a", "deafen a", "cable a"])
+def test_a_living_node_drops_the_address_at_once(preemptive: Seen, fault: str) -> None:
+    """It does not wait for the lease; an orderly stop has up to 300 ms for the requests being answered."""
+    assert lost_after_s(preemptive, fault, "a") <= 0.6
+
+
+def test_why_it_happened_is_told(preemptive: Seen) -> None:
+    """One line for each transition, in the log of the node, with its reason."""
+    log = preemptive["logs"]["a"]
+    for line in (
+        "carp vhid=1 BACKUP -> MASTER reason=master_silent",
+        'carp vhid=1 MASTER -> INIT reason="orderly stop"',
+        "carp vhid=1 BACKUP -> MASTER reason=preempted_inferior_master",
+        'is shut down and accepts nothing"',
+        'carp vhid=1 MASTER -> INIT reason="eth0 is down"',
+        "carp vhid=1 MASTER -> BACKUP reason=overslept",
+    ):
+        assert line in log, f"{line}\n\n{log}"
+    assert "reason=master_bowed_out" in preemptive["logs"]["b"]
+
+
+def test_an_https_site_is_reached_before_and_after(preemptive: Seen) -> None:
+    """Both nodes have one certificate authority, which the client trusts."""
+    assert preemptive["https"]["status"] == preemptive["https_after"]["status"] == 200
+    assert preemptive["https"]["headers"]["x-asked-by"] == "10.0.0.1"
+    assert preemptive["https_after"]["headers"]["x-asked-by"] == "10.0.0.2"
+
+
+def test_without_preemption_the_one_in_control_stays(non_preemptive: Seen) -> None:
+    """The better node comes back as backup, and no request fails."""
+    check_always(non_preemptive)
+    assert non_preemptive["states_after_return"] == {"a": "backup", "b": "master"}
+    assert row(non_preemptive, "start a")["failed"] == 0
+
+
+def test_a_node_woken_after_ten_seconds_sends_nothing_for_a_whole_interval(non_preemptive: Seen) -> None:
+    """V7, heard at the bridge; and it has neither the address nor the role back."""
+    assert non_preemptive["advertisements_after_waking"] == 0
+    assert changes(non_preemptive, "b")[-1] == "overslept"
+    assert row(non_preemptive, "thaw b")["failed"] == 0
+    assert lost_after_s(non_preemptive, "freeze b", "b") <= LEASE_S_MAX
+
+
+def test_ipv4_and_ipv6_move_together() -> None:
+    """One group with both; the client comes over IPv6."""
+    seen: Seen = run_inside(scenarios.dual_stack, SCENARIO_S_MAX)
+    check_always(seen)
+    assert seen["proxy"] == "[fd00:77::3]:8080"
+    assert sorted(seen["held_before"]) == sorted(seen["held_after"]) == ["10.0.0.3", "fd00:77::3"]
+    assert row(seen, "kill a")["took_over"] == "b" and row(seen, "kill a")["outage_ms"] <= SILENCE_MS_MAX
+
+
+def test_asked_for_itself_it_answers_502_and_a_thousand_clients_do_not_stall_it() -> None:
+    """No loop by any spelling of its name; the loop turns on while everybody connects at once."""
+    seen: Seen = run_inside(scenarios.itself, SCENARIO_S_MAX)
+    check_always(seen)
+    assert {host: answer["status"] for host, answer in seen["answers"].items()} == {
+        "proxy.example.com": 502,
+        "10.0.0.3": 502,
+        "PROXY.Example.com": 502,
+    }
+    assert seen["served"] == 1000
+    assert seen["lag_max_s"] <= 0.5
+    assert seen["health"]["hard"] is None and seen["health"]["soft"] is None
+    assert len(seen["transitions"]) == 3  # both start, one becomes master: nothing else happened
