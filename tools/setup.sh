@@ -58,10 +58,11 @@ RANK_ASKED_FOR=1000000
 judge() {     # judge CANDIDATE: becomes $best if it outranks the best so far
     local path answer minor micro version missing executable rank
     path=$(type -P "$1") || return 0
-    if ! answer=$(timeout 20 "$path" -I -c "$PROBE" </dev/null 2>/dev/null); then
-        seen+=("$path: does not run")
+    if ! answer=$(timeout 20 "$path" -I -c "$PROBE" </dev/null 2>&1); then
+        seen+=("$path: does not run: ${answer%%$'\n'*}")
         return 0
     fi
+    answer=${answer##*$'\n'}    # whatever it complained about comes before
     read -r minor micro version missing executable <<<"$answer" || true
     if [ "${minor:-0}" -lt "$OLDEST_MINOR" ] 2>/dev/null; then
         seen+=("$path: is ${version:-no Python}, too old or not a final release")

@@ -11,6 +11,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from tests.lab import garbage
+from wsa_proxy.lab import namespace
 from wsa_proxy.lab.faults import FAULTS
 from wsa_proxy.lab.lab import Lab
 from wsa_proxy.lab.report import make_document
@@ -131,6 +133,18 @@ def dual_stack() -> dict[str, Any]:
     lab.wait_service()
     after = status(lab, "b")["groups"][0]["virtual_ip_held"]
     return seen(lab, held_before=both, held_after=after, proxy=lab.proxy)
+
+
+def flooded() -> dict[str, Any]:
+    """A stranger on the LAN sends 5,000 bad packets a second for ten seconds, and ten good ones among them."""
+    secret = b"flooded by garbage"
+    lab = start({"shared_secret": secret.decode()})
+    before = {name: status(lab, name)["groups"][0] for name in "ab"}
+    with namespace.inside(lab.topology.networks["client"]):
+        storm = garbage.storm("eth0", secret, 10.0)
+    lab.settle()
+    after = {name: status(lab, name)["groups"][0] for name in "ab"}
+    return seen(lab, before=before, after=after, storm=storm)
 
 
 def itself() -> dict[str, Any]:

@@ -170,3 +170,20 @@ def test_asked_for_itself_it_answers_502_and_a_thousand_clients_do_not_stall_it(
     assert seen["lag_max_s"] <= 0.5
     assert seen["health"]["hard"] is None and seen["health"]["soft"] is None
     assert len(seen["transitions"]) == 3  # both start, one becomes master: nothing else happened
+
+
+def test_garbage_at_5000_packets_a_second_changes_only_counters() -> None:
+    """I3: every bad packet moves exactly the one counter that names it, and the good ones among them are heard."""
+    seen: Seen = run_inside(scenarios.flooded, SCENARIO_S_MAX)
+    check_always(seen)
+    sent = seen["storm"]["sent"]
+    assert sum(sent.values()) == 50_000 and seen["storm"]["took_s"] < 11
+    for name, state in (("a", "master"), ("b", "backup")):
+        before, after = seen["before"][name], seen["after"][name]
+        assert after["state"] == before["state"] == state
+        assert after["transitions"] == before["transitions"]
+        counted = {kind: after["rejected"][kind] - before["rejected"][kind] for kind in after["rejected"]}
+        assert {kind: count for kind, count in counted.items() if count} == sent
+    # The master hears the ten good ones and nobody else; the backup hears the master, too.
+    assert seen["after"]["a"]["advertisements_received"] - seen["before"]["a"]["advertisements_received"] == 10
+    assert seen["after"]["b"]["advertisements_received"] - seen["before"]["b"]["advertisements_received"] >= 18

@@ -238,7 +238,7 @@ async def test_the_last_node_standing_serves_though_demoted(make_host: MakeHost)
 
 
 async def test_a_foreign_owner_keeps_the_node_in_backup_with_its_mac(make_host: MakeHost) -> None:
-    """Before the first acquisition somebody else answered for the address: it stays theirs, and the status says whose."""
+    """Before the first acquisition somebody else answered for the address: it stays theirs, and we say whose."""
     a = make_host("a", 1)
     await a.start()
     await asyncio.sleep(2.5)
