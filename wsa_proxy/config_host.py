@@ -86,9 +86,7 @@ def _networks(interface: InterfaceFacts, virtual_ip: VirtualIP) -> list[IPv4Netw
     ]
 
 
-def _choose(
-    document: Document, virtual_ips: dict[KeyPath, VirtualIP], host: HostFacts
-) -> InterfaceFacts | None:
+def _choose(document: Document, virtual_ips: dict[KeyPath, VirtualIP], host: HostFacts) -> InterfaceFacts | None:
     """``auto``: the one interface in whose subnet all virtual IPs of the group are."""
     fitting: dict[KeyPath, list[InterfaceFacts]] = {}
     for at, virtual_ip in virtual_ips.items():

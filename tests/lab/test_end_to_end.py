@@ -32,12 +32,12 @@ def row(seen: Seen, fault: str) -> dict[str, Any]:
 
 def lost_after_s(seen: Seen, fault: str, node: str) -> float:
     """Seconds from the fault until the node's kernel had dropped the virtual IP."""
-    at_s = row(seen, fault)["at_s"]
+    at_s: float = row(seen, fault)["at_s"]
     ends = [
         each["end_s"] for each in seen["holdings"] if each["node"] == node and each["begin_s"] < at_s < each["end_s"]
     ]
     assert ends, f"{node} did not hold the virtual IP at {fault}"
-    return max(ends) - at_s
+    return float(max(ends)) - at_s
 
 
 def changes(seen: Seen, node: str) -> list[str]:

@@ -302,3 +302,43 @@ def test_the_mitmproxy_command_tells_the_status(lan: Lan, tmp_path: Path) -> Non
         get(lan, f"http://{host}/")
     line = next(line for line in node.end().splitlines() if "ASKED" in line)
     assert json.loads(line.partition("ASKED ")[2])["groups"][0]["state"] == "master"
+
+
+def test_a_stranger_that_has_the_address_keeps_the_node_in_backup(lan: Lan, tmp_path: Path) -> None:
+    """Its MAC is in the reason; when it has gone, the node becomes master."""
+    with lan.on_the_right():
+        lan.ip(f"address add {VIP}/24 dev {lan.RIGHT}")
+        stranger = lan.mac(lan.RIGHT)
+    node = Node(lan, tmp_path)
+    line = f"carp vhid=1 stays BACKUP reason=address_answered_by_another_host mac={stranger}"
+    lan.until(lambda: line in node.log, "the refusal", START_S_MAX)
+    assert node.status()["groups"][0]["evidence"] == f"mac={stranger}"  # type: ignore[index]
+    assert "-> MASTER" not in node.log
+    with lan.on_the_right():
+        lan.ip(f"address del {VIP}/24 dev {lan.RIGHT}")
+    node.wait_master()
+    node.end()
+
+
+def test_an_interface_that_is_deleted_and_made_anew_is_used_again(lan: Lan, tmp_path: Path) -> None:
+    """No restart: INIT while it is gone, and listening first when it is back."""
+    node = Node(lan, tmp_path)
+    node.wait_master()
+    lan.ip(f"link del {lan.LEFT}")
+    lan.until(lambda: 'MASTER -> INIT reason="left is' in node.log, "INIT")
+    lan.cable()
+    lan.until(lambda: node.log.count("-> MASTER") == 2, "mastery on the new interface")
+    assert lan.address(VIP) is not None
+    with origin(lan) as host:
+        assert get(lan, f"http://{host}/").endswith(b"origin")
+    assert "Traceback" not in node.end()
+
+
+def test_an_address_that_somebody_removes_is_back_at_once_and_reported(lan: Lan, tmp_path: Path) -> None:
+    """An operator's slip, or a network manager."""
+    node = Node(lan, tmp_path)
+    node.wait_master()
+    lan.ip(f"address del {VIP}/32 dev {lan.LEFT}")
+    lan.until(lambda: lan.address(VIP), "the address is back", 0.5)
+    lan.until(lambda: f"somebody removed the virtual IP {VIP}; it is put back" in node.log, "the report")
+    node.end()

@@ -177,18 +177,20 @@ async def test_a_master_that_cannot_send_gives_up(make_host: MakeHost) -> None:
     assert a.state == "master"
     await asyncio.sleep(1.2)
     assert a.state == "init" and not a.holds
-    assert "no advertisement could be sent" in a.driver.obstacles["kernel"]
+    assert "advertisements cannot be sent" in a.driver.obstacles["kernel"]
 
 
-async def test_an_address_that_somebody_removes_is_put_back_at_once(make_host: MakeHost) -> None:
-    """Not at the next renewal: in the same turn of the loop."""
+async def test_an_address_that_somebody_removes_is_put_back_at_once(
+    make_host: MakeHost, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not at the next renewal: in the same turn of the loop, and the operator is told."""
     a = make_host("a", 1)
     await a.start()
     await asyncio.sleep(3.7)
     a.lose_address()
     for _ in range(4):
         await asyncio.sleep(0)
-    assert a.holds
+    assert a.holds and "somebody removed the virtual IP 10.0.0.3; it is put back" in caplog.text
 
 
 async def test_the_lease_that_ended_during_a_freeze_is_not_put_back(make_host: MakeHost) -> None:
@@ -332,3 +334,42 @@ async def test_dual_stack_sends_both_and_either_silence_counts(
     monkeypatch.setattr(b.inbox, "put", lambda packet: genuine(packet) if packet.version == 4 else None)
     await asyncio.sleep(3.3)
     assert any(transition.report.reason == "master_silent" for transition in b.driver.record.transitions)
+
+
+async def test_a_node_that_can_never_hold_the_address_tries_less_and_less_often(make_host: MakeHost) -> None:
+    """Each try preempts the one that serves for a moment: 5 s, then 10, 20 and so on, five minutes at most."""
+    a = make_host("a", 1)
+    a.address_error = OSError(errno.EEXIST, "cannot add 10.0.0.3")
+    await a.start()
+    await asyncio.sleep(1000)
+    acquired = a.journal.count("acquire")
+    assert acquired == 9  # at 3, 11, 24, 47, 90, 173, 336, 639 and 942 s
+    await asyncio.sleep(1000)
+    assert a.journal.count("acquire") - acquired == 3
+
+
+async def test_an_error_while_connections_are_ended_does_not_keep_the_address(make_host: MakeHost) -> None:
+    """Foreign code fails; the release and the next deadline do not depend on it."""
+    a = make_host("a", 1, preempt=False)
+    await a.start()
+    await asyncio.sleep(3.5)
+
+    def fail(addresses: object) -> int:
+        raise RuntimeError("mitmproxy changed")
+
+    a.driver._close_connections = fail
+    a.loop.now += 10
+    await asyncio.sleep(0.01)
+    assert not a.holds and a.state == "backup"
+    await asyncio.sleep(3)
+    assert a.state == "master"
+
+
+async def test_one_silent_ip_version_is_a_hard_failure_too(make_host: MakeHost) -> None:
+    """The backup's timer of that version would make it master beside us."""
+    a = make_host("a", 1, virtual_ips=("10.0.0.3/24", "fd00:77::3/64"))
+    await a.start()
+    await asyncio.sleep(3.5)
+    a.silent_version = 6
+    await asyncio.sleep(4)
+    assert a.state == "init" and "IPv6" in a.driver.obstacles["kernel"]

@@ -76,6 +76,8 @@ class FakeAdvertisements:
     def send(self, version: Version, payload: bytes) -> None:
         if self.host.send_error is not None:
             raise self.host.send_error
+        if version == self.host.silent_version:
+            raise OSError("no address to send from")
         advbase, advskew = payload[5], payload[2]
         self.host.journal.append(f"advertise v{version} {advbase}/{advskew}")
         packet = Packet(version, self.host.address, self.host.mac, 255, payload)
@@ -189,6 +191,7 @@ class Host:
         self.lease_until_s = 0.0
         self.leftovers: list[Address] = []
         self.send_error: OSError | None = None
+        self.silent_version = 0
         self.address_error: OSError | None = None
         self.open_error: OSError | None = None
         self.freeze_in_kernel_s = 0.0

@@ -30,9 +30,7 @@ def make_authority(folder: Path) -> Path:
     return folder / f"{CONF_BASENAME}-ca-cert.pem"
 
 
-def make_origin_certificate(
-    file: Path, names: Sequence[str], addresses: Sequence[IPv4Address | IPv6Address]
-) -> None:
+def make_origin_certificate(file: Path, names: Sequence[str], addresses: Sequence[IPv4Address | IPv6Address]) -> None:
     """Write a self-made certificate and its key into one PEM file, which also serves as its own trust anchor."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])

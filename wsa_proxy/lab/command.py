@@ -144,4 +144,3 @@ def _words_help() -> str:
     lines += ["", "without --script: the live screen on a terminal, else this tour:"]
     lines += textwrap.wrap(TOUR, 78, initial_indent="  ", subsequent_indent="  ")
     return "\n".join(lines)
-

@@ -1,10 +1,10 @@
 """The whole test track in one ``with``; only inside the namespaces of namespace.py.
 
-    with Lab(nodes=2) as lab:
-        lab.settle()
-        lab.apply(FAULTS["kill"], "a")
-        lab.wait_service()
-        print(lab.rows()[-1].outage_ms)
+with Lab(nodes=2) as lab:
+    lab.settle()
+    lab.apply(FAULTS["kill"], "a")
+    lab.wait_service()
+    print(lab.rows()[-1].outage_ms)
 """
 
 from __future__ import annotations

@@ -66,6 +66,7 @@ def refusal() -> str | None:
     reading, writing = os.pipe()
     keeper = os.fork()
     if keeper == 0:
+
         def attempt() -> int:
             try:
                 _make_namespaces()
@@ -143,6 +144,7 @@ def _be_first(lifeline_end: int, work: Callable[[], int]) -> int:
 
 def _wait_for(child: int) -> int:
     """Wait for the child, passing on signals that mean "end"; return its exit status as a shell would give it."""
+
     def forward(number: int, _frame: FrameType | None) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, number)

@@ -121,9 +121,7 @@ def make_document(lab: Lab, problem: str | None) -> dict[str, Any]:
         "came_back": problem is None,
         "problem": problem,
         "virtual_ips": lab.virtual_ips,
-        "faults": [
-            {**asdict(row), "at_s": row.at_s - origin_s, "took_over": row.took_over} for row in rows
-        ],
+        "faults": [{**asdict(row), "at_s": row.at_s - origin_s, "took_over": row.took_over} for row in rows],
         "samples": [
             {
                 **asdict(each),

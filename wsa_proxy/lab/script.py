@@ -25,8 +25,10 @@ WAITS = {
 }
 SLEEP_MAX_S = 600.0
 
-TOUR = "kill a; wait; start a; settle; freeze a; wait; thaw a; settle; stop a; wait; start a; settle; " \
+TOUR = (
+    "kill a; wait; start a; settle; freeze a; wait; thaw a; settle; stop a; wait; start a; settle; "
     "cable a; wait; plug a; settle"
+)
 """What is played without a terminal and without a script: the faults that this product is there for."""
 
 

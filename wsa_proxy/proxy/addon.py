@@ -113,7 +113,7 @@ class CarpFailover:
             await self._node.start()
         except (ListenerError, ControlError, OSError) as error:
             _refuse_to_run(str(error))
-        self._self_test = create_task(self._liveness.run(), name="failover self-test")
+        self._self_test = create_task(self._test(self._liveness), name="failover self-test")
 
     async def done(self) -> None:
         if self._listener is None:
@@ -129,6 +129,14 @@ class CarpFailover:
             self._node.stop("orderly stop")
             self._node.close()
         self._listener.close_listeners()
+
+    async def _test(self, liveness: Liveness) -> None:
+        """Health that nobody looks at any more must not stay good."""
+        try:
+            await liveness.run()
+        except Exception as error:
+            self._set_health(Health(hard=f"the self-tests have died: {error!r}", soft=None))
+            raise
 
     def _set_health(self, health: Health) -> None:
         if self._node is not None:

@@ -255,5 +255,3 @@ class HiddenClients(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         client = getattr(record, "client", None)
         return record.levelno >= logging.WARNING or client is None or client[:2] not in self.hidden
-
-

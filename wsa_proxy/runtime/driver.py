@@ -48,7 +48,8 @@ logger = logging.getLogger(__name__)
 RENEW_EVERY_S = 0.5  # a quarter of the lease, so that three renewals may be missed
 ROUNDS_MAX = 256  # batches: more than the socket's buffer holds, so what came before the timer is read
 KERNEL_CALL_S_MAX = 0.5  # a call that took longer means that we were frozen inside it
-RETRY_S = 5.0  # how long a node stays out after the kernel refused, before it listens again
+RETRY_S = 5.0  # how long a node stays out after the kernel refused, before it listens again; doubled each time
+RETRY_S_MAX = 300.0  # a preferred node that can never hold the address must not disturb the others all the time
 SEND_SILENCE_INTERVALS = 2.5  # a master that could not send for so long is not heard (hardening.md 4a)
 
 
@@ -96,6 +97,8 @@ class Driver:
         self._readers: set[int] = set()
         self._renew_at_s = 0.0
         self._retry_at_s: float | None = None
+        self._retry_s = RETRY_S
+        self._removed: set[Address] = set()
         self._unheard_since_s: float | None = None
         self._last_master_mac: str | None = None
 
@@ -135,24 +138,26 @@ class Driver:
             self._handle(DemotionChanged(demotion, reason))
             self._arm()
 
-    def address_removed(self) -> None:
-        """A virtual address went away on our interface: whoever is still master after the next turn puts it back."""
+    def address_removed(self, address: Address) -> None:
+        """A virtual address went away on our interface: if we are still master after the next turn, it is put back."""
         if self.virtual_host.state is State.MASTER:
-            self._renew_at_s = self._clock()
+            self._removed.add(address)
             self._loop.call_soon(self.turn)
 
     # -- the turn ----------------------------------------------------------------------------------------------------
 
     def turn(self) -> None:
         """Read what has arrived, then look at the clock: a queued advertisement counts before the silence does."""
-        self._drain_kernel()
-        for _ in range(ROUNDS_MAX):
-            if not self._receive() or not self._deadline_passed():
-                break
-        self._handle(DeadlineReached())
-        self._retry()
-        self._renew()
-        self._arm()
+        try:
+            self._drain_kernel()
+            for _ in range(ROUNDS_MAX):
+                if not self._receive() or not self._deadline_passed():
+                    break
+            self._handle(DeadlineReached())
+            self._retry()
+            self._renew()
+        finally:
+            self._arm()  # whatever went wrong, the next deadline is kept
 
     def _receive(self) -> bool:
         """Handle one batch; True when there may be more."""
@@ -231,7 +236,7 @@ class Driver:
                 self._renew_at_s = self._clock() + RENEW_EVERY_S
                 self.ports.addresses.acquire()
             case ReleaseAddresses():
-                self._close_connections(self._addresses)
+                self._end_connections()
                 self.ports.addresses.release()
             case AnnounceAddresses():
                 self.ports.neighbours.announce()
@@ -241,7 +246,7 @@ class Driver:
     # -- the commands that need more than one call -------------------------------------------------------------------
 
     def _send(self, command: SendAdvertisement) -> None:
-        """One advertisement in each IP version; it counts as sent when one of them left."""
+        """One advertisement in each IP version. A backup takes over when one version is silent, so each one counts."""
         assert self.ports is not None
         payload = self._authenticator.sign(command.advbase, command.advskew, command.demotion)
         errors: list[str] = []
@@ -250,28 +255,41 @@ class Driver:
                 self.ports.advertisements.send(version, payload)
             except OSError as error:
                 errors.append(f"IPv{version}: {error}")
-        if errors:
-            self.record.send_failed("; ".join(errors))
         if len(errors) < len(self.virtual_host.settings.versions):
             self.record.sent += 1
+        if not errors:
             self._unheard_since_s = None
             return
+        self.record.send_failed("; ".join(errors))
         now = self._clock()
         self._unheard_since_s = self._unheard_since_s or now
         if now - self._unheard_since_s > SEND_SILENCE_INTERVALS * self.virtual_host.rank.interval_256ths / 256:
             self._unheard_since_s = None
-            self._loop.call_soon(self._leave, f"no advertisement could be sent: {'; '.join(errors)}")
+            self._loop.call_soon(self._leave, f"advertisements cannot be sent: {'; '.join(errors)}")
+
+    def _end_connections(self) -> None:
+        """Whatever happens to the proxy's clients, the address has to go."""
+        try:
+            self._close_connections(self._addresses)
+        except Exception:
+            logger.exception("carp vhid=%d the connections could not be ended in order", self.record.vhid)
 
     def _renew(self) -> None:
-        if self.virtual_host.state is not State.MASTER or self.ports is None or self._clock() < self._renew_at_s:
+        removed, self._removed = self._removed, set()
+        if self.virtual_host.state is not State.MASTER or self.ports is None:
             return
         began_at_s = self._clock()
+        if began_at_s < self._renew_at_s and not removed:
+            return
+        for address in sorted(map(str, removed)):
+            logger.warning("carp vhid=%d somebody removed the virtual IP %s; it is put back", self.record.vhid, address)
         self._renew_at_s = began_at_s + RENEW_EVERY_S
         try:
             self.ports.addresses.renew()
         except OSError as error:
             self._leave(str(error))
             return
+        self._retry_s = RETRY_S
         if self._was_frozen(began_at_s):
             self._look_again()
 
@@ -291,7 +309,8 @@ class Driver:
     def _leave(self, reason: str) -> None:
         """The kernel refused: out of the election, and in again after a while."""
         if self.virtual_host.state is State.MASTER:
-            self._retry_at_s = self._clock() + RETRY_S
+            self._retry_at_s = self._clock() + self._retry_s
+            self._retry_s = min(2 * self._retry_s, RETRY_S_MAX)
             self.set_obstacle("kernel", reason)
 
     def _retry(self) -> None:

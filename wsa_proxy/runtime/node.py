@@ -203,7 +203,7 @@ class Node:
                 continue
             if change.address in {virtual_ip.ip for virtual_ip in group.virtual_ips}:
                 if not change.present:
-                    driver.address_removed()
+                    driver.address_removed(change.address)
             else:
                 driver.ports.advertisements.refresh()
 
