@@ -1,4 +1,4 @@
-"""The packets of tests/vectors/carp-vectors.json: captured from ucarp, or made by the sources of FreeBSD and OpenBSD."""
+"""The packets of tests/vectors: captured from ucarp, or made by the sources of FreeBSD and OpenBSD."""
 
 from __future__ import annotations
 
