@@ -213,7 +213,8 @@ class Driver:
                 logger.error("carp vhid=%d %s failed: %s", self.record.vhid, type(command).__name__, error)
                 if isinstance(command, AcquireAddresses):
                     refused = str(error)
-            frozen = isinstance(command, AcquireAddresses) and self._was_frozen(began_at_s)
+            if isinstance(command, AcquireAddresses):
+                frozen = self._was_frozen(began_at_s)
         if refused is not None:
             self._leave(refused)
         elif frozen:

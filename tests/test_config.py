@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from tests.config_example import GOOD
+from tests.config_example import HOST
+from tests.config_example import changed
+from tests.config_example import loaded
+from tests.config_example import told
+from wsa_proxy.config import ConfigError
+from wsa_proxy.config import load
+from wsa_proxy.config import read_state_dir
+from wsa_proxy.net import host as net_host
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+
+
+@pytest.fixture(autouse=True)
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages name the file as it was given; a bare name keeps them short."""
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_right_file(tmp_path: Path) -> None:
+    """The example of this test becomes exactly the settings it describes."""
+    settings = loaded(tmp_path, GOOD).settings
+    [group] = settings.groups
+    assert (settings.node, settings.preempt, settings.source) == ("a", True, Path("f.yaml"))
+    assert (group.vhid, group.hostname, group.interface, group.priority) == (1, "proxy.example.com", "eth0", 255)
+    assert (group.advbase, group.advskew, group.pass_phrases, group.port) == (1, 0, (b"twelve-bytes!",), 8080)
+
+
+def test_everything_is_told_at_once(tmp_path: Path) -> None:
+    """Errors of the keys, between the groups, of the host and of the files come together, in the file's order."""
+    text = """\
+nodes: a
+state_dir: f.yaml
+groups:
+  - id: 1
+    hostname: proxy.example.com
+    virtual_ip: [10.0.0.3/24, 10.0.0.1/24, 10.0.0.9]
+    priority: 300
+    shared_secret: hunter2hunter2hunter2
+  - id: 1
+    hostname: other.example.com
+    virtual_ip: 10.0.0.3/24
+    interface: eth1
+    priority: 100
+    advertisement_interval: 0.5
+    shared_secret_file: none
+"""
+    assert told(tmp_path, text).splitlines() == [
+        "1: nodes: unknown key; did you mean node?",
+        "2: state_dir: f.yaml: is not a folder; name another",
+        "6: groups[0].virtual_ip[2]: 10.0.0.9: must have a prefix; write 10.0.0.9/24",
+        "6: groups[0].virtual_ip[1]: 10.0.0.1/24: is already a permanent address of eth0 on this host; a virtual IP"
+        " belongs to the group alone: take a free address, or remove it there (ip address del 10.0.0.1/24 dev eth0)",
+        "7: groups[0].priority: 300: must be a whole number from 1 to 255",
+        "8: groups[0].shared_secret: has 21 bytes; CARP uses 19, and peers cut the rest silently;"
+        " shorten it to 19 bytes on all nodes",
+        "9: groups[1].id: 1: used twice, first on line 4; each group needs its own",
+        "11: groups[1].virtual_ip: 10.0.0.3/24: used twice, first on line 6; a virtual IP stands in one place only",
+        "12: groups[1].interface: eth1: you must choose an interface in the same subnet as the virtual IP address:"
+        " 10.0.0.3/24 is not in a subnet of eth1 (192.168.7.1/24); in that subnet is eth0",
+        "14: groups[1].advertisement_interval: 0.5: does not fit priority 100: with an interval of 0.5 s the lowest"
+        " usable priority is 129; with priority 100 the interval must be at most 0.386 or a whole number of seconds",
+        "15: groups[1].shared_secret_file: none: there is no file none; make it: install -m 600 /dev/null none,"
+        " then write one secret",
+    ]
+
+
+def test_missing_keys_stand_with_their_group(tmp_path: Path) -> None:
+    """A required key that is missing is told at the line where its group begins."""
+    assert told(tmp_path, changed("    priority: 255\n", "")) == (
+        "5: groups[0].priority: missing; it must be a whole number from 1 to 255"
+    )
+
+
+def test_secrets_are_never_shown(tmp_path: Path) -> None:
+    """Whatever is wrong with a file, no part of its secret is in the text."""
+    lines = [
+        "shared_secret: hunter2{}",
+        "shared_secret:hunter2{}",
+        "shared_secret: [hunter2, hunter2]",
+        "secret: hunter2{}",
+    ]
+    lines += [
+        f"shared_secret: {start}hunter2" for start in ("'", '"', "*", "&", "!", "@", "%", "|", ">", "{", "[", '"\\')
+    ]
+    lines += ["shared_secret = hunter2", "shared_secret: hunter2: x", "- hunter2", "id: shared_secret:hunter2"]
+    for line in lines:
+        for text in (GOOD.replace("shared_secret: twelve-bytes!", line), GOOD + f"    {line}\n", f"{line}\n"):
+            try:
+                loaded(tmp_path, text.replace("{}", "-that-is-too-long"))
+            except ConfigError as error:
+                shown = "\n".join(map(str, (error, *error.warnings)))
+                assert "hunter" not in shown, shown
+
+
+@pytest.mark.parametrize("node", ["a", "b"])
+def test_sample_configurations_are_right(tmp_path: Path, node: str) -> None:
+    """configs/node-*.yaml fit the example network; the only word about them is to choose an own secret."""
+    text = (CONFIGS / f"node-{node}.yaml").read_text()
+    own = dataclasses.replace(HOST, interfaces=HOST.interfaces[:2])
+    result = loaded(tmp_path, text.replace("/var/lib/wsa-proxy ", "state "), host=own)
+    [group] = result.settings.groups
+    assert (result.settings.node, group.priority) == (node, 255 if node == "a" else 200)
+    assert (str(group.virtual_ips[0]), group.vhid, group.port) == ("10.0.0.3/24", 1, 8080)
+    assert [warning.text for warning in result.warnings] == [
+        "is the sample that everybody knows; choose one of your own"
+    ]
+
+
+def test_sample_configurations_are_twins_with_comments() -> None:
+    """They differ in node and priority only, and each line says what it is for."""
+    lines = [(CONFIGS / f"node-{node}.yaml").read_text().splitlines() for node in "ab"]
+    differing = [one.split(":")[0].strip() for one, two in zip(*lines, strict=True) if one != two and one[0] != "#"]
+    assert differing == ["node", "priority"]
+    assert all("#" in line for line in lines[0] if line)
+
+
+def test_loads_inside_a_running_loop(tmp_path: Path) -> None:
+    """mitmproxy reads the configuration in a synchronous hook of its running loop, with the host's real facts."""
+    (tmp_path / "f.yaml").write_text(GOOD.replace("10.0.0.3/24", "203.0.113.77/32"))
+
+    async def hook() -> None:
+        load(tmp_path / "f.yaml")
+
+    with pytest.raises(ConfigError, match=r"203\.0\.113\.77/32: no interface of this host is in its subnet"):
+        asyncio.run(hook())
+
+
+def test_unreadable_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the kernel tells nothing about interfaces, that is the error."""
+
+    def refuse(*_: object) -> list[object]:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(net_host, "_dump", refuse)
+    (tmp_path / "f.yaml").write_text(GOOD)
+    with pytest.raises(ConfigError, match=r"f\.yaml:1: the interfaces of this host cannot be read: .*not permitted"):
+        load(Path("f.yaml"))
+
+
+def test_state_dir_of_a_wrong_file(tmp_path: Path) -> None:
+    """Who only wants to ask the running node needs no more of the file than where the node is."""
+    (tmp_path / "f.yaml").write_text(changed("priority: 255", "priority: 300"))
+    assert read_state_dir(Path("f.yaml")) == tmp_path / "state"

@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.config_example import GOOD
+from tests.config_example import HOST
+from tests.config_example import Case
+from tests.config_example import address
+from tests.config_example import changed
+from tests.config_example import interface
+from tests.config_example import loaded
+from tests.config_example import told
+from wsa_proxy.net.host import HostFacts
+
+CASES: list[Case] = [
+    ("10.0.0.3/24", "10.0.0.3", "7: groups[0].virtual_ip: 10.0.0.3: must have a prefix; write 10.0.0.3/24"),
+    (
+        "10.0.0.3/24",
+        "10.0.0.3/16",
+        "warning 7: groups[0].virtual_ip: 10.0.0.3/16: the prefix differs from that of eth0; there it is 10.0.0.3/24",
+    ),
+    ("10.0.0.3/24", "192.168.7.9", "7: groups[0].virtual_ip: 192.168.7.9: must have a prefix; write 192.168.7.9/24"),
+    ("10.0.0.3/24", "fd00:77::3", "7: groups[0].virtual_ip: fd00:77::3: must have a prefix; write fd00:77::3/64"),
+    ("10.0.0.3/24", "172.16.0.3", "7: groups[0].virtual_ip: 172.16.0.3: must have a prefix; write 172.16.0.3/24"),
+    (
+        "10.0.0.3/24",
+        "10.0.0.1/24",
+        (
+            "7: groups[0].virtual_ip: 10.0.0.1/24: is already a permanent address of eth0 on this host; a virtual IP "
+            "belongs to the group alone: take a free address, or remove it there (ip address del 10.0.0.1/24 dev "
+            "eth0)"
+        ),
+    ),
+    (
+        "10.0.0.3/24",
+        "10.9.0.3/24",
+        (
+            "7: groups[0].virtual_ip: 10.9.0.3/24: no interface of this host is in its subnet; correct the virtual "
+            "IP, or give an interface an address in its subnet; there are eth0 (10.0.0.1/24, fd00:77::1/64), eth1 "
+            "(192.168.7.1/24)"
+        ),
+    ),
+    (
+        "10.0.0.3/24",
+        "10.8.0.3/24",
+        (
+            "7: groups[0].virtual_ip: 10.8.0.3/24: no interface of this host is in its subnet; correct the virtual "
+            "IP, or give an interface an address in its subnet; there are eth0 (10.0.0.1/24, fd00:77::1/64), eth1 "
+            "(192.168.7.1/24)"
+        ),
+    ),
+    (
+        "10.0.0.3/24",
+        "10.0.0.255/16",
+        "7: groups[0].virtual_ip: 10.0.0.255/16: is the broadcast address of eth0's network 10.0.0.0/24",
+    ),
+    (
+        "10.0.0.3/24",
+        "10.0.0.0/16",
+        (
+            "7: groups[0].virtual_ip: 10.0.0.0/16: is the address of the network 10.0.0.0/16 itself; use a free host "
+            "address of the LAN"
+        ),
+    ),
+    (
+        "10.0.0.3/24",
+        "[10.0.0.3/24, 192.168.7.3/24]",
+        (
+            "7: groups[0].virtual_ip: all virtual IPs of a group must be on one interface; 10.0.0.3 to eth0, "
+            "192.168.7.3 to eth1"
+        ),
+    ),
+    (
+        "10.0.0.3/24",
+        "[10.0.0.3/24, 10.0.0.3/24]",
+        "7: groups[0].virtual_ip[1]: 10.0.0.3/24: used twice, first on line 7; a virtual IP stands in one place only",
+    ),
+    (
+        "10.0.0.3/24",
+        "[10.0.0.3/24, fd00:88::3/64]",
+        (
+            "7: groups[0].virtual_ip[1]: fd00:88::3/64: no interface of this host is in its subnet; correct the "
+            "virtual IP, or give an interface an address in its subnet; there are eth0 (10.0.0.1/24, fd00:77::1/64), "
+            "eth1 (192.168.7.1/24)"
+        ),
+    ),
+    (
+        "interface: auto",
+        "interface: eth7",
+        (
+            "8: groups[0].interface: eth7: there is no such interface on this host; there are eth0 (10.0.0.1/24, "
+            "fd00:77::1/64), eth1 (192.168.7.1/24); did you mean eth1?"
+        ),
+    ),
+    (
+        "interface: auto",
+        "interface: eht0",
+        (
+            "8: groups[0].interface: eht0: there is no such interface on this host; there are eth0 (10.0.0.1/24, "
+            "fd00:77::1/64), eth1 (192.168.7.1/24); did you mean eth0?"
+        ),
+    ),
+    (
+        "interface: auto",
+        "interface: lo",
+        (
+            "8: groups[0].interface: lo: is the loopback interface, where no neighbour sees a virtual IP; there are "
+            "eth0 (10.0.0.1/24, fd00:77::1/64), eth1 (192.168.7.1/24)"
+        ),
+    ),
+    (
+        "interface: auto",
+        "interface: tun0",
+        (
+            "8: groups[0].interface: tun0: is not an Ethernet interface, where no neighbour sees a virtual IP; there "
+            "are eth0 (10.0.0.1/24, fd00:77::1/64), eth1 (192.168.7.1/24)"
+        ),
+    ),
+    (
+        "interface: auto",
+        "interface: eth1",
+        (
+            "8: groups[0].interface: eth1: you must choose an interface in the same subnet as the virtual IP "
+            "address: 10.0.0.3/24 is not in a subnet of eth1 (192.168.7.1/24); in that subnet is eth0"
+        ),
+    ),
+    (
+        "interface: auto",
+        "interface: zzz",
+        (
+            "8: groups[0].interface: zzz: there is no such interface on this host; there are eth0 (10.0.0.1/24, "
+            "fd00:77::1/64), eth1 (192.168.7.1/24)"
+        ),
+    ),
+    ("interface: auto", "interface: [eth0]", "8: groups[0].interface: must be the name of an interface, or auto"),
+    (
+        "interface: auto",
+        "interface: 2",
+        "8: groups[0].interface: 2: must be the name of an interface, or auto; put it in quotes",
+    ),
+]
+
+
+@pytest.fixture(autouse=True)
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages name the file as it was given; a bare name keeps them short."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(("old", "new", "lines"), CASES)
+def test_each_is_told_precisely(tmp_path: Path, old: str, new: str, lines: str) -> None:
+    """What does not fit this host gives exactly the lines that help."""
+    assert told(tmp_path, changed(old, new)) == lines
+
+
+def test_the_live_master_has_nothing_wrong(tmp_path: Path) -> None:
+    """A virtual IP that this host holds as a lease is its own."""
+    assert any(str(facts.address) == "10.0.0.3/32" for each in HOST.interfaces for facts in each.addresses)
+    assert told(tmp_path, GOOD) == ""
+
+
+def test_a_lease_is_no_subnet(tmp_path: Path) -> None:
+    """The virtual IP held as a lease does not make its own interface fit."""
+    host = HostFacts((interface("eth0", address("10.0.0.3/24", 2), address("192.168.1.1/24")),))
+    assert "no interface of this host is in its subnet" in told(tmp_path, GOOD, host=host)
+
+
+def test_dhcp_addresses_count(tmp_path: Path) -> None:
+    """An interface fits by an address from DHCP too; the same address as virtual IP is the host's own, not ours."""
+    host = HostFacts((interface("eth0", address("10.0.0.1/24", 3600)),))
+    assert loaded(tmp_path, GOOD, host=host).settings.groups[0].interface == "eth0"
+    assert "is already an address with a lease (DHCP) of eth0" in told(
+        tmp_path, changed("10.0.0.3/24", "10.0.0.1/24"), host=host
+    )
+
+
+def test_several_interfaces_match(tmp_path: Path) -> None:
+    """Two interfaces in the virtual IP's subnet: both are named, and the operator names one."""
+    host = HostFacts((interface("eth0", address("10.0.0.1/24")), interface("eth1", address("10.0.0.2/24"))))
+    assert told(tmp_path, GOOD, host=host) == (
+        "8: groups[0].interface: auto: several interfaces are in the subnet of the virtual IP: eth0 and eth1; name one"
+    )
+    named = changed("interface: auto", "interface: eth1")
+    assert loaded(tmp_path, named, host=host).settings.groups[0].interface == "eth1"
+
+
+def test_both_ip_versions_on_one_interface(tmp_path: Path) -> None:
+    """A group with IPv4 and IPv6 virtual IPs leads to the interface that has both networks."""
+    [group] = loaded(tmp_path, changed("10.0.0.3/24", "[10.0.0.3/24, fd00:77::3/64]")).settings.groups
+    assert (group.interface, [str(each) for each in group.virtual_ips]) == ("eth0", ["10.0.0.3/24", "fd00:77::3/64"])
+
+
+def test_no_network_at_all(tmp_path: Path) -> None:
+    """On a host with the loopback interface only, the message says so."""
+    assert told(tmp_path, GOOD, host=HostFacts(())).endswith("there are none but the loopback interface")
+
+
+def test_a_cable_that_is_out_is_a_warning(tmp_path: Path) -> None:
+    """An interface that is down is right, and worth a word."""
+    host = HostFacts((interface("eth0", address("10.0.0.1/24"), up=False),))
+    assert told(tmp_path, GOOD, host=host) == (
+        "warning 8: groups[0].interface: eth0 is down; the group stays in INIT until it is up"
+    )
