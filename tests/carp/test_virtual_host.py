@@ -76,7 +76,7 @@ def test_silence_makes_a_master_exactly_at_the_deadline(advbase: int, advskew: i
     """3 * advbase + advskew/256; one 256th before, nothing. Then: advertise, acquire, announce, in this order."""
     play = Playbook(advbase, advskew).listening()
     silence = 3 * advbase * SECOND + advskew
-    assert play.at(silence - 1, TICK) == [] and play.state is State.BACKUP
+    assert play.at(silence - 1, TICK) == [] and play.deadline == silence
     assert play.at(silence, TICK) == [send(advbase, advskew), ACQUIRE, ANNOUNCE]
     assert play.state is State.MASTER and play.reason() == "master_silent"
     assert play.deadline == silence + advbase * SECOND + advskew
