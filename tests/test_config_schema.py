@@ -233,6 +233,16 @@ def test_todays_values_of_later_keys_are_accepted(tmp_path: Path, line: str) -> 
     assert told(tmp_path, GOOD + f"    {line}\n") == ""
 
 
+@pytest.mark.parametrize("value", ["{a: b}", "{0: {0: x}}", "[[{a: b}]]", "[{}]"])
+def test_a_wrong_shape_hides_no_other_error(tmp_path: Path, value: str) -> None:
+    """A mapping or list where a virtual IP belongs is told once, and the rest of the file is still judged."""
+    lines = told(tmp_path, changed("10.0.0.3/24", value).replace("interface: auto", "interface: eth7")).splitlines()
+    assert [line.split(": ")[:2] for line in lines] == [
+        ["7", "groups[0].virtual_ip[0]" if value.startswith("[") else "groups[0].virtual_ip"],
+        ["8", "groups[0].interface"],
+    ]
+
+
 def test_a_netmask_is_a_prefix(tmp_path: Path) -> None:
     """The Virtual IP may be written with its netmask, as the WSA's page calls it."""
     [group] = loaded(tmp_path, changed("10.0.0.3/24", "10.0.0.3/255.255.255.0")).settings.groups

@@ -201,7 +201,7 @@ PIECES += [
 ]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=400)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=strategies.lists(strategies.sampled_from(PIECES) | strategies.text(max_size=3), max_size=25).map("".join))
 def test_no_text_raises_anything_else(tmp_path: Path, text: str) -> None:
     """Random text is a configuration or a ConfigError with printable lines, never another error."""
@@ -223,7 +223,7 @@ KEYS = ["id", "description", "hostname", "virtual_ip", "interface", "priority", 
 KEYS += ["advertisement_interval", "port", "mac", "security", "peers", "zzz"]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=400)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     group=strategies.dictionaries(strategies.sampled_from(KEYS), VALUES),
     top=strategies.dictionaries(

@@ -17,9 +17,9 @@ from wsa_proxy.config_source import KeyPath
 from wsa_proxy.net.host import AddressFacts
 from wsa_proxy.net.host import HostFacts
 from wsa_proxy.net.host import InterfaceFacts
+from wsa_proxy.net.netlink import LEASE_VALID_S_MAX
 from wsa_proxy.settings import VirtualIP
 
-LEASE_VALID_S_MAX = 60  # ours is 2 s; what DHCP gives lasts minutes and more, and is the host's own
 SAME_SUBNET = "you must choose an interface in the same subnet as the virtual IP address"
 
 

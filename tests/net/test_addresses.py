@@ -106,9 +106,9 @@ def test_permanent_address_refused(lan: Any, address: str, interface: str) -> No
 
 def test_leftovers(lan: Any) -> None:
     """Finite addresses equal to ours are removed from every interface, whatever prefix; all others stay."""
-    lan.ip(f"address add 10.0.0.3/24 dev {lan.LEFT} valid_lft 600 preferred_lft 600")
-    lan.ip("address add fd00:77::3/128 dev lo valid_lft 600 preferred_lft 0")
-    lan.ip(f"address add 10.0.0.4/24 dev {lan.LEFT} valid_lft 600 preferred_lft 600")
+    lan.ip(f"address add 10.0.0.3/24 dev {lan.LEFT} valid_lft 30 preferred_lft 30")
+    lan.ip("address add fd00:77::3/128 dev lo valid_lft 30 preferred_lft 0")
+    lan.ip(f"address add 10.0.0.4/24 dev {lan.LEFT} valid_lft 30 preferred_lft 30")
     removed = remove_leftovers(BOTH)
     assert {(str(entry.address), entry.index) for entry in removed} == {("10.0.0.3", lan.index), ("fd00:77::3", 1)}
     assert lan.address("10.0.0.3") is None
@@ -119,8 +119,8 @@ def test_leftovers(lan: Any) -> None:
 
 def test_acquire_takes_a_stray_over(lan: Any) -> None:
     """A finite copy with another prefix or on another interface does not survive next to the lease."""
-    lan.ip(f"address add 10.0.0.3/24 dev {lan.LEFT} valid_lft 600 preferred_lft 600")
-    lan.ip("address add 10.0.0.3/32 dev lo valid_lft 600 preferred_lft 600")
+    lan.ip(f"address add 10.0.0.3/24 dev {lan.LEFT} valid_lft 30 preferred_lft 30")
+    lan.ip("address add 10.0.0.3/32 dev lo valid_lft 30 preferred_lft 30")
     lease = open_lease(lan)
     lease.acquire()
     assert lan.address("10.0.0.3", "lo") is None
@@ -213,3 +213,13 @@ def test_arp_announce(lan: Any) -> None:
     assert sender_of_request() == "10.0.0.1"
     with pytest.raises(OSError, match=r"cannot set arp_announce on gone: .*ENODEV"):
         set_arp_announce("gone", 999)
+
+
+def test_an_address_that_dhcp_gave_is_the_hosts_own(lan: Any) -> None:
+    """It has a finite lifetime as well, but of minutes: it is neither removed as a leftover nor taken."""
+    lan.ip(f"address add {VIP4}/24 dev {lan.LEFT} valid_lft 3600 preferred_lft 3600")
+    assert remove_leftovers([VIP4]) == []
+    lease = AddressLease(lan.LEFT, lan.index, [VIP4])
+    with pytest.raises(OSError, match=r"an address with a lease \(DHCP\) of left"):
+        lease.acquire()
+    assert lan.address(str(VIP4)) is not None

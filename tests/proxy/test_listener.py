@@ -20,11 +20,11 @@ from tests.proxy.processes import exchange
 from tests.proxy.processes import free_port
 from tests.proxy.processes import until
 from tests.proxy.processes import wait_for
-from wsa_proxy.proxy import listener as listener_module
 from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy.listener import FailoverListener
 from wsa_proxy.proxy.listener import ListenerError
 from wsa_proxy.proxy.listener import VirtualAddress
+from wsa_proxy.proxy.listening_socket import ACCEPT_QUEUE
 
 type Start = Callable[..., Proxy]
 
@@ -62,7 +62,7 @@ def test_an_address_that_is_not_local_is_bound(start_proxy: Start) -> None:
     proxy.wait_healthy()
     lines = subprocess.run(["ss", "-ltnH", f"sport = :{port}"], capture_output=True, text=True, check=True).stdout
     queues = {fields[3]: fields[2] for fields in map(str.split, lines.splitlines())}
-    longest = min(listener_module.ACCEPT_QUEUE, int(Path("/proc/sys/net/core/somaxconn").read_text()))
+    longest = min(ACCEPT_QUEUE, int(Path("/proc/sys/net/core/somaxconn").read_text()))
     assert queues == {f"{NOWHERE}:{port}": str(longest), f"[{NOWHERE_IPV6}]:{port}": str(longest)}
 
 

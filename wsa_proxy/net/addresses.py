@@ -3,8 +3,8 @@
 If the process is killed, frozen or wedged, the addresses are gone two seconds later (measured: 2.0 to 2.3 s), before a
 backup's master-down deadline of three seconds and more. The lease does not cover advertisement intervals below 1 s.
 
-An address with a finite lifetime is ours: held now, or left over from an earlier life. A permanent one is somebody
-else's, and we refuse to touch it.
+An address with a lifetime of a minute at most is ours: held now, or left over from an earlier life. A permanent one, or
+one that DHCP gave, is somebody else's, and we refuse to touch it.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ class AddressLease:
         self._route = RouteSocket()
 
     def acquire(self) -> None:
-        """As the contract says; refuses (EEXIST) an address that some interface of this host has permanently."""
+        """As the contract says; refuses (EEXIST) an address that this host has for itself, on any interface."""
         strays: list[HostAddress] = []
         for entry in read_addresses(self._route):
             if entry.address not in self._addresses:
                 continue
-            if entry.permanent:
+            if not entry.may_be_ours:
                 raise OSError(errno.EEXIST, _taken(entry))
             if entry.index != self._index or entry.prefix_length != entry.address.max_prefixlen:
                 strays.append(entry)
@@ -105,7 +105,7 @@ def remove_leftovers(addresses: Collection[Address]) -> list[HostAddress]:
     Answers what was removed, for the log. Permanent ones stay; ``acquire`` complains about them. Raises OSError.
     """
     with RouteSocket() as route:
-        found = [entry for entry in read_addresses(route) if entry.address in addresses and not entry.permanent]
+        found = [entry for entry in read_addresses(route) if entry.address in addresses and entry.may_be_ours]
         _remove(route, found)
     return found
 
@@ -162,8 +162,9 @@ def _attribute(attribute_type: int, payload: bytes) -> bytes:
 
 def _taken(entry: HostAddress) -> str:
     where = _name(entry.index)
+    kind = "a permanent address" if entry.permanent else "an address with a lease (DHCP)"
     return (
-        f"{entry.address} is a permanent address of {where}, so it is somebody else's;"
+        f"{entry.address} is {kind} of {where}, so it is somebody else's;"
         f" remove it: ip address del {entry.address}/{entry.prefix_length} dev {where}"
     )
 

@@ -36,6 +36,9 @@ from wsa_proxy.net.raw_socket import grow_receive_buffer
 FOREVER_S = 0xFFFFFFFF
 """The lifetime that the kernel gives to permanent addresses."""
 
+LEASE_VALID_S_MAX = 60
+"""Ours live for 2 s; what DHCP or router advertisements give lasts minutes and more, and is the host's own."""
+
 REQUESTS_PER_SEND_MAX = 128  # their acknowledgements fit into the smallest receive buffer a kernel gives
 DUMP_TRIES_MAX = 5  # the kernel says when the table changed under a dump; then it is read again
 _RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
@@ -81,6 +84,11 @@ class HostAddress:
     def permanent(self) -> bool:
         """No finite lifetime: not a lease, hence not ours."""
         return self.valid_s == FOREVER_S
+
+    @property
+    def may_be_ours(self) -> bool:
+        """Held by us, or left over from an earlier life of ours."""
+        return self.valid_s <= LEASE_VALID_S_MAX
 
     @property
     def usable_as_source(self) -> bool:

@@ -17,13 +17,11 @@ the place of 127.0.0.1.
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from ipaddress import IPv6Address
 from ipaddress import ip_address
 from typing import Any
 
@@ -31,18 +29,15 @@ from mitmproxy import ctx
 from mitmproxy.proxy.mode_specs import ProxyMode
 
 from wsa_proxy.proxy import mitmproxy_internals
+from wsa_proxy.proxy.listening_socket import ACCEPT_QUEUE
+from wsa_proxy.proxy.listening_socket import ACCEPTS_PER_TURN
+from wsa_proxy.proxy.listening_socket import Address
+from wsa_proxy.proxy.listening_socket import open_listening_socket
+from wsa_proxy.proxy.listening_socket import what_helps
 from wsa_proxy.proxy.mitmproxy_internals import Instance
 from wsa_proxy.proxy.mitmproxy_internals import SocketName
 
 logger = logging.getLogger(__name__)
-
-type Address = IPv4Address | IPv6Address
-
-IP_FREEBIND = 15  # <linux/in.h>; Python's socket module does not have it
-IPV6_FREEBIND = 78  # <linux/in6.h>, Linux 4.15
-
-ACCEPTS_PER_TURN = 4  # asyncio's "backlog" is also its accepts per turn; 100 of them stall the loop for seconds
-ACCEPT_QUEUE = 4096  # the kernel's queue, which takes the burst of reconnects after a failover
 
 LOOPBACK = IPv4Address("127.0.0.1")
 
@@ -307,9 +302,9 @@ class FailoverListener:
 
     def _bind_loopback(self, instance: Instance, port: int) -> _Listening:
         try:
-            bound = _listening_socket(LOOPBACK, port)
+            bound = open_listening_socket(LOOPBACK, port)
         except OSError as error:
-            bound = _listening_socket(LOOPBACK, 0)
+            bound = open_listening_socket(LOOPBACK, 0)
             logger.info(
                 f"{LOOPBACK} port {port} is not free ({error.strerror}): "
                 f"self-tests of mode {instance.mode.full_spec} use port {bound.getsockname()[1]} instead"
@@ -327,10 +322,11 @@ class FailoverListener:
                     f"Give one of them a port of its own, for example `--mode {mode.full_spec}@{port + 1}`."
                 )
         try:
-            bound = _listening_socket(address, port)
+            bound = open_listening_socket(address, port)
         except OSError as error:
             raise ListenerError(
-                f"{mode.description} cannot listen on {address} port {port}: {error.strerror}. {_help(error, port)}"
+                f"{mode.description} cannot listen on {address} port {port}: {error.strerror}. "
+                f"{what_helps(error, port)}"
             ) from error
         listening = _Listening(instance, address, port, bound, virtual)
         self._listening.append(listening)
@@ -361,34 +357,3 @@ def _check_mode(mode: ProxyMode) -> None:
             f"mode {mode.full_spec} needs one port that is the same on every virtual IP, "
             f"for example `--mode {name}@8080`."
         )
-
-
-def _listening_socket(address: Address, port: int) -> socket.socket:
-    """A TCP socket that listens on an address that need not be local yet. Raises OSError."""
-    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    # asyncio sets TCP_NODELAY only on sockets that name TCP; accepted ones take that over from the listening one.
-    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        bound.setblocking(False)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if address.version == 4:
-            bound.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
-        else:
-            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            bound.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
-        bound.bind((str(address), port))
-        bound.listen(ACCEPT_QUEUE)  # with SO_REUSEADDR a port in use may be told only here
-    except OSError:
-        bound.close()
-        raise
-    return bound
-
-
-def _help(error: OSError, port: int) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"Something else listens there or on every address; `ss -ltnp sport = :{port}` names it."
-    if error.errno == errno.EACCES:
-        return f"Port {port} needs the capability CAP_NET_BIND_SERVICE, or take a port above 1023."
-    if error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
-        return "Is this IP version enabled in the kernel?"
-    return ""

@@ -66,6 +66,6 @@ class LinuxKernel:
         for facts in read_host().interfaces:
             if facts.name == interface:
                 for entry in facts.addresses:
-                    if entry.permanent and entry.address.ip not in self._virtual:
+                    if entry.address.ip not in self._virtual:
                         return entry.address.ip.packed[-1]
         return 0

@@ -1,0 +1,72 @@
+"""One listening socket: bound where nothing is local, and quiet when it is shut down behind our back."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from ipaddress import ip_address
+
+import pytest
+
+from wsa_proxy.proxy.listening_socket import Address
+from wsa_proxy.proxy.listening_socket import open_listening_socket
+from wsa_proxy.proxy.listening_socket import what_helps
+
+NOWHERE = [ip_address("192.0.2.1"), ip_address("2001:db8::1")]  # documentation: never local
+
+
+@pytest.mark.parametrize("address", NOWHERE, ids=str)
+def test_it_listens_on_an_address_that_is_not_local(address: Address) -> None:
+    """Without privilege; a plain socket is refused."""
+    with open_listening_socket(address, 0) as listening:
+        assert listening.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 1
+        assert listening.getsockname()[0] == str(address)
+    with socket.socket(listening.family) as plain, pytest.raises(OSError):
+        plain.bind((str(address), 0))
+
+
+async def test_shut_down_behind_our_back_it_leaves_the_loop_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    """asyncio alone would log a traceback in every turn of the loop until somebody looks."""
+    listening = open_listening_socket(ip_address("127.0.0.1"), 0)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(serve, sock=listening)
+    with caplog.at_level(logging.DEBUG):
+        listening.shutdown(socket.SHUT_RDWR)
+        for _ in range(20):
+            await asyncio.sleep(0)
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert asyncio.get_running_loop().remove_reader(listening.fileno()) is False, "still watched"
+    server.close()
+
+
+def test_other_failures_of_accept_are_not_hidden() -> None:
+    """Out of descriptors, for instance: asyncio knows what to do."""
+    with open_listening_socket(ip_address("127.0.0.1"), 0) as listening:
+        with pytest.raises(BlockingIOError):
+            listening.accept()
+        with socket.create_connection(listening.getsockname()):
+            accepted, peer = listening.accept()
+            accepted.close()
+            assert peer[0] == "127.0.0.1"
+    with pytest.raises(OSError) as closed:
+        listening.accept()
+    assert closed.value.errno == errno.EBADF
+
+
+@pytest.mark.parametrize(
+    ("number", "word"),
+    [
+        (errno.EADDRINUSE, "ss -ltnp"),
+        (errno.EACCES, "CAP_NET_BIND_SERVICE"),
+        (errno.EAFNOSUPPORT, "enabled in the kernel"),
+    ],
+)
+def test_a_refused_bind_says_what_helps(number: int, word: str) -> None:
+    """The operator's next command, not only the error's name."""
+    assert word in what_helps(OSError(number, ""), 80)
+    assert what_helps(OSError(errno.EIO, ""), 80) == ""

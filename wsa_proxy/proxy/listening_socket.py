@@ -1,0 +1,68 @@
+"""One TCP socket that listens on an address which need not be local yet.
+
+IP_FREEBIND and IPV6_FREEBIND need no privilege and no sysctl, so a takeover never waits for a bind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from ipaddress import IPv4Address
+from ipaddress import IPv6Address
+from typing import Any
+
+type Address = IPv4Address | IPv6Address
+
+IP_FREEBIND = 15  # <linux/in.h>; Python's socket module does not have it
+IPV6_FREEBIND = 78  # <linux/in6.h>, Linux 4.15
+
+ACCEPTS_PER_TURN = 4  # asyncio's "backlog" is also its accepts per turn; 100 of them stall the loop for seconds
+ACCEPT_QUEUE = 4096  # the kernel's queue, which takes the burst of reconnects after a failover
+
+
+class ListeningSocket(socket.socket):
+    """A listening socket that leaves the loop by itself when it was shut down behind our back.
+
+    epoll reports such a socket for ever, and asyncio logs a traceback each time; the next look at it tells the rest.
+    """
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        try:
+            return super().accept()
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            asyncio.get_running_loop().remove_reader(self.fileno())
+            raise BlockingIOError(errno.EAGAIN, "it does not listen any more") from None
+
+
+def open_listening_socket(address: Address, port: int) -> ListeningSocket:
+    """A TCP socket that listens on an address that need not be local yet. Raises OSError."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    # asyncio sets TCP_NODELAY only on sockets that name TCP; accepted ones take that over from the listening one.
+    bound = ListeningSocket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        bound.setblocking(False)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if address.version == 4:
+            bound.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
+        else:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            bound.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
+        bound.bind((str(address), port))
+        bound.listen(ACCEPT_QUEUE)  # with SO_REUSEADDR a port in use may be told only here
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def what_helps(error: OSError, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"Something else listens there or on every address; `ss -ltnp sport = :{port}` names it."
+    if error.errno == errno.EACCES:
+        return f"Port {port} needs the capability CAP_NET_BIND_SERVICE, or take a port above 1023."
+    if error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+        return "Is this IP version enabled in the kernel?"
+    return ""
