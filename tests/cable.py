@@ -94,6 +94,16 @@ class Lan:
             self.ip(f"address add 10.0.0.2/24 dev {self.RIGHT}")
             self.ip(f"address add fd00:77::2/64 dev {self.RIGHT} nodad")
             self.ip(f"address add fe80::2/64 dev {self.RIGHT} nodad")
+            self.wait_up(self.RIGHT)
+        self.wait_up(self.LEFT)
+
+    def wait_up(self, interface: str) -> None:
+        """The kernel starts the queue of a new link a moment after its carrier; until then it drops what is sent."""
+        self.until(lambda: self.operating(interface), f"{interface} is up")
+
+    def operating(self, interface: str) -> bool:
+        found = json.loads(self.ip(f"-json link show dev {interface}"))
+        return bool(found[0]["operstate"] == "UP")
 
     @property
     def index(self) -> int:

@@ -290,6 +290,9 @@ def test_interface_down_and_gone(lan: Any) -> None:
     assert raised.value.errno == errno.ENETDOWN
     assert advertisements.receive() == []
     lan.ip(f"link set {lan.LEFT} up")
+    lan.wait_up(lan.LEFT)
+    with lan.on_the_right():
+        lan.wait_up(lan.RIGHT)
     from_the_right(lan, ipv4_frame())
     received(lan, advertisements, 1)
     advertisements.send(4, PAYLOAD)
