@@ -63,8 +63,9 @@ def test_three_advertisements_fit_into_the_master_down_interval_of_equals(advbas
 @pytest.mark.parametrize(("advskew", "expected"), [(0, 240), (100, 240), (240, 240), (241, 241), (254, 254)])
 def test_a_demoted_node_says_at_least_240(advskew: int, expected: int) -> None:
     """And never less than what it says in health."""
-    assert election.effective_advskew(advskew, 1) == election.effective_advskew(advskew, 255) == expected
-    assert election.effective_advskew(advskew, 0) == advskew
+    assert election.effective_advskew(1, advskew, 1) == election.effective_advskew(1, advskew, 255) == expected
+    assert election.effective_advskew(1, advskew, 0) == advskew
+    assert election.effective_advskew(0, advskew, 1) == advskew, "below one second the demotion byte alone says it"
 
 
 def test_a_hopeless_master_is_slower_than_our_patience() -> None:

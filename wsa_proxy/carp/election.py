@@ -53,9 +53,14 @@ def master_down_s(advbase: int, advskew: int) -> float:
     return 3 * advbase + advskew / 256
 
 
-def effective_advskew(advskew: int, demotion: int) -> int:
-    """The advskew a node sends and compares with: a demoted one says at least 240 (FreeBSD)."""
-    return max(advskew, ADVSKEW_DEMOTED) if demotion else advskew
+def effective_advskew(advbase: int, advskew: int, demotion: int) -> int:
+    """The advskew a node sends and compares with: a demoted one says at least 240 (FreeBSD).
+
+    Not with advbase 0, where 240 would be an interval longer than the others' patience: a group whose nodes are all
+    demoted would change its master for ever. There the demotion byte alone says it, as on OpenBSD, whose intervals
+    these are.
+    """
+    return max(advskew, ADVSKEW_DEMOTED) if demotion and advbase else advskew
 
 
 def is_hopeless(advbase: int, advskew: int, heard_256ths: int) -> bool:

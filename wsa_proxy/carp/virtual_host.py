@@ -122,7 +122,7 @@ class VirtualHost:
     @property
     def advskew(self) -> int:
         """The advskew that counts now, raised while the node is demoted."""
-        return election.effective_advskew(self.settings.advskew, self.demotion)
+        return election.effective_advskew(self.settings.advbase, self.settings.advskew, self.demotion)
 
     @property
     def rank(self) -> Rank:
@@ -214,13 +214,13 @@ class VirtualHost:
         return self._answer_inferior(now)
 
     def _answer_inferior(self, now: float) -> list[Command]:
-        """The loser has announced itself, so the LAN must hear again where the addresses are; not for every packet,
-        or two masters that each think they win would answer each other for ever."""
+        """The loser must hear at once that there is a better master, and the LAN where the addresses are; not for every
+        packet, or two masters that each think they win would answer each other for ever (hardening 10a)."""
         if now < self._answer_after_s:
             return []
         self._answer_after_s = now + self._interval_s() / 4
-        self._announce_at = self._advertisements_sent + ANNOUNCE_AGAIN_AFTER
-        return [AnnounceAddresses()]
+        self._announce_at = self._advertisements_sent + 1 + ANNOUNCE_AGAIN_AFTER
+        return [*self._advertise(now), AnnounceAddresses()]
 
     def _master_deadline(self, event: DeadlineReached, now: float) -> list[Command]:
         if now < self._deadline_advertisement_s:
@@ -260,7 +260,10 @@ class VirtualHost:
             self._restart_master_down(version, now, extra_s)
 
     def _restart_master_down(self, version: Version, now: float, extra_s: float = 0.0) -> None:
-        self._deadlines_master_down_s[version] = now + self._master_down_s + extra_s
+        # Never earlier than before: a tie is heard once in each IP version and from each equal, and the longer wait
+        # that ends it must survive all of them.
+        before_s = self._deadlines_master_down_s.get(version, now)
+        self._deadlines_master_down_s[version] = max(before_s, now + self._master_down_s + extra_s)
         self._reason_master_down = Reason.MASTER_SILENT
         self._probes_left = PROBES
         self._answered_by = None
@@ -294,9 +297,11 @@ class VirtualHost:
     def _advertise(self, now: float) -> list[Command]:
         self._deadline_advertisement_s = now + self._interval_s()
         self._advertisements_sent += 1
-        commands: list[Command] = [SendAdvertisement(self.settings.advbase, self.advskew, self.demotion)]
+        advertisement = SendAdvertisement(self.settings.advbase, self.advskew, self.demotion)
         due = self._advertisements_sent == self._announce_at or self._advertisements_sent % ANNOUNCE_EVERY == 0
-        return [*commands, AnnounceAddresses()] if due else commands
+        # The announcement first: the advertisement may make a better node take over, and what this one announced after
+        # that would draw the LAN back to it.
+        return [AnnounceAddresses(), advertisement] if due else [advertisement]
 
     def _report(self, new: State, reason: str, evidence: str) -> ReportTransition:
         old, self.state = self.state, new

@@ -126,6 +126,8 @@ class CarpFailover:
                 await asyncio.wait_for(self._connections.drain(addresses, DRAIN_S_MAX), DRAIN_S_MAX * 2)
             except TimeoutError:
                 logger.warning("failover: the requests being answered were cut")
+            except Exception:  # whatever went wrong with the clients, the others must hear that we leave
+                logger.exception("failover: the connections could not be drained")
             self._node.stop("orderly stop")
             self._node.close()
         self._listener.close_listeners()

@@ -164,7 +164,10 @@ class Connections:
             client = self._clients.get(handler.client.id)
             transport = mitmproxy_internals.client_transport(handler)
             if client is not None and not client.is_idle() and client.flows and transport is not None:
-                copy = transport.get_extra_info("socket").dup()
+                try:
+                    copy = transport.get_extra_info("socket").dup()
+                except OSError:
+                    continue  # the client was faster: its connection is gone already
                 found.append(_Answering(handler.client.id, transport, copy))
         return found
 

@@ -237,6 +237,7 @@ class Driver:
                 self._renew_at_s = self._clock() + RENEW_EVERY_S
                 self.ports.addresses.acquire()
             case ReleaseAddresses():
+                self._removed.clear()  # what went away before was our own lease, or is nobody's business any more
                 self._end_connections()
                 self.ports.addresses.release()
             case AnnounceAddresses():

@@ -62,10 +62,13 @@ class LinuxKernel:
         return [entry.address for entry in net_addresses.remove_leftovers(addresses)]
 
     def tie_break(self, interface: str) -> int:
-        """The last byte of the interface's first own address; 0 when it has none."""
+        """The last byte of the interface's first own address, its bits reversed; 0 when it has none.
+
+        Reversed, neighbours such as .1 and .2 differ by much, so that their waits differ by more than a loop's jitter.
+        """
         for facts in read_host().interfaces:
             if facts.name == interface:
                 for entry in facts.addresses:
                     if entry.address.ip not in self._virtual:
-                        return entry.address.ip.packed[-1]
+                        return int(f"{entry.address.ip.packed[-1]:08b}"[::-1], 2)
         return 0
