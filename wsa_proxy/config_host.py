@@ -66,7 +66,9 @@ def _is_lease(facts: AddressFacts) -> bool:
 def _check_free(document: Document, at: KeyPath, virtual_ip: VirtualIP, host: HostFacts) -> None:
     for interface in host.interfaces:
         for facts in interface.addresses:
-            if facts.address.ip == virtual_ip.ip and not _is_lease(facts):
+            # Ours is always that of a single host: a short lifetime with a LAN's prefix is a DHCP lease about to end.
+            alone = facts.address.network.num_addresses == 1
+            if facts.address.ip == virtual_ip.ip and not (alone and _is_lease(facts)):
                 kind = "a permanent address" if facts.permanent else "an address with a lease (DHCP)"
                 document.error(
                     at,

@@ -64,6 +64,10 @@ def test_the_virtual_ips_are_those_of_the_file() -> None:
         ("z.priority=5", "there is no node z; the nodes are a, b"),
         ("state_dir=/tmp", "the lab sets state_dir by itself"),
         ("a.node=x", "the lab sets node by itself"),
+        ("virtual_ip=[]", "virtual_ip must have at least one address"),
+        ("virtual_ip=hello", "virtual_ip: 'hello' does not appear to be"),
+        ("virtual_ip=", "write an address such as 10.0.0.3/24"),
+        ("port=abc", "port: 'abc' is not a number"),
     ],
 )
 def test_a_wrong_override_is_told(text: str, told: str) -> None:

@@ -31,7 +31,7 @@ def row(seen: Seen, fault: str) -> dict[str, Any]:
 
 
 def noise_ms(row: dict[str, Any]) -> float:
-    """How late the client itself was at worst: a machine that is busy with other things makes every bound that wider."""
+    """How late the client itself was at worst: a machine that is busy with other things widens every bound by it."""
     return float(row["late_ms"])
 
 

@@ -3,14 +3,13 @@ from __future__ import annotations
 import pytest
 
 from wsa_proxy.lab.faults import FAULTS
-from wsa_proxy.lab.node import NodeFault
+from wsa_proxy.lab.faults import Takes
+from wsa_proxy.lab.script import ORDER
 from wsa_proxy.lab.script import TOUR
 from wsa_proxy.lab.script import WAITS
 from wsa_proxy.lab.script import ScriptError
 from wsa_proxy.lab.script import Step
-from wsa_proxy.lab.script import StepFailed
 from wsa_proxy.lab.script import parse
-from wsa_proxy.lab.script import play
 
 NODES = "ab"
 
@@ -32,8 +31,9 @@ def test_every_word_of_the_help_can_be_written() -> None:
     steps = parse(TOUR, NODES)
     assert parse("; ".join(step.text for step in steps), NODES) == steps
     forms = {"NODE": " a", "NODE>NODE": " a>b", "": ""}
+    first = {"thaw": "freeze a; ", "start": "kill a; ", "plug": "cable a; "}
     for fault in FAULTS.values():
-        assert parse(fault.word + forms[fault.takes.value], NODES)
+        assert parse(first.get(fault.word, "") + fault.word + forms[fault.takes.value], NODES)
     assert len(parse("wait; settle; sleep 1", NODES)) == len(WAITS)
 
 
@@ -54,6 +54,13 @@ def test_every_word_of_the_help_can_be_written() -> None:
         ("sleep long", "it is written 'sleep SECONDS'"),
         ("sleep -1", "sleep takes 0 to 600 seconds"),
         ("sleep nan", "sleep takes 0 to 600 seconds"),
+        ("kill a; wait; kill a", "step 3, 'kill a': node a is down by then; kill takes one that is running or frozen"),
+        ("start b", "node b is running by then; start takes one that is down"),
+        ("freeze a; stop a", "node a is frozen by then; stop takes one that is running"),
+        ("kill b; deafen b", "node b is down by then; deafen takes one that is running or frozen"),
+        ("thaw a", "node a is running by then; thaw takes one that is frozen"),
+        ("cable a; cable a", "node a is unplugged by then; cable takes one that is plugged in"),
+        ("plug b", "node b is plugged in by then; plug takes one that is unplugged"),
     ],
 )
 def test_a_wrong_step_is_told_with_what_is_allowed(script: str, told: str) -> None:
@@ -70,39 +77,6 @@ def test_all_wrong_steps_are_told_at_once() -> None:
     assert [line.split(",")[0] for line in str(error.value).splitlines()] == ["step 1", "step 3"]
 
 
-class FakeLab:
-    """Notes what is asked of it; refuses one thing."""
-
-    def __init__(self, refuses: str = "") -> None:
-        self.done: list[str] = []
-        self.applied: list[object] = []
-        self._refuses = refuses
-
-    def _do(self, text: str) -> None:
-        if text == self._refuses:
-            raise NodeFault("it makes no sense now")
-        self.done.append(text)
-
-    def apply(self, fault: object, *targets: str) -> None:
-        self._do(f"{getattr(fault, 'word', '')} {' '.join(targets)}")
-
-    def wait_service(self) -> None:
-        self._do("wait")
-
-    def settle(self) -> None:
-        self._do("settle")
-
-
-def test_a_run_ends_with_the_answer_whether_the_service_came_back() -> None:
-    """A script that ends with a fault is followed by a wait."""
-    lab = FakeLab()
-    play(lab, parse("settle; kill a", NODES), say=lambda line: None)  # type: ignore[arg-type]
-    assert lab.done == ["settle", "kill a", "wait"]
-
-
-def test_a_step_that_fails_ends_the_run_and_is_named() -> None:
-    """Nothing after it is done."""
-    lab = FakeLab(refuses="kill a")
-    with pytest.raises(StepFailed, match=r"step 2, 'kill a': it makes no sense now"):
-        play(lab, parse("wait; kill a; settle", NODES), say=lambda line: None)  # type: ignore[arg-type]
-    assert lab.done == ["wait"]
+def test_the_order_table_knows_every_fault_of_one_node() -> None:
+    """A new fault cannot be forgotten there."""
+    assert set(ORDER) == {fault.word for fault in FAULTS.values() if fault.takes is Takes.NODE}

@@ -3,8 +3,9 @@
 It needs no root and touches nothing: the whole lab lives in fresh user, network, mount and PID namespaces and ends
 with them. The rooms, in the order in which a run passes through them:
 
-    command.py        the arguments of ``wsa-proxy lab``; picks script, tour or live screen
-    script.py         ``"kill a; wait; start a"`` -> steps, checked before anything starts; and their runner
+    command.py        the arguments of ``wsa-proxy lab``
+    session.py        one run: script, tour or live screen
+    script.py         ``"kill a; wait; start a"`` -> steps, checked before anything starts
     faults.py         the one list of faults: script words, help text and screen keys come from it
     namespace.py      the fresh namespaces; what to do when the kernel refuses them
     lab.py            class Lab: the whole track, in one ``with``
@@ -18,7 +19,8 @@ with them. The rooms, in the order in which a run passes through them:
       holders.py        whose kernel holds the virtual IP: a log of netlink events, never sampling
     outage.py         longest gap, failed requests: pure
     report.py         the table and the JSON
-    screen.py         the live screen
+    screen.py         the live screen: keys, and the lab as it is now
+    view.py           what is drawn of it: pure
 
 Tests run outside of the namespaces. ``python -m wsa_proxy.lab FILE.py:FUNCTION`` enters fresh ones, calls FUNCTION
 there (it may build a ``Lab`` or only parts of one) and prints what it returns as JSON; tests/lab/inside.py wraps that

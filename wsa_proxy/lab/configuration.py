@@ -110,9 +110,14 @@ def _node_file(document: Any) -> NodeFile:
     for group in document["groups"]:
         configured = group["virtual_ip"]
         addresses += configured if isinstance(configured, list) else [configured]
-    return NodeFile(
-        text=text.getvalue(),
-        virtual_ips=tuple(ip_interface(str(each)) for each in addresses),
-        hostnames=tuple(str(group["hostname"]) for group in document["groups"]),
-        port=int(document["groups"][0].get("port", PORT_DEFAULT)),
-    )
+    if not addresses:
+        raise OverrideError("virtual_ip must have at least one address, such as 10.0.0.3/24")
+    port = document["groups"][0].get("port", PORT_DEFAULT)
+    if type(port) is not int:
+        raise OverrideError(f"port: {port!r} is not a number, such as 8080")
+    try:
+        virtual_ips = tuple(ip_interface(str(each)) for each in addresses)
+    except ValueError as error:
+        raise OverrideError(f"virtual_ip: {error}; write an address such as 10.0.0.3/24") from error
+    hostnames = tuple(str(group["hostname"]) for group in document["groups"])
+    return NodeFile(text.getvalue(), virtual_ips, hostnames, port)

@@ -11,12 +11,15 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from wsa_proxy.lab import listeners
-from wsa_proxy.lab.node import NodeFault
 
 if TYPE_CHECKING:
     from wsa_proxy.lab.lab import Lab
 
 NFT_TABLE = "wsa_proxy_lab"
+
+
+class NodeFault(Exception):
+    """A fault that is impossible now, such as killing a node that does not run."""
 
 
 class Takes(Enum):
@@ -78,12 +81,17 @@ def _heal(_lab: Lab) -> None:
     _nft(f"add table bridge {NFT_TABLE}\ndelete table bridge {NFT_TABLE}\n")
 
 
-def _nft(rules: str) -> None:
-    """Change the bridge's rules in one transaction."""
+def find_nft() -> str:
+    """The program for the bridge's rules. Raises NodeFault with the command that installs it."""
     program = shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin")
     if program is None:
         raise NodeFault("cut and heal need nft; install it with: apt-get install nftables")
-    ended = subprocess.run([program, "-f", "-"], input=rules, capture_output=True, text=True, check=False)
+    return program
+
+
+def _nft(rules: str) -> None:
+    """Change the bridge's rules in one transaction."""
+    ended = subprocess.run([find_nft(), "-f", "-"], input=rules, capture_output=True, text=True, check=False)
     if ended.returncode != 0:
         raise NodeFault(f"nft refused the rules: {ended.stderr.strip()}")
 

@@ -26,9 +26,12 @@ from typing import Any
 from typing import Self
 
 from wsa_proxy import resources
+from wsa_proxy.config import ConfigError
+from wsa_proxy.config import load
 from wsa_proxy.lab import namespace
 from wsa_proxy.lab.certificates import make_authority
 from wsa_proxy.lab.certificates import make_origin_certificate
+from wsa_proxy.lab.configuration import OverrideError
 from wsa_proxy.lab.configuration import Overrides
 from wsa_proxy.lab.configuration import derive
 from wsa_proxy.lab.faults import Fault
@@ -55,6 +58,8 @@ STEADY_S = 1.0
 STEADY_SUCCESSES_MIN = 20
 """Of about 100 in that time; a busy machine may make fewer."""
 NEWS_FRESH_S = 1.5
+SETTLED_S_MIN = 0.5
+"""Roles that have stood for so long are also seen by the client, however short the interval is."""
 PROGRESS_INTERVAL_S = 2.0
 SAMPLES_MAX = 200_000  # Half an hour of requests; the live screen may run for longer.
 
@@ -114,6 +119,7 @@ class Lab:
             network = self.topology.networks[host.name]
             node = Node(host, network, self._folders[host.name], self._files[host.name], command)
             self.nodes[host.name] = node
+        self._check_configurations()
         assert origin.stdout is not None
         if origin.stdout.readline() != b"ready\n":
             raise RuntimeError("the lab's origin did not start")
@@ -121,6 +127,18 @@ class Lab:
         for node in self.nodes.values():
             node.start()
         return self
+
+    def _check_configurations(self) -> None:
+        """Judge every node's file as the node itself will, on its own network. Raises OverrideError with all lines."""
+        wrong = []
+        for node in self.nodes.values():
+            try:
+                with namespace.inside(self.topology.networks[node.name]):
+                    load(node.configuration)
+            except ConfigError as error:
+                wrong.append(str(error))
+        if wrong:
+            raise OverrideError("\n".join(["the nodes would not start:", *wrong]))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -167,7 +185,7 @@ class Lab:
         self.wait_for("requests to succeed for 1 s", lambda: self._missing_service(since_s), limit_s)
 
     def settle(self, limit_s: float = WAIT_LIMIT_S) -> None:
-        """Wait until one node is master and every other running one is backup, for one interval. Raises NotBack."""
+        """Wait until one node is master and every other running one is backup, for an interval. Raises NotBack."""
         self.wait_for("one master, the others backup", self._missing_roles, limit_s)
 
     def wait_for(self, what: str, missing: Callable[[], str | None], limit_s: float) -> None:
@@ -205,7 +223,7 @@ class Lab:
         if self._settled_since_s is None:
             self._settled_since_s = now
         interval_s = max(float(group["advertisement_interval_s"]) for group in self._groups_of_awake()[0][1])
-        if now - self._settled_since_s < interval_s:
+        if now - self._settled_since_s < max(interval_s, SETTLED_S_MIN):
             return "the roles have just been taken"
         return None
 

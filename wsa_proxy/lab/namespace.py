@@ -180,12 +180,11 @@ def _make_namespaces() -> None:
     except OSError as error:
         refused = error
     if user == 0:
-        try:
+        # Real root needs no user namespace. If this fails, too, the first refusal is the one to explain.
+        with contextlib.suppress(OSError):
             os.unshare(others)
             _mount(None, "/", None, MS_REC | MS_PRIVATE)
             return
-        except OSError as error:
-            refused = error
     raise NamespacesRefused(explain(refused))
 
 

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -23,17 +21,15 @@ from pathlib import Path
 from typing import Any
 
 from wsa_proxy.lab.configuration import NodeFile
+from wsa_proxy.lab.faults import NodeFault
 from wsa_proxy.lab.namespace import inside
 from wsa_proxy.lab.topology import Host
+from wsa_proxy.runtime.control import ControlError
+from wsa_proxy.runtime.control import ask
 
 POLL_INTERVAL_S = 0.2
 ANSWER_LIMIT_S = 0.5
-ANSWER_BYTES_MAX = 1 << 22
 LOG_LINES_TOLD = 12
-
-
-class NodeFault(Exception):
-    """A fault that is impossible now, such as killing a node that does not run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +71,17 @@ class Node:
         self.news: News | None = None
         """The newest status of the running process; None when it has not answered yet."""
         self.transitions: list[Transition] = []
-        self.frozen = False
-        self.wanted = False
+        self.frozen: bool = False
+        self.wanted: bool = False
         """True from start until kill or stop: an end in between is the node's own."""
         self._network = network
         self._process: subprocess.Popen[bytes] | None = None
         self._seen: set[tuple[object, ...]] = set()
         self.state_dir.mkdir(parents=True)
-        configuration = folder / "node.yaml"
-        configuration.touch(mode=0o600)  # It holds the shared secret.
-        configuration.write_text(file.text)
-        self._command = [*command, "--set", f"failover_config={configuration}"]
+        self.configuration = folder / "node.yaml"
+        self.configuration.touch(mode=0o600)  # It holds the shared secret.
+        self.configuration.write_text(file.text)
+        self._command = [*command, "--set", f"failover_config={self.configuration}"]
         threading.Thread(target=self._poll, name=f"status of {self.name}", daemon=True).start()
 
     @property
@@ -165,8 +161,8 @@ class Node:
         while True:
             if self.alive:
                 pid = self.pid
-                with contextlib.suppress(OSError, ValueError):
-                    document = ask(self.state_dir / "control.sock", {"verb": "status"}, ANSWER_LIMIT_S)
+                with contextlib.suppress(ControlError):
+                    document = ask(self.state_dir / "control.sock", "status", time_limit_s=ANSWER_LIMIT_S)
                     if self.pid == pid:
                         self.news = News(time.monotonic(), document)
                         self._remember(document)
@@ -184,20 +180,6 @@ class Node:
                             at_s, self.name, group["id"], each["from"], each["to"], each["reason"], each["evidence"]
                         )
                     )
-
-
-def ask(address: Path, request: dict[str, object], limit_s: float) -> dict[str, Any]:
-    """One request to a node's Unix socket: a line of JSON there and one back. Raises OSError, ValueError."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(limit_s)
-        connection.connect(str(address))
-        connection.sendall(json.dumps(request).encode() + b"\n")
-        with connection.makefile("rb") as answer:
-            line = answer.readline(ANSWER_BYTES_MAX)
-    document = json.loads(line)
-    if not isinstance(document, dict):
-        raise ValueError(f"the answer is not an object: {line[:80]!r}")
-    return document
 
 
 def mitmdump_path() -> str:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from wsa_proxy.lab.lab import Lab
 
 LATE_WORTH_TELLING_MS = 50.0
+OPEN_GAP_MIN_S = 0.5
+"""A shorter gap that nothing has closed is only the time since the newest success."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def make_rows(
                 served_before=servers.get(before or ""),
                 served_after=servers.get(after or ""),
                 outage_ms=gap.duration_s * 1000,
-                closed=gap.closed or gap.end_s < end_s or gap.duration_s < 1.0,
+                closed=gap.closed or gap.duration_s < OPEN_GAP_MIN_S,
                 failed=len(failures(samples, begin_s, end_s)),
                 two_holders_s=overlap_s(held, begin_s, end_s),
                 late_ms=max(late_s, default=0.0) * 1000,

@@ -13,15 +13,17 @@ import tty
 from collections.abc import Callable
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
+from typing import NoReturn
 
 from rich.console import Console
 from rich.live import Live
 
 from wsa_proxy.lab.faults import FAULTS
+from wsa_proxy.lab.faults import NodeFault
 from wsa_proxy.lab.lab import Lab
 from wsa_proxy.lab.namespace import Interrupted
 from wsa_proxy.lab.node import Node
-from wsa_proxy.lab.node import NodeFault
 from wsa_proxy.lab.view import SLICE_S
 from wsa_proxy.lab.view import SLICES
 from wsa_proxy.lab.view import NodeView
@@ -33,6 +35,8 @@ KEYS_PER_FRAME_MAX = 64
 TRANSITIONS_SHOWN_MAX = 100
 LEAVE_SCREEN = "\x1b[?1049l\x1b[?25h"
 """Back to the normal screen, cursor on."""
+NO_KEY = b"\0"
+"""Of a terminal's setting: no key does this."""
 STATUS_KILLED = 128
 """From here on a status is that of a process that a signal ended, as a shell counts."""
 
@@ -40,14 +44,40 @@ STATUS_KILLED = 128
 def restoring_terminal(work: Callable[[], int]) -> int:
     """Call ``work``, which runs the screen in another process, and return its status.
 
-    When that process was killed it could not give the terminal back: then it is done here.
+    A process that was killed cannot give the terminal back: then it is done here, or by a guard when this process
+    was the one.
     """
     before = termios.tcgetattr(sys.stdin)
+    reading, writing = os.pipe()
+    if (guard := os.fork()) == 0:
+        os.close(writing)
+        _guard_terminal(reading, before)
+    os.close(reading)
     status = work()
     if status >= STATUS_KILLED:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
-        os.write(sys.stdout.fileno(), LEAVE_SCREEN.encode())
+        _restore_terminal(before)
+    os.write(writing, b"done")
+    os.close(writing)
+    os.waitpid(guard, 0)
     return status
+
+
+def _guard_terminal(reading: int, before: list[Any]) -> NoReturn:
+    """Wait until the lab says that it is done, or until all its processes are dead: the pipe's other end is theirs."""
+    try:
+        os.setsid()  # No signal of the terminal's is for the guard.
+        if not os.read(reading, 1):
+            _restore_terminal(before)
+    finally:
+        os._exit(0)
+
+
+def _restore_terminal(before: list[Any]) -> None:
+    """Give the terminal back, unless it is gone; settings that a shell has made since then stay."""
+    with contextlib.suppress(OSError, termios.error):
+        if termios.tcgetattr(sys.stdin)[6][termios.VSUSP] == NO_KEY:
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+        os.write(sys.stdout.fileno(), LEAVE_SCREEN.encode())
 
 
 def run(lab: Lab, console: Console) -> None:
@@ -148,7 +178,7 @@ def _single_keys() -> Iterator[None]:
     try:
         tty.setcbreak(sys.stdin)
         settings = termios.tcgetattr(sys.stdin)
-        settings[6][termios.VSUSP] = b"\0"
+        settings[6][termios.VSUSP] = NO_KEY
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, settings)
         yield
     finally:

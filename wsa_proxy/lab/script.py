@@ -1,22 +1,17 @@
-"""``"kill a; wait; start a; settle"`` -> steps, and their runner. Everything is checked before anything starts.
+"""``"kill a; wait; start a; settle"`` -> steps. Pure: everything is checked before anything starts.
 
-A step is a fault of faults.py with its nodes, or one of the words of WAITS. The last fault of a script is followed by a
-``wait`` even if the script does not say so: a run always ends with the answer whether the service came back.
+A step is a fault of faults.py with its nodes, or one of the words of WAITS. A script with faults that does not end with
+a ``wait`` gets one: a run always ends with the answer whether the service came back.
 """
 
 from __future__ import annotations
 
 import difflib
-import time
-from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wsa_proxy.lab.faults import FAULTS
 from wsa_proxy.lab.faults import Takes
-from wsa_proxy.lab.lab import Lab
-from wsa_proxy.lab.lab import NotBack
-from wsa_proxy.lab.node import NodeFault
 
 WAITS = {
     "wait": "until the client's requests succeed again, at most 30 s",
@@ -24,6 +19,18 @@ WAITS = {
     "sleep": "S seconds (sleep 2.5)",
 }
 SLEEP_MAX_S = 600.0
+
+ORDER = {
+    "kill": (("running", "frozen"), "down"),
+    "freeze": (("running",), "frozen"),
+    "thaw": (("frozen",), "running"),
+    "stop": (("running",), "down"),
+    "start": (("down",), "running"),
+    "deafen": (("running", "frozen"), None),
+    "cable": (("plugged in",), "unplugged"),
+    "plug": (("unplugged",), "plugged in"),
+}
+"""For each fault of a node: what the node must be for it to make sense, and what it is afterwards if that changes."""
 
 TOUR = (
     "kill a; wait; start a; settle; freeze a; wait; thaw a; settle; stop a; wait; start a; settle; "
@@ -34,10 +41,6 @@ TOUR = (
 
 class ScriptError(Exception):
     """The script is wrong; one line for each wrong step, with what is allowed."""
-
-
-class StepFailed(Exception):
-    """A step did not end well; the text names the step and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +62,13 @@ def parse(script: str, nodes: Sequence[str]) -> list[Step]:
     """Read a script. Raises ScriptError with all that is wrong."""
     steps: list[Step] = []
     problems: list[str] = []
+    processes, cables = dict.fromkeys(nodes, "running"), dict.fromkeys(nodes, "plugged in")
     for number, text in enumerate(script.split(";"), start=1):
         if not (words := text.split()):
             continue
         try:
-            steps.append(_parse_step(words, nodes))
+            steps.append(step := _parse_step(words, nodes))
+            _follow(step, cables if step.word in ("cable", "plug") else processes)
         except ScriptError as error:
             problems.append(f"step {number}, {text.strip()!r}: {error}")
     if not steps and not problems:
@@ -86,6 +91,19 @@ def _parse_step(words: list[str], nodes: Sequence[str]) -> Step:
     if arguments:
         raise ScriptError(f"{word} takes nothing after it")
     return Step(word)
+
+
+def _follow(step: Step, states: dict[str, str]) -> None:
+    """Note in ``states``, which is by node, what the step makes of it. Raises ScriptError when it makes no sense."""
+    if step.word not in ORDER:
+        return
+    (node,) = step.targets
+    possible, after = ORDER[step.word]
+    if states[node] not in possible:
+        raise ScriptError(
+            f"node {node} is {states[node]} by then; {step.word} takes one that is {' or '.join(possible)}"
+        )
+    states[node] = after or states[node]
 
 
 def _parse_targets(word: str, arguments: list[str], nodes: Sequence[str]) -> tuple[str, ...]:
@@ -113,30 +131,3 @@ def _parse_seconds(arguments: list[str]) -> float:
     if not 0 <= seconds <= SLEEP_MAX_S:
         raise ScriptError(f"sleep takes 0 to {SLEEP_MAX_S:g} seconds")
     return seconds
-
-
-def play(lab: Lab, steps: Sequence[Step], say: Callable[[str], None]) -> None:
-    """Carry out the steps. Raises StepFailed at the first one that does not end well."""
-    faulted = any(step.word in FAULTS for step in steps)
-    closing = [Step("wait")] if faulted and steps[-1].word not in ("wait", "settle") else []
-    for number, step in enumerate([*steps, *closing], start=1):
-        if step.word not in ("wait", "settle"):  # These say themselves what they wait for.
-            say(step.text)
-        try:
-            _carry_out(lab, step)
-        except (NodeFault, NotBack) as error:
-            raise StepFailed(f"step {number}, {step.text!r}: {error}") from error
-        if step.word == "wait" and lab.applied:
-            row = lab.rows()[-1]
-            say(f"served by {row.served_after} after {row.outage_ms:.0f} ms, {row.failed} requests failed")
-
-
-def _carry_out(lab: Lab, step: Step) -> None:
-    if step.word == "wait":
-        lab.wait_service()
-    elif step.word == "settle":
-        lab.settle()
-    elif step.word == "sleep":
-        time.sleep(step.sleep_s)
-    else:
-        lab.apply(FAULTS[step.word], *step.targets)

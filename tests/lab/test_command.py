@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+
+import pytest
+
+from tests.lab.inside import ROOT
+from wsa_proxy.lab import command
+from wsa_proxy.lab.faults import FAULTS
+from wsa_proxy.lab.script import WAITS
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="wsa-proxy lab")
+    command.add_arguments(made)
+    return made
+
+
+def test_the_help_has_every_word_of_a_script() -> None:
+    """It is made from the tables that scripts are read with; and it says what the exit statuses mean."""
+    text = parser().format_help()
+    for word in [*FAULTS, *WAITS]:
+        assert f"\n  {word}" in text
+    assert "exit status: 0" in text
+    assert max(map(len, text.split("the words of --script")[1].splitlines())) <= 120
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--script", "kil a"], "did you mean kill?"),
+        (["--script", "kill c"], "there is no node 'c'; the nodes are a, b"),
+        (["--script", ""], "the script has no steps"),
+        (["--nodes", "1"], "2 to 5 nodes are possible"),
+        (["--nodes", "6"], "2 to 5 nodes are possible"),
+        (["--set", "priority"], "is not KEY=VALUE"),
+        (["--set", "state_dir=/tmp"], "the lab sets state_dir by itself"),
+        (["--script", "wait", "--json", "/nowhere/at/all.json"], "/nowhere/at/all.json"),
+    ],
+)
+def test_wrong_use_is_told_before_anything_starts(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Status 2, and one clear sentence."""
+    assert command.main(parser().parse_args(arguments)) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("wsa-proxy lab: ")
+    assert told in error
+
+
+def test_the_parser_is_cheap() -> None:
+    """Every ``wsa-proxy status`` builds it: it loads neither mitmproxy nor pyroute2 nor the screen."""
+    code = "import sys, wsa_proxy.lab.command; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert not {"mitmproxy", "pyroute2", "rich", "asyncio"} & set(loaded.split())

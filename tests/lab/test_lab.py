@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from wsa_proxy.lab.lab import Lab
+from wsa_proxy.lab.lab import NotBack
+from wsa_proxy.lab.node import News
+
+
+@pytest.fixture
+def lab() -> Lab:
+    """A lab that was never started: its nodes are told what to report."""
+    made = Lab()
+    made.nodes = {name: fake_node(name) for name in "ab"}
+    return made
+
+
+def fake_node(name: str) -> Any:
+    return SimpleNamespace(
+        name=name, wanted=True, alive=True, frozen=False, news=None, ended_by_itself=False, log_tail=lambda: "why"
+    )
+
+
+def report(lab: Lab, states: dict[str, str], failover_handling: str = "preemptive", demotion: int = 0) -> None:
+    """Let the nodes report these states."""
+    for name, state in states.items():
+        group = {
+            "id": 1,
+            "state": state,
+            "priority": {"a": 255, "b": 200}[name],
+            "demotion": demotion if name == "a" else 0,
+            "advertisement_interval_s": 0.1,
+            "reason": "eth0 is down",
+        }
+        lab.nodes[name].news = News(time.monotonic(), {"failover_handling": failover_handling, "groups": [group]})
+
+
+def missing(lab: Lab) -> str | None:
+    with pytest.raises(NotBack) as error:
+        lab.settle(limit_s=0)
+    return str(error.value).partition(": ")[2]
+
+
+def test_settled_is_one_master_and_the_others_backup_for_an_interval(lab: Lab) -> None:
+    """Not at once: the roles must last an interval."""
+    report(lab, {"a": "master", "b": "backup"})
+    assert missing(lab) == "the roles have just been taken"
+    lab.settle(limit_s=1)
+
+
+@pytest.mark.parametrize(
+    ("states", "told"),
+    [
+        ({"a": "backup", "b": "backup"}, "0 masters"),
+        ({"a": "master", "b": "master"}, "2 masters"),
+        ({"a": "init", "b": "master"}, "node a is init (eth0 is down)"),
+        ({"a": "backup", "b": "master"}, "node a has not taken over yet"),
+        ({"a": "master"}, "node b does not answer"),
+    ],
+)
+def test_what_is_not_settled_is_said(lab: Lab, states: dict[str, str], told: str) -> None:
+    """The progress of a wait says what is missing."""
+    report(lab, states)
+    assert missing(lab) == told
+
+
+def test_without_preemption_or_with_a_demoted_better_node_the_lower_master_is_right(lab: Lab) -> None:
+    """Nobody will take over from it, so nothing is waited for."""
+    report(lab, {"a": "backup", "b": "master"}, failover_handling="non-preemptive")
+    lab.settle(limit_s=1)
+    report(lab, {"a": "backup", "b": "master"}, demotion=240)
+    lab.settle(limit_s=1)
+
+
+def test_nodes_that_cannot_take_part_are_not_waited_for(lab: Lab) -> None:
+    """Stopped, frozen or without a cable."""
+    node: Any = lab.nodes["a"]
+    report(lab, {"a": "init", "b": "master"})
+    for key, value in (("wanted", False), ("alive", False), ("frozen", True)):
+        before = getattr(node, key)
+        setattr(node, key, value)
+        report(lab, {"a": "init", "b": "master"})
+        lab.settle(limit_s=1)
+        setattr(node, key, before)
+
+
+def test_a_node_that_ended_by_itself_ends_the_wait_with_its_log(lab: Lab) -> None:
+    """Nothing will come of waiting."""
+    node: Any = lab.nodes["b"]
+    node.ended_by_itself = True
+    report(lab, {"a": "backup", "b": "backup"})
+    with pytest.raises(NotBack, match=r"node b ended by itself; the end of its log:\nwhy"):
+        lab.settle(limit_s=30)
+
+
+def test_a_service_without_successes_does_not_come_back(lab: Lab) -> None:
+    """The wait ends at its limit and says so."""
+    with pytest.raises(NotBack, match=r"waited 0 s for requests to succeed for 1 s: no request has succeeded"):
+        lab.wait_service(limit_s=0)
+
+
+def test_the_client_asks_the_first_virtual_ip() -> None:
+    """IPv6 in brackets, at the port of the file."""
+    assert Lab().proxy == "10.0.0.3:8080"
+    assert Lab(overrides={"virtual_ip": ["fd00:77::3/64"], "port": 3128}).proxy == "[fd00:77::3]:3128"
