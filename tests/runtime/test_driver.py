@@ -391,3 +391,65 @@ async def test_the_end_of_our_own_lease_is_not_blamed_on_somebody(
     a.driver.turn()
     assert a.state == "master" and "overslept" in [each.report.reason for each in a.driver.record.transitions]
     assert "somebody removed" not in caplog.text
+
+
+async def test_frozen_between_advertisement_and_acquisition_nothing_is_taken(make_host: MakeHost) -> None:
+    """The decision is ten seconds old when the process wakes: another one is master by now."""
+    a = make_host("a", 1)
+    await a.start()
+    await asyncio.sleep(2.9)
+    a.freeze_after_send_s = 10.0
+    a.loop.now += 0.2
+    a.driver.turn()
+    assert a.journal[-3:] == ["advertise v4 1/0", "close connections", "release"]
+    assert not a.holds and a.state == "backup"
+
+
+async def test_a_short_freeze_on_the_way_costs_nothing_but_time(make_host: MakeHost) -> None:
+    """Less than half a master-down interval: still master, so the address is taken and announced after all."""
+    a = make_host("a", 1)
+    await a.start()
+    await asyncio.sleep(2.9)
+    a.freeze_after_send_s = 1.0
+    a.loop.now += 0.2
+    a.driver.turn()
+    assert a.holds and a.state == "master" and a.journal[-2:] == ["acquire", "announce"]
+
+
+async def test_a_release_that_fails_is_tried_again(make_host: MakeHost) -> None:
+    """ENOBUFS passes; the address must not stay until the lease ends."""
+    a = make_host("a", 1)
+    await a.start()
+    await asyncio.sleep(3.5)
+    a.release_error = OSError(errno.ENOBUFS, "no buffer space")
+    a.node.stop("orderly stop")
+    assert a.holds
+    await asyncio.sleep(0.25)
+    a.release_error = None
+    await asyncio.sleep(0.1)
+    assert not a.holds
+
+
+async def test_a_late_release_does_not_disturb_a_new_master(make_host: MakeHost) -> None:
+    """It has become master again before the next try."""
+    a, b = make_host("a", 1), make_host("b", 2, advskew=55)
+    await a.start()
+    await asyncio.sleep(3.5)
+    a.release_error = OSError(errno.ENOBUFS, "no buffer space")
+    a.loop.now += 10
+    a.driver.turn()
+    a.release_error = None
+    a.inbox.put(Packet(4, b.address, b.mac, 255, b.driver._authenticator.sign(1, 55, 0)))
+    a.driver.turn()
+    assert a.state == "master"
+    await asyncio.sleep(0.5)
+    assert a.holds
+
+
+async def test_every_new_obstacle_is_told(make_host: MakeHost, caplog: pytest.LogCaptureFixture) -> None:
+    """From INIT to INIT there is no transition, but the operator must see why the node does not take part."""
+    a = make_host("a", 1)
+    await a.node.start()
+    a.node.set_health(Health(hard="nothing is served on the virtual IPs", soft=None))
+    a.node.set_health(Health(hard="nothing is served on the virtual IPs", soft=None))
+    assert caplog.text.count("cannot take part: nothing is served on the virtual IPs") == 1

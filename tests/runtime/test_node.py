@@ -124,3 +124,14 @@ async def test_the_status_tells_state_health_and_history(make_host: MakeHost) ->
         ("backup", "master"),
     ]
     assert status["health"] == {"hard": None, "soft": None, "tests": []}
+
+
+async def test_ports_that_could_not_be_opened_once_are_tried_again(make_host: MakeHost) -> None:
+    """Out of descriptors for a moment: no news of the link follows, so the node comes back by itself."""
+    host = make_host("a", 1)
+    host.open_error = OSError(errno.EMFILE, "too many open files")
+    await host.start()
+    await asyncio.sleep(1)
+    host.open_error = None
+    await asyncio.sleep(4.1)
+    assert host.state == "backup"

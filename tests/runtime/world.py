@@ -80,6 +80,8 @@ class FakeAdvertisements:
             raise OSError("no address to send from")
         advbase, advskew = payload[5], payload[2]
         self.host.journal.append(f"advertise v{version} {advbase}/{advskew}")
+        self.host.loop.now += self.host.freeze_after_send_s
+        self.host.freeze_after_send_s = 0.0
         packet = Packet(version, self.host.address, self.host.mac, 255, payload)
         for listener in self.host.lan.listeners:
             if listener is not self and self.host.running and listener.host.running:
@@ -115,6 +117,8 @@ class FakeAddresses:
 
     def release(self) -> None:
         self.host.journal.append("release")
+        if self.host.release_error is not None:
+            raise self.host.release_error
         self.host.lease_until_s = 0.0
 
     def held(self) -> frozenset[Address]:
@@ -193,6 +197,8 @@ class Host:
         self.send_error: OSError | None = None
         self.silent_version = 0
         self.address_error: OSError | None = None
+        self.release_error: OSError | None = None
+        self.freeze_after_send_s = 0.0
         self.open_error: OSError | None = None
         self.freeze_in_kernel_s = 0.0
         self.kernel_monitor = FakeMonitor()

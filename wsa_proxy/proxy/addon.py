@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import signal
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -46,6 +47,7 @@ from wsa_proxy.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+NO_CONFIG = "failover_config: not set; give the file with --set failover_config=FILE"
 DRAIN_S_MAX = 0.3  # requests being answered get this long on an orderly stop
 
 
@@ -78,10 +80,12 @@ class CarpFailover:
             if "failover_config" in updated and Path(ctx.options.failover_config) != self._settings.source:
                 raise exceptions.OptionsError("failover_config cannot be changed while running: restart mitmproxy.")
             return
-        if not ctx.options.failover_config:
-            return  # mitmdump --options asks for our options without having any; running() insists
         if mitmproxy_internals.is_serving():
             raise exceptions.OptionsError("failover must be there when mitmproxy starts: restart it with this script.")
+        if not ctx.options.failover_config:
+            if mitmproxy_internals.is_updating():
+                _refuse_to_run(NO_CONFIG)  # now, before the stock servers reach the wildcard
+            return  # mitmdump --options asks for our options without having any
         try:
             loaded = load(Path(ctx.options.failover_config), listen_port=ctx.options.listen_port or 8080)
             self._listener = FailoverListener(
@@ -100,7 +104,7 @@ class CarpFailover:
 
     async def running(self) -> None:
         if self._settings is None or self._listener is None:
-            _refuse_to_run("failover_config: not set; give the file with --set failover_config=FILE")
+            _refuse_to_run(NO_CONFIG)
         try:
             await self._listener.open()
             self._liveness = Liveness(self._listener, self._set_health, clock=boottime_s)
@@ -113,7 +117,17 @@ class CarpFailover:
             await self._node.start()
         except (ListenerError, ControlError, OSError) as error:
             _refuse_to_run(str(error))
+        self._end_on_hangup()
         self._self_test = create_task(self._test(self._liveness), name="failover self-test")
+
+    @staticmethod
+    def _end_on_hangup() -> None:
+        """A terminal that is closed ends mitmproxy at once, without a word to the others: make it an orderly stop.
+
+        Whoever has SIGHUP ignored (nohup) or handled keeps it so.
+        """
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, ctx.master.shutdown)
 
     async def done(self) -> None:
         if self._listener is None:

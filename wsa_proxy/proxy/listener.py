@@ -254,7 +254,7 @@ class FailoverListener:
 
     def _check_listen_host(self) -> None:
         host = ctx.options.listen_host
-        if host and (host in ("0.0.0.0", "::") or host in {str(virtual.address) for virtual in self._addresses}):
+        if host and (_is_wildcard(host) or host in {str(virtual.address) for virtual in self._addresses}):
             raise ListenerError(
                 f"listen_host {host} is in the way of the virtual IPs, which are served without it. "
                 "Remove the option, or set it to another address of this host."
@@ -331,6 +331,15 @@ class FailoverListener:
         listening = _Listening(instance, address, port, bound, virtual)
         self._listening.append(listening)
         return listening
+
+
+def _is_wildcard(host: str) -> bool:
+    """Every address of this host, in any spelling: 0.0.0.0, ::, 0::0, 0, *."""
+    try:
+        found = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
+    except OSError:
+        return host == "*"
+    return any(ip_address(str(name[0]).partition("%")[0]).is_unspecified for _, _, _, _, name in found)
 
 
 def _is_ours(mode: ProxyMode) -> bool:

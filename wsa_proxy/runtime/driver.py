@@ -47,7 +47,9 @@ logger = logging.getLogger(__name__)
 
 RENEW_EVERY_S = 0.5  # a quarter of the lease, so that three renewals may be missed
 ROUNDS_MAX = 256  # batches: more than the socket's buffer holds, so what came before the timer is read
-KERNEL_CALL_S_MAX = 0.5  # a call that took longer means that we were frozen inside it
+FROZEN_S = 0.5  # a decision is carried out in microseconds; so long after it, the process was frozen
+RELEASE_AGAIN_S = 0.1
+RELEASE_TRIES = 20  # until the lease has ended by itself
 RETRY_S = 5.0  # how long a node stays out after the kernel refused, before it listens again; doubled each time
 RETRY_S_MAX = 300.0  # a preferred node that can never hold the address must not disturb the others all the time
 SEND_SILENCE_INTERVALS = 2.5  # a master that could not send for so long is not heard (hardening.md 4a)
@@ -120,6 +122,8 @@ class Driver:
 
     def set_obstacle(self, name: str, reason: str | None) -> None:
         """Something stands in the way (a reason) or does not any more (None)."""
+        if reason is not None and reason != self.obstacles.get(name):
+            logger.warning("carp vhid=%d cannot take part: %s", self.record.vhid, reason)
         before = bool(self.obstacles)
         if reason is None:
             self.obstacles.pop(name, None)
@@ -196,28 +200,31 @@ class Driver:
         return deadline_s is not None and self._clock() >= deadline_s
 
     def _handle(self, event: Event) -> None:
-        self._perform(self.virtual_host.handle(event, self._clock()))
+        now = self._clock()
+        self._perform(self.virtual_host.handle(event, now), now)
 
-    def _perform(self, commands: list[Command]) -> None:
-        """Carry commands out in order. Once the address cannot be had, or may be somebody else's by now, the rest is
-        not carried out, but the transition is still recorded."""
+    def _perform(self, commands: list[Command], decided_at_s: float) -> None:
+        """Carry commands out in order, and look at the clock before each one that claims anything.
+
+        Once the address cannot be had, or the process was frozen since the decision and it may be somebody else's by
+        now, nothing more is claimed; addresses are still released, and transitions still recorded.
+        """
         refused: str | None = None
         frozen = False
         for command in commands:
-            if (refused is not None or frozen) and not isinstance(command, ReportTransition):
-                continue
-            began_at_s = self._clock()
+            if not isinstance(command, ReportTransition | ReleaseAddresses):
+                frozen = frozen or self._was_frozen(decided_at_s)
+                if refused is not None or frozen:
+                    continue
             try:
                 self._execute(command)
             except OSError as error:
                 logger.error("carp vhid=%d %s failed: %s", self.record.vhid, type(command).__name__, error)
                 if isinstance(command, AcquireAddresses):
                     refused = str(error)
-            if isinstance(command, AcquireAddresses):
-                frozen = self._was_frozen(began_at_s)
         if refused is not None:
             self._leave(refused)
-        elif frozen:
+        elif frozen or self._was_frozen(decided_at_s):
             self._look_again()
 
     def _execute(self, command: Command) -> None:
@@ -239,7 +246,7 @@ class Driver:
             case ReleaseAddresses():
                 self._removed.clear()  # what went away before was our own lease, or is nobody's business any more
                 self._end_connections()
-                self.ports.addresses.release()
+                self._release()
             case AnnounceAddresses():
                 self.ports.neighbours.announce()
             case ProbeAddresses():
@@ -269,6 +276,21 @@ class Driver:
             self._unheard_since_s = None
             self._loop.call_soon(self._leave, f"advertisements cannot be sent: {'; '.join(errors)}")
 
+    def _release(self, tries: int = RELEASE_TRIES) -> None:
+        """Take the addresses off, and again a moment later if the kernel refuses; the lease ends in any case."""
+        if self.ports is None:
+            return
+        try:
+            self.ports.addresses.release()
+        except OSError as error:
+            logger.error("carp vhid=%d the virtual IP could not be released: %s", self.record.vhid, error)
+            if tries > 1:
+                self._loop.call_later(RELEASE_AGAIN_S, self._release_again, tries - 1)
+
+    def _release_again(self, tries: int) -> None:
+        if self.virtual_host.state is not State.MASTER:
+            self._release(tries)
+
     def _end_connections(self) -> None:
         """Whatever happens to the proxy's clients, the address has to go."""
         try:
@@ -295,18 +317,16 @@ class Driver:
         if self._was_frozen(began_at_s):
             self._look_again()
 
-    def _was_frozen(self, began_at_s: float) -> bool:
-        """A kernel call that took so long means that the process slept inside it: what it holds may be another's."""
-        took_s = self._clock() - began_at_s
-        if took_s > KERNEL_CALL_S_MAX:
-            logger.warning("carp vhid=%d a kernel call took %.2f s", self.record.vhid, took_s)
-        return took_s > KERNEL_CALL_S_MAX
+    def _was_frozen(self, decided_at_s: float) -> bool:
+        """So long after a decision, what it wanted to take or has taken may be another's."""
+        return self._clock() - decided_at_s > FROZEN_S
 
     def _look_again(self) -> None:
-        """Let the virtual host see the clock; if it is master still, it says where the address is."""
+        """Let the virtual host see the clock; if it is master still, it holds the address and says where it is."""
+        logger.warning("carp vhid=%d the process was frozen in the middle of a turn", self.record.vhid)
         self._handle(DeadlineReached())
         if self.virtual_host.state is State.MASTER:
-            self._perform([AnnounceAddresses()])
+            self._perform([AcquireAddresses(), AnnounceAddresses()], self._clock())
 
     def _leave(self, reason: str) -> None:
         """The kernel refused: out of the election, and in again after a while."""

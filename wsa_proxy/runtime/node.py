@@ -39,6 +39,8 @@ from wsa_proxy.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+OPEN_AGAIN_S = 5.0  # after sockets could not be opened (out of descriptors, an interface that is just being made)
+
 
 class Kernel(Protocol):
     """Where a node gets its ports from; ``runtime/kernel.py`` is the real one."""
@@ -82,6 +84,7 @@ class Node:
         self._loop_lag_s = loop_lag_s
         self._started_at = datetime.now(UTC)
         self._monitor: KernelMonitor | None = None
+        self._retry: asyncio.TimerHandle | None = None
         self._control = ControlSocket(settings.socket_path, {"status": self.status})
         self._groups = [(group, self._driver(group, close_connections)) for group in settings.groups]
 
@@ -135,6 +138,8 @@ class Node:
         """Let go of everything; ``stop`` came before."""
         for _, driver in self._groups:
             driver.close()
+        if self._retry is not None:
+            self._retry.cancel()
         if self._monitor is not None:
             for descriptor in self._monitor.fileno_list():
                 asyncio.get_running_loop().remove_reader(descriptor)
@@ -176,6 +181,15 @@ class Node:
         for name in {group.interface for group, _ in self._groups}:
             self._link_changed(links.get(name) or LinkChanged(name, 0, running=False))
 
+    def _read_links_again(self) -> None:
+        """The ports could not be opened; no news of the link need follow, so we try again by ourselves."""
+        if self._retry is None:
+            self._retry = asyncio.get_running_loop().call_later(OPEN_AGAIN_S, self._retry_links)
+
+    def _retry_links(self) -> None:
+        self._retry = None
+        self._read_links()
+
     def _link_changed(self, link: LinkChanged) -> None:
         for group, driver in self._groups:
             if group.interface == link.name:
@@ -193,6 +207,7 @@ class Node:
             except OSError as error:
                 logger.error("carp vhid=%d cannot use %s: %s", group.vhid, link.name, error)
                 driver.set_obstacle("link", str(error))
+                self._read_links_again()
                 return
         if link.running:
             driver.set_obstacle("link", None)
