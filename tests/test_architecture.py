@@ -28,8 +28,7 @@ ARROWS: dict[str, set[str]] = {
     "proxy": {"settings", "config", "runtime"},
     "addons": {"proxy"},
     "lab": {"settings", "resources", "config", "runtime", "net"},
-    "check": {"settings", "config", "net"},
-    "cli": {"settings", "resources", "config", "runtime", "lab", "check"},
+    "cli": {"settings", "resources", "config", "runtime", "lab"},
 }
 
 # The protocol knows no socket, clock, loop, log or chance: time is an argument, the rest are commands.
@@ -61,12 +60,7 @@ def name_of(path: Path) -> str:
 def room_of(path: Path) -> str:
     """``carp`` for wsa_proxy/carp/wire.py, ``settings`` for wsa_proxy/settings.py, ``addons`` for a script there."""
     parts = path.relative_to(ROOT).with_suffix("").parts
-    return "addons" if parts[0] == "addons" else room_named(parts[1])
-
-
-def room_named(name: str) -> str:
-    """``config_schema.py`` and its like are parts of the room ``config``, which grew too long for one file."""
-    return "config" if name.startswith("config_") else name
+    return "addons" if parts[0] == "addons" else parts[1]
 
 
 def imported_modules(path: Path) -> Iterator[tuple[int, str]]:
@@ -94,9 +88,9 @@ def test_imports_follow_the_arrows() -> None:
         for line, module in imported_modules(path):
             parts = module.split(".")
             # `from wsa_proxy import x` where x is no room reads the map itself: the version.
-            if parts[0] != "wsa_proxy" or len(parts) == 1 or room_named(parts[1]) not in ARROWS:
+            if parts[0] != "wsa_proxy" or len(parts) == 1 or parts[1] not in ARROWS:
                 continue
-            if room_named(parts[1]) not in {room, *ARROWS[room]}:
+            if parts[1] not in {room, *ARROWS[room]}:
                 wrong.append(f"{name_of(path)}:{line}: {room} may not import {module}")
     assert not wrong, "\n".join(wrong)
 

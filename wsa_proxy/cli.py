@@ -70,7 +70,7 @@ def _run(file: Path, mitmdump_options: Sequence[str]) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from wsa_proxy.check import check
+    from wsa_proxy.config.check import check
 
     return check(options.file)
 

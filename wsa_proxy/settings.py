@@ -1,6 +1,6 @@
 """The frozen settings that a checked configuration file becomes.
 
-``config.py`` makes them and is the only place that knows both the outside words (priority, advertisement interval)
+``config`` makes them and is the only place that knows both the outside words (priority, advertisement interval)
 and CARP's (advskew, advbase); everybody else reads CARP's here.
 """
 

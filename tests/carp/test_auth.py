@@ -139,7 +139,7 @@ def test_our_own_advertisement_is_an_echo() -> None:
 
 
 def test_a_peer_that_adopted_our_counter_is_no_echo() -> None:
-    """FreeBSD and ucarp continue with what they last heard, plus one or more (carp-spec 3)."""
+    """FreeBSD and ucarp continue with what they last heard, plus one or more (FreeBSD ip_carp.c)."""
     for step in range(1, 50):
         assert isinstance(node().accept(node(counter=OURS + step).sign(1, 0, 0), 255, 4), Advertisement)
 

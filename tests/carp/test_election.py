@@ -1,4 +1,4 @@
-"""The arithmetic of the election, against the numbers of carp-spec 4 and 7."""
+"""The arithmetic of the election, against the numbers that the BSDs and ucarp show."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_faster_advertiser_is_the_better_master() -> None:
 @pytest.mark.parametrize(
     ("advbase", "advskew", "interval_s", "master_down_s"),
     [
-        (1, 0, 1.0, 3.0),  # ucarp's first start alone: 3.00 s (carp-spec 7)
+        (1, 0, 1.0, 3.0),  # ucarp's first start alone: 3.00 s
         (1, 100, 1.390625, 3.390625),  # FreeBSD's default backup: 3.39 s
         (1, 55, 1.21484375, 3.21484375),
         (3, 240, 3.9375, 9.9375),

@@ -113,7 +113,7 @@ def test_a_worse_master_is_preempted_at_once() -> None:
 
 
 def test_the_two_ip_versions_have_deadlines_of_their_own() -> None:
-    """Hearing only IPv4 does not help: either silence makes a master (carp-spec 4.3)."""
+    """Hearing only IPv4 does not help: either silence makes a master (FreeBSD ip_carp.c)."""
     play = Playbook(versions=(4, 6), preempt=False).listening()
     play.at(10, heard(advskew=0, version=6))
     for when in range(0, D, 100):
@@ -126,7 +126,7 @@ def test_the_two_ip_versions_have_deadlines_of_their_own() -> None:
 
 
 def test_the_best_backup_answers_a_bow_out_at_once() -> None:
-    """advskew 0 waits for nobody; at any advbase (carp-spec 4.6), preemptive or not."""
+    """advskew 0 waits for nobody; at any advbase, preemptive or not."""
     for advbase in (1, 86, 255):
         play = Playbook(advbase, preempt=False).listening()
         assert play.at(50, BOW_OUT) == [send(advbase), ACQUIRE, ANNOUNCE]

@@ -111,7 +111,7 @@ def test_anything_shorter_than_the_header_is_short(length: int) -> None:
 
 @given(st.binary(max_size=100))
 def test_what_follows_the_header_is_ignored(trailer: bytes) -> None:
-    """Ethernet padding, or more: all implementations take it (carp-spec 1.4)."""
+    """Ethernet padding, or more: all implementations take it."""
     assert wire.decode(F1.packet + trailer, 255) == wire.decode(F1.packet, 255)
 
 

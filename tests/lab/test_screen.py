@@ -21,6 +21,7 @@ from tests.lab.inside import needs_namespaces
 from wsa_proxy.lab.node import News
 from wsa_proxy.lab.screen import LEAVE_SCREEN
 from wsa_proxy.lab.screen import Controls
+from wsa_proxy.lab.screen import quitting_on_signals
 
 COMMAND = "import sys; from wsa_proxy.cli import main; sys.exit(main(['lab']))"
 SHELL = f"import subprocess, sys; subprocess.call([sys.executable, '-c', {COMMAND!r}]); sys.stdin.read()"
@@ -63,6 +64,16 @@ def test_keys_pick_a_node_and_do_the_fault_that_is_possible() -> None:
     assert not controls.quitting
     controls.press("q")
     assert controls.quitting
+
+
+def test_a_signal_is_a_q_and_never_an_exception_in_the_middle_of_drawing() -> None:
+    """An exception between two instructions of rich would leave the user's terminal on the lab's screen."""
+    controls = Controls(fake_lab())
+    before = signal.getsignal(signal.SIGTERM)
+    with quitting_on_signals(controls):
+        signal.raise_signal(signal.SIGTERM)
+    assert controls.quitting
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_the_snapshot_tells_process_and_report_apart() -> None:

@@ -48,6 +48,21 @@ def test_the_screen_fits_80_columns_and_24_rows(count: int, last_fault: Row | No
     assert "q quit" in lines[-2]
 
 
+def test_a_low_terminal_still_shows_nodes_client_and_keys() -> None:
+    """Ten rows are enough for two nodes; the transitions are what is left out."""
+    lines = lines_of(replace(SNAPSHOT, rows=10))
+    assert len(lines) <= 10
+    assert "q quit" in lines[-2] and lines[1].startswith("> a") and "requests/s" in lines[3]
+
+
+def test_old_news_is_grey() -> None:
+    """A status that nobody confirms any more must not look like a fresh one."""
+    console = Console(width=80, force_terminal=True, color_system="standard")
+    with console.capture() as captured:
+        console.print(render(SNAPSHOT))
+    assert "\x1b[90m4.0 s ago" in captured.get() and "\x1b[90m0.1 s ago" not in captured.get()
+
+
 def test_every_node_shows_its_state_holder_news_process_and_cable() -> None:
     """A dead node with old news, and a master whose cable is out."""
     text = "\n".join(lines_of(SNAPSHOT))

@@ -105,8 +105,8 @@ def test_permanent_address_refused(lan: Any, address: str, interface: str) -> No
 
 
 def test_leftovers(lan: Any) -> None:
-    """Finite addresses equal to ours are removed from every interface, whatever prefix; all others stay."""
-    lan.ip(f"address add 10.0.0.3/24 dev {lan.LEFT} valid_lft 30 preferred_lft 30")
+    """Leases equal to ours are removed from every interface; all others stay."""
+    lan.ip(f"address add 10.0.0.3/32 dev {lan.LEFT} valid_lft 30 preferred_lft 30")
     lan.ip("address add fd00:77::3/128 dev lo valid_lft 30 preferred_lft 0")
     lan.ip(f"address add 10.0.0.4/24 dev {lan.LEFT} valid_lft 30 preferred_lft 30")
     removed = remove_leftovers(BOTH)
@@ -118,8 +118,7 @@ def test_leftovers(lan: Any) -> None:
 
 
 def test_acquire_takes_a_stray_over(lan: Any) -> None:
-    """A finite copy with another prefix or on another interface does not survive next to the lease."""
-    lan.ip(f"address add 10.0.0.3/24 dev {lan.LEFT} valid_lft 30 preferred_lft 30")
+    """A copy of an earlier life on another interface does not survive next to the lease."""
     lan.ip("address add 10.0.0.3/32 dev lo valid_lft 30 preferred_lft 30")
     lease = open_lease(lan)
     lease.acquire()
@@ -216,8 +215,8 @@ def test_arp_announce(lan: Any) -> None:
 
 
 def test_an_address_that_dhcp_gave_is_the_hosts_own(lan: Any) -> None:
-    """It has a finite lifetime as well, but of minutes: it is neither removed as a leftover nor taken."""
-    lan.ip(f"address add {VIP4}/24 dev {lan.LEFT} valid_lft 3600 preferred_lft 3600")
+    """It has a finite lifetime as well, but the LAN's prefix: to its last second it is neither removed nor taken."""
+    lan.ip(f"address add {VIP4}/24 dev {lan.LEFT} valid_lft 20 preferred_lft 20")
     assert remove_leftovers([VIP4]) == []
     lease = AddressLease(lan.LEFT, lan.index, [VIP4])
     with pytest.raises(OSError, match=r"an address with a lease \(DHCP\) of left"):

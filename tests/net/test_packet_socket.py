@@ -81,7 +81,7 @@ def test_vectors_are_received(lan: Any) -> None:
 
 
 def test_sent_frames_as_scapy_reads_them(lan: Any) -> None:
-    """What we multicast is the FreeBSD column of carp-spec 1.1 to 1.3, and the payload is patched in unchanged."""
+    """What we multicast has FreeBSD's headers, and the payload is patched in unchanged."""
     advertisements = open_socket(lan)
     wire = lan.wire(is_advertisement)
     for payload in (PAYLOAD, bytes(range(36)), b"0123456789" * 2):

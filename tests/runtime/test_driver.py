@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 from typing import Any
 
@@ -144,42 +143,6 @@ async def test_frozen_inside_the_acquisition_nothing_is_announced(make_host: Mak
     a.driver.turn()  # one turn, and nothing after it
     assert not a.holds and a.state == "backup"
     assert a.journal[-4:] == ["advertise v4 1/0", "acquire", "close connections", "release"]
-
-
-async def test_an_acquisition_that_fails_is_a_hard_failure(make_host: MakeHost) -> None:
-    """The node bows out, announces nothing, and listens again five seconds later."""
-    a = make_host("a", 1)
-    a.address_error = OSError(errno.EEXIST, "cannot add 10.0.0.3")
-    await a.start()
-    await asyncio.sleep(3.01)
-    assert a.state == "init" and "announce" not in a.journal
-    assert "advertise v4 255/255" in a.journal
-    a.address_error = None
-    await asyncio.sleep(5 + 3.01)
-    assert a.state == "master" and a.holds
-
-
-async def test_a_renewal_that_fails_is_a_hard_failure(make_host: MakeHost) -> None:
-    """A master that cannot keep its address says so and goes."""
-    a = make_host("a", 1)
-    await a.start()
-    await asyncio.sleep(3.5)
-    a.address_error = OSError(errno.ENODEV, "cannot add 10.0.0.3")
-    await asyncio.sleep(0.51)
-    assert a.state == "init" and "cannot add 10.0.0.3" in a.driver.obstacles["kernel"]
-
-
-async def test_a_master_that_cannot_send_gives_up(make_host: MakeHost) -> None:
-    """4a: no successful send for 2.5 intervals is a hard failure, since the others take over by then."""
-    a = make_host("a", 1)
-    await a.start()
-    await asyncio.sleep(3.5)
-    a.send_error = OSError(errno.EPERM, "operation not permitted")
-    await asyncio.sleep(2.4)
-    assert a.state == "master"
-    await asyncio.sleep(1.2)
-    assert a.state == "init" and not a.holds
-    assert "advertisements cannot be sent" in a.driver.obstacles["kernel"]
 
 
 async def test_an_address_that_somebody_removes_is_put_back_at_once(
@@ -336,120 +299,3 @@ async def test_dual_stack_sends_both_and_either_silence_counts(
     monkeypatch.setattr(b.inbox, "put", lambda packet: genuine(packet) if packet.version == 4 else None)
     await asyncio.sleep(3.3)
     assert any(transition.report.reason == "master_silent" for transition in b.driver.record.transitions)
-
-
-async def test_a_node_that_can_never_hold_the_address_tries_less_and_less_often(make_host: MakeHost) -> None:
-    """Each try preempts the one that serves for a moment: 5 s, then 10, 20 and so on, five minutes at most."""
-    a = make_host("a", 1)
-    a.address_error = OSError(errno.EEXIST, "cannot add 10.0.0.3")
-    await a.start()
-    await asyncio.sleep(1000)
-    acquired = a.journal.count("acquire")
-    assert acquired == 9  # at 3, 11, 24, 47, 90, 173, 336, 639 and 942 s
-    await asyncio.sleep(1000)
-    assert a.journal.count("acquire") - acquired == 3
-
-
-async def test_an_error_while_connections_are_ended_does_not_keep_the_address(make_host: MakeHost) -> None:
-    """Foreign code fails; the release and the next deadline do not depend on it."""
-    a = make_host("a", 1, preempt=False)
-    await a.start()
-    await asyncio.sleep(3.5)
-
-    def fail(addresses: object) -> int:
-        raise RuntimeError("mitmproxy changed")
-
-    a.driver._close_connections = fail
-    a.loop.now += 10
-    await asyncio.sleep(0.01)
-    assert not a.holds and a.state == "backup"
-    await asyncio.sleep(3)
-    assert a.state == "master"
-
-
-async def test_one_silent_ip_version_is_a_hard_failure_too(make_host: MakeHost) -> None:
-    """The backup's timer of that version would make it master beside us."""
-    a = make_host("a", 1, virtual_ips=("10.0.0.3/24", "fd00:77::3/64"))
-    await a.start()
-    await asyncio.sleep(3.5)
-    a.silent_version = 6
-    await asyncio.sleep(4)
-    assert a.state == "init" and "IPv6" in a.driver.obstacles["kernel"]
-
-
-async def test_the_end_of_our_own_lease_is_not_blamed_on_somebody(
-    make_host: MakeHost, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Frozen, the lease ends; woken, the preferred node takes over again at once: nobody has removed anything."""
-    a, b = make_host("a", 1), make_host("b", 2, advskew=55)
-    await a.start()
-    await asyncio.sleep(3.7)
-    await b.start()
-    a.inbox.put(Packet(4, b.address, b.mac, 255, b.driver._authenticator.sign(1, 55, 0)))
-    a.loop.now += 10
-    a.lose_address()
-    a.driver.turn()
-    assert a.state == "master" and "overslept" in [each.report.reason for each in a.driver.record.transitions]
-    assert "somebody removed" not in caplog.text
-
-
-async def test_frozen_between_advertisement_and_acquisition_nothing_is_taken(make_host: MakeHost) -> None:
-    """The decision is ten seconds old when the process wakes: another one is master by now."""
-    a = make_host("a", 1)
-    await a.start()
-    await asyncio.sleep(2.9)
-    a.freeze_after_send_s = 10.0
-    a.loop.now += 0.2
-    a.driver.turn()
-    assert a.journal[-3:] == ["advertise v4 1/0", "close connections", "release"]
-    assert not a.holds and a.state == "backup"
-
-
-async def test_a_short_freeze_on_the_way_costs_nothing_but_time(make_host: MakeHost) -> None:
-    """Less than half a master-down interval: still master, so the address is taken and announced after all."""
-    a = make_host("a", 1)
-    await a.start()
-    await asyncio.sleep(2.9)
-    a.freeze_after_send_s = 1.0
-    a.loop.now += 0.2
-    a.driver.turn()
-    assert a.holds and a.state == "master" and a.journal[-2:] == ["acquire", "announce"]
-
-
-async def test_a_release_that_fails_is_tried_again(make_host: MakeHost) -> None:
-    """ENOBUFS passes; the address must not stay until the lease ends."""
-    a = make_host("a", 1)
-    await a.start()
-    await asyncio.sleep(3.5)
-    a.release_error = OSError(errno.ENOBUFS, "no buffer space")
-    a.node.stop("orderly stop")
-    assert a.holds
-    await asyncio.sleep(0.25)
-    a.release_error = None
-    await asyncio.sleep(0.1)
-    assert not a.holds
-
-
-async def test_a_late_release_does_not_disturb_a_new_master(make_host: MakeHost) -> None:
-    """It has become master again before the next try."""
-    a, b = make_host("a", 1), make_host("b", 2, advskew=55)
-    await a.start()
-    await asyncio.sleep(3.5)
-    a.release_error = OSError(errno.ENOBUFS, "no buffer space")
-    a.loop.now += 10
-    a.driver.turn()
-    a.release_error = None
-    a.inbox.put(Packet(4, b.address, b.mac, 255, b.driver._authenticator.sign(1, 55, 0)))
-    a.driver.turn()
-    assert a.state == "master"
-    await asyncio.sleep(0.5)
-    assert a.holds
-
-
-async def test_every_new_obstacle_is_told(make_host: MakeHost, caplog: pytest.LogCaptureFixture) -> None:
-    """From INIT to INIT there is no transition, but the operator must see why the node does not take part."""
-    a = make_host("a", 1)
-    await a.node.start()
-    a.node.set_health(Health(hard="nothing is served on the virtual IPs", soft=None))
-    a.node.set_health(Health(hard="nothing is served on the virtual IPs", soft=None))
-    assert caplog.text.count("cannot take part: nothing is served on the virtual IPs") == 1

@@ -1,7 +1,7 @@
 """Whose advertisement is it? The HMAC of CARP, and the echo of our own.
 
 The digest is HMAC-SHA1 over the bytes 02 01, the vhid, all IPv4 addresses of the virtual host in ascending order,
-all its IPv6 addresses in ascending order, and the counter (carp-spec 2.1; FreeBSD and OpenBSD ip_carp.c). The same
+all its IPv6 addresses in ascending order, and the counter (FreeBSD and OpenBSD ip_carp.c). The same
 digest stands in the IPv4 and the IPv6 advertisement of a virtual host with both.
 
 What the digest leaves out (advbase, advskew, demotion, sender) an attacker who has seen one packet can rewrite, and
@@ -26,7 +26,7 @@ type Address = IPv4Address | IPv6Address
 
 KEY_BYTES = 20
 PASS_PHRASE_BYTES_MAX = 19
-"""ifconfig on the BSDs copies into 20 bytes with a final NUL: longer phrases are cut there (carp-spec 2.2)."""
+"""ifconfig on the BSDs copies into 20 bytes with a final NUL: longer phrases are cut there (ifconfig, CARP_KEY_LEN)."""
 
 
 def key_from_pass_phrase(pass_phrase: bytes) -> bytes:
@@ -40,7 +40,7 @@ def key_from_pass_phrase(pass_phrase: bytes) -> bytes:
 
 
 def without_link_local(addresses: Collection[Address]) -> list[Address]:
-    """The addresses that OpenBSD hashes when it sends: it leaves link-local ones out (carp-spec 2.3)."""
+    """The addresses that OpenBSD hashes when it sends: it leaves link-local ones out (ip_carp.c there)."""
     return [address for address in addresses if not (address.version == 6 and address.is_link_local)]
 
 
@@ -64,7 +64,7 @@ class Authenticator:
 
     ``counter`` is a random number of 64 bits, one for the life of the process, as OpenBSD does it: peers that adopt
     what they hear send counter + 1 or more, so an advertisement with exactly this counter is our own, reflected by
-    a switch (carp-spec 3). Counters that repeat or fall are normal for peers and mean nothing.
+    a switch. Counters that repeat or fall are normal for peers and mean nothing.
     """
 
     def __init__(self, keys: Sequence[bytes], vhid: int, addresses: Collection[Address], counter: int) -> None:

@@ -1,7 +1,7 @@
 """Who should be master: the arithmetic of intervals and ranks. Pure functions, compared in 1/256 seconds.
 
 advbase is in seconds, advskew in 1/256 seconds, so ``advbase * 256 + advskew`` orders two nodes exactly as the BSDs'
-comparison of seconds and microseconds does (carp-spec 4).
+comparison of seconds and microseconds does (FreeBSD ip_carp.c).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 ADVSKEW_DEMOTED = 240
-"""What a demoted node sends at least: FreeBSD's CARP_MAXSKEW, understood by every CARP (carp-spec 4.1)."""
+"""What a demoted node sends at least: FreeBSD's CARP_MAXSKEW, understood by every CARP."""
 
 BOW_OUT = 255
 """advbase and advskew of a bow-out: the interval in which nobody can be a master."""
@@ -19,7 +19,7 @@ BOW_OUT = 255
 class Rank:
     """What two nodes compare: the smaller one is the better master.
 
-    The demotion byte counts first, as on OpenBSD (carp-spec 4.2), so that a node of the lowest priority still
+    The demotion byte counts first, as on OpenBSD, so that a node of the lowest priority still
     relieves one that is unwell. FreeBSD and ucarp always send 0 there and see the raised advskew instead.
     """
 
@@ -66,7 +66,7 @@ def effective_advskew(advbase: int, advskew: int, demotion: int) -> int:
 def is_hopeless(advbase: int, advskew: int, heard_256ths: int) -> bool:
     """Will a master with this interval time out before its next advertisement anyway?
 
-    Such a master counts as timed out (carp(4); carp-spec 4.2, BACKUP rule 3). Not with advbase 0, as on OpenBSD: there
+    Such a master counts as timed out (carp(4)). Not with advbase 0, as on OpenBSD: there
     a single demoted advertisement of a well-known peer would look hopeless.
     """
     return advbase != 0 and 3 * advbase * 256 + advskew < heard_256ths

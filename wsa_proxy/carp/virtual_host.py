@@ -157,13 +157,13 @@ class VirtualHost:
         heard = event.advertisement
         other = Rank(heard.demotion, election.interval_256ths(heard.advbase, heard.advskew))
         self._hear(event, now)
-        # A bow-out is known by its value, so it works at any advbase (carp-spec 4.6).
+        # A bow-out is known by its value, so it works at any advbase.
         if heard.is_bow_out:
             return self._expect_takeover(now, Reason.MASTER_BOWED_OUT)
-        # The demotion of a master counts regardless of preempt (OpenBSD, carp-spec 4.2, BACKUP rule 2).
+        # The demotion of a master counts regardless of preempt (OpenBSD ip_carp.c).
         if other.demotion > self.demotion:
             return self._promote(now, Reason.MASTER_DEMOTED, f"its_demotion={other.demotion} own={self.demotion}")
-        # A preemptive node takes over from a master that it outranks (carp-spec 4.2, BACKUP rule 1).
+        # A preemptive node takes over from a master that it outranks (carp(4)).
         if self.settings.preempt and election.outranks(self.rank, other):
             return self._promote(now, Reason.PREEMPTED, self._compared(other))
         # A master so slow that it must time out anyway counts as timed out (carp(4)).
@@ -206,7 +206,7 @@ class VirtualHost:
         other = Rank(heard.demotion, election.interval_256ths(heard.advbase, heard.advskew))
         if heard.is_bow_out:
             return []
-        # A master steps down for a better one, and for an equal: nothing else ends a tie with a BSD (carp-spec 4.2).
+        # A master steps down for a better one, and for an equal: nothing else ends a tie with a BSD.
         if not election.outranks(self.rank, other):
             self._hear(event, now)
             reason = Reason.TIED if other == self.rank else Reason.OUTRANKED
@@ -215,7 +215,7 @@ class VirtualHost:
 
     def _answer_inferior(self, now: float) -> list[Command]:
         """The loser must hear at once that there is a better master, and the LAN where the addresses are; not for every
-        packet, or two masters that each think they win would answer each other for ever (hardening 10a)."""
+        packet, or two masters that each think they win would answer each other for ever."""
         if now < self._answer_after_s:
             return []
         self._answer_after_s = now + self._interval_s() / 4
@@ -280,7 +280,7 @@ class VirtualHost:
         return []
 
     def _promote(self, now: float, reason: Reason, evidence: str) -> list[Command]:
-        """The order is the protocol's: advertise, acquire, announce (carp-spec 4.4)."""
+        """The order is the protocol's: advertise, acquire, announce (FreeBSD ip_carp.c)."""
         report = self._report(State.MASTER, reason.value, evidence)
         self._held_before = True
         self._advertisements_sent = 0
@@ -289,7 +289,7 @@ class VirtualHost:
         return [*self._advertise(now), AcquireAddresses(), AnnounceAddresses(), report]
 
     def _yield(self, now: float, reason: Reason, evidence: str) -> list[Command]:
-        # Equals that start together would meet again for ever; the address decides who waits longer (hardening 10a).
+        # Equals that start together would meet again for ever; the address decides who waits longer.
         extra_s = self._interval_s() / 5 * self.settings.tie_break / 256 if reason is Reason.TIED else 0.0
         self._listen(now, extra_s)
         return [ReleaseAddresses(), self._report(State.BACKUP, reason.value, evidence)]
@@ -337,7 +337,7 @@ class Ignored:
 CELLS: dict[tuple[State, type], Callable[..., list[Command]] | Ignored] = {
     (State.INIT, Started): VirtualHost._start,
     (State.INIT, Stopped): Ignored("already out"),
-    (State.INIT, AdvertisementReceived): Ignored("a node in INIT knows nothing and says nothing (carp-spec 4.2)"),
+    (State.INIT, AdvertisementReceived): Ignored("a node in INIT knows nothing and says nothing (FreeBSD ip_carp.c)"),
     (State.INIT, DeadlineReached): Ignored("INIT has no deadline; a timer that was armed before may still fire"),
     (State.INIT, DemotionChanged): VirtualHost._set_demotion,
     (State.INIT, AddressAnswered): Ignored("the question belongs to an earlier life"),

@@ -38,7 +38,7 @@ _LAYOUT = struct.Struct("!BBBBBBHQ20s")
 @dataclass(frozen=True, slots=True)
 class Advertisement:
     """What an advertisement says. ``counter`` is 64 bits; ``digest`` is 20 bytes and covers the counter,
-    the vhid and the addresses, but not advbase, advskew and demotion (carp-spec 2.1)."""
+    the vhid and the addresses, but not advbase, advskew and demotion."""
 
     vhid: int
     advbase: int
@@ -100,7 +100,7 @@ def decode(payload: bytes, ttl: int) -> Advertisement | Reject:
     version_and_type, vhid, advskew, authlen, demotion, advbase, _, counter, digest = _LAYOUT.unpack(head)
     if version_and_type != _VERSION_AND_TYPE:
         return Reject.BAD_VERSION
-    # VRRP version 2 starts with the same byte; there, byte 3 counts addresses (carp-spec 6.1).
+    # VRRP version 2 starts with the same byte; there, byte 3 counts addresses (RFC 3768).
     if authlen != _AUTHLEN_WORDS:
         return Reject.VRRP
     if checksum(head) != 0:

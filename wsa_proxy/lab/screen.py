@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import os
 import select
+import signal
 import sys
 import termios
 import time
@@ -13,6 +14,7 @@ import tty
 from collections.abc import Callable
 from collections.abc import Iterator
 from dataclasses import replace
+from types import FrameType
 from typing import Any
 from typing import NoReturn
 
@@ -22,7 +24,7 @@ from rich.live import Live
 from wsa_proxy.lab.faults import FAULTS
 from wsa_proxy.lab.faults import NodeFault
 from wsa_proxy.lab.lab import Lab
-from wsa_proxy.lab.namespace import Interrupted
+from wsa_proxy.lab.namespace import SIGNALS_FORWARDED
 from wsa_proxy.lab.node import Node
 from wsa_proxy.lab.view import SLICE_S
 from wsa_proxy.lab.view import SLICES
@@ -84,7 +86,7 @@ def run(lab: Lab, console: Console) -> None:
     """Show the lab until ``q`` or Ctrl-C. The client starts as soon as a node holds the virtual IP."""
     controls = Controls(lab)
     live = Live(console=console, screen=True, auto_refresh=False)
-    with contextlib.suppress(Interrupted), _single_keys(), live:
+    with quitting_on_signals(controls), _single_keys(), live:
         client_started = False
         while not controls.quitting:
             if not client_started and lab.holder_log.holders():
@@ -169,6 +171,21 @@ class Controls:
             pid=node.pid if node.alive else None,
             plugged=self._lab.topology.plugged(node.name),
         )
+
+
+@contextlib.contextmanager
+def quitting_on_signals(controls: Controls) -> Iterator[None]:
+    """Make Ctrl-C and its like a ``q``: an exception in the middle of rich's drawing would cost the terminal."""
+
+    def quit_soon(_number: int, _frame: FrameType | None) -> None:
+        controls.quitting = True
+
+    before = {number: signal.signal(number, quit_soon) for number in SIGNALS_FORWARDED}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

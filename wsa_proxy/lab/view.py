@@ -59,6 +59,10 @@ def render(snapshot: Snapshot) -> Group:
     """The whole screen."""
     nodes = _nodes_table(snapshot.nodes)
     fixed_rows = len(snapshot.nodes) + 12
+    message = Text(snapshot.message, style="yellow", no_wrap=True, overflow="ellipsis")
+    if snapshot.rows <= fixed_rows:  # A low terminal: neither blank lines nor transitions, but the keys stay.
+        client = (_client_line(snapshot), _strip(snapshot.samples, snapshot.now_s), _fault_line(snapshot.last_fault))
+        return Group(nodes, *client, *_keys(snapshot.nodes), message)
     log = _log_lines(snapshot.transitions, max(snapshot.rows - fixed_rows, 1))
     title = f"wsa-proxy lab   virtual IP {', '.join(snapshot.virtual_ips)}   {snapshot.now_s:.0f} s"
     return Group(
@@ -73,7 +77,7 @@ def render(snapshot: Snapshot) -> Group:
         *log,
         Text(),
         *_keys(snapshot.nodes),
-        Text(snapshot.message, style="yellow", no_wrap=True, overflow="ellipsis"),
+        message,
     )
 
 

@@ -1,10 +1,12 @@
 """The virtual addresses as a lease: the kernel removes them by itself when nobody renews them.
 
-If the process is killed, frozen or wedged, the addresses are gone two seconds later (measured: 2.0 to 2.3 s), before a
-backup's master-down deadline of three seconds and more. The lease does not cover advertisement intervals below 1 s.
+If the process is killed, frozen or wedged, the addresses are gone two seconds later (measured: 2.0 to 2.4 s), before a
+backup's master-down deadline of three seconds and more. The kernel looks for ended lifetimes at most once a second: if
+another address of the host gets a new lifetime in the lease's last moments, it ends up to a second later. The lease
+does not cover advertisement intervals below 1 s.
 
-An address with a lifetime of a minute at most is ours: held now, or left over from an earlier life. A permanent one, or
-one that DHCP gave, is somebody else's, and we refuse to touch it.
+A host address (/32, /128) with a lifetime of a minute at most is ours: held now, or left over from an earlier life. A
+permanent one, or one that DHCP gave, is somebody else's, and we refuse to touch it.
 """
 
 from __future__ import annotations
@@ -111,7 +113,7 @@ def remove_leftovers(addresses: Collection[Address]) -> list[HostAddress]:
 
 
 def set_arp_announce(interface: str, index: int) -> None:
-    """Keep the virtual address out of the ARP requests that the kernel sends on a physical interface (hardening 4a).
+    """Keep the virtual address out of the ARP requests that the kernel sends on a physical interface.
 
     Else "who has X, tell VIP" with our hardware address would draw the neighbours back to a node that has just lost
     the address. Done through netlink, since /proc/sys may be read-only. The former value is not put back at the end:

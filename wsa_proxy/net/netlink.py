@@ -87,8 +87,8 @@ class HostAddress:
 
     @property
     def may_be_ours(self) -> bool:
-        """Held by us, or left over from an earlier life of ours."""
-        return self.valid_s <= LEASE_VALID_S_MAX
+        """Held by us, or left over from an earlier life of ours: a host prefix and a short life."""
+        return self.valid_s <= LEASE_VALID_S_MAX and self.prefix_length == self.address.max_prefixlen
 
     @property
     def usable_as_source(self) -> bool:

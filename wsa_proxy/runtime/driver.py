@@ -52,7 +52,7 @@ RELEASE_AGAIN_S = 0.1
 RELEASE_TRIES = 20  # until the lease has ended by itself
 RETRY_S = 5.0  # how long a node stays out after the kernel refused, before it listens again; doubled each time
 RETRY_S_MAX = 300.0  # a preferred node that can never hold the address must not disturb the others all the time
-SEND_SILENCE_INTERVALS = 2.5  # a master that could not send for so long is not heard (hardening.md 4a)
+SEND_SILENCE_INTERVALS = 2.5  # a master that could not send for so long is not heard
 
 
 @dataclass(frozen=True, slots=True)

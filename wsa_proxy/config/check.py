@@ -8,15 +8,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from wsa_proxy.config import ConfigError
-from wsa_proxy.config import Loaded
-from wsa_proxy.config import Problem
-from wsa_proxy.config import load
-from wsa_proxy.config_source import printable
-from wsa_proxy.config_timers import LOSSES_WANTED
-from wsa_proxy.config_timers import Timers
-from wsa_proxy.config_timers import interval_table
-from wsa_proxy.config_timers import lowest_master_forgiven
+from wsa_proxy.config.load import Loaded
+from wsa_proxy.config.load import load
+from wsa_proxy.config.source import ConfigError
+from wsa_proxy.config.source import Problem
+from wsa_proxy.config.source import printable
+from wsa_proxy.config.timers import LOSSES_WANTED
+from wsa_proxy.config.timers import Timers
+from wsa_proxy.config.timers import interval_table
+from wsa_proxy.config.timers import lowest_master_forgiven
 from wsa_proxy.net.host import HostFacts
 from wsa_proxy.settings import GroupSettings
 

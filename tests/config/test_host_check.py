@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.config_example import GOOD
-from tests.config_example import HOST
-from tests.config_example import Case
-from tests.config_example import address
-from tests.config_example import changed
-from tests.config_example import interface
-from tests.config_example import loaded
-from tests.config_example import told
+from tests.config.example import GOOD
+from tests.config.example import HOST
+from tests.config.example import Case
+from tests.config.example import address
+from tests.config.example import changed
+from tests.config.example import interface
+from tests.config.example import loaded
+from tests.config.example import told
 from wsa_proxy.net.host import HostFacts
 
 CASES: list[Case] = [

@@ -1,16 +1,4 @@
-"""Reads the configuration: YAML in the operator's words in, frozen settings in CARP's words out.
-
-The border between the two dictionaries, and the only place that knows both (design.md section 2):
-
-    config_source   the file: lines, spelling, YAML errors, and where problems are collected
-    config_schema   the keys: which there are, what each may hold
-    config_timers   advertisement interval and priority to advbase and advskew
-    config_host     the host's facts: interface, subnet, addresses in use
-    config_files    secrets and the state folder
-    config (here)   what groups must not share, the warnings, and the settings
-
-All that can be told at once is told at once; nothing here starts, creates or changes anything.
-"""
+"""Loads one file: what its groups must not share, the warnings, and the settings it becomes."""
 
 from __future__ import annotations
 
@@ -18,29 +6,26 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from wsa_proxy.config_files import check_own_mode
-from wsa_proxy.config_files import check_state_dir
-from wsa_proxy.config_files import read_secrets
-from wsa_proxy.config_host import check_host
-from wsa_proxy.config_schema import GroupKeys
-from wsa_proxy.config_schema import TopKeys
-from wsa_proxy.config_schema import read_keys
-from wsa_proxy.config_source import ConfigError
-from wsa_proxy.config_source import Document
-from wsa_proxy.config_source import KeyPath
-from wsa_proxy.config_source import Problem
-from wsa_proxy.config_source import in_order
-from wsa_proxy.config_source import read_document
-from wsa_proxy.config_timers import DEMOTED_ADVSKEW
-from wsa_proxy.config_timers import Timers
-from wsa_proxy.config_timers import misfit_text
-from wsa_proxy.config_timers import timers
+from wsa_proxy.config.files import check_own_mode
+from wsa_proxy.config.files import check_state_dir
+from wsa_proxy.config.files import read_secrets
+from wsa_proxy.config.host_check import check_host
+from wsa_proxy.config.schema import GroupKeys
+from wsa_proxy.config.schema import TopKeys
+from wsa_proxy.config.schema import read_keys
+from wsa_proxy.config.source import Document
+from wsa_proxy.config.source import KeyPath
+from wsa_proxy.config.source import Problem
+from wsa_proxy.config.source import in_order
+from wsa_proxy.config.source import read_document
+from wsa_proxy.config.timers import DEMOTED_ADVSKEW
+from wsa_proxy.config.timers import Timers
+from wsa_proxy.config.timers import misfit_text
+from wsa_proxy.config.timers import timers
 from wsa_proxy.net.host import HostFacts
 from wsa_proxy.net.host import read_host
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
-
-__all__ = ["ConfigError", "Loaded", "Problem", "load", "read_state_dir"]
 
 
 @dataclass(frozen=True, slots=True)

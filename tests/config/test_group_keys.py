@@ -1,4 +1,4 @@
-"""The rest of test_config_schema's table: the secret, and the keys that a group may have."""
+"""The rest of test_schema's table: the secret, and the keys that a group may have."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.config_example import Case
-from tests.config_example import changed
-from tests.config_example import told
+from tests.config.example import Case
+from tests.config.example import changed
+from tests.config.example import told
 
 CASES: list[Case] = [
     ("twelve-bytes!", "''", "10: groups[0].shared_secret: is empty; write one of 12 to 19 bytes"),

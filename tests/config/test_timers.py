@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.config_example import GOOD
-from tests.config_example import Case
-from tests.config_example import changed
-from tests.config_example import loaded
-from tests.config_example import told
-from wsa_proxy.config_timers import Timers
-from wsa_proxy.config_timers import interval_table
-from wsa_proxy.config_timers import is_interval
-from wsa_proxy.config_timers import lowest_master_forgiven
-from wsa_proxy.config_timers import lowest_priority
-from wsa_proxy.config_timers import timers
+from tests.config.example import GOOD
+from tests.config.example import Case
+from tests.config.example import changed
+from tests.config.example import loaded
+from tests.config.example import told
+from wsa_proxy.config.timers import Timers
+from wsa_proxy.config.timers import interval_table
+from wsa_proxy.config.timers import is_interval
+from wsa_proxy.config.timers import lowest_master_forgiven
+from wsa_proxy.config.timers import lowest_priority
+from wsa_proxy.config.timers import timers
 
 CASES: list[Case] = [
     (
@@ -121,7 +121,7 @@ def test_lowest_priority_is_exact() -> None:
 
 
 def test_master_down_interval() -> None:
-    """FreeBSD's formula from one second on, OpenBSD's below: 50 ms with priority 254 gives 164 ms (decision 10)."""
+    """FreeBSD's formula from one second on, OpenBSD's below: 50 ms with priority 254 gives 164 ms."""
     assert Timers(1, 55).master_down_s == 3 + Fraction(55, 256)
     assert round(float(Timers(0, 14).master_down_s), 3) == 0.164
 

@@ -210,6 +210,8 @@ def _explain(error: MarkedYAMLError) -> tuple[int, str]:
         return line, "a line without 'key: value'; look for a missing blank after the colon"
     if "expected <block end>" in problem:
         return line, "wrong indentation; the keys of one block start in the same column"
+    if "expected '<document start>'" in problem:
+        return line, "text that belongs to no key; every line is 'key: value', with no [section] or text around"
     tokens = re.sub(r"'[^<'][^']+'|\"[^\"]*\"|'[^],:[{}?-]'", "something", problem)
     return line, f"{tokens}; look at the indentation and the quotes of this line and the one above"
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.config_example import GOOD
-from tests.config_example import HOST
-from wsa_proxy import check as module
-from wsa_proxy.check import Resolve
-from wsa_proxy.check import check
+from tests.config.example import GOOD
+from tests.config.example import HOST
+from wsa_proxy.config import check as module
+from wsa_proxy.config.check import Resolve
+from wsa_proxy.config.check import check
 
 
 @pytest.fixture(autouse=True)

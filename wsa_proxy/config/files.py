@@ -10,13 +10,13 @@ import os
 import stat
 from pathlib import Path
 
-from wsa_proxy.config_schema import SECRETS_MAX
-from wsa_proxy.config_schema import GroupKeys
-from wsa_proxy.config_schema import TopKeys
-from wsa_proxy.config_schema import secret_problem
-from wsa_proxy.config_source import Document
-from wsa_proxy.config_source import KeyPath
-from wsa_proxy.config_source import printable
+from wsa_proxy.config.schema import SECRETS_MAX
+from wsa_proxy.config.schema import GroupKeys
+from wsa_proxy.config.schema import TopKeys
+from wsa_proxy.config.schema import secret_problem
+from wsa_proxy.config.source import Document
+from wsa_proxy.config.source import KeyPath
+from wsa_proxy.config.source import printable
 from wsa_proxy.settings import Settings
 
 SECRET_BYTES_ADVISED = 12

@@ -11,9 +11,9 @@ from ipaddress import IPv4Network
 from ipaddress import IPv6Network
 from ipaddress import ip_interface
 
-from wsa_proxy.config_schema import TopKeys
-from wsa_proxy.config_source import Document
-from wsa_proxy.config_source import KeyPath
+from wsa_proxy.config.schema import TopKeys
+from wsa_proxy.config.source import Document
+from wsa_proxy.config.source import KeyPath
 from wsa_proxy.net.host import AddressFacts
 from wsa_proxy.net.host import HostFacts
 from wsa_proxy.net.host import InterfaceFacts
@@ -122,7 +122,10 @@ def _named(
 ) -> InterfaceFacts | None:
     chosen = next((interface for interface in host.interfaces if interface.name == name), None)
     if chosen is None:
-        near = difflib.get_close_matches(name, [interface.name for interface in _usable(host)], 1)
+        # eth0:1 is an address label of former times, and the interface is eth0.
+        meant = name.partition(":")[0]
+        names = ["auto", *(interface.name for interface in _usable(host))]
+        near = [meant] if meant in names else difflib.get_close_matches(meant.lower(), names, 1)
         hint = f"; did you mean {near[0]}?" if near else ""
         document.error(at, f"there is no such interface on this host; there are {_list(host)}{hint}")
         return None

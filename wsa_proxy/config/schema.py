@@ -1,4 +1,4 @@
-"""The configuration keys: which there are, what each may hold, and the words for what is wrong (design.md's table).
+"""The configuration keys: which there are, what each may hold, and the words for what is wrong.
 
 pydantic finds all errors at once; here they get the file's words. A value that is wrong is taken out, so that the
 checks that come after can still judge the rest of the file: afterwards None means missing or wrong, and told.
@@ -10,7 +10,6 @@ import difflib
 import re
 from ipaddress import IPv4Interface
 from ipaddress import IPv6Interface
-from ipaddress import ip_interface
 from typing import Annotated
 from typing import Any
 from typing import Literal
@@ -24,21 +23,24 @@ from pydantic import PlainValidator
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from wsa_proxy.config_source import HIDDEN_KEYS
-from wsa_proxy.config_source import Document
-from wsa_proxy.config_source import KeyPath
-from wsa_proxy.config_source import Place
-from wsa_proxy.config_source import Plain
-from wsa_proxy.config_source import key_text
-from wsa_proxy.config_timers import INTERVAL_TEXT
-from wsa_proxy.config_timers import is_interval
-from wsa_proxy.settings import VirtualIP
+from wsa_proxy.config.source import HIDDEN_KEYS
+from wsa_proxy.config.source import Document
+from wsa_proxy.config.source import KeyPath
+from wsa_proxy.config.source import Place
+from wsa_proxy.config.source import Plain
+from wsa_proxy.config.source import key_text
+from wsa_proxy.config.timers import INTERVAL_TEXT
+from wsa_proxy.config.timers import is_interval
+from wsa_proxy.config.virtual_ip import VIRTUAL_IP_TEXT
+from wsa_proxy.config.virtual_ip import MissingPrefix
+from wsa_proxy.config.virtual_ip import read_virtual_ip
 
 VIRTUAL_IPS_MAX = 255  # they all go into each advertisement's signature
 SECRETS_MAX = 8  # each is tried on a packet that none has signed
 VALIDATIONS_MAX = 4  # the first finds all errors, the second none; more would be a mistake in _take_out
 SECRET_BYTES_MAX = 19  # CARP_KEY_LEN is 20; ifconfig on the BSDs keeps 19 and a zero
 DESCRIPTION_CHARACTERS_MAX = 200
+INTERFACE_CHARACTERS_MAX = 15  # IFNAMSIZ is 16, with a zero
 
 ALLOWED = {
     "node": "must be a name of 1 to 63 letters, digits, '.', '_' and '-'",
@@ -48,7 +50,7 @@ ALLOWED = {
     "id": "must be a whole number from 1 to 255",
     "description": f"must be text on one line, {DESCRIPTION_CHARACTERS_MAX} characters at most",
     "hostname": "must be a host name such as proxy.example.com",
-    "virtual_ip": "must be an address with its prefix such as 10.0.0.3/24, or a list of such",
+    "virtual_ip": VIRTUAL_IP_TEXT,
     "interface": "must be the name of an interface, or auto",
     "priority": "must be a whole number from 1 to 255",
     "shared_secret": f"must be text of 1 to {SECRET_BYTES_MAX} bytes, or a list of 1 to {SECRETS_MAX} of them",
@@ -68,7 +70,9 @@ NOT_YET = (
 )  # fmt: skip
 OTHER_WORDS = {
     "vhid": "id", "virtual_router_id": "id", "group_id": "id", "vip": "virtual_ip", "address": "virtual_ip",
-    "virtual_ipaddress": "virtual_ip", "advbase": "advertisement_interval", "advert_int": "advertisement_interval",
+    "virtual_ipaddress": "virtual_ip", "virtual_ip_address": "virtual_ip", "failover_group_id": "id",
+    "virtual_ip_address_and_netmask": "virtual_ip",
+    "advbase": "advertisement_interval", "advert_int": "advertisement_interval",
     "interval": "advertisement_interval", "advskew": "priority", "secret": "shared_secret", "pass": "shared_secret",
     "password": "shared_secret", "auth_pass": "shared_secret", "passphrase": "shared_secret", "name": "hostname",
     "preempt": "failover_handling", "dev": "interface", "listen_port": "port",
@@ -78,63 +82,6 @@ OTHER_WORDS = {
 
 def _as_list(value: Plain) -> Plain:
     return value if isinstance(value, list) else [value]
-
-
-def _virtual_ip(value: Plain) -> VirtualIP | None:
-    """Text to address and prefix. Whether it fits this host is for config_host."""
-    if value is None:
-        return None  # a wrong one, taken out
-    if not isinstance(value, str):
-        raise ValueError(ALLOWED["virtual_ip"])
-    if "/" not in value:
-        raise ValueError(_missing_prefix(value))
-    try:
-        address = ip_interface(value)
-    except ValueError:
-        raise ValueError("is not an address with a prefix, such as 10.0.0.3/24 or fd00:77::3/64") from None
-    if "%" in value:
-        raise ValueError("has a zone (%); leave it out, the key interface chooses the interface")
-    wrong = _unusable(address)
-    if wrong:
-        raise ValueError(wrong)
-    return address
-
-
-class MissingPrefix(ValueError):
-    """A virtual IP without a prefix; the host's facts can tell which it should be."""
-
-
-def _missing_prefix(value: str) -> str:
-    try:
-        address = ip_interface(value)
-    except ValueError:
-        return "is not an address with a prefix, such as 10.0.0.3/24 or fd00:77::3/64"
-    if "%" in value:
-        return "has a zone (%); leave it out, the key interface chooses the interface"
-    raise MissingPrefix(f"{address.ip}/{24 if address.version == 4 else 64}")
-
-
-def _unusable(address: VirtualIP) -> str | None:
-    """Why no host can hold this as a virtual IP; None when it can."""
-    ip, network = address.ip, address.network
-    kind: str | None = None
-    if ip.is_multicast:
-        kind = "a multicast address"
-    elif ip.is_unspecified or (address.version == 4 and int(ip) >> 24 == 0):
-        kind = "an address of 'this host', which nobody can connect to"
-    elif ip.is_loopback:
-        kind = "a loopback address, which no other host can connect to"
-    elif isinstance(address, IPv6Interface) and address.ip.is_link_local:
-        return "not yet: a link-local IPv6 address; use a global or unique local one (fd00::/8)"
-    elif isinstance(address, IPv6Interface) and address.ip.ipv4_mapped:
-        kind = "an IPv4 address in IPv6 form"
-    elif address.version == 4 and int(ip) >> 28 == 15:
-        kind = "a reserved address (240.0.0.0/4)"
-    elif ip == network.network_address and network.num_addresses > 2:
-        kind = f"the address of the network {network} itself"
-    elif address.version == 4 and ip == network.broadcast_address and network.num_addresses > 2:
-        kind = f"the broadcast address of {network}"
-    return f"is {kind}; use a free host address of the LAN" if kind else None
 
 
 def _name_of_node(value: str) -> str:
@@ -227,11 +174,11 @@ class GroupKeys(Keys):
     description: Annotated[str, AfterValidator(_one_line)] = ""
     hostname: Annotated[str, AfterValidator(_hostname)] | None = None
     virtual_ip: Annotated[
-        list[Annotated[IPv4Interface | IPv6Interface | None, PlainValidator(_virtual_ip)]],
+        list[Annotated[IPv4Interface | IPv6Interface | None, PlainValidator(read_virtual_ip)]],
         BeforeValidator(_as_list),
         Field(min_length=1, max_length=VIRTUAL_IPS_MAX),
     ] = Field(default_factory=list)
-    interface: Annotated[str, Field(min_length=1, max_length=15)] = "auto"
+    interface: Annotated[str, Field(min_length=1, max_length=INTERFACE_CHARACTERS_MAX)] = "auto"
     priority: Annotated[int, Field(ge=1, le=255)] | None = None
     shared_secret: Annotated[
         list[Annotated[bytes | None, PlainValidator(lambda value: None if value is None else _secret(value))]],
@@ -360,6 +307,8 @@ class _KeyReader:
             return "; write it without quotes"
         if key in NUMBER_KEYS and re.fullmatch(r"[1-9]\d*\.0*", shown):
             return f"; write {shown.split('.')[0]}"
+        if key == "interface" and len(shown) > INTERFACE_CHARACTERS_MAX:
+            return f"; a name has {INTERFACE_CHARACTERS_MAX} characters at most"
         if key == "failover_handling":
             near = difflib.get_close_matches(shown.strip("'\"").lower(), ("preemptive", "non-preemptive"), 1, 0.5)
             return f"; did you mean {near[0]}?" if near else ""

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies
 
-from tests.config_example import GOOD
-from tests.config_example import loaded
-from tests.config_example import told
+from tests.config.example import GOOD
+from tests.config.example import loaded
+from tests.config.example import told
 from wsa_proxy.config import ConfigError
 from wsa_proxy.config import load
-from wsa_proxy.config_source import FILE_BYTES_MAX
-from wsa_proxy.config_source import NODES_MAX
+from wsa_proxy.config.source import FILE_BYTES_MAX
+from wsa_proxy.config.source import NODES_MAX
 
 CASES: list[tuple[str | bytes, str]] = [
     ("", " is empty; a configuration has at least the key groups; start from configs/node-a.yaml"),

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.config_example import GOOD
-from tests.config_example import Case
-from tests.config_example import changed
-from tests.config_example import loaded
-from tests.config_example import told
-from wsa_proxy.config_schema import ALLOWED
-from wsa_proxy.config_schema import GROUP_KEYS
-from wsa_proxy.config_schema import TOP_KEYS
-from wsa_proxy.config_schema import GroupKeys
-from wsa_proxy.config_schema import TopKeys
+from tests.config.example import GOOD
+from tests.config.example import Case
+from tests.config.example import changed
+from tests.config.example import loaded
+from tests.config.example import told
+from wsa_proxy.config.schema import ALLOWED
+from wsa_proxy.config.schema import GROUP_KEYS
+from wsa_proxy.config.schema import TOP_KEYS
+from wsa_proxy.config.schema import GroupKeys
+from wsa_proxy.config.schema import TopKeys
 
 # What of the right configuration is replaced, by what, and the whole text that must follow.
 CASES: list[Case] = [

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.config_example import GOOD
-from tests.config_example import HOST
-from tests.config_example import address
-from tests.config_example import changed
-from tests.config_example import interface
-from tests.config_example import loaded
-from tests.config_example import told
+from tests.config.example import GOOD
+from tests.config.example import HOST
+from tests.config.example import address
+from tests.config.example import changed
+from tests.config.example import interface
+from tests.config.example import loaded
+from tests.config.example import told
 from wsa_proxy.net.host import AddressFacts
 from wsa_proxy.net.host import HostFacts
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 OTHER_GROUP = """\
   - id: 2
     hostname: second.example.com
@@ -164,6 +164,24 @@ def test_the_secret_is_in_no_representation(tmp_path: Path) -> None:
     text = told(tmp_path, changed("twelve-bytes!", "hunter2hunter2hunter2").replace("priority: 255", "priority: 0"))
     assert [line.split(": ")[1] for line in text.splitlines()] == ["groups[0].priority", "groups[0].shared_secret"]
     assert "hunter2" not in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("interface: auto", "interface: Auto", "; did you mean auto?"),
+        ("interface: auto", "interface: eth0:1", "; did you mean eth0?"),
+        ("interface: auto", "interface: ETH1", "; did you mean eth1?"),
+        ("interface: auto", "interface: sixteen-letters-", "; a name has 15 characters at most"),
+        ("id: 1", "Failover Group ID: 1", "unknown key; did you mean id?"),
+        ("virtual_ip:", "Virtual IP Address and Netmask:", "unknown key; did you mean virtual_ip?"),
+        ("node: a\n", "[failover]\nnode: a\n", "; every line is 'key: value', with no [section] or text around"),
+    ],
+)
+def test_what_was_probably_meant_is_said(tmp_path: Path, old: str, new: str, words: str) -> None:
+    """One line, and its end is the fix."""
+    [line] = told(tmp_path, changed(old, new)).splitlines()
+    assert line.endswith(words)
 
 
 SCRIPT = """

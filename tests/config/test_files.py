@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.config_example import GOOD
-from tests.config_example import changed
-from tests.config_example import loaded
-from tests.config_example import told
+from tests.config.example import GOOD
+from tests.config.example import changed
+from tests.config.example import loaded
+from tests.config.example import told
 
 
 @pytest.fixture(autouse=True)

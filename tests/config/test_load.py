@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.config_example import GOOD
-from tests.config_example import HOST
-from tests.config_example import changed
-from tests.config_example import loaded
-from tests.config_example import told
+from tests.config.example import GOOD
+from tests.config.example import HOST
+from tests.config.example import changed
+from tests.config.example import loaded
+from tests.config.example import told
 from wsa_proxy.config import ConfigError
 from wsa_proxy.config import load
 from wsa_proxy.config import read_state_dir
 from wsa_proxy.net import host as net_host
 
-CONFIGS = Path(__file__).parents[1] / "configs"
+CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""How priority and advertisement interval travel in CARP, and what follows for a backup (design.md decision 10).
+"""How priority and advertisement interval travel in CARP, and what follows for a backup.
 
 CARP has one whole number of seconds and 1/256 of a second 255 times: advbase and advskew. The priority takes the
 skew. Intervals below one second leave advbase 0 and share the skew with the priority, so that not every pair fits.
