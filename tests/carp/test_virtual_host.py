@@ -314,8 +314,10 @@ def test_an_inferior_master_is_answered_but_not_for_every_packet() -> None:
         play.follow()  # the announcements after the promotion are over
     now = 3 * T + 10
     assert play.at(now, heard(advskew=1)) == [send(), ANNOUNCE]
+    assert play.deadline == now + T
     assert play.at(now + 1, heard(advskew=1)) == []
     assert play.at(now + T / 4 - 1, heard(advskew=1)) == []
+    assert play.deadline == now + T / 4, "the next advertisement comes as soon as the limit allows"
     assert play.at(now + T / 4, heard(advskew=1)) == [send(), ANNOUNCE]
     assert play.state is State.MASTER and play.deadline == now + T / 4 + T
     assert play.follow() == [send()]

@@ -19,7 +19,8 @@ stopped.
 
 One rule stands before all of them: a node that wakes up late has been asleep, and does not know what it missed. If
 its deadline passed more than half a master-down interval ago, it forgets that it was master and listens for a whole
-master-down interval first, whatever the event that woke it.
+master-down interval first, whatever the event that woke it. Only silence is not believed then; a master that it hears
+is one that it may yield to, or take over from.
 
 What cannot be seen here
 ========================
@@ -217,6 +218,8 @@ class VirtualHost:
         """The loser must hear at once that there is a better master, and the LAN where the addresses are; not for every
         packet, or two masters that each think they win would answer each other for ever."""
         if now < self._answer_after_s:
+            # Not now, but as soon as the limit allows: this one may be a third node that missed the last answer.
+            self._deadline_advertisement_s = min(self._deadline_advertisement_s, self._answer_after_s)
             return []
         self._answer_after_s = now + self._interval_s() / 4
         self._announce_at = self._advertisements_sent + 1 + ANNOUNCE_AGAIN_AFTER
