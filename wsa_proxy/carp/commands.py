@@ -1,7 +1,7 @@
 """Everything a virtual host can wish for. The order in which commands are returned is part of the protocol.
 
-Promotion: advertise, acquire, announce. Demotion: bow out (on an orderly stop), then release. Never announce after
-a release, unless acquired again. The driver carries them out one by one and lets the virtual host know what the world answered.
+Promotion: advertise, acquire, announce. Demotion: bow out (on an orderly stop), then release. Never announce after a
+release, unless acquired again. The driver carries them out one by one.
 """
 
 from __future__ import annotations
