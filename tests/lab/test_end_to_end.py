@@ -107,7 +107,7 @@ def test_the_master_that_comes_back_preempts_without_a_gap(preemptive: Seen, fau
 @pytest.mark.parametrize("fault", ["kill a", "freeze a"])
 def test_a_dead_or_frozen_nodes_kernel_drops_the_address(preemptive: Seen, fault: str) -> None:
     """V8: the lease ends by itself."""
-    assert lost_after_s(preemptive, fault, "a") <= LEASE_S_MAX
+    assert lost_after_s(preemptive, fault, "a") <= LEASE_S_MAX + noise_ms(row(preemptive, fault)) / 1000
 
 
 @pytest.mark.parametrize("fault", ["stop a", "deafen a", "cable a"])
@@ -150,7 +150,8 @@ def test_a_node_woken_after_ten_seconds_sends_nothing_for_a_whole_interval(non_p
     assert non_preemptive["advertisements_after_waking"] == 0
     assert changes(non_preemptive, "b")[-1] == "overslept"
     assert row(non_preemptive, "thaw b")["failed"] == 0
-    assert lost_after_s(non_preemptive, "freeze b", "b") <= LEASE_S_MAX
+    frozen = row(non_preemptive, "freeze b")
+    assert lost_after_s(non_preemptive, "freeze b", "b") <= LEASE_S_MAX + noise_ms(frozen) / 1000
 
 
 def test_ipv4_and_ipv6_move_together() -> None:
