@@ -77,7 +77,7 @@ class CarpFailover:
 
     def configure(self, updated: set[str]) -> None:
         if self._settings is not None:
-            if "failover_config" in updated and Path(ctx.options.failover_config) != self._settings.source:
+            if "failover_config" in updated and _config_file() != self._settings.source:
                 raise exceptions.OptionsError("failover_config cannot be changed while running: restart mitmproxy.")
             return
         if mitmproxy_internals.is_serving():
@@ -87,7 +87,7 @@ class CarpFailover:
                 _refuse_to_run(NO_CONFIG)  # now, before the stock servers reach the wildcard
             return  # mitmdump --options asks for our options without having any
         try:
-            loaded = load(Path(ctx.options.failover_config), listen_port=ctx.options.listen_port or 8080)
+            loaded = load(_config_file(), listen_port=ctx.options.listen_port or 8080)
             self._listener = FailoverListener(
                 [
                     VirtualAddress(virtual_ip.ip, group.port)
@@ -214,6 +214,10 @@ class CarpFailover:
         """No later addon sees it: no line, no flow in a file."""
         if self._liveness is not None and self._liveness.is_self_test(flow.client_conn):
             raise exceptions.AddonHalt
+
+
+def _config_file() -> Path:
+    return Path(ctx.options.failover_config).expanduser()
 
 
 def _refuse_to_run(text: str) -> NoReturn:
