@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import http.server
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -25,6 +26,8 @@ from wsa_proxy.runtime.control import ask
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 DIES_WITH_US = ["setpriv", "--pdeathsig", "KILL"]  # no proxy outlives a failed test
+# As a service has it: what a proxy prints goes into a buffer, so a line that must be seen at once has to be flushed.
+BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
 START_S_MAX = 30.0  # a deadline, not a pause
 VIP = "10.0.0.3"
 
@@ -58,6 +61,7 @@ class Node:
             self.process = subprocess.Popen(
                 [*DIES_WITH_US, *command, "--set", f"confdir={folder / 'ca'}", *options],
                 cwd=ROOT,
+                env=BUFFERED,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -232,7 +236,9 @@ def test_wsa_proxy_run_is_mitmdump_with_the_addon(lan: Lan, tmp_path: Path) -> N
     log_file = tmp_path / "log"
     with log_file.open("wb") as log:
         command = [sys.executable, "-m", "wsa_proxy.cli", "run", str(config), "--set", f"confdir={tmp_path / 'ca'}"]
-        process = subprocess.Popen([*DIES_WITH_US, *command, "--listen-port", "3128"], cwd=ROOT, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [*DIES_WITH_US, *command, "--listen-port", "3128"], cwd=ROOT, env=BUFFERED, stdout=log, stderr=log
+        )
     lan.until(lambda: "-> MASTER" in log_file.read_text(), "mastery", START_S_MAX)
     with origin(lan) as host:
         request = f"GET http://{host}/ HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()

@@ -13,6 +13,7 @@ What happens when:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import signal
@@ -51,6 +52,21 @@ NO_CONFIG = "failover_config: not set; give the file with --set failover_config=
 DRAIN_S_MAX = 0.3  # requests being answered get this long on an orderly stop
 
 
+class _FlushedLog(logging.Handler):
+    """Lets what this product says reach a log file at once: a proxy that is killed would take the reason with it.
+
+    A handler of the root logger, behind mitmproxy's, which prints into a buffer unless it is a terminal's.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addFilter(logging.Filter("wsa_proxy"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(OSError, ValueError):  # mitmproxy itself ends when its output is gone
+            sys.stdout.flush()
+
+
 class CarpFailover:
     """See the module's text. Decides nothing about mastery: the protocol does, on what this tells it."""
 
@@ -64,6 +80,7 @@ class CarpFailover:
         self._liveness: Liveness | None = None
         self._node: Node | None = None
         self._self_test: asyncio.Task[None] | None = None
+        self._flushed_log = _FlushedLog()
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -98,6 +115,7 @@ class CarpFailover:
             self._listener.install()
         except (ConfigError, ListenerError) as error:
             _refuse_to_run(str(error))
+        logging.getLogger().addHandler(self._flushed_log)
         for problem in loaded.warnings:
             logger.warning("%s", problem)
         self._settings = loaded.settings
@@ -145,6 +163,7 @@ class CarpFailover:
             self._node.stop("orderly stop")
             self._node.close()
         self._listener.close_listeners()
+        logging.getLogger().removeHandler(self._flushed_log)
 
     async def _test(self, liveness: Liveness) -> None:
         """Health that nobody looks at any more must not stay good."""
