@@ -19,7 +19,6 @@ from wsa_proxy.carp import wire
 from wsa_proxy.carp.auth import Authenticator
 from wsa_proxy.carp.auth import Signature
 from wsa_proxy.carp.auth import key_from_pass_phrase
-from wsa_proxy.carp.auth import without_link_local
 from wsa_proxy.carp.wire import Advertisement
 from wsa_proxy.carp.wire import Reject
 
@@ -115,12 +114,6 @@ def test_every_input_changes_the_digest() -> None:
         Signature(KEY, 1, ADDRESSES).digest(8),
     ]
     assert len({base, *others}) == 6
-
-
-def test_link_local_addresses_are_left_out_as_openbsd_does() -> None:
-    """Only those of IPv6: 169.254/16 is an ordinary address to CARP."""
-    addresses = [ip_address(text) for text in ("169.254.1.1", "fe80::1", "2001:db8::1")]
-    assert without_link_local(addresses) == [ip_address("169.254.1.1"), ip_address("2001:db8::1")]
 
 
 def test_the_first_key_signs_and_all_are_accepted() -> None:

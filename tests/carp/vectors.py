@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from wsa_proxy.carp.auth import Address
-from wsa_proxy.carp.auth import without_link_local
 from wsa_proxy.carp.wire import Version
 
 DOCUMENT: Mapping[str, Any] = json.loads(
@@ -39,7 +38,7 @@ class Vector:
 def _vector(entry: Mapping[str, Any]) -> Vector:
     addresses = [ip_address(text) for text in entry["addresses"]]
     if entry["hmac_variant"] == "nov6ll":
-        addresses = without_link_local(addresses)
+        addresses = [each for each in addresses if each.version == 4 or not each.is_link_local]  # as OpenBSD sends
     assert entry["lladdr_hashed"] is None
     return Vector(
         name=f"{entry['id']} {entry['note']}",

@@ -12,12 +12,6 @@ from wsa_proxy.config.check import Resolve
 from wsa_proxy.config.check import check
 
 
-@pytest.fixture(autouse=True)
-def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Messages name the file as it was given; a bare name keeps them short."""
-    monkeypatch.chdir(tmp_path)
-
-
 def report(
     text: str, capsys: pytest.CaptureFixture[str], resolve: Resolve = lambda _: frozenset({"10.0.0.3"})
 ) -> list[str]:

@@ -11,13 +11,6 @@ from tests.config.example import changed
 from tests.config.example import loaded
 from tests.config.example import told
 
-
-@pytest.fixture(autouse=True)
-def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Messages name the file as it was given; a bare name keeps them short."""
-    monkeypatch.chdir(tmp_path)
-
-
 FROM_FILE = changed("shared_secret: twelve-bytes!", "shared_secret_file: keys")
 
 

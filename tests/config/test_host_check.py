@@ -143,12 +143,6 @@ CASES: list[Case] = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Messages name the file as it was given; a bare name keeps them short."""
-    monkeypatch.chdir(tmp_path)
-
-
 @pytest.mark.parametrize(("old", "new", "lines"), CASES)
 def test_each_is_told_precisely(tmp_path: Path, old: str, new: str, lines: str) -> None:
     """What does not fit this host gives exactly the lines that help."""

@@ -19,12 +19,6 @@ from wsa_proxy.net import host as net_host
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 
-@pytest.fixture(autouse=True)
-def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Messages name the file as it was given; a bare name keeps them short."""
-    monkeypatch.chdir(tmp_path)
-
-
 def test_a_right_file(tmp_path: Path) -> None:
     """The example of this test becomes exactly the settings it describes."""
     settings = loaded(tmp_path, GOOD).settings

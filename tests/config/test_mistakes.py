@@ -31,12 +31,6 @@ OTHER_GROUP = """\
 """
 
 
-@pytest.fixture(autouse=True)
-def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Messages name the file as it was given; a bare name keeps them short."""
-    monkeypatch.chdir(tmp_path)
-
-
 def keys_told(folder: Path, text: str | bytes, host: HostFacts = HOST) -> list[tuple[str, str]]:
     """(line, key) of each line that is told."""
     lines = (line.split(": ") for line in told(folder, text, host=host).splitlines())

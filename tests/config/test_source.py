@@ -102,12 +102,6 @@ CASES: list[tuple[str | bytes, str]] = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Messages name the file as it was given; a bare name keeps them short."""
-    monkeypatch.chdir(tmp_path)
-
-
 @pytest.mark.parametrize(("text", "lines"), CASES)
 def test_each_is_told_precisely(tmp_path: Path, text: str | bytes, lines: str) -> None:
     """A file that is no configuration at all gives one clear line, with the place."""

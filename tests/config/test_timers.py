@@ -80,12 +80,6 @@ CASES: list[Case] = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Messages name the file as it was given; a bare name keeps them short."""
-    monkeypatch.chdir(tmp_path)
-
-
 @pytest.mark.parametrize(("old", "new", "lines"), CASES)
 def test_each_is_told_precisely(tmp_path: Path, old: str, new: str, lines: str) -> None:
     """An interval or priority that does not fit, or is unwise, gives exactly the lines that help."""
@@ -123,7 +117,7 @@ def test_lowest_priority_is_exact() -> None:
 def test_master_down_interval() -> None:
     """FreeBSD's formula from one second on, OpenBSD's below: 50 ms with priority 254 gives 164 ms."""
     assert Timers(1, 55).master_down_s == 3 + Fraction(55, 256)
-    assert round(float(Timers(0, 14).master_down_s), 3) == 0.164
+    assert round(Timers(0, 14).master_down_s, 3) == 0.164
 
 
 def test_losses_needed() -> None:

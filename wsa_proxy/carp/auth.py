@@ -39,11 +39,6 @@ def key_from_pass_phrase(pass_phrase: bytes) -> bytes:
     return pass_phrase.ljust(KEY_BYTES, b"\0")
 
 
-def without_link_local(addresses: Collection[Address]) -> list[Address]:
-    """The addresses that OpenBSD hashes when it sends: it leaves link-local ones out (ip_carp.c there)."""
-    return [address for address in addresses if not (address.version == 6 and address.is_link_local)]
-
-
 class Signature:
     """The digest of one key for one virtual host, prepared so that a packet costs one copy and one update."""
 

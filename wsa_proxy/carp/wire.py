@@ -26,7 +26,6 @@ type Version = Literal[4, 6]
 """The IP version that carries an advertisement."""
 
 HEADER_BYTES = 36
-DIGEST_BYTES = 20
 TTL = 255
 """A packet that crossed a router has less: it does not come from this LAN."""
 

@@ -61,8 +61,8 @@ def _summary(group: GroupSettings) -> str:
     return (
         f"group {group.vhid}: {virtual_ips} port {group.port} on {group.interface};"
         f" priority {group.priority} -> advskew {group.advskew};"
-        f" advertises every {float(own.interval_s):.3f} s;"
-        f" as backup takes over after {float(own.master_down_s):.3f} s of silence{losses}"
+        f" advertises every {own.interval_s:.3f} s;"
+        f" as backup takes over after {own.master_down_s:.3f} s of silence{losses}"
     )
 
 

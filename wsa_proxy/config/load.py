@@ -6,6 +6,7 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from wsa_proxy.carp.election import ADVSKEW_DEMOTED
 from wsa_proxy.config.files import check_own_mode
 from wsa_proxy.config.files import check_state_dir
 from wsa_proxy.config.files import read_secrets
@@ -18,7 +19,6 @@ from wsa_proxy.config.source import KeyPath
 from wsa_proxy.config.source import Problem
 from wsa_proxy.config.source import in_order
 from wsa_proxy.config.source import read_document
-from wsa_proxy.config.timers import DEMOTED_ADVSKEW
 from wsa_proxy.config.timers import Timers
 from wsa_proxy.config.timers import misfit_text
 from wsa_proxy.config.timers import timers
@@ -134,10 +134,10 @@ def _timers(document: Document, path: KeyPath, group: GroupKeys, keys: TopKeys) 
             "below 1 s: only wsa-proxy and OpenBSD nodes can take part (no FreeBSD, pfSense, WSA or ucarp), and a"
             " backup takes over before the kernel of a frozen master has dropped the virtual IP (2 s)",
         )
-    if pair.advskew >= DEMOTED_ADVSKEW:
+    if pair.advskew >= ADVSKEW_DEMOTED:
         document.warning(
             (*path, "priority"),
-            f"gives advskew {pair.advskew}; {DEMOTED_ADVSKEW} and more is what a demoted (unwell) node sends, and"
+            f"gives advskew {pair.advskew}; {ADVSKEW_DEMOTED} and more is what a demoted (unwell) node sends, and"
             " FreeBSD sends no more: such a node cannot be told from it; use a priority of 16 or more",
         )
     if keys.failover_handling == "non-preemptive":

@@ -6,11 +6,13 @@ skew. Intervals below one second leave advbase 0 and share the skew with the pri
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
+from wsa_proxy.carp import election
+
 ADVSKEW_MAX = 254  # 255 is a bow-out
-DEMOTED_ADVSKEW = 240  # what a demoted host sends, and the most that FreeBSD sends at all (ip_carp.c)
 PRIORITY_MAX = 255
 LOSSES_WANTED = 3  # as many lost advertisements as the master-down interval is meant to forgive
 INTERVALS_OF_TABLE_S = (0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 0.9)
@@ -25,14 +27,14 @@ class Timers:
     advskew: int
 
     @property
-    def interval_s(self) -> Fraction:
+    def interval_s(self) -> float:
         """Between two advertisements of this node as MASTER."""
-        return self.advbase + Fraction(self.advskew, 256)
+        return election.interval_s(self.advbase, self.advskew)
 
     @property
-    def master_down_s(self) -> Fraction:
-        """Silence after which this node as BACKUP takes over: FreeBSD's formula, below one second OpenBSD's."""
-        return 3 * self.advbase + Fraction(self.advskew, 256) if self.advbase else 3 * self.interval_s
+    def master_down_s(self) -> float:
+        """Silence after which this node as BACKUP takes over."""
+        return election.master_down_s(self.advbase, self.advskew)
 
     def losses_needed(self, master: Timers) -> int:
         """Advertisements of that master in a row whose loss makes this node take over.
@@ -40,7 +42,7 @@ class Timers:
         They are those that are due before the deadline, which the one before them has set; one that arrives at the
         very deadline is too late to count on.
         """
-        return -(-self.master_down_s // master.interval_s) - 1
+        return math.ceil(Fraction(self.master_down_s) / Fraction(master.interval_s)) - 1  # exact: both are n/256
 
 
 def timers(interval_s: float, priority: int) -> Timers | None:
