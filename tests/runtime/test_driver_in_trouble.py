@@ -103,6 +103,21 @@ async def test_the_end_of_our_own_lease_is_not_blamed_on_somebody(
     assert "somebody removed" not in caplog.text
 
 
+async def test_a_lease_that_ended_in_a_short_stall_is_put_back_and_not_blamed_on_somebody(
+    make_host: MakeHost, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The loop stands still for longer than the lease and shorter than the others' patience: still master."""
+    a = make_host("a", 1)
+    await a.start()
+    await asyncio.sleep(3.7)
+    a.loop.now += 1.4
+    a.lose_address()
+    for _ in range(4):
+        await asyncio.sleep(0)
+    assert a.state == "master" and a.holds
+    assert "the kernel (no renewal, the loop was 1." in caplog.text and "somebody removed" not in caplog.text
+
+
 async def test_frozen_between_advertisement_and_acquisition_nothing_is_taken(make_host: MakeHost) -> None:
     """The decision is ten seconds old when the process wakes: another one is master by now."""
     a = make_host("a", 1)

@@ -35,7 +35,7 @@ from wsa_proxy.settings import Settings
 type MakeHost = Callable[..., Host]
 
 WELL = Health(hard=None, soft=None)
-LEASE_S = 2.0
+LEASE_S = 1.0
 
 
 class Inbox[T]:

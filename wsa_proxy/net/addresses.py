@@ -1,9 +1,9 @@
 """The virtual addresses as a lease: the kernel removes them by itself when nobody renews them.
 
-If the process is killed, frozen or wedged, the addresses are gone two seconds later (measured: 2.0 to 2.4 s), before a
+If the process is killed, frozen or wedged, the addresses are gone a second later (measured: 1.0 to 1.3 s), before a
 backup's master-down deadline of three seconds and more. The kernel looks for ended lifetimes at most once a second: if
-another address of the host gets a new lifetime in the lease's last moments, it ends up to a second later. The lease
-does not cover advertisement intervals below 1 s.
+another address of the host gets a new lifetime in the lease's last moments, it ends up to a second later, 2.3 s in all.
+The lease does not cover advertisement intervals below 1 s.
 
 A host address (/32, /128) with a lifetime of a minute at most is ours: held now, or left over from an earlier life. A
 permanent one, or one that DHCP gave, is somebody else's, and we refuse to touch it.
@@ -34,8 +34,11 @@ from wsa_proxy.net.netlink import encode_acknowledged
 from wsa_proxy.net.netlink import read_addresses
 from wsa_proxy.net.ports import Address
 
-LEASE_S = 2
-"""The kernel's lifetime of a virtual address; renew it several times within."""
+LEASE_S = 1
+"""The kernel's lifetime of a virtual address, in the whole seconds it counts in; renew it several times within.
+
+Not 2: the kernel's timers are rounded up to an eighth of their length, and 2 s then lasts up to 2.6 s.
+"""
 
 _ARP_ANNOUNCE_BEST = 2  # the kernel's ARP requests name the host's own address, never another one
 # From linux/if_link.h and linux/ip.h.

@@ -45,7 +45,7 @@ from wsa_proxy.runtime.record import Record
 
 logger = logging.getLogger(__name__)
 
-RENEW_EVERY_S = 0.5  # a quarter of the lease, so that three renewals may be missed
+RENEW_EVERY_S = 0.25  # a quarter of the lease, so that three renewals may be missed
 ROUNDS_MAX = 256  # batches: more than the socket's buffer holds, so what came before the timer is read
 FROZEN_S = 0.5  # a decision is carried out in microseconds; so long after it, the process was frozen
 RELEASE_AGAIN_S = 0.1
@@ -305,8 +305,10 @@ class Driver:
         began_at_s = self._clock()
         if began_at_s < self._renew_at_s and not removed:
             return
+        late_s = began_at_s - self._renew_at_s
+        by = "somebody" if late_s < FROZEN_S else f"the kernel (no renewal, the loop was {late_s:.1f} s late)"
         for address in sorted(map(str, removed)):
-            logger.warning("carp vhid=%d somebody removed the virtual IP %s; it is put back", self.record.vhid, address)
+            logger.warning("carp vhid=%d %s removed the virtual IP %s; it is put back", self.record.vhid, by, address)
         self._renew_at_s = began_at_s + RENEW_EVERY_S
         try:
             self.ports.addresses.renew()
