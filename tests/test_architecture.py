@@ -28,7 +28,8 @@ ARROWS: dict[str, set[str]] = {
     "proxy": {"settings", "config", "runtime"},
     "addons": {"proxy"},
     "lab": {"settings", "resources", "config", "runtime", "net"},
-    "cli": {"settings", "resources", "config", "runtime", "lab"},
+    "simulation": {"carp"},
+    "cli": {"settings", "resources", "config", "runtime", "lab", "simulation"},
 }
 
 # The protocol knows no socket, clock, loop, log or chance: time is an argument, the rest are commands.

@@ -5,7 +5,8 @@ The rooms, and the arrows between them (one way only)::
     addons/carp_failover.py -> proxy -> runtime -> carp      the protocol: events and time in, commands out
                                    |          \\-> net       the kernel: packets, addresses, neighbours, links
                                    \\-> config -> settings   the file, its errors, the frozen result
-    cli -> config, runtime.control, lab                      the command line
+    simulation -> carp                                       a LAN with faults in virtual time, and its judge
+    cli -> config, runtime.control, lab, simulation          the command line
     lab                                                      real nodes, a client and an origin in namespaces
 
 ``carp`` and ``net`` import nothing of ours. ``runtime.driver`` is the only code that sees both; ``proxy`` is the only

@@ -1,4 +1,4 @@
-"""The command line: ``wsa-proxy run | check | status | lab``.
+"""The command line: ``wsa-proxy run | check | status | lab | simulate``.
 
 Each verb imports what it needs only when it is called, so that ``status`` answers at once.
 """
@@ -55,6 +55,12 @@ def _parser() -> argparse.ArgumentParser:
 
     wsa_proxy.lab.command.add_arguments(lab)
     lab.set_defaults(call=wsa_proxy.lab.command.main)
+
+    simulate = verbs.add_parser("simulate", help="try the protocol on a simulated LAN with faults, in virtual time")
+    import wsa_proxy.simulation.command
+
+    wsa_proxy.simulation.command.add_arguments(simulate)
+    simulate.set_defaults(call=wsa_proxy.simulation.command.main)
     return parser
 
 

@@ -11,6 +11,7 @@ from ipaddress import ip_address
 
 import pytest
 
+from tests.carp.playbook import BOW_OUT
 from tests.carp.playbook import RELEASE
 from tests.carp.playbook import SECOND
 from tests.carp.playbook import Playbook
@@ -130,9 +131,24 @@ def test_the_wait_after_a_tie_survives_the_equals_other_copy(first: Version, sec
     assert play.deadline == pytest.approx(100 + D + T / 5 / 2)
 
 
-def test_the_wait_after_a_tie_is_over_once_a_master_is_heard() -> None:
-    """A later advertisement gives a plain master-down interval from its arrival, as always."""
+def test_the_wait_after_a_tie_is_kept_for_two_master_down_intervals() -> None:
+    """Until then each deadline has it, and a takeover by hearing waits as long; then all is as always."""
     play = Playbook(tie_break=128).master()
     play.at(100, heard())
-    play.at(100 + T, heard())
-    assert play.deadline == 100 + T + D
+    play.at(100 + 2 * D - 0.5, heard())
+    assert play.deadline == pytest.approx(100 + 2 * D - 0.5 + D + T / 5 / 2)
+    play.at(100 + 2 * D - 0.25, heard(demotion=1))
+    assert play.deadline == pytest.approx(100 + 2 * D - 0.25 + T / 5 / 2)
+    play.at(100 + 2 * D, heard())
+    play.at(100 + 3 * D, heard())
+    assert play.deadline == 100 + 4 * D
+
+
+def test_a_bow_out_in_both_versions_is_followed_by_one_master_only() -> None:
+    """The successor is heard in one IP version before the other; that ends the wait in both."""
+    play = Playbook(advskew=100, versions=(4, 6), preempt=False).listening()
+    play.at(100, BOW_OUT)
+    play.at(100, heard(255, 255, version=6))
+    assert play.deadline == pytest.approx(100 + 100 * 40e-6 * SECOND)
+    assert play.at(100.5, heard(advskew=55)) == []
+    assert play.deadline == 100.5 + D + 100

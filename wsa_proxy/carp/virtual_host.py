@@ -63,6 +63,8 @@ PROBE_LEAD_S_MAX = 0.6  # the questions are asked this long before the master-do
 BOW_OUT_WAIT_PER_ADVSKEW_S = 40e-6  # the best backup answers a bow-out first and its advertisement stops the others
 BOW_OUT_WAIT_S_MAX = 0.010
 
+TIE_REMEMBERED_INTERVALS = 2  # master-down intervals: a worse third node may become master in between
+
 ANNOUNCE_AGAIN_AFTER = 2  # advertisements after a promotion or a won conflict (OpenBSD's delayed ARP)
 ANNOUNCE_EVERY = 10  # advertisements: a lost announcement costs a client that long at most
 
@@ -110,6 +112,7 @@ class VirtualHost:
         self._deadlines_master_down_s: dict[Version, float] = {}
         self._deadline_advertisement_s = 0.0
         self._heard_at_s: float | None = None
+        self._tied_until_s = 0.0
         self._reason_master_down = Reason.MASTER_SILENT
         self._held_before = False
         self._probes_left = PROBES
@@ -160,17 +163,25 @@ class VirtualHost:
         self._hear(event, now)
         # A bow-out is known by its value, so it works at any advbase.
         if heard.is_bow_out:
-            return self._expect_takeover(now, Reason.MASTER_BOWED_OUT)
+            wait_s = min(self.advskew * BOW_OUT_WAIT_PER_ADVSKEW_S, BOW_OUT_WAIT_S_MAX)
+            return self._take_over(now, wait_s, Reason.MASTER_BOWED_OUT, f"last_master={self.last_master}")
         # The demotion of a master counts regardless of preempt (OpenBSD ip_carp.c).
         if other.demotion > self.demotion:
-            return self._promote(now, Reason.MASTER_DEMOTED, f"its_demotion={other.demotion} own={self.demotion}")
+            evidence = f"its_demotion={other.demotion} own={self.demotion}"
+            return self._take_over(now, self._tie_wait_s(now), Reason.MASTER_DEMOTED, evidence)
         # A preemptive node takes over from a master that it outranks (carp(4)).
         if self.settings.preempt and election.outranks(self.rank, other):
-            return self._promote(now, Reason.PREEMPTED, self._compared(other))
+            return self._take_over(now, self._tie_wait_s(now), Reason.PREEMPTED, self._compared(other))
         # A master so slow that it must time out anyway counts as timed out (carp(4)).
         if election.is_hopeless(self.settings.advbase, self.advskew, other.interval_256ths):
-            return self._promote(now, Reason.MASTER_HOPELESS, self._compared(other))
-        self._restart_master_down(event.version, now)
+            return self._take_over(now, self._tie_wait_s(now), Reason.MASTER_HOPELESS, self._compared(other))
+        # Equals of which two have tied go on waiting differently, or the next two tie while these start again together.
+        extra_s = self._tie_wait_s(now)
+        if self._reason_master_down is not Reason.MASTER_SILENT:
+            # A takeover was due in both IP versions; so whoever came first is heard for both.
+            self._listen(now, extra_s)
+        else:
+            self._restart_master_down(event.version, now, extra_s)
         return []
 
     def _backup_deadline(self, event: DeadlineReached, now: float) -> list[Command]:
@@ -271,14 +282,21 @@ class VirtualHost:
         self._probes_left = PROBES
         self._answered_by = None
 
-    def _expect_takeover(self, now: float, reason: Reason) -> list[Command]:
-        wait_s = min(self.advskew * BOW_OUT_WAIT_PER_ADVSKEW_S, BOW_OUT_WAIT_S_MAX)
+    def _tie_wait_s(self, now: float) -> float:
+        """For a while after a tie: equals that react to the same advertisement in the same instant would tie again."""
+        return self._tie_extra_s() if now < self._tied_until_s else 0.0
+
+    def _tie_extra_s(self) -> float:
+        return self._interval_s() / 5 * self.settings.tie_break / 256
+
+    def _take_over(self, now: float, wait_s: float, reason: Reason, evidence: str) -> list[Command]:
+        """At once, or after a wait in which somebody else may be heard to have done it."""
         if wait_s == 0:
-            return self._promote(now, reason, f"last_master={self.last_master}")
+            return self._promote(now, reason, evidence)
         for version, deadline_s in self._deadlines_master_down_s.items():
             self._deadlines_master_down_s[version] = min(deadline_s, now + wait_s)
         self._reason_master_down = reason
-        self._probes_left = 0  # the master said that it leaves: nobody else has the addresses
+        self._probes_left = 0  # a master was there just now: nobody else has the addresses
         self._answered_by = None
         return []
 
@@ -292,8 +310,11 @@ class VirtualHost:
         return [*self._advertise(now), AcquireAddresses(), AnnounceAddresses(), report]
 
     def _yield(self, now: float, reason: Reason, evidence: str) -> list[Command]:
-        # Equals that start together would meet again for ever; the address decides who waits longer.
-        extra_s = self._interval_s() / 5 * self.settings.tie_break / 256 if reason is Reason.TIED else 0.0
+        extra_s = 0.0
+        if reason is Reason.TIED:
+            # Equals that start together would meet again for ever; the address decides who waits longer.
+            extra_s = self._tie_extra_s()
+            self._tied_until_s = now + TIE_REMEMBERED_INTERVALS * self._master_down_s
         self._listen(now, extra_s)
         return [ReleaseAddresses(), self._report(State.BACKUP, reason.value, evidence)]
 

@@ -1,0 +1,54 @@
+"""``wsa-proxy simulate``: a campaign ends well, a broken promise is told with the command that repeats it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from wsa_proxy import cli
+from wsa_proxy.carp.virtual_host import VirtualHost
+from wsa_proxy.simulation.command import MARKS
+
+
+def test_two_thousand_seeds_keep_every_promise() -> None:
+    """The campaign of every ``make test``, as a user would start it; every situation was seen."""
+    command = [sys.executable, "-m", "wsa_proxy.cli", "simulate", "--seeds", "2000"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=110)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "2000 seeds from 0: every promise was kept" in result.stdout
+    assert all(mark in result.stdout for mark in MARKS)
+
+
+def test_a_broken_promise_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The invariant, the seed, the virtual time, the last events, and the command that replays it."""
+    monkeypatch.setattr(VirtualHost, "_tie_extra_s", lambda self: 0.0)
+    monkeypatch.setattr(VirtualHost, "_take_over", lambda self, *arguments: [])
+    for seed in range(50):
+        if cli.main(["simulate", "--seed", str(seed)]) == 1:
+            break
+    lines = capsys.readouterr().out.splitlines()
+    assert f"seed {seed} broke " in lines[-2]
+    assert lines[-1].endswith(f"s of virtual time; again: wsa-proxy simulate --seed {seed} --trace")
+    assert len(lines) > 10
+
+
+def test_a_trace_reads_as_a_story(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["simulate", "--seed", "1", "--trace"]) == 0
+    out = capsys.readouterr().out
+    assert "INIT -> BACKUP reason=started" in out and out.endswith("seed 1: every promise was kept\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--trace"], "--trace prints one run"),
+        (["--nodes", "1"], "--nodes 1: 2 to 5 nodes"),
+        (["--seeds", "0"], "--seeds 0: at least one"),
+        (["--jobs", "0"], "--jobs 0: at least one"),
+    ],
+)
+def test_wrong_use_is_said(arguments: list[str], problem: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["simulate", *arguments]) == 2
+    assert problem in capsys.readouterr().err

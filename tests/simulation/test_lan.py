@@ -1,0 +1,83 @@
+"""Virtual time and the LAN: order, cuts, clogging, reflection, and a switch that believes the last announcement."""
+
+from __future__ import annotations
+
+from random import Random
+
+from wsa_proxy.simulation.lan import Advertised
+from wsa_proxy.simulation.lan import Announced
+from wsa_proxy.simulation.lan import Frame
+from wsa_proxy.simulation.lan import Lan
+from wsa_proxy.simulation.lan import Timeline
+from wsa_proxy.simulation.lan import Weather
+
+FRAME = Advertised(4, b"36 bytes")
+
+
+def make_lan(weather: Weather) -> tuple[Timeline, Lan, list[tuple[float, int, int]]]:
+    """A LAN with ports 0, 1, 2; what arrives is (seconds from the start, receiver, sender)."""
+    timeline = Timeline()
+    began_at_s = timeline.now
+    lan = Lan(timeline, Random(1), weather)
+    arrived: list[tuple[float, int, int]] = []
+
+    def attach(port: int) -> None:
+        def receive(frame: Frame, sender: int) -> None:
+            arrived.append((timeline.now - began_at_s, port, sender))
+
+        lan.attach(port, receive)
+
+    for port in range(3):
+        attach(port)
+    return timeline, lan, arrived
+
+
+def test_what_is_due_at_the_same_time_happens_in_the_order_asked_for() -> None:
+    timeline = Timeline()
+    seen: list[str] = []
+    now = timeline.now
+    timeline.at(now + 2, lambda: seen.append("later"))
+    timeline.at(now + 1, lambda: seen.append("first"))
+    timeline.at(now + 1, lambda: seen.append("second"))
+    timeline.at(now - 5, lambda: seen.append("overdue"))
+    timeline.run(now + 1, lambda: None)
+    assert seen == ["overdue", "first", "second"] and timeline.now == now + 1
+
+
+def test_a_frame_reaches_everybody_but_its_sender_after_its_delay() -> None:
+    timeline, lan, arrived = make_lan(Weather(delay_s_min=0.5, delay_s_max=0.5))
+    lan.send(0, FRAME)
+    timeline.run(timeline.now + 1, lambda: None)
+    assert sorted(arrived) == [(0.5, 1, 0), (0.5, 2, 0)]
+
+
+def test_a_cut_is_one_way_and_a_clog_holds_back() -> None:
+    timeline, lan, arrived = make_lan(Weather(delay_s_min=0.5, delay_s_max=0.5))
+    lan.cuts.add((0, 1))
+    lan.clogged_until_s[0, 2] = timeline.now + 3
+    lan.send(0, FRAME)
+    lan.send(1, FRAME)
+    assert not lan.hears(1, 0) and not lan.hears(2, 0) and lan.hears(0, 1)
+    timeline.run(timeline.now + 5, lambda: None)
+    assert sorted(arrived) == [(0.5, 0, 1), (0.5, 2, 1), (3.5, 2, 0)]
+
+
+def test_loss_is_counted_and_duplicates_and_reflections_arrive() -> None:
+    timeline, lan, arrived = make_lan(Weather(loss=1.0))
+    lan.send(0, FRAME)
+    lan.send(0, Announced())
+    timeline.run(timeline.now + 1, lambda: None)
+    assert arrived == [] and lan.lost[0, 1] == 1 and lan.believed is None
+    timeline, lan, arrived = make_lan(Weather(duplicates=1.0, reflection=1.0))
+    lan.send(0, FRAME)
+    timeline.run(timeline.now + 1, lambda: None)
+    assert sorted(receiver for _, receiver, _ in arrived) == [0, 1, 1, 2, 2]
+
+
+def test_the_switch_believes_the_last_announcement() -> None:
+    timeline, lan, _ = make_lan(Weather())
+    lan.send(2, Announced())
+    timeline.run(timeline.now + 1, lambda: None)
+    lan.send(1, FRAME)
+    timeline.run(timeline.now + 1, lambda: None)
+    assert lan.believed == 2

@@ -1,0 +1,114 @@
+"""The model of a process and its kernel: queues while it stands still, a lease that ends, calls that block or fail."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from random import Random
+
+from wsa_proxy.carp.auth import Authenticator
+from wsa_proxy.carp.auth import key_from_pass_phrase
+from wsa_proxy.carp.commands import ReportTransition
+from wsa_proxy.carp.virtual_host import VirtualHostSettings
+from wsa_proxy.carp.wire import Reject
+from wsa_proxy.simulation.lan import Advertised
+from wsa_proxy.simulation.lan import Lan
+from wsa_proxy.simulation.lan import Timeline
+from wsa_proxy.simulation.lan import Weather
+from wsa_proxy.simulation.node import LEASE_S_MAX
+from wsa_proxy.simulation.node import QUEUE_MAX
+from wsa_proxy.simulation.node import Node
+
+KEY = key_from_pass_phrase(b"secret")
+VIP = ip_address("10.0.0.3")
+
+
+class World:
+    """One node, and what it tells."""
+
+    def __init__(self) -> None:
+        self.timeline = Timeline()
+        self.reasons: list[str] = []
+        lan = Lan(self.timeline, Random(1), Weather())
+        settings = VirtualHostSettings(1, 1, 100, True, (4,))
+        self.node = Node(0, settings, Authenticator([KEY], 1, [VIP], 7), lan, Random(1), self.hear)
+        self.node.start()
+
+    def hear(self, node: Node, kind: str, what: object) -> None:
+        if isinstance(what, ReportTransition):
+            self.reasons.append(what.reason)
+
+    def state(self) -> str:
+        return self.node.state.name
+
+    def run(self, seconds: float) -> None:
+        self.timeline.run(self.timeline.now + seconds, lambda: None)
+
+
+def advertisement(advskew: int = 0) -> Advertised:
+    return Advertised(4, Authenticator([KEY], 1, [VIP], 99).sign(1, advskew, 0))
+
+
+def test_a_lone_node_becomes_master_and_keeps_its_lease() -> None:
+    world = World()
+    world.run(3.3)
+    assert world.state() == "BACKUP" and not world.node.holds
+    world.run(0.2)
+    assert world.state() == "MASTER"
+    for _ in range(50):
+        world.run(0.1)
+        assert world.node.holds
+
+
+def test_after_a_crash_the_lease_runs_out() -> None:
+    world = World()
+    world.run(4)
+    world.node.crash()
+    assert world.node.holds and world.state() == "INIT"
+    world.run(LEASE_S_MAX)
+    assert not world.node.holds
+    world.node.start()
+    assert world.state() == "BACKUP"
+
+
+def test_frames_wait_while_the_process_stands_still_and_a_full_queue_keeps_the_oldest() -> None:
+    world = World()
+    world.run(1)
+    world.node.stall(2)
+    for _ in range(QUEUE_MAX + 10):
+        world.node.receive(advertisement(), 1)
+    assert len(world.node.queue) == QUEUE_MAX
+    world.run(2.1)
+    assert not world.node.queue and world.state() == "BACKUP"
+
+
+def test_a_master_that_slept_too_long_yields() -> None:
+    world = World()
+    world.run(4)
+    world.node.stall(10)
+    world.run(10.1)
+    assert world.reasons[-1] == "overslept" and not world.node.holds
+
+
+def test_a_slow_kernel_blocks_the_process_and_a_refusing_one_sends_it_out() -> None:
+    world = World()
+    world.node.operation_s = 0.4
+    world.run(3.5)
+    assert not world.node.awake or world.node.holds
+    world.run(1)
+    assert world.node.awake and world.node.holds
+    world.node.kernel_refuses = True
+    world.run(0.3)
+    assert world.reasons[-1] == "the kernel refused" and world.state() == "INIT"
+    world.node.kernel_refuses = False
+    world.run(5)
+    assert world.state() == "MASTER"
+
+
+def test_a_rejected_frame_changes_one_counter_and_nothing_else() -> None:
+    """I3."""
+    world = World()
+    world.run(1)
+    due_s = world.node.due_s
+    world.node.receive(Advertised(4, bytes(36)), 1)
+    world.node.receive(Advertised(4, advertisement().payload, ttl=64), 1)
+    assert world.node.rejects == {Reject.BAD_VERSION: 1, Reject.BAD_TTL: 1} and world.node.due_s == due_s
