@@ -1,13 +1,13 @@
 # Each command does all the set-up that it needs, also on a fresh machine.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint packages lock clean
+.PHONY: help setup run test simulate-million lint packages lock clean
 SHELL := /bin/bash
 
 PYTEST_FLAGS ?=
 UPGRADE ?=
 
 help:                ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 setup:               ## make .venv, with mitmdump and wsa-proxy in its bin (PYTHON=... chooses the Python)
 	@tools/setup.sh
@@ -19,6 +19,9 @@ test: setup packages lint  ## all the tests (INSTALL=1 as root: install the Debi
 	@echo "test: pytest"
 	@.venv/bin/python -m pytest $(PYTEST_FLAGS)
 	@echo "test: nothing failed"
+
+simulate-million: setup  ## a million seeds on the simulated LAN; some hours
+	@.venv/bin/wsa-proxy simulate --seeds 1000000
 
 lint: setup          ## ruff and mypy --strict
 	@echo "lint: ruff" && .venv/bin/ruff check

@@ -73,7 +73,7 @@ class Checker:
         self._lan = lan
         self._lateness_s = lateness_s
         self._memories = [Memory() for _ in nodes]
-        self._pairs: dict[tuple[int, int], tuple[float, int]] = {}
+        self._pairs: dict[tuple[int, int], tuple[float, int, tuple[float, ...]]] = {}
 
     # -- what a node tells ---------------------------------------------------------------------------------------------
 
@@ -186,7 +186,7 @@ class Checker:
                 self._judge_pair(one, other)
 
     def _judge_pair(self, one: Node, other: Node) -> None:
-        # I1: two masters, awake, that hear each other: at most (L + 1) * T + d + l.
+        # I1: two masters, awake, that hear each other: at most (L + 1) * T + d + l. A change of rank begins it anew.
         key = (one.number, other.number)
         lan = self._lan
         both = one.state is other.state is State.MASTER and one.awake and other.awake
@@ -194,8 +194,11 @@ class Checker:
             self._pairs.pop(key, None)
             return
         lost = lan.lost[key] + lan.lost[other.number, one.number]
-        since_s, lost_before = self._pairs.setdefault(key, (lan.timeline.now, lost))
-        best_s = min(interval_s(one), interval_s(other))
+        intervals_s = (interval_s(one), interval_s(other))
+        if self._pairs.get(key, (0.0, 0, ()))[2] != intervals_s:
+            self._pairs[key] = (lan.timeline.now, lost, intervals_s)
+        since_s, lost_before, _ = self._pairs[key]
+        best_s = min(intervals_s)
         bound_s = (lost - lost_before + 1) * best_s + 2 * (lan.weather.delay_s_max + self._lateness_s)
         self.marks["two masters"] += 1
         if lan.timeline.now - since_s > bound_s + EPSILON_S:

@@ -76,6 +76,7 @@ class Node:
         self._lan = lan
         self._random = random
         self._tell = tell
+        self._demotion = 0
         self._renew_at_s = 0.0
         self._alarm = 0  # only the newest timer counts
         self._pending: list[Command] = []
@@ -140,10 +141,14 @@ class Node:
 
     def demote(self, demotion: int) -> None:
         """The health changed; a process that stands still finds out when it wakes."""
+        self._demotion = demotion
+        self._notice_health()
+
+    def _notice_health(self) -> None:
         if self.awake:
-            self.handle(DemotionChanged(demotion, "the nemesis"))
+            self.handle(DemotionChanged(self._demotion, "the nemesis"))
         elif self.core is not None:
-            self._lan.timeline.at(self.asleep_until_s + 1e-3, lambda: self.demote(demotion))
+            self._lan.timeline.at(self.asleep_until_s + 1e-3, self._notice_health)
 
     def thaw(self) -> None:
         """End a stall now."""
