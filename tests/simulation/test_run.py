@@ -25,11 +25,10 @@ def test_a_story_is_told_line_by_line() -> None:
 @pytest.mark.parametrize(
     "seed",
     [
-        pytest.param(130, id="a bow-out ended the patience in both IP versions, its successor was heard in one"),
-        pytest.param(24, id="two equals and a demoted third changed their master for ever"),
+        pytest.param(75, id="a bow-out ended the patience in both IP versions, its successor was heard in one"),
+        pytest.param(36, id="two equals and a demoted third changed their master for ever"),
         pytest.param(200836, id="of four equals two tied in turn, for ever"),
         pytest.param(202523, id="a change of rank begins the time of two masters anew (the checker was wrong)"),
-        pytest.param(103087, id="the wait after a tie was lost when a due takeover was called off"),
     ],
 )
 def test_a_seed_that_found_a_bug(seed: int) -> None:
