@@ -93,6 +93,8 @@ class Checker:
 
     def _remember(self, node: Node, event: Event) -> None:
         memory = self._memories[node.number]
+        if node.state is State.MASTER and not isinstance(event, AdvertisementReceived):
+            memory.may_take_over = set()  # what a master heard is no reason for the backup that it becomes
         if isinstance(event, Started) and node.state is State.INIT:
             memory.may_take_over = set()
             self._rest(node, node.settings.versions)
