@@ -37,7 +37,7 @@ from wsa_proxy.net.ports import Address
 LEASE_S = 1
 """The kernel's lifetime of a virtual address, in the whole seconds it counts in; renew it several times within.
 
-Not 2: the kernel's timers are rounded up to an eighth of their length, and 2 s then lasts up to 2.6 s.
+Not 2: the kernel's timers are rounded up to an eighth of their length, and 2 s then lasted up to 2.4 s.
 """
 
 _ARP_ANNOUNCE_BEST = 2  # the kernel's ARP requests name the host's own address, never another one

@@ -66,7 +66,6 @@ class Node:
         self.core: VirtualHost | None = None
         self.lease_until_s = 0.0
         self.asleep_until_s = 0.0
-        self.link_up = True
         self.lateness_s = 0.0
         self.operation_s = 0.0
         self.kernel_refuses = False
