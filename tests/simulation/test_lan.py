@@ -18,7 +18,7 @@ def make_lan(weather: Weather) -> tuple[Timeline, Lan, list[tuple[float, int, in
     """A LAN with ports 0, 1, 2; what arrives is (seconds from the start, receiver, sender)."""
     timeline = Timeline()
     began_at_s = timeline.now
-    lan = Lan(timeline, Random(1), weather)
+    lan = Lan(timeline, Random, weather)
     arrived: list[tuple[float, int, int]] = []
 
     def attach(port: int) -> None:
@@ -65,9 +65,9 @@ def test_a_cut_is_one_way_and_a_clog_holds_back() -> None:
 def test_loss_is_counted_and_duplicates_and_reflections_arrive() -> None:
     timeline, lan, arrived = make_lan(Weather(loss=1.0))
     lan.send(0, FRAME)
-    lan.send(0, Announced())
+    lan.send(0, Announced(1))
     timeline.run(timeline.now + 1, lambda: None)
-    assert arrived == [] and lan.lost[0, 1] == 1 and lan.believed is None
+    assert arrived == [] and lan.lost[0, 1] == 1 and lan.believed == {}
     timeline, lan, arrived = make_lan(Weather(duplicates=1.0, reflection=1.0))
     lan.send(0, FRAME)
     timeline.run(timeline.now + 1, lambda: None)
@@ -76,8 +76,8 @@ def test_loss_is_counted_and_duplicates_and_reflections_arrive() -> None:
 
 def test_the_switch_believes_the_last_announcement() -> None:
     timeline, lan, _ = make_lan(Weather())
-    lan.send(2, Announced())
+    lan.send(2, Announced(1))
     timeline.run(timeline.now + 1, lambda: None)
     lan.send(1, FRAME)
     timeline.run(timeline.now + 1, lambda: None)
-    assert lan.believed == 2
+    assert lan.believed == {1: 2}

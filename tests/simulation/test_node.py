@@ -10,11 +10,11 @@ from wsa_proxy.carp.auth import key_from_pass_phrase
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.virtual_host import VirtualHostSettings
 from wsa_proxy.carp.wire import Reject
+from wsa_proxy.simulation.kernel import LEASE_S_MAX
 from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.lan import Lan
 from wsa_proxy.simulation.lan import Timeline
 from wsa_proxy.simulation.lan import Weather
-from wsa_proxy.simulation.node import LEASE_S_MAX
 from wsa_proxy.simulation.node import QUEUE_MAX
 from wsa_proxy.simulation.node import Node
 
@@ -28,7 +28,7 @@ class World:
     def __init__(self) -> None:
         self.timeline = Timeline()
         self.reasons: list[str] = []
-        lan = Lan(self.timeline, Random(1), Weather())
+        lan = Lan(self.timeline, Random, Weather())
         settings = VirtualHostSettings(1, 1, 100, True, (4,))
         self.node = Node(0, settings, Authenticator([KEY], 1, [VIP], 7), lan, Random(1), self.hear)
         self.node.start()
@@ -91,15 +91,15 @@ def test_a_master_that_slept_too_long_yields() -> None:
 
 def test_a_slow_kernel_blocks_the_process_and_a_refusing_one_sends_it_out() -> None:
     world = World()
-    world.node.operation_s = 0.4
+    world.node.kernel.operation_s = 0.4
     world.run(3.5)
     assert not world.node.awake or world.node.holds
     world.run(1)
     assert world.node.awake and world.node.holds
-    world.node.kernel_refuses = True
+    world.node.kernel.refuses = True
     world.run(0.3)
     assert world.reasons[-1] == "the kernel refused" and world.state() == "INIT"
-    world.node.kernel_refuses = False
+    world.node.kernel.refuses = False
     world.run(5)
     assert world.state() == "MASTER"
 

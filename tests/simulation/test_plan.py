@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+from wsa_proxy.simulation.hostile import Attack
 from wsa_proxy.simulation.plan import FAULTS_S
 from wsa_proxy.simulation.plan import Drill
 from wsa_proxy.simulation.plan import Fault
@@ -19,7 +20,7 @@ def test_the_same_seed_draws_the_same_plan() -> None:
 
 def test_every_fault_and_every_drill_is_drawn() -> None:
     """A fault that no seed draws would be tested by nobody."""
-    assert {mishap.fault for plan in PLANS for mishap in plan.mishaps} == set(Fault)
+    assert {mishap.fault for plan in PLANS for mishap in plan.mishaps} == {*Fault, *Attack}
     assert {plan.drill for plan in PLANS} == set(Drill)
 
 
@@ -33,8 +34,8 @@ def test_faults_end_before_the_quiet() -> None:
 def test_the_nodes_of_a_group_have_waits_of_their_own() -> None:
     """Equals that wait equally long after a tie would tie for ever."""
     for plan in PLANS:
-        assert len({settings.tie_break for settings in plan.nodes}) == len(plan.nodes)
+        assert len({member.settings.tie_break for member in plan.members}) == len(plan.members)
 
 
 def test_the_number_of_nodes_can_be_chosen() -> None:
-    assert all(len(draw(Random(seed), 5).nodes) == 5 for seed in range(20))
+    assert all(len(draw(Random(seed), 5).members) == 5 for seed in range(20))

@@ -20,7 +20,7 @@ from wsa_proxy.carp.events import DeadlineReached
 from wsa_proxy.carp.events import Stopped
 from wsa_proxy.carp.virtual_host import Reason
 from wsa_proxy.carp.virtual_host import VirtualHost
-from wsa_proxy.simulation.run import Run
+from wsa_proxy.simulation.run import play
 
 SEEDS = 250
 
@@ -177,7 +177,7 @@ def test_a_planted_bug_is_caught(plant: Plant, invariants: set[str], monkeypatch
     plant(monkeypatch)
     seen: Counter[str] = Counter()
     for seed in range(SEEDS):
-        if invariant := Run(seed).play().invariant:
+        if invariant := play(seed).invariant:
             seen[invariant] += 1
             if invariant in invariants:
                 return

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from wsa_proxy.simulation.run import Run
+from wsa_proxy.simulation.run import play
 
 
 def test_the_same_seed_tells_the_same_story() -> None:
     """I11, by the digest of every line."""
     for seed in range(20):
-        assert Run(seed).play() == Run(seed).play()
-    assert Run(1).play().digest != Run(2).play().digest
+        assert play(seed) == play(seed)
+    assert play(1).digest != play(2).digest
 
 
 def test_a_story_is_told_line_by_line() -> None:
     told: list[str] = []
-    outcome = Run(3, None, told.append).play()
+    outcome = play(3, None, told.append)
     assert outcome.violation is None
     assert tuple(told[-len(outcome.story) :]) == outcome.story
     assert any("BACKUP -> MASTER reason=master_silent" in line for line in told)
@@ -33,4 +33,4 @@ def test_a_story_is_told_line_by_line() -> None:
 )
 def test_a_seed_that_found_a_bug(seed: int) -> None:
     """Each is one sentence; test_planted_bugs.py plants the same mistakes again."""
-    assert Run(seed).play().violation is None
+    assert play(seed).violation is None

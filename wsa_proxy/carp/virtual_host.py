@@ -111,7 +111,7 @@ class VirtualHost:
         self._master_down_s = election.master_down_s(settings.advbase, settings.advskew)
         self._deadlines_master_down_s: dict[Version, float] = {}
         self._deadline_advertisement_s = 0.0
-        self._heard_at_s: float | None = None
+        self._heard_at_s: dict[Version, float] = {}
         self._tied_until_s = 0.0
         self._reason_master_down = Reason.MASTER_SILENT
         self._held_before = False
@@ -120,6 +120,7 @@ class VirtualHost:
         self._advertisements_sent = 0
         self._announce_at = 0
         self._answer_after_s = 0.0
+        self._answer_owed = False
 
     # -- what the driver asks ----------------------------------------------------------------------------------------
 
@@ -193,7 +194,10 @@ class VirtualHost:
             refusal = ReportRefusal(Reason.ADDRESS_ANSWERED.value, f"mac={self._answered_by}")
             self._listen(now)
             return [refusal]
-        silent_s = f"silent_s={now - self._heard_at_s:.2f} " if self._heard_at_s is not None else ""
+        # The IP version whose silence it is.
+        version = min(self._deadlines_master_down_s, key=self._deadlines_master_down_s.__getitem__)
+        heard_at_s = self._heard_at_s.get(version)
+        silent_s = f"silent_s={now - heard_at_s:.2f} " if heard_at_s is not None else ""
         return self._promote(now, self._reason_master_down, f"{silent_s}last_master={self.last_master or 'none'}")
 
     def _probe(self, now: float) -> list[Command]:
@@ -205,7 +209,8 @@ class VirtualHost:
         return [ProbeAddresses()]
 
     def _backup_address_answered(self, event: AddressAnswered, now: float) -> list[Command]:
-        self._answered_by = event.by
+        if not self._held_before:
+            self._answered_by = event.by
         return []
 
     def _backup_stop(self, event: Stopped, now: float) -> list[Command]:
@@ -231,6 +236,7 @@ class VirtualHost:
         if now < self._answer_after_s:
             # Not now, but as soon as the limit allows: this one may be a third node that missed the last answer.
             self._deadline_advertisement_s = min(self._deadline_advertisement_s, self._answer_after_s)
+            self._answer_owed = True
             return []
         self._answer_after_s = now + self._interval_s() / 4
         self._announce_at = self._advertisements_sent + 1 + ANNOUNCE_AGAIN_AFTER
@@ -239,7 +245,8 @@ class VirtualHost:
     def _master_deadline(self, event: DeadlineReached, now: float) -> list[Command]:
         if now < self._deadline_advertisement_s:
             return []
-        return self._advertise(now)
+        owed = self._answer_owed and now >= self._answer_after_s
+        return self._answer_inferior(now) if owed else self._advertise(now)
 
     def _master_demotion(self, event: DemotionChanged, now: float) -> list[Command]:
         # Every change is advertised at once, so that a better node reacts within one packet (FreeBSD).
@@ -265,22 +272,27 @@ class VirtualHost:
         return []
 
     def _hear(self, event: AdvertisementReceived, now: float) -> None:
-        self._heard_at_s = now
+        self._heard_at_s[event.version] = now
         self.last_master = event.sender
 
     def _listen(self, now: float, extra_s: float = 0.0) -> None:
         """Start a whole master-down interval of listening."""
         for version in self.settings.versions:
             self._restart_master_down(version, now, extra_s)
+        self._probes_left = PROBES
+        self._answered_by = None
 
     def _restart_master_down(self, version: Version, now: float, extra_s: float = 0.0) -> None:
         # Never earlier than before: a tie is heard once in each IP version and from each equal, and the longer wait
         # that ends it must survive all of them.
         before_s = self._deadlines_master_down_s.get(version, now)
+        was_first = before_s == min(self._deadlines_master_down_s.values(), default=before_s)
         self._deadlines_master_down_s[version] = max(before_s, now + self._master_down_s + extra_s)
         self._reason_master_down = Reason.MASTER_SILENT
-        self._probes_left = PROBES
-        self._answered_by = None
+        # The questions belong to the deadline that comes first; asked anew, they would put off another that stays.
+        if was_first:
+            self._probes_left = PROBES
+            self._answered_by = None
 
     def _tie_wait_s(self, now: float) -> float:
         """For a while after a tie: equals that react to the same advertisement in the same instant would tie again."""
@@ -320,6 +332,7 @@ class VirtualHost:
 
     def _advertise(self, now: float) -> list[Command]:
         self._deadline_advertisement_s = now + self._interval_s()
+        self._answer_owed = False
         self._advertisements_sent += 1
         advertisement = SendAdvertisement(self.settings.advbase, self.advskew, self.demotion)
         due = self._advertisements_sent == self._announce_at or self._advertisements_sent % ANNOUNCE_EVERY == 0

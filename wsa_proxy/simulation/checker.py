@@ -1,6 +1,7 @@
 """Is the promise kept? Every invariant by its name, with its bound in one line, judged after every event.
 
-T is the interval of an advertisement, D the master-down interval, d the greatest delay, l the greatest lateness.
+Here is what must never happen. What must happen in the end, within a time, is in ``run.py``: V1 to V6 and V9. The
+numbers are in ``bounds.py``, reckoned apart from the core. I8, I10 and I11 compare whole runs: ``compare.py``.
 """
 
 from __future__ import annotations
@@ -18,15 +19,30 @@ from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.events import AdvertisementReceived
+from wsa_proxy.carp.events import DeadlineReached
+from wsa_proxy.carp.events import DemotionChanged
 from wsa_proxy.carp.events import Event
 from wsa_proxy.carp.events import Started
+from wsa_proxy.carp.events import Stopped
 from wsa_proxy.carp.virtual_host import Reason
 from wsa_proxy.carp.wire import Advertisement
+from wsa_proxy.simulation.bounds import EPSILON_S
+from wsa_proxy.simulation.bounds import LEASE_S
+from wsa_proxy.simulation.bounds import SKEW_DEMOTED
+from wsa_proxy.simulation.bounds import Station
+from wsa_proxy.simulation.bounds import down_s
+from wsa_proxy.simulation.bounds import interval_s
+from wsa_proxy.simulation.bounds import lateness_s
+from wsa_proxy.simulation.bounds import rank
+from wsa_proxy.simulation.bounds import tie_wait_s
+from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.lan import Lan
+from wsa_proxy.simulation.node import NOTICE_S
 from wsa_proxy.simulation.node import QUEUE_MAX
+from wsa_proxy.simulation.node import RETRY_S
 from wsa_proxy.simulation.node import Node
 
-EPSILON_S = 1e-6  # sums of floats
+NEVER_S = float("inf")
 
 
 class Violation(Exception):
@@ -37,74 +53,100 @@ class Violation(Exception):
         self.invariant = invariant
 
 
-# Reckoned here again, from carp(4), so that a wrong formula in the core is not believed. advbase is 1 or more here.
-
-
-def interval_s(node: Node) -> float:
-    """T, seconds: as a demoted node sends it, too."""
-    demoted = node.core is not None and node.core.demotion > 0
-    return node.settings.advbase + (max(node.settings.advskew, 240) if demoted else node.settings.advskew) / 256
-
-
-def down_s(node: Node) -> float:
-    """D, seconds."""
-    return 3 * node.settings.advbase + node.settings.advskew / 256
-
-
 @dataclass(slots=True)
 class Memory:
-    """What the checker knows of one node, kept beside what the node itself believes."""
+    """What the checker knows of one node, kept beside what the node itself believes. Times on the node's clock."""
 
+    cause: Event | None = None
+    """The event that the core takes now."""
+    promoted: bool = False
+    """Its answer is to become master."""
     rests_until_s: dict[int, float] = field(default_factory=dict)
     """By IP version: no silence is long enough before."""
     may_take_over: set[str] = field(default_factory=set)
     """The reasons that the last advertisement gave it."""
-    master_slept_at_s: float | None = None
+    slept_at_s: float | None = None
     """When its process, a master, began to stand still."""
-    sent_at_s: list[float] = field(default_factory=list)
+    sent_at_s: float = -NEVER_S
+    answered_at_s: float = -NEVER_S
+    answer_due_s: float = NEVER_S
+    quiet_since_s: float = 0.0
+    """A backup that is awake has heard nothing since."""
+    still_since_s: float | None = None
+    """On the LAN's clock: the process is dead or stands still since."""
+    unplugged_at_s: float = 0.0
+    """The last time that it had a carrier, or was in INIT."""
+    idle_since_s: float = 0.0
+    """In INIT since, although it could take part."""
+    bare_since_s: float | None = None
+    """A master, awake, and its kernel does not hold the addresses since."""
+    known: object = None
+    """Everything that a rejected frame may not change."""
+    rejects: int = 0
 
 
 class Checker:
     """Judges one run. ``marks`` counts the situations that a campaign must have seen."""
 
-    def __init__(self, nodes: Sequence[Node], lan: Lan, lateness_s: float) -> None:
+    def __init__(self, stations: Sequence[Station], lan: Lan) -> None:
         self.marks: Counter[str] = Counter()
-        self._nodes = nodes
+        self._stations = stations
+        self._nodes = [station for station in stations if isinstance(station, Node)]
         self._lan = lan
-        self._lateness_s = lateness_s
-        self._memories = [Memory() for _ in nodes]
+        self._delay_s_max = lan.weather.delay_s_max
+        self._memories = {station.number: Memory() for station in stations}
         self._pairs: dict[tuple[int, int], tuple[float, int, tuple[float, ...]]] = {}
 
     # -- what a node tells ---------------------------------------------------------------------------------------------
 
     def told(self, node: Node, kind: str, what: object) -> None:
         """One line of the story, as it happens."""
+        memory = self._memories[node.number]
         match what:
             case SendAdvertisement():
-                self._judge_advertisement(node, what)
+                self._judge_advertisement(node, memory, what)
             case list():
                 self._judge_order(what)
+                memory.promoted = any(isinstance(command, AcquireAddresses) for command in what)
+                memory.known, memory.rejects = node.fingerprint(), node.rejects.total()
             case ReportTransition():
-                self._judge_transition(node, what)
+                self._judge_transition(node, memory, what)
+            case Advertised() if kind == "accept":
+                self.marks["forged, and believed by plain CARP"] += what.forged
             case _ if kind == "stall" and node.state is State.MASTER and node.awake:
-                self._memories[node.number].master_slept_at_s = node.now
+                memory.slept_at_s = node.now
             case _ if kind == "event":
-                self._remember(node, what)  # type: ignore[arg-type]
+                memory.cause = what  # type: ignore[assignment]
+                self._remember(node, memory, what)  # type: ignore[arg-type]
+            case _ if kind == "reject":
+                self._judge_reject(node, memory)
+            case _:
+                self.marks[kind] += 1
 
-    def _remember(self, node: Node, event: Event) -> None:
-        memory = self._memories[node.number]
+    def _judge_reject(self, node: Node, memory: Memory) -> None:
+        # I3: a rejected frame changes exactly one counter and nothing else.
+        if node.fingerprint() != memory.known or node.rejects.total() != memory.rejects + 1:
+            raise Violation("I3", f"a rejected frame changed node {node.number}: {memory.known} {node.fingerprint()}")
+        memory.rejects += 1
+
+    def _remember(self, node: Node, memory: Memory, event: Event) -> None:
         if node.state is State.MASTER and not isinstance(event, AdvertisementReceived):
             memory.may_take_over = set()  # what a master heard is no reason for the backup that it becomes
         if isinstance(event, Started) and node.state is State.INIT:
             memory.may_take_over = set()
-            self._rest(node, node.settings.versions)
+            memory.quiet_since_s = node.now
+            self._rest(node, memory, node.settings.versions)
         if isinstance(event, AdvertisementReceived):
+            memory.quiet_since_s = node.now
             self.marks["bow-out heard"] += event.advertisement.is_bow_out
             expected = memory.may_take_over
             memory.may_take_over = self._reasons(node, event.advertisement)
             if not memory.may_take_over and node.state is State.BACKUP:
                 # A takeover that was due is off for both IP versions.
-                self._rest(node, node.settings.versions if expected else (event.version,))
+                self._rest(node, memory, node.settings.versions if expected else (event.version,))
+            inferior = (event.advertisement.demotion, heard_256ths(event.advertisement)) > rank(node)
+            if node.state is State.MASTER and inferior and not event.advertisement.is_bow_out:
+                memory.answer_due_s = min(memory.answer_due_s, node.now + interval_s(node) / 4)
 
     @staticmethod
     def _reasons(node: Node, heard: Advertisement) -> set[str]:
@@ -113,52 +155,65 @@ class Checker:
             return {Reason.MASTER_BOWED_OUT.value}
         assert node.core is not None
         demotion, advbase, skew = node.core.demotion, node.settings.advbase, node.settings.advskew
-        own = 256 * advbase + (max(skew, 240) if demotion else skew)
-        other = 256 * heard.advbase + heard.advskew
+        own = 256 * advbase + (max(skew, SKEW_DEMOTED) if demotion and advbase else skew)
+        other = heard_256ths(heard)
         reasons: set[str] = set()
         if heard.demotion > demotion:
             reasons.add(Reason.MASTER_DEMOTED.value)
         if node.settings.preempt and (demotion, own) < (heard.demotion, other):
             reasons.add(Reason.PREEMPTED.value)
-        if own + 2 * 256 * advbase < other:
+        if advbase and own + 2 * 256 * advbase < other:
             reasons.add(Reason.MASTER_HOPELESS.value)
         return reasons
 
-    def _rest(self, node: Node, versions: Sequence[int]) -> None:
+    def _rest(self, node: Node, memory: Memory, versions: Sequence[int]) -> None:
         for version in versions:
-            self._memories[node.number].rests_until_s[version] = node.now + down_s(node)
+            memory.rests_until_s[version] = node.now + down_s(node)
 
-    def _judge_transition(self, node: Node, report: ReportTransition) -> None:
-        memory = self._memories[node.number]
-        memory.master_slept_at_s = None
+    def _judge_transition(self, node: Node, memory: Memory, report: ReportTransition) -> None:
+        memory.slept_at_s = None
         self.marks[report.reason] += 1
         if report.new is State.BACKUP and report.old is State.MASTER:
-            self._rest(node, node.settings.versions)
+            memory.quiet_since_s = node.now
+            self._rest(node, memory, node.settings.versions)
         if report.new is not State.MASTER:
+            memory.answer_due_s = NEVER_S
             return
         # I2: nobody is master before its deadline, unless a rule names the reason.
         silent = node.now >= min(memory.rests_until_s.values()) - EPSILON_S
         if not (silent if report.reason == Reason.MASTER_SILENT.value else report.reason in memory.may_take_over):
             raise Violation("I2", f"node {node.number} became master too early: {report.reason} {report.evidence}")
 
-    def _judge_advertisement(self, node: Node, command: SendAdvertisement) -> None:
-        # I6: BACKUP and INIT are silent; the machine is MASTER by then, or INIT with the bow-out of an orderly stop.
-        bow_out = command.advbase == command.advskew == 255
-        if not bow_out and node.state is not State.MASTER:
-            raise Violation("I6", f"node {node.number} advertises in {node.state.name}")
+    def _judge_advertisement(self, node: Node, memory: Memory, command: SendAdvertisement) -> None:
         # V7: a master that wakes after a stall of D or more is BACKUP before it sends anything. (Where T is more than
         # half of D, as for a demoted one, it may have been no later than D / 2.)
-        memory = self._memories[node.number]
-        slept_at_s, memory.master_slept_at_s = memory.master_slept_at_s, None
+        slept_at_s, memory.slept_at_s = memory.slept_at_s, None
         if slept_at_s is not None and node.now - slept_at_s > max(down_s(node), down_s(node) / 2 + interval_s(node)):
             raise Violation("V7", f"node {node.number} slept {node.now - slept_at_s:.2f} s as master, and advertises")
-        # I6: at most one per T, four answers per T, and one for each change of its own rank.
-        window_s = node.settings.advbase
-        sent_at_s = memory.sent_at_s
-        sent_at_s.append(node.now)
-        sent_at_s[:] = [each for each in sent_at_s if each > node.now - window_s]
-        if len(sent_at_s) > 12:
-            raise Violation("I6", f"node {node.number} sent {len(sent_at_s)} advertisements in {window_s} s")
+        if wrong := self._unasked(node, memory, command):
+            raise Violation("I6", f"node {node.number} advertises {wrong}")
+        memory.sent_at_s = node.now
+        memory.answer_due_s = NEVER_S
+
+    def _unasked(self, node: Node, memory: Memory, command: SendAdvertisement) -> str:
+        # I6: BACKUP and INIT are silent, but for the bow-out of an orderly stop; a MASTER advertises once per T, at its
+        # promotion, at each change of its own rank, and to an inferior once per T/4.
+        if command.advbase == command.advskew == 255:
+            return "" if isinstance(memory.cause, Stopped) else f"a bow-out at {memory.cause}"
+        if node.state is not State.MASTER:
+            return f"in {node.state.name}"
+        if memory.promoted:
+            memory.answered_at_s = -NEVER_S
+        if memory.promoted or isinstance(memory.cause, DemotionChanged):
+            return ""
+        may_answer = node.now >= memory.answered_at_s + interval_s(node) / 4 - EPSILON_S
+        if isinstance(memory.cause, DeadlineReached) and node.now >= memory.sent_at_s + interval_s(node) - EPSILON_S:
+            return ""
+        if memory.answer_due_s < NEVER_S and may_answer:
+            memory.answered_at_s = node.now
+            self.marks["an inferior was answered"] += 1
+            return ""
+        return f"{node.now - memory.sent_at_s:.3f} s after the last time, at {memory.cause}"
 
     def _judge_order(self, commands: list[Command]) -> None:
         # I7: promotion = advertisement, address, announcement; never announce after a release.
@@ -177,17 +232,59 @@ class Checker:
     def look(self) -> None:
         """Judge what can be seen from outside."""
         for node in self._nodes:
-            # I5: the kernel holds the addresses if and only if MASTER, outside an operation in flight.
-            if node.awake and node.holds and node.state is not State.MASTER:
-                raise Violation("I5", f"node {node.number} is {node.state.name} and its kernel holds the addresses")
-            # I9: queues are bounded.
-            if len(node.queue) > QUEUE_MAX:
-                raise Violation("I9", f"{len(node.queue)} frames wait at node {node.number}")
-        for one in self._nodes:
-            for other in self._nodes[one.number + 1 :]:
+            memory = self._memories[node.number]
+            if node.awake:
+                if memory.still_since_s is not None:
+                    memory.still_since_s = None
+                    # It has just woken: everything that it owes is counted from now.
+                    memory.quiet_since_s = memory.unplugged_at_s = memory.idle_since_s = node.now
+                    memory.answer_due_s = max(memory.answer_due_s, node.now)
+                self._judge_awake(node, memory)
+            else:
+                self._judge_still(node, memory)
+        for place, one in enumerate(self._stations):
+            for other in self._stations[place + 1 :]:
                 self._judge_pair(one, other)
 
-    def _judge_pair(self, one: Node, other: Node) -> None:
+    def _judge_still(self, node: Node, memory: Memory) -> None:
+        memory.bare_since_s = None
+        # I9: queues are bounded.
+        if len(node.queue) > QUEUE_MAX:
+            raise Violation("I9", f"{len(node.queue)} frames wait at node {node.number}")
+        # V8: a process that never wakes loses its addresses in 2.3 s. (A paused machine's clock stands still.)
+        if node.paused or memory.still_since_s is None:
+            memory.still_since_s = self._lan.timeline.now
+        if node.holds and self._lan.timeline.now > memory.still_since_s + LEASE_S:
+            raise Violation("V8", f"node {node.number} stands still, and its kernel still holds the addresses")
+
+    def _judge_awake(self, node: Node, memory: Memory) -> None:
+        late_s = lateness_s(node) + EPSILON_S
+        # I5: the kernel holds the addresses if and only if MASTER, outside an operation in flight.
+        if node.holds and node.state is not State.MASTER:
+            raise Violation("I5", f"node {node.number} is {node.state.name} and its kernel holds the addresses")
+        bare = node.state is State.MASTER and not node.holds
+        memory.bare_since_s = (memory.bare_since_s or node.now) if bare else None
+        if memory.bare_since_s is not None and node.now > memory.bare_since_s + late_s:
+            raise Violation("I5", f"node {node.number} is MASTER and its kernel does not hold the addresses")
+        # I1: the loser of two masters hears so within T/4 + l.
+        if node.now > memory.answer_due_s + late_s:
+            raise Violation("I1", f"node {node.number} heard an inferior master and does not answer")
+        # V10: no carrier: INIT, within what it takes to notice.
+        if node.link_up or node.state is State.INIT:
+            memory.unplugged_at_s = node.now
+        elif node.now > memory.unplugged_at_s + NOTICE_S + EPSILON_S:
+            raise Violation("V10", f"node {node.number} has no carrier and is {node.state.name}")
+        # V11: a node that could take part does, a while after its kernel refused.
+        if node.state is not State.INIT or not node.link_up or node.kernel.refuses:
+            memory.idle_since_s = node.now
+        if node.now > memory.idle_since_s + RETRY_S + NOTICE_S + late_s:
+            raise Violation("V11", f"node {node.number} could take part and is in INIT")
+        # V11: a backup that hears nothing is master after D, and a tie's wait, and three late probes.
+        patience_s = down_s(node) + tie_wait_s(node) + 4 * late_s
+        if node.state is State.BACKUP and node.now > memory.quiet_since_s + patience_s:
+            raise Violation("V11", f"node {node.number} hears nothing for {patience_s:.3f} s and stays BACKUP")
+
+    def _judge_pair(self, one: Station, other: Station) -> None:
         # I1: two masters, awake, that hear each other: at most (L + 1) * T + d + l. A change of rank begins it anew.
         key = (one.number, other.number)
         lan = self._lan
@@ -200,8 +297,13 @@ class Checker:
         if self._pairs.get(key, (0.0, 0, ()))[2] != intervals_s:
             self._pairs[key] = (lan.timeline.now, lost, intervals_s)
         since_s, lost_before, _ = self._pairs[key]
-        best_s = min(intervals_s)
-        bound_s = (lost - lost_before + 1) * best_s + 2 * (lan.weather.delay_s_max + self._lateness_s)
+        late_s = max(lateness_s(one), lateness_s(other))
+        bound_s = (lost - lost_before + 1) * min(intervals_s) + 2 * (self._delay_s_max + late_s)
         self.marks["two masters"] += 1
         if lan.timeline.now - since_s > bound_s + EPSILON_S:
             raise Violation("I1", f"nodes {one.number} and {other.number} are both master for {bound_s:.3f} s")
+
+
+def heard_256ths(heard: Advertisement) -> int:
+    """The interval that an advertisement tells."""
+    return heard.advbase * 256 + heard.advskew or 1

@@ -13,6 +13,12 @@ from wsa_proxy.carp.wire import Version
 
 SWITCH = -1
 """The port of the clients: what arrives there decides whom they talk to."""
+HAPPENINGS_MAX = 200_000
+"""Of one run, some ten times what the busiest should need: a storm ends here, and fails."""
+
+
+class Storm(Exception):
+    """More happens than any run needs."""
 
 
 class Timeline:
@@ -29,7 +35,9 @@ class Timeline:
     def run(self, until_s: float, after_each: Callable[[], None]) -> None:
         """Everything up to and including ``until_s``; ``after_each`` looks at the world after each thing."""
         while self._heap and self._heap[0][0] <= until_s:
-            self.now, _, what = heapq.heappop(self._heap)
+            self.now, number, what = heapq.heappop(self._heap)
+            if number > HAPPENINGS_MAX:
+                raise Storm(f"more than {HAPPENINGS_MAX} happenings")
             what()
             after_each()
         self.now = until_s
@@ -43,11 +51,15 @@ class Advertised:
     version: Version
     payload: bytes
     ttl: int = 255
+    forged: bool = False
+    """Sent by a hostile host; only the checker reads this."""
 
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """A gratuitous ARP or an unsolicited neighbour advertisement."""
+    """A gratuitous ARP or an unsolicited neighbour advertisement for the addresses of a virtual host."""
+
+    vhid: int
 
 
 type Frame = Advertised | Announced
@@ -66,9 +78,13 @@ class Weather:
 
 
 class Lan:
-    """Carries frames between ports. A frame with a shorter delay overtakes one with a longer."""
+    """Carries frames between ports. A frame with a shorter delay overtakes one with a longer.
 
-    def __init__(self, timeline: Timeline, random: Random, weather: Weather) -> None:
+    What happens to a frame depends on its sender's own source of chance: a host that sends more changes nothing for
+    the others.
+    """
+
+    def __init__(self, timeline: Timeline, random: Callable[[int], Random], weather: Weather) -> None:
         self.timeline = timeline
         self.weather = weather
         self.cuts: set[tuple[int, int]] = set()
@@ -77,13 +93,22 @@ class Lan:
         """(from, to): what is sent before is held back until then."""
         self.lost: Counter[tuple[int, int]] = Counter()
         """Advertisements that chance took, by (from, to)."""
-        self.believed: int | None = None
-        """Whom the switch and the clients' ARP tables take for the owner of the addresses."""
+        self.believed: dict[int, int] = {}
+        """By vhid: whom the switch and the clients' ARP tables take for the owner of the addresses."""
         self._random = random
+        self._randoms: dict[int, Random] = {}
         self._ports: dict[int, Callable[[Frame, int], None]] = {SWITCH: self._learn}
+        self._taps: dict[int, Callable[[Frame, int], None]] = {}
 
     def attach(self, port: int, receive: Callable[[Frame, int], None]) -> None:
+        """Who listens at this port, 0 and up; ``receive`` gets each frame and the port of its sender."""
         self._ports[port] = receive
+        self._randoms[port] = self._random(port)
+
+    def tap(self, port: int, see: Callable[[Frame, int], None]) -> None:
+        """A hostile host: it sees every frame of the others at once and unharmed, and may send from this port."""
+        self._taps[port] = see
+        self._randoms[port] = self._random(port)
 
     def hears(self, receiver: int, sender: int) -> bool:
         """May a frame get from ``sender`` to ``receiver`` now?"""
@@ -91,27 +116,32 @@ class Lan:
         return path not in self.cuts and self.clogged_until_s.get(path, 0.0) <= self.timeline.now
 
     def send(self, sender: int, frame: Frame) -> None:
+        """Broadcast. A frame of a hostile host is never lost."""
+        for tap, see in self._taps.items():
+            if tap != sender:
+                see(frame, sender)
         for receiver in self._ports:
             if receiver != sender:
                 self._carry(sender, receiver, frame)
-            elif self._random.random() < self.weather.reflection:
+            elif self._randoms[sender].random() < self.weather.reflection:
                 self._deliver_later(sender, receiver, frame)
 
     def _carry(self, sender: int, receiver: int, frame: Frame) -> None:
         if (sender, receiver) in self.cuts:
             return
-        if self._random.random() < self.weather.loss:
+        random = self._randoms[sender]
+        if random.random() < self.weather.loss and sender not in self._taps:
             self.lost[sender, receiver] += isinstance(frame, Advertised)
             return
         self._deliver_later(sender, receiver, frame)
-        if self._random.random() < self.weather.duplicates:
+        if random.random() < self.weather.duplicates:
             self._deliver_later(sender, receiver, frame)
 
     def _deliver_later(self, sender: int, receiver: int, frame: Frame) -> None:
         sent_s = max(self.timeline.now, self.clogged_until_s.get((sender, receiver), 0.0))
-        delay_s = self._random.uniform(self.weather.delay_s_min, self.weather.delay_s_max)
+        delay_s = self._randoms[sender].uniform(self.weather.delay_s_min, self.weather.delay_s_max)
         self.timeline.at(sent_s + delay_s, lambda: self._ports[receiver](frame, sender))
 
     def _learn(self, frame: Frame, sender: int) -> None:
         if isinstance(frame, Announced):
-            self.believed = sender
+            self.believed[frame.vhid] = sender

@@ -1,11 +1,10 @@
-"""A node of the simulated LAN: the real virtual host and codec, and a model of its process and of its kernel.
+"""A node of the simulated LAN: the real virtual host and codec, and a model of its process.
 
 The process may be dead, or stand still: then frames wait in the socket's queue, of which a full one keeps the oldest,
 and the timer is overdue. On waking, timer and frames are ready at once, in an order that chance decides: the driver
-drains the socket first, but a frame may arrive just after that.
+drains the socket first, but a frame may arrive just after that. A paused machine stands still with its clock.
 
-The kernel holds the addresses as a lease. An operation may take its time, in which the process stands still, or fail;
-then the node leaves the election and tries again, as the driver does.
+``now`` is the node's own clock. The kernel's side of it, the lease, is in ``kernel.py``.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from collections import deque
 from collections.abc import Callable
 from collections.abc import Sequence
 from random import Random
+from typing import Protocol
 
-from wsa_proxy.carp.auth import Authenticator
 from wsa_proxy.carp.commands import AcquireAddresses
 from wsa_proxy.carp.commands import AnnounceAddresses
 from wsa_proxy.carp.commands import Command
@@ -32,66 +31,78 @@ from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
 from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.carp.virtual_host import VirtualHostSettings
+from wsa_proxy.carp.wire import Advertisement
 from wsa_proxy.carp.wire import Reject
+from wsa_proxy.simulation.kernel import Kernel
 from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.lan import Announced
 from wsa_proxy.simulation.lan import Frame
 from wsa_proxy.simulation.lan import Lan
 
 QUEUE_MAX = 256  # frames in the socket's buffer
-LEASE_S_MIN = 1.0  # what the kernel makes of a lifetime of 1 s
-LEASE_S_MAX = 1.3
-RENEW_EVERY_S = 0.25
 FROZEN_S = 0.5  # a decision older than this is looked at again before it is carried out
 RETRY_S = 1.0
+CLOCK_ROUNDING_S = 1e-9
+NOTICE_S = 1e-3  # health and link are noticed this long after a process wakes
 
 type Tell = Callable[["Node", str, object], None]
 """The run's story: who, what kind of thing, what."""
+
+
+class Signer(Protocol):
+    """How a node signs its advertisements and judges what it hears: ``carp.auth.Authenticator``."""
+
+    def sign(self, advbase: int, advskew: int, demotion: int) -> bytes: ...
+
+    def accept(self, payload: bytes, ttl: int, version: int) -> Advertisement | Reject: ...
 
 
 class Node:
     """One host. ``core`` is None while its process is dead; the kernel lives on."""
 
     def __init__(
-        self,
-        number: int,
-        settings: VirtualHostSettings,
-        authenticator: Authenticator,
-        lan: Lan,
-        random: Random,
-        tell: Tell,
+        self, number: int, settings: VirtualHostSettings, signer: Signer, lan: Lan, random: Random, tell: Tell
     ) -> None:
         self.number = number
         self.settings = settings
         self.core: VirtualHost | None = None
-        self.lease_until_s = 0.0
+        self.kernel = Kernel(random)
         self.asleep_until_s = 0.0
+        """On the LAN's clock."""
         self.lateness_s = 0.0
-        self.operation_s = 0.0
-        self.kernel_refuses = False
-        self.queue: deque[Frame] = deque()
+        self.lateness_s_max = 0.0
+        """At any time of the run."""
+        self.link_up = True
+        self.queue: deque[tuple[Advertised, int]] = deque()
         self.rejects: Counter[Reject] = Counter()
-        self._authenticator = authenticator
+        self._signer = signer
         self._lan = lan
         self._random = random
         self._tell = tell
         self._demotion = 0
-        self._renew_at_s = 0.0
+        self._refused_until_s = 0.0
         self._alarm = 0  # only the newest timer counts
         self._pending: list[Command] = []
         self._decided_at_s = 0.0
+        self._behind_s = 0.0
+        self._paused_at_s: float | None = None
         lan.attach(number, self.receive)
 
     # -- what the checker and the nemesis ask --------------------------------------------------------------------------
 
     @property
     def now(self) -> float:
-        return self._lan.timeline.now
+        """The node's own clock: it stands still while the machine is paused."""
+        return self._paused_at_s if self._paused_at_s is not None else self._lan.timeline.now - self._behind_s
+
+    @property
+    def paused(self) -> bool:
+        return self._paused_at_s is not None
 
     @property
     def awake(self) -> bool:
         """Alive, and not standing still in a stall or in a kernel call."""
-        return self.core is not None and self.now >= self.asleep_until_s and not self._pending
+        return self.core is not None and self._lan.timeline.now >= self.asleep_until_s and not self._pending
 
     @property
     def state(self) -> State:
@@ -100,31 +111,45 @@ class Node:
     @property
     def holds(self) -> bool:
         """Are the addresses on this node's kernel?"""
-        return self.now < self.lease_until_s
+        return self.kernel.holds(self.now)
 
     @property
     def due_s(self) -> float | None:
-        """When the core wants to be called."""
+        """When the core wants to be called, on the node's own clock."""
         return self.core.next_deadline() if self.core is not None else None
+
+    def fingerprint(self) -> tuple[object, ...]:
+        """Everything that a rejected frame may not change."""
+        return (self.state, self.due_s)
 
     # -- what the nemesis does -----------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """A new process: it removes the leftovers of an earlier life before its first event."""
         if self.core is None:
-            self.core = VirtualHost(self.settings)
-            self.lease_until_s = 0.0
+            self.core = self._new_core()
+            self.kernel.release()
             self.queue.clear()
             self._pending = []
-            self.asleep_until_s = self.now
-            self.handle(Started("started"))
+            self.asleep_until_s = self._lan.timeline.now
+            self._refused_until_s = 0.0
+            self._notice()
+
+    def _new_core(self) -> VirtualHost:
+        return VirtualHost(self.settings)
 
     def crash(self) -> None:
         """SIGKILL: nothing is said, the lease runs on."""
+        self._resume_clock()
         self.core = None
         self._pending = []
         self.queue.clear()
         self._alarm += 1
+
+    def power_off(self) -> None:
+        """The machine dies with its kernel."""
+        self.crash()
+        self.kernel.release()
 
     def stop(self) -> None:
         """An orderly stop. A process that stands still cannot be asked."""
@@ -135,53 +160,81 @@ class Node:
     def stall(self, duration_s: float) -> None:
         """The process stands still."""
         self._tell(self, "stall", duration_s)
-        self.asleep_until_s = max(self.asleep_until_s, self.now + duration_s)
+        self.asleep_until_s = max(self.asleep_until_s, self._lan.timeline.now + duration_s)
         self._lan.timeline.at(self.asleep_until_s, self._wake)
+
+    def pause(self, duration_s: float) -> None:
+        """The whole machine stands still, with its clock and its kernel; it cannot know afterwards."""
+        if self.awake:
+            self._tell(self, "pause", duration_s)
+            self._paused_at_s = self.now
+            self.asleep_until_s = self._lan.timeline.now + duration_s
+            self._lan.timeline.at(self.asleep_until_s, self._wake)
 
     def demote(self, demotion: int) -> None:
         """The health changed; a process that stands still finds out when it wakes."""
         self._demotion = demotion
-        self._notice_health()
+        self._notice()
 
-    def _notice_health(self) -> None:
-        if self.awake:
-            self.handle(DemotionChanged(self._demotion, "the nemesis"))
-        elif self.core is not None:
-            self._lan.timeline.at(self.asleep_until_s + 1e-3, self._notice_health)
+    def plug(self, up: bool) -> None:
+        """The carrier comes or goes."""
+        self.link_up = up
+        self._notice()
 
     def thaw(self) -> None:
-        """End a stall now."""
-        if self.asleep_until_s > self.now:
-            self.asleep_until_s = self.now
-            self._lan.timeline.at(self.now, self._wake)
+        """End a stall or a pause now."""
+        if self.asleep_until_s > self._lan.timeline.now:
+            self.asleep_until_s = self._lan.timeline.now
+            self._lan.timeline.at(self._lan.timeline.now, self._wake)
+
+    def _notice(self) -> None:
+        """Take part or not, and how well: what the driver's obstacles and the proxy's health say."""
+        if self.core is None:
+            return
+        if not self.awake:
+            self._lan.timeline.at(self.asleep_until_s + NOTICE_S, self._notice)
+            return
+        if self.core.demotion != self._demotion:
+            self.handle(DemotionChanged(self._demotion, "the nemesis"))
+        if not self.link_up and self.state is not State.INIT:
+            self.handle(Stopped("link down"))
+        if not self.link_up or self.state is not State.INIT:
+            return
+        if self.now >= self._refused_until_s:
+            self.handle(Started("started"))
+        else:
+            self._lan.timeline.at(self._on_the_lan_s(self._refused_until_s), self._notice)
 
     # -- frames and time -----------------------------------------------------------------------------------------------
 
     def receive(self, frame: Frame, sender: int) -> None:
         if self.core is None or isinstance(frame, Announced):
             return
-        if not self.awake:
-            if len(self.queue) < QUEUE_MAX:
-                self.queue.append(frame)
-            return
-        self._hear(frame, sender)
+        if self.awake:
+            self._hear(frame, sender)
+        elif len(self.queue) < QUEUE_MAX and not (self.paused and self._random.random() < 0.5):
+            self.queue.append((frame, sender))
+        else:
+            self._lan.lost[sender, self.number] += 1
 
     def handle(self, event: Event) -> None:
         """One event for the core; its commands are carried out, and the timer is set anew."""
         assert self.core is not None
         self._tell(self, "event", event)
-        commands = self.core.handle(event, self.now)
+        self._do(self.core.handle(event, self.now))
+
+    def _do(self, commands: list[Command]) -> None:
         self._tell(self, "commands", commands)
         self._perform(commands, self.now)
         self._arm()
 
     def _hear(self, frame: Advertised, sender: int) -> None:
-        assert self.core is not None
-        believed = self._authenticator.accept(frame.payload, frame.ttl, frame.version)
+        believed = self._signer.accept(frame.payload, frame.ttl, frame.version)
         if isinstance(believed, Reject):
             self.rejects[believed] += 1
             self._tell(self, "reject", believed)
             return
+        self._tell(self, "accept", frame)
         self.handle(AdvertisementReceived(believed, frame.version, f"node-{sender}"))
 
     def _arm(self) -> None:
@@ -189,10 +242,10 @@ class Node:
         if self.core is None or (due_s := self.core.next_deadline()) is None:
             return
         if self.core.state is State.MASTER:
-            due_s = min(due_s, self._renew_at_s)
+            due_s = min(due_s, self.kernel.renew_at_s)
         alarm = self._alarm
         late_s = self._random.uniform(0, self.lateness_s)
-        self._lan.timeline.at(max(due_s, self.now) + late_s, lambda: self._ring(alarm))
+        self._lan.timeline.at(self._on_the_lan_s(max(due_s, self.now)) + late_s, lambda: self._ring(alarm))
 
     def _ring(self, alarm: int) -> None:
         if alarm == self._alarm and self.awake:
@@ -201,24 +254,34 @@ class Node:
     def _turn(self) -> None:
         """What the driver does when its timer fires: the deadline first, then the lease."""
         self.handle(DeadlineReached())
-        if self.state is State.MASTER and self.awake and self.now >= self._renew_at_s:
+        if self.state is State.MASTER and self.awake and self.now >= self.kernel.renew_at_s:
             self._take()
             self._arm()
 
     def _wake(self) -> None:
-        """A stall or a kernel call is over."""
-        if self.core is None or self.now < self.asleep_until_s:
+        """A stall, a pause or a kernel call is over."""
+        if self._lan.timeline.now < self.asleep_until_s:
+            return
+        self._resume_clock()
+        if self.core is None:
             return
         if self._pending:
             self._resume()
         if self.awake and self._random.random() < 0.5:
             self._turn()
         while self.queue and self.awake:
-            frame = self.queue.popleft()
-            assert isinstance(frame, Advertised)
-            self._hear(frame, -1)
+            self._hear(*self.queue.popleft())
         if self.awake:
             self._turn()
+
+    def _on_the_lan_s(self, when_s: float) -> float:
+        """A time of the node's own clock, on the LAN's; a rounding late, for what comes early rings again."""
+        return when_s + self._behind_s + (CLOCK_ROUNDING_S if self._behind_s else 0.0)
+
+    def _resume_clock(self) -> None:
+        if self._paused_at_s is not None:
+            self._behind_s = self._lan.timeline.now - self._paused_at_s
+            self._paused_at_s = None
 
     # -- commands ------------------------------------------------------------------------------------------------------
 
@@ -230,16 +293,14 @@ class Node:
                 case SendAdvertisement():
                     self._send(command)
                 case AnnounceAddresses():
-                    self._lan.send(self.number, Announced())
+                    self._announce()
                 case ReleaseAddresses():
-                    self.lease_until_s = 0.0
-                case AcquireAddresses() if self.kernel_refuses:
-                    return self._leave()
-                case AcquireAddresses() if self.operation_s:
+                    self.kernel.release()
+                case AcquireAddresses() if self.kernel.operation_s and not self.kernel.refuses:
                     # The call blocks the process; what comes after it has to wait.
                     self._pending = [AcquireAddresses(), *commands[position + 1 :]]
                     self._decided_at_s = decided_at_s
-                    return self.stall(self._random.uniform(0, self.operation_s))
+                    return self.stall(self._random.uniform(0, self.kernel.operation_s))
                 case AcquireAddresses():
                     self._take()
                 case _:
@@ -255,34 +316,27 @@ class Node:
         if old and self.core is not None:
             self.handle(DeadlineReached())
             if self.state is State.MASTER:
-                self._lan.send(self.number, Announced())
+                self._announce()
         self._arm()
 
     def _take(self) -> None:
-        """An acquisition is a renewal, and the other way round: the kernel takes them alike."""
-        if self.kernel_refuses:
-            return self._leave()
-        self.lease_until_s = self.now + self._random.uniform(LEASE_S_MIN, LEASE_S_MAX)
-        self._renew_at_s = self.now + RENEW_EVERY_S
-        return None
+        """An acquisition is a renewal, and the other way round: the kernel takes them alike. Refused, the node leaves
+        the election and comes back after a while."""
+        if not self.kernel.take(self.now):
+            self._refused_until_s = self.now + RETRY_S
+            self._lan.timeline.at(self._lan.timeline.now, self._leave)
 
     def _leave(self) -> None:
-        """The kernel refused: out of the election, and in again after a while."""
-        self._lan.timeline.at(self.now, self._stop_for_now)
-
-    def _stop_for_now(self) -> None:
         if self.awake and self.state is State.MASTER:
             self.handle(Stopped("the kernel refused"))
-            self._lan.timeline.at(self.now + RETRY_S, self._try_again)
+            self._lan.timeline.at(self._on_the_lan_s(self._refused_until_s), self._notice)
 
-    def _try_again(self) -> None:
-        if self.awake and self.state is State.INIT:
-            self.handle(Started("the kernel may take it now"))
-        elif self.core is not None and self.state is State.INIT:
-            self._lan.timeline.at(self.now + RETRY_S, self._try_again)
+    def _announce(self) -> None:
+        if not self.kernel.refuses:  # the driver announces what it holds
+            self._lan.send(self.number, Announced(self.settings.vhid))
 
     def _send(self, command: SendAdvertisement) -> None:
-        payload = self._authenticator.sign(command.advbase, command.advskew, command.demotion)
+        payload = self._signer.sign(command.advbase, command.advskew, command.demotion)
         self._tell(self, "advertisement", command)
         for version in self.settings.versions:
             self._lan.send(self.number, Advertised(version, payload))

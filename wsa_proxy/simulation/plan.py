@@ -1,4 +1,4 @@
-"""What a run consists of, drawn from its seed and nothing else: the nodes, the weather, the faults, the drill."""
+"""What a run consists of, drawn from its seed and nothing else: the hosts, the weather, the faults, the drill."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from random import Random
 
 from wsa_proxy.carp.virtual_host import VirtualHostSettings
 from wsa_proxy.carp.wire import Version
+from wsa_proxy.simulation.hostile import Attack
 from wsa_proxy.simulation.lan import Weather
+from wsa_proxy.simulation.peers import PEERS
 
 VHID = 1
+OTHER_VHID = 2
 FAULTS_S = 40.0
 FAULTS_MAX = 14
 STALL_S_MAX = 12.0
+OURS = "wsa-proxy"
 
 
 class Fault(Enum):
@@ -22,14 +26,18 @@ class Fault(Enum):
     CRASH = "crash"
     STOP = "stop"
     STALL = "stall"
+    PAUSE = "paused machine"
     CUT = "cut"
     DEAF = "deaf"
     MUTE = "mute"
     ONE_WAY = "one way"
     CLOG = "clog"
+    CABLE = "cable out"
     DEMOTE = "demote"
     SLOW_KERNEL = "slow kernel"
     REFUSING_KERNEL = "refusing kernel"
+    WALL_STEP = "step of the wall clock"
+    POWER = "power off"
 
 
 class Drill(Enum):
@@ -39,54 +47,107 @@ class Drill(Enum):
     STOP = "stop"
     STALL = "stall"
     DEMOTE = "demote"
+    CABLE = "cable out"
     ALONE = "alone"
 
 
 @dataclass(frozen=True, slots=True)
 class Mishap:
-    """One fault of one node; ``other`` is the peer of a one-way cut or of a clog."""
+    """One fault of one node, or one attack; ``other`` is the peer of a one-way cut or of a clog."""
 
     at_s: float
     duration_s: float
-    fault: Fault
+    fault: Fault | Attack
     node: int
     other: int
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One host of the group: ours, or a foreign peer by the name of its system."""
+
+    settings: VirtualHostSettings
+    dialect: str = OURS
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A whole run. Times are seconds from its start."""
 
-    nodes: tuple[VirtualHostSettings, ...]
+    members: tuple[Member, ...]
     started_at_s: tuple[float, ...]
     weather: Weather
     lateness_s: float
     """The loop is late by up to this much at every timer."""
     mishaps: tuple[Mishap, ...]
     drill: Drill
+    sealed: bool
+    """The members sign with a sealed counter, and the attacks go on to the end."""
+    bystanders: tuple[Member, ...]
+    """Another virtual host on the same LAN, with the same secret and addresses."""
+
+    @property
+    def hostile(self) -> bool:
+        """Is there a hostile host on the LAN?"""
+        return any(isinstance(mishap.fault, Attack) for mishap in self.mishaps)
 
 
-def draw(random: Random, nodes: int | None = None) -> Plan:
-    """A plan; ``nodes`` fixes their number, else two to four."""
+def draw(random: Random, nodes: int | None = None, sealed: bool | None = None) -> Plan:
+    """A plan; ``nodes`` fixes their number, else two to four; ``sealed`` their way to sign, else chance decides."""
     count = nodes or random.choice([2, 2, 3, 3, 4])
-    versions: tuple[Version, ...] = random.choice([(4,), (4,), (6,), (4, 6)])
-    preempt = random.random() < 0.6
-    advbase = random.choice([1, 1, 1, 2])
-    skews = [random.choice([0, 0, 55, 100, random.randrange(255)]) for _ in range(count)]
-    tie_breaks = random.sample(range(1, 255, 16), count)
-    settings = tuple(
-        VirtualHostSettings(VHID, advbase, skew, preempt, versions, tie_break)
-        for skew, tie_break in zip(skews, tie_breaks, strict=True)
-    )
+    sealed_by_chance = random.random() < 0.3
+    sealed = sealed_by_chance if sealed is None else sealed
+    weather, lateness_s = _draw_weather(random), random.choice([0.0, 0.0, 0.002, 0.05])
+    members = _draw_members(random, count, sealed)
+    if members[0].settings.advbase == 0:
+        # Intervals of some 50 ms forgive no more than that.
+        weather.loss = min(weather.loss, 0.1)
+        weather.delay_s_max = min(weather.delay_s_max, 0.001)
+        lateness_s = min(lateness_s, 0.002)
     together = random.random() < 0.3
     return Plan(
-        nodes=settings,
-        started_at_s=tuple(0.0 if together else random.uniform(0, 5) for _ in settings),
-        weather=_draw_weather(random),
-        lateness_s=random.choice([0.0, 0.0, 0.002, 0.05]),
-        mishaps=tuple(_draw_mishap(random, count) for _ in range(random.randrange(FAULTS_MAX))),
+        members=members,
+        started_at_s=tuple(0.0 if together else random.uniform(0, 5) for _ in members),
+        weather=weather,
+        lateness_s=lateness_s,
+        mishaps=_draw_mishaps(random, count),
         drill=random.choice(list(Drill)),
+        sealed=sealed,
+        bystanders=_draw_bystanders(random, members) if random.random() < 0.1 else (),
     )
+
+
+def _draw_members(random: Random, count: int, sealed: bool) -> tuple[Member, ...]:
+    versions: tuple[Version, ...] = random.choice([(4,), (4,), (6,), (4, 6)])
+    preempt = random.random() < 0.6
+    # Of different intervals, those below one second, and one interval for all: the last is what people have.
+    kind = random.choice(["one", "one", "one", "one", "mixed", "below"])
+    advbases = [random.choice([1, 1, 1, 2])] * count
+    skews = [random.choice([0, 0, 55, 100, random.randrange(255)]) for _ in range(count)]
+    if kind == "mixed":
+        advbases = [random.choice([1, 2]) for _ in range(count)]
+    if kind == "below":
+        advbases = [0] * count
+        fastest = random.choice([13, 26, 64])
+        # Equals differ in their waits after a tie by less than such a LAN's delay.
+        skews = [fastest + each for each in random.sample(range(5), count)]
+    dialects = [OURS] * count
+    if kind == "one" and not sealed and random.random() < 0.3:
+        # Equals among the BSDs meet for ever, so everybody has a rank of its own.
+        skews = random.sample([0, 20, 55, 100, 180, 230], count)
+        for number in range(1, random.randrange(2, count + 1)):
+            dialects[number] = random.choice([name for name in PEERS if name != "ucarp" or versions == (4,)])
+    tie_breaks = random.sample(range(1, 255, 16), count)
+    return tuple(
+        Member(VirtualHostSettings(VHID, advbase, skew, preempt, versions, tie_break), dialect)
+        for advbase, skew, tie_break, dialect in zip(advbases, skews, tie_breaks, dialects, strict=True)
+    )
+
+
+def _draw_bystanders(random: Random, members: tuple[Member, ...]) -> tuple[Member, ...]:
+    versions = members[0].settings.versions
+    skews = random.sample([0, 9], 2)
+    return tuple(Member(VirtualHostSettings(OTHER_VHID, 1, skew, True, versions, 1)) for skew in skews)
 
 
 def _draw_weather(random: Random) -> Weather:
@@ -99,13 +160,20 @@ def _draw_weather(random: Random) -> Weather:
     )
 
 
-def _draw_mishap(random: Random, nodes: int) -> Mishap:
+def _draw_mishaps(random: Random, count: int) -> tuple[Mishap, ...]:
+    faults: list[Fault | Attack] = list(Fault)
+    if random.random() < 0.35:
+        faults += [*Attack, *Attack]
+    return tuple(_draw_mishap(random, count, faults) for _ in range(random.randrange(FAULTS_MAX)))
+
+
+def _draw_mishap(random: Random, nodes: int, faults: list[Fault | Attack]) -> Mishap:
     node = random.randrange(nodes)
     at_s = random.uniform(0, FAULTS_S)
     return Mishap(
         at_s=at_s,
         duration_s=min(random.choice([0.3, 1.0, 2.0, 5.0, random.uniform(0, STALL_S_MAX)]), FAULTS_S - at_s),
-        fault=random.choice(list(Fault)),
+        fault=random.choice(faults),
         node=node,
         other=random.choice([other for other in range(nodes) if other != node]),
     )

@@ -1,0 +1,56 @@
+"""The promises in numbers, reckoned again from carp(4), so that a wrong formula in the core is not believed.
+
+T is the interval of an advertisement, D the master-down interval, d the greatest delay, l the greatest lateness of a
+loop, L the advertisements that were lost meanwhile.
+"""
+
+from __future__ import annotations
+
+from wsa_proxy.simulation.node import Node
+from wsa_proxy.simulation.peers import Peer
+from wsa_proxy.simulation.peers import Ucarp
+
+type Station = Node | Peer
+
+EPSILON_S = 1e-6  # sums of floats
+SKEW_DEMOTED = 240
+BOW_OUT_WAIT_S = 0.010
+LEASE_S = 2.3
+"""V8: what a dead process leaves on its kernel is gone by then."""
+FRESH_S = 0.25
+FRESH_BOW_OUT_S = 10.0
+
+
+def rank(station: Station) -> tuple[int, int]:
+    """(demotion, interval in 1/256 s) as it would be sent now: the smaller one should be master."""
+    if isinstance(station, Peer):
+        return 0, station.settings.advbase * 256 + station.effective_skew
+    demotion = station.core.demotion if station.core is not None else 0
+    advbase, advskew = station.settings.advbase, station.settings.advskew
+    return demotion, advbase * 256 + (max(advskew, SKEW_DEMOTED) if demotion and advbase else advskew)
+
+
+def interval_s(station: Station) -> float:
+    """T, seconds: as a demoted node sends it, too."""
+    return rank(station)[1] / 256
+
+
+def down_s(station: Station) -> float:
+    """D, seconds."""
+    if isinstance(station, Peer):
+        return station.down_s
+    advbase, advskew = station.settings.advbase, station.settings.advskew
+    return 3 * advbase + advskew / 256 if advbase else 3 * advskew / 256
+
+
+def tie_wait_s(station: Station) -> float:
+    """What a node waits longer, at most, after it has tied; it may have been demoted then."""
+    settings = station.settings
+    return max(interval_s(station), settings.advbase + SKEW_DEMOTED / 256 if settings.advbase else 0.0) / 5
+
+
+def lateness_s(station: Station) -> float:
+    """l, seconds."""
+    if isinstance(station, Peer):
+        return Ucarp.LATE_S_MAX if isinstance(station, Ucarp) else 0.0
+    return station.lateness_s_max

@@ -1,0 +1,114 @@
+"""A hostile host: it sees every frame on the LAN, knows no secret, and sends what it likes.
+
+Nothing that it sends arrives with a wrong digest unless it wants that: a captured counter and digest stay together, and
+everything that the HMAC leaves out is free (the header's fields, the sender, the IP version, the time of sending).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import Enum
+from random import Random
+
+from wsa_proxy.carp import wire
+from wsa_proxy.carp.wire import Advertisement
+from wsa_proxy.simulation.lan import Advertised
+from wsa_proxy.simulation.lan import Frame
+from wsa_proxy.simulation.lan import Lan
+
+CAPTURED_MAX = 400
+EVERY_S_MAX = 0.4
+FLOOD_FRAMES = 300
+RELEASED_MAX = 30
+
+
+class Attack(Enum):
+    """What a hostile host does."""
+
+    REPLAY = "replay"
+    """Captured advertisements again, under its own source address, in any IP version, of any virtual host."""
+    REWRITE = "rewrite"
+    """Captured ones with another advbase, advskew or demotion, or a bow-out's, and the checksum made right."""
+    SEAL_FORGERY = "seal forgery"
+    """Captured ones with the header that the counter's bits would ask for, as if the counter were a seal."""
+    HOLD_BACK = "hold back"
+    """One node's frames are stopped at the switch and released at the end, in their order."""
+    FLOOD = "flood"
+    """Hundreds of frames at once: cut off, damaged, signed with nothing."""
+
+
+class Hostile:
+    """One hostile host at a port of its own. ``random`` is its own source of chance."""
+
+    def __init__(self, port: int, lan: Lan, random: Random) -> None:
+        self.port = port
+        self.sent = 0
+        self._lan = lan
+        self._random = random
+        self._captured: deque[Advertised] = deque(maxlen=CAPTURED_MAX)
+        self._until_s: dict[Attack, float] = {}
+        self._held: deque[Advertised] = deque(maxlen=RELEASED_MAX)
+        self._held_from: int | None = None
+        lan.tap(port, self._see)
+
+    def attack(self, attack: Attack, until_s: float, victim: int) -> None:
+        """Go on until then; ``victim`` is the node whose frames are held back."""
+        self._until_s[attack] = max(until_s, self._until_s.get(attack, 0.0))
+        match attack:
+            case Attack.FLOOD:
+                for _ in range(FLOOD_FRAMES):
+                    self._send(self._garbage())
+            case Attack.HOLD_BACK:
+                self._held_from = victim
+            case _:
+                self._again(attack)
+
+    def release(self) -> None:
+        """Send what was held back."""
+        held, self._held_from = list(self._held), None
+        self._held.clear()
+        for frame in held:
+            self._send(frame)
+
+    def _see(self, frame: Frame, sender: int) -> None:
+        if isinstance(frame, Advertised):
+            self._captured.append(frame)
+            if sender == self._held_from:
+                self._held.append(frame)
+
+    def _again(self, attack: Attack) -> None:
+        if self._lan.timeline.now >= self._until_s[attack]:
+            return
+        if self._captured:
+            self._send(self._made_of(self._random.choice(self._captured), attack))
+        self._lan.timeline.at(
+            self._lan.timeline.now + self._random.uniform(0.001, EVERY_S_MAX), lambda: self._again(attack)
+        )
+
+    def _made_of(self, frame: Advertised, attack: Attack) -> Advertised:
+        version = self._random.choice([frame.version, frame.version, 4, 6])
+        seen = wire.decode(frame.payload, frame.ttl)
+        if attack is Attack.REPLAY or not isinstance(seen, Advertisement):
+            return Advertised(version, frame.payload)
+        if attack is Attack.SEAL_FORGERY:
+            advbase, advskew, demotion = (seen.counter >> 14) & 255, (seen.counter >> 6) & 255, (seen.counter >> 4) & 1
+        else:
+            values = [(seen.advbase, 0, 0), (255, 255, 0), (seen.advbase, 254, 0), (0, 1, 0), (seen.advbase, 0, 255)]
+            advbase, advskew, demotion = self._random.choice(values)
+        forged = Advertisement(seen.vhid, advbase, advskew, demotion, seen.counter, seen.digest)
+        return Advertised(version, wire.encode(forged))
+
+    def _garbage(self) -> Advertised:
+        genuine = self._random.choice(self._captured).payload if self._captured else bytes(wire.HEADER_BYTES)
+        kind = self._random.randrange(4)
+        if kind == 0:
+            return Advertised(4, self._random.randbytes(self._random.randrange(60)))
+        if kind == 1:
+            return Advertised(4, genuine[: self._random.randrange(len(genuine))])
+        if kind == 2:
+            return Advertised(4, genuine, ttl=self._random.randrange(255))
+        return Advertised(4, wire.encode(Advertisement(1, 1, 0, 0, self._random.getrandbits(64), bytes(20))))
+
+    def _send(self, frame: Advertised) -> None:
+        self.sent += 1
+        self._lan.send(self.port, Advertised(frame.version, frame.payload, frame.ttl, forged=True))

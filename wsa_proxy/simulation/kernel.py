@@ -1,0 +1,34 @@
+"""The model of a node's kernel: it holds the addresses as a lease, and its calls may take their time or fail."""
+
+from __future__ import annotations
+
+from random import Random
+
+LEASE_S_MIN = 1.0  # what the kernel makes of a lifetime of 1 s
+LEASE_S_MAX = 1.3
+RENEW_EVERY_S = 0.25
+
+
+class Kernel:
+    """Times are on the node's own clock. A call takes up to ``operation_s``; ``refuses`` makes all fail."""
+
+    def __init__(self, random: Random) -> None:
+        self.operation_s = 0.0
+        self.refuses = False
+        self.lease_until_s = 0.0
+        self.renew_at_s = 0.0
+        self._random = random
+
+    def holds(self, now: float) -> bool:
+        return now < self.lease_until_s
+
+    def take(self, now: float) -> bool:
+        """Add the addresses, or prolong their lease; False when it fails."""
+        if self.refuses:
+            return False
+        self.lease_until_s = now + self._random.uniform(LEASE_S_MIN, LEASE_S_MAX)
+        self.renew_at_s = now + RENEW_EVERY_S
+        return True
+
+    def release(self) -> None:
+        self.lease_until_s = 0.0

@@ -1,0 +1,153 @@
+"""What goes wrong: every fault of the plan begins, ends, and in the end all of them are undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Sequence
+from functools import partial
+
+from wsa_proxy.simulation.bounds import Station
+from wsa_proxy.simulation.bounds import rank
+from wsa_proxy.simulation.hostile import Attack
+from wsa_proxy.simulation.hostile import Hostile
+from wsa_proxy.simulation.lan import SWITCH
+from wsa_proxy.simulation.lan import Lan
+from wsa_proxy.simulation.node import Node
+from wsa_proxy.simulation.plan import Fault
+from wsa_proxy.simulation.plan import Mishap
+
+CALM_DELAY_S = 0.001  # with CALM_LATENESS_S, less than half of what two equals' waits after a tie differ by
+CALM_LATENESS_S = 0.002
+
+type Say = Callable[[str], None]
+
+
+class Nemesis:
+    """Does the mishaps of a plan to the stations, which are in the order of their numbers."""
+
+    def __init__(self, stations: Sequence[Station], lan: Lan, hostile: Hostile | None, say: Say) -> None:
+        self._stations = stations
+        self._lan = lan
+        self._hostile = hostile
+        self._say = say
+
+    def schedule(self, mishaps: Sequence[Mishap]) -> None:
+        """Each begins and ends at its time from now on."""
+        for mishap in mishaps:
+            begins_s = self._lan.timeline.now + mishap.at_s
+            self._lan.timeline.at(begins_s, partial(self._begin, mishap))
+            self._lan.timeline.at(begins_s + mishap.duration_s, partial(self._end, mishap))
+
+    def paths(self, station: Station) -> set[tuple[int, int]]:
+        """From it to all others, and from them to it."""
+        number = station.number
+        peers = [SWITCH, *(other.number for other in self._stations if other is not station)]
+        return {(number, peer) for peer in peers} | {(peer, number) for peer in peers}
+
+    def unplug(self, station: Station) -> None:
+        """Its cable is out, and it knows."""
+        self._lan.cuts |= self.paths(station)
+        if isinstance(station, Node):
+            station.plug(False)
+
+    def _begin(self, mishap: Mishap) -> None:
+        station = self._stations[mishap.node]
+        self._say(f"{mishap.fault.value} of node {mishap.node} for {mishap.duration_s:.2f} s")
+        if isinstance(mishap.fault, Attack) and self._hostile:
+            if mishap.fault is Attack.HOLD_BACK:
+                self._lan.cuts |= {path for path in self.paths(station) if path[0] == station.number}
+            self._hostile.attack(mishap.fault, self._lan.timeline.now + mishap.duration_s, mishap.node)
+        elif not self._begin_on_the_lan(mishap, station):
+            if isinstance(station, Node):
+                self._begin_on_a_node(mishap, station)
+            else:
+                _begin_on_any(mishap.fault, station)
+
+    def _begin_on_the_lan(self, mishap: Mishap, station: Station) -> bool:
+        """Is it a fault of the LAN?"""
+        paths = self.paths(station)
+        match mishap.fault:
+            case Fault.CUT:
+                self._lan.cuts |= paths
+            case Fault.CABLE:
+                self.unplug(station)
+            case Fault.DEAF:
+                self._lan.cuts |= {path for path in paths if path[1] == station.number}
+            case Fault.MUTE:
+                self._lan.cuts |= {path for path in paths if path[0] == station.number}
+            case Fault.ONE_WAY:
+                self._lan.cuts.add((station.number, mishap.other))
+            case Fault.CLOG:
+                until_s = self._lan.timeline.now + mishap.duration_s
+                self._lan.clogged_until_s[station.number, mishap.other] = until_s
+            case _:
+                return False
+        return True
+
+    def _begin_on_a_node(self, mishap: Mishap, node: Node) -> None:
+        match mishap.fault:
+            case Fault.STALL:
+                node.stall(mishap.duration_s)
+            case Fault.PAUSE:
+                node.pause(mishap.duration_s)
+            case Fault.POWER:
+                node.power_off()
+            case Fault.SLOW_KERNEL:
+                node.kernel.operation_s = mishap.duration_s
+            case Fault.REFUSING_KERNEL:
+                node.kernel.refuses = True
+            case _:
+                _begin_on_any(mishap.fault, node)
+
+    def _end(self, mishap: Mishap) -> None:
+        station = self._stations[mishap.node]
+        match mishap.fault:
+            case Fault.CRASH | Fault.STOP | Fault.POWER:
+                station.start()
+            case Fault.CUT | Fault.DEAF | Fault.MUTE | Fault.ONE_WAY | Fault.CABLE | Attack.HOLD_BACK:
+                self._lan.cuts = {path for path in self._lan.cuts if station.number not in path}
+                if self._hostile and mishap.fault is Attack.HOLD_BACK:
+                    self._hostile.release()
+                if isinstance(station, Node):
+                    station.plug(True)
+            case Fault.DEMOTE:
+                station.demote(0)
+            case Fault.SLOW_KERNEL | Fault.REFUSING_KERNEL if isinstance(station, Node):
+                station.kernel.operation_s = 0.0
+                station.kernel.refuses = False
+            case _:
+                pass  # these know their own end
+
+    def heal(self) -> None:
+        """Every fault ends, and no chance is left in the weather but the delay."""
+        self._say("all faults end")
+        weather = self._lan.weather
+        self._lan.cuts.clear()
+        weather.loss = weather.duplicates = weather.reflection = 0.0
+        for station in self._stations:
+            station.start()
+            if isinstance(station, Node):
+                station.kernel.operation_s = 0.0
+                station.kernel.refuses = False
+                station.thaw()
+                station.plug(True)
+            station.demote(0)
+        if len({rank(station) for station in self._stations}) < len(self._stations):
+            # Equal ranks agree only where frames and loops are faster than the difference of their waits.
+            weather.delay_s_max = min(weather.delay_s_max, CALM_DELAY_S)
+            for station in self._stations:
+                if isinstance(station, Node):
+                    station.lateness_s = min(station.lateness_s, CALM_LATENESS_S)
+
+
+def _begin_on_any(fault: Fault | Attack, station: Station) -> None:
+    """What happens to foreign peers, too; the rest means nothing to them."""
+    match fault:
+        case Fault.CRASH | Fault.POWER:
+            station.crash()
+        case Fault.STOP:
+            station.stop()
+        case Fault.DEMOTE:
+            station.demote(1)
+        case _:
+            pass
