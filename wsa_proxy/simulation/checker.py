@@ -88,11 +88,12 @@ class Memory:
 class Checker:
     """Judges one run. ``marks`` counts the situations that a campaign must have seen."""
 
-    def __init__(self, stations: Sequence[Station], lan: Lan) -> None:
+    def __init__(self, stations: Sequence[Station], lan: Lan, sealed: bool) -> None:
         self.marks: Counter[str] = Counter()
         self._stations = stations
         self._nodes = [station for station in stations if isinstance(station, Node)]
         self._lan = lan
+        self._sealed = sealed
         self._delay_s_max = lan.weather.delay_s_max
         self._memories = {station.number: Memory() for station in stations}
         self._pairs: dict[tuple[int, int], tuple[float, int, tuple[float, ...]]] = {}
@@ -108,7 +109,6 @@ class Checker:
             case list():
                 self._judge_order(what)
                 memory.promoted = any(isinstance(command, AcquireAddresses) for command in what)
-                memory.known, memory.rejects = node.fingerprint(), node.rejects.total()
             case ReportTransition():
                 self._judge_transition(node, memory, what)
             case Advertised() if kind == "accept":
@@ -118,6 +118,11 @@ class Checker:
             case _ if kind == "event":
                 memory.cause = what  # type: ignore[assignment]
                 self._remember(node, memory, what)  # type: ignore[arg-type]
+            case None:
+                memory.known, memory.rejects = node.fingerprint(), node.rejects.total()
+            case _ if kind == "first_contact":
+                memory.quiet_since_s = node.now
+                self.marks[kind] += 1
             case _ if kind == "reject":
                 self._judge_reject(node, memory)
             case _:
@@ -285,7 +290,8 @@ class Checker:
             raise Violation("V11", f"node {node.number} hears nothing for {patience_s:.3f} s and stays BACKUP")
 
     def _judge_pair(self, one: Station, other: Station) -> None:
-        # I1: two masters, awake, that hear each other: at most (L + 1) * T + d + l. A change of rank begins it anew.
+        # I1: two masters, awake, that hear each other: at most (L + 1) * T + d + l, of the slower one where sealed clocks
+        # had drifted apart. A change of rank begins it anew.
         key = (one.number, other.number)
         lan = self._lan
         both = one.state is other.state is State.MASTER and one.awake and other.awake
@@ -298,7 +304,8 @@ class Checker:
             self._pairs[key] = (lan.timeline.now, lost, intervals_s)
         since_s, lost_before, _ = self._pairs[key]
         late_s = max(lateness_s(one), lateness_s(other))
-        bound_s = (lost - lost_before + 1) * min(intervals_s) + 2 * (self._delay_s_max + late_s)
+        counted_s = max(intervals_s) if self._sealed else min(intervals_s)
+        bound_s = (lost - lost_before + 1) * counted_s + 2 * (self._delay_s_max + late_s)
         self.marks["two masters"] += 1
         if lan.timeline.now - since_s > bound_s + EPSILON_S:
             raise Violation("I1", f"nodes {one.number} and {other.number} are both master for {bound_s:.3f} s")

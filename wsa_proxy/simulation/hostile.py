@@ -7,6 +7,7 @@ everything that the HMAC leaves out is free (the header's fields, the sender, th
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from enum import Enum
 from random import Random
 
@@ -62,6 +63,10 @@ class Hostile:
                 self._held_from = victim
             case _:
                 self._again(attack)
+
+    def remember(self, frames: Sequence[Advertised]) -> None:
+        """What it has from earlier days."""
+        self._captured.extend(frames)
 
     def release(self) -> None:
         """Send what was held back."""

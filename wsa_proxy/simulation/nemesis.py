@@ -15,6 +15,7 @@ from wsa_proxy.simulation.lan import Lan
 from wsa_proxy.simulation.node import Node
 from wsa_proxy.simulation.plan import Fault
 from wsa_proxy.simulation.plan import Mishap
+from wsa_proxy.simulation.sealed import SealedNode
 
 CALM_DELAY_S = 0.001  # with CALM_LATENESS_S, less than half of what two equals' waits after a tie differ by
 CALM_LATENESS_S = 0.002
@@ -92,6 +93,8 @@ class Nemesis:
                 node.pause(mishap.duration_s)
             case Fault.POWER:
                 node.power_off()
+            case Fault.WALL_STEP if isinstance(node, SealedNode):
+                node.step_wall()
             case Fault.SLOW_KERNEL:
                 node.kernel.operation_s = mishap.duration_s
             case Fault.REFUSING_KERNEL:

@@ -61,7 +61,7 @@ class Node:
     """One host. ``core`` is None while its process is dead; the kernel lives on."""
 
     def __init__(
-        self, number: int, settings: VirtualHostSettings, signer: Signer, lan: Lan, random: Random, tell: Tell
+        self, number: int, settings: VirtualHostSettings, signer: Signer | None, lan: Lan, random: Random, tell: Tell
     ) -> None:
         self.number = number
         self.settings = settings
@@ -133,6 +133,7 @@ class Node:
             self._pending = []
             self.asleep_until_s = self._lan.timeline.now
             self._refused_until_s = 0.0
+            self._tell(self, "life", None)
             self._notice()
 
     def _new_core(self) -> VirtualHost:
@@ -227,8 +228,10 @@ class Node:
         self._tell(self, "commands", commands)
         self._perform(commands, self.now)
         self._arm()
+        self._tell(self, "done", None)
 
     def _hear(self, frame: Advertised, sender: int) -> None:
+        assert self._signer is not None
         believed = self._signer.accept(frame.payload, frame.ttl, frame.version)
         if isinstance(believed, Reject):
             self.rejects[believed] += 1
@@ -336,6 +339,7 @@ class Node:
             self._lan.send(self.number, Announced(self.settings.vhid))
 
     def _send(self, command: SendAdvertisement) -> None:
+        assert self._signer is not None
         payload = self._signer.sign(command.advbase, command.advskew, command.demotion)
         self._tell(self, "advertisement", command)
         for version in self.settings.versions:

@@ -25,7 +25,9 @@ from wsa_proxy.simulation.bounds import rank
 from wsa_proxy.simulation.bounds import tie_wait_s
 from wsa_proxy.simulation.checker import Checker
 from wsa_proxy.simulation.checker import Violation
+from wsa_proxy.simulation.freshness import Freshness
 from wsa_proxy.simulation.hostile import Hostile
+from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.lan import Lan
 from wsa_proxy.simulation.lan import Storm
 from wsa_proxy.simulation.lan import Timeline
@@ -40,11 +42,17 @@ from wsa_proxy.simulation.plan import Drill
 from wsa_proxy.simulation.plan import Member
 from wsa_proxy.simulation.plan import Plan
 from wsa_proxy.simulation.plan import draw
+from wsa_proxy.simulation.sealed import SealedNode
+from wsa_proxy.simulation.sealed import SendFarewell
 
 QUIET_INTERVALS = 30
 STORY_LINES_MAX = 20
 ADDRESSES = {4: ip_address("10.0.0.3"), 6: ip_address("fd00:77::3")}
 KEY = key_from_pass_phrase(b"a secret of the LAN")
+SEALED_KEY = b"not the one of plain"
+"""Made from the same secret, but not the key of plain CARP, whose counters would all pass for seals."""
+OLD_ADVERTISEMENTS = 30
+"""Of plain CARP, with the same secret, which a hostile host has kept."""
 TIES_MAX = 2  # in a row
 BYSTANDERS_FROM = 10  # the ports of another virtual host
 HOSTILE_PORT = 20
@@ -75,11 +83,14 @@ class Run:
         self.lan = Lan(self._timeline, self._chance, plan.weather)
         self._hostile = Hostile(HOSTILE_PORT, self.lan, self._chance(HOSTILE_PORT)) if plan.hostile else None
         self.stations = [self._station(number, member) for number, member in enumerate(plan.members)]
+        if self._hostile:
+            self._hostile.remember(self._old_advertisements())
         self._bystanders = [
             self._node(BYSTANDERS_FROM + number, member, lambda *_: None)
             for number, member in enumerate(plan.bystanders)
         ]
-        self.checker = Checker(self.stations, self.lan)
+        self.checker = Checker(self.stations, self.lan, plan.sealed)
+        self.sealed = Freshness(self.checker.marks) if plan.sealed else None
         self._nemesis = Nemesis(self.stations, self.lan, self._hostile, self._say)
         self._tell = tell
         self._story: list[str] = []
@@ -100,10 +111,25 @@ class Run:
 
     def _node(self, number: int, member: Member, hear: Callable[[Node, str, object], None]) -> Node:
         hashed = [ADDRESSES[version] for version in member.settings.versions]
-        signer = Authenticator([KEY], member.settings.vhid, hashed, number + 1)
-        node = Node(number, member.settings, signer, self.lan, self._chance(100 + number), hear)
+        vhid, chance = member.settings.vhid, self._chance(100 + number)
+        signer = Authenticator([KEY], vhid, hashed, chance.getrandbits(64))
+        if self.plan.sealed:
+            node: Node = SealedNode(
+                number, member.settings, Signature(SEALED_KEY, vhid, hashed), self.lan, chance, hear
+            )
+        else:
+            node = Node(number, member.settings, signer, self.lan, chance, hear)
         node.lateness_s = node.lateness_s_max = self.plan.lateness_s
         return node
+
+    def _old_advertisements(self) -> list[Advertised]:
+        """From before the group was sealed, or of anybody who uses its pass phrase for plain CARP."""
+        settings, chance = self.plan.members[0].settings, self._chance(HOSTILE_PORT + 1)
+        hashed = [ADDRESSES[version] for version in settings.versions]
+        signers = [
+            Authenticator([KEY], settings.vhid, hashed, chance.getrandbits(64)) for _ in range(OLD_ADVERTISEMENTS)
+        ]
+        return [Advertised(settings.versions[0], signer.sign(1, chance.randrange(200), 0)) for signer in signers]
 
     @property
     def nodes(self) -> list[Node]:
@@ -254,11 +280,15 @@ class Run:
             case ReportTransition():
                 line = f"{what.old.name} -> {what.new.name} reason={what.reason} {what.evidence}"
                 self._say(f"node {node.number}: {line}")
+            case SendFarewell():
+                self._say(f"node {node.number}: says farewell {what.advbase}/{what.advskew} demotion {what.demotion}")
             case SendAdvertisement():
                 self._say(f"node {node.number}: advertises {what.advbase}/{what.advskew} demotion {what.demotion}")
             case _ if kind == "event":
                 self._say(f"node {node.number}: {type(what).__name__}")
         self.checker.told(node, kind, what)
+        if self.sealed is not None and isinstance(node, SealedNode):
+            self.sealed.told(node, kind, what)
 
     def _hear_peer(self, peer: Peer, line: str) -> None:
         self._transitions += 1

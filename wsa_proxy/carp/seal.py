@@ -1,0 +1,164 @@
+"""The sealed counter: CARP's 64 opaque bits say what the HMAC leaves out, and when it was said.
+
+Plain CARP signs the counter and the addresses, not advbase, advskew, demotion or the sender, and nobody checks
+freshness: one captured advertisement can be rewritten and sent again for ever. A seal puts those fields and a time into
+the counter, which is signed, so a receiver can refuse what was rewritten, what it has heard before, and what is old.
+
+The time is a Lamport clock of the group, not the wall's: who sends goes above everything that it has sent or heard, and
+who hears a higher time follows. There is one number for all senders, because nobody signs the source address.
+
+Layout, big endian: milliseconds since 2020-01-01 UTC (42 bits), advbase (8), advskew (8), farewell (1), demoted (1),
+random (4). ``clock_ms`` is an argument: milliseconds of a clock that is not slewed and counts suspended time. Not used
+by the runtime yet: the wind tunnel has it first.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+
+from wsa_proxy.carp.election import BOW_OUT
+
+MS_BITS = 42
+OWN_REMEMBERED = 16
+"""Counters of ours that a reflection may bring back."""
+AGE_MS_MIN = 250.0
+"""What is younger than this and than one interval may still be on its way."""
+AGE_BOW_OUT_MS = 10_000.0
+"""A bow-out may have waited in a guardian's hands."""
+SINK = 1 / 1000
+"""Group time is let fall by this much behind the own clock, for clocks of which none is exact."""
+YEAR_2100_MS = 2_524_608_000_000.0
+"""From 2020: a wall clock that is later is not believed, or nothing could ever be above it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What a counter says. ``ms`` is group time, since 2020-01-01 UTC."""
+
+    ms: int
+    advbase: int
+    advskew: int
+    farewell: bool
+    demoted: bool
+    chance: int
+    """4 bits, new for each advertisement: two equals that send in the same millisecond differ."""
+
+    @property
+    def is_bow_out(self) -> bool:
+        """255/255, as in the header."""
+        return self.advbase == self.advskew == BOW_OUT
+
+    def pack(self) -> int:
+        """The 64 bits. Raises OverflowError when the time does not fit any more."""
+        if self.ms >= 1 << MS_BITS:
+            raise OverflowError(f"group time {self.ms} ms has more than {MS_BITS} bits: a new secret starts anew")
+        flags = self.farewell << 5 | self.demoted << 4 | self.chance
+        return self.ms << 22 | self.advbase << 14 | self.advskew << 6 | flags
+
+
+def unpack(counter: int) -> Seal:
+    """What these 64 bits say; any number says something."""
+    return Seal(
+        ms=counter >> 22,
+        advbase=(counter >> 14) & 0xFF,
+        advskew=(counter >> 6) & 0xFF,
+        farewell=bool(counter >> 5 & 1),
+        demoted=bool(counter >> 4 & 1),
+        chance=counter & 0xF,
+    )
+
+
+class Verdict(Enum):
+    """What came of a counter; all but the first two name the one counter that changes, and nothing else does."""
+
+    BELIEVED = "believed"
+    FIRST_CONTACT = "first_contact"
+    """It teaches the time of the group and ends a silence, nothing more: it may be a replay."""
+    ECHO = "echo"
+    DUPLICATE = "duplicate"
+    REPLAY = "replay"
+    STALE = "stale"
+    REWRITTEN = "rewritten"
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What survives a process. Of another boot only ``top`` means anything: the clock has started anew."""
+
+    boot_id: str
+    line_ms: float | None
+    top: int
+
+
+class GroupTime:
+    """The seal's memory for one virtual host and key: what has been said, and how late it is in the group.
+
+    ``line_ms`` is group time minus the own clock, None until something was heard or said. ``top`` is the highest counter
+    that was sent or accepted, from anybody.
+    """
+
+    def __init__(self, boot_id: str, saved: Saved | None, clock_ms: float, tolerance_ms: float = 3_600_000.0) -> None:
+        self.boot_id = boot_id
+        self.line_ms: float | None = None
+        self.top = 0
+        self._line_at_ms = clock_ms
+        self._tolerance_ms = tolerance_ms
+        self._own: deque[int] = deque(maxlen=OWN_REMEMBERED)
+        if saved is not None:
+            self.top = saved.top
+            if saved.boot_id == boot_id and saved.line_ms is not None:
+                # The clock of this boot is the same one still, so the line is exact, whatever was said meanwhile.
+                self.line_ms = saved.line_ms
+                self.top = max(saved.top, Seal(int(clock_ms + saved.line_ms), 0, 0, False, False, 0).pack())
+
+    @property
+    def saved(self) -> Saved:
+        """To be kept over the end of the process."""
+        return Saved(self.boot_id, self.line_ms, self.top)
+
+    def sign(
+        self, advbase: int, advskew: int, demotion: int, farewell: bool, clock_ms: float, wall_ms: float, chance: int
+    ) -> int:
+        """The counter of our next advertisement, above everything sent and heard. One for all copies of it.
+
+        ``wall_ms`` counts from 2020 and is looked at once, when nothing else tells the time of the group.
+        """
+        if self.line_ms is None:
+            self.line_ms = min(max(wall_ms, 0.0), YEAR_2100_MS) - clock_ms
+            self._line_at_ms = clock_ms
+        ms = max(int(clock_ms + self.line_ms), (self.top >> 22) + 1)
+        counter = Seal(ms, advbase, advskew, farewell, demotion > 0, chance).pack()
+        self.top = counter
+        self._own.append(counter)
+        return counter
+
+    def judge(self, counter: int, limit_ms: float, clock_ms: float, arrived_ms: float, wall_ms: float) -> Verdict:
+        """May an advertisement with this counter, whose HMAC and header are right, be believed?
+
+        ``limit_ms`` is the receiver's interval; ``arrived_ms`` is the clock when the receive queue was last empty, so
+        that a late loop makes nothing old.
+        """
+        seal = unpack(counter)
+        if counter in self._own:
+            return Verdict.ECHO
+        if counter <= self.top:
+            return Verdict.DUPLICATE if counter == self.top else Verdict.REPLAY
+        if self.line_ms is None:
+            if seal.is_bow_out or seal.farewell or seal.ms < wall_ms - self._tolerance_ms:
+                return Verdict.STALE
+            self._follow(counter, seal.ms - clock_ms, clock_ms)
+            return Verdict.FIRST_CONTACT
+        sunk_ms = self.line_ms - (clock_ms - self._line_at_ms) * SINK
+        limit_ms = AGE_BOW_OUT_MS if seal.is_bow_out else max(limit_ms, AGE_MS_MIN)
+        if seal.ms < arrived_ms + sunk_ms - limit_ms:
+            return Verdict.STALE
+        if seal.is_bow_out:
+            self.top = counter
+        else:
+            self._follow(counter, max(seal.ms - clock_ms, sunk_ms), clock_ms)
+        return Verdict.BELIEVED
+
+    def _follow(self, counter: int, line_ms: float, clock_ms: float) -> None:
+        self.line_ms, self._line_at_ms, self.top = line_ms, clock_ms, counter

@@ -1,0 +1,213 @@
+"""Nodes that sign with a sealed counter, and say farewell when they yield: what the protocol will need next.
+
+The seal is the real one (``carp/seal.py``). The machine is the real one with three rules more: a defeated master says
+farewell, a farewell makes the winner announce again and means nothing to others, and a first contact only ends a
+silence. Equals need no wait after a tie, because a crossing is decided by the counters.
+
+The node's clocks are modelled, too: one that counts from its boot and drifts, and a wall clock that may be hours wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import replace
+from random import Random
+
+from wsa_proxy.carp import wire
+from wsa_proxy.carp.auth import Signature
+from wsa_proxy.carp.commands import AnnounceAddresses
+from wsa_proxy.carp.commands import Command
+from wsa_proxy.carp.commands import SendAdvertisement
+from wsa_proxy.carp.commands import State
+from wsa_proxy.carp.events import AdvertisementReceived
+from wsa_proxy.carp.seal import GroupTime
+from wsa_proxy.carp.seal import Saved
+from wsa_proxy.carp.seal import Verdict
+from wsa_proxy.carp.seal import unpack
+from wsa_proxy.carp.virtual_host import Reason
+from wsa_proxy.carp.virtual_host import VirtualHost
+from wsa_proxy.carp.virtual_host import VirtualHostSettings
+from wsa_proxy.carp.wire import Advertisement
+from wsa_proxy.carp.wire import Reject
+from wsa_proxy.simulation.lan import Advertised
+from wsa_proxy.simulation.lan import Frame
+from wsa_proxy.simulation.lan import Lan
+from wsa_proxy.simulation.node import Node
+from wsa_proxy.simulation.node import Tell
+
+DRIFT_MAX = 450e-6
+WALL_MS = 200_000_000_000.0  # the year 2026, from 2020
+WALL_WRONG_MS_MAX = 7_200_000.0
+MOVED_MS = 100.0  # a line that moved more is written down
+
+
+@dataclass(frozen=True, slots=True)
+class SendFarewell:
+    """An advertisement with our own values and the farewell bit: I was master, and yield."""
+
+    advbase: int
+    advskew: int
+    demotion: int
+
+
+@dataclass(frozen=True, slots=True)
+class Believed:
+    """What the seal let through: for the checker."""
+
+    frame: Advertised
+    counter: int
+    verdict: Verdict
+    arrived_s: float
+    """On the node's clock, when the frame came into the socket's queue at the latest."""
+
+
+class SealedHost(VirtualHost):
+    """The virtual host of a sealed group. It has one master-down deadline, fed by either IP version."""
+
+    def __init__(self, settings: VirtualHostSettings) -> None:
+        super().__init__(replace(settings, versions=settings.versions[:1], tie_break=0))
+
+    def hear_farewell(self) -> list[Command]:
+        """The loser's clients may have heard it last."""
+        return [AnnounceAddresses()] if self.state is State.MASTER else []
+
+    def first_contact(self, now: float) -> None:
+        """Somebody is there, or was: listen, and believe nothing else of it."""
+        if self.state is State.BACKUP:
+            self._listen(now)
+
+    def _yield(self, now: float, reason: Reason, evidence: str) -> list[Command]:
+        farewell = SendFarewell(self.settings.advbase, self.advskew, self.demotion)
+        commands = super()._yield(now, reason, evidence)
+        said: list[Command] = [farewell] if reason in (Reason.TIED, Reason.OUTRANKED) else []  # type: ignore[list-item]
+        return said + commands
+
+
+class SealedNode(Node):
+    """A node of a sealed group. ``signature`` is of the sealed key."""
+
+    def __init__(
+        self, number: int, settings: VirtualHostSettings, signature: Signature, lan: Lan, random: Random, tell: Tell
+    ) -> None:
+        super().__init__(number, settings, None, lan, random, tell)
+        self.group_time = GroupTime("", None, 0.0)
+        self._signature = signature
+        self._saved: Saved | None = None
+        self._boot = 0
+        self._booted_at_s = self.now - random.uniform(0, 1e6)
+        self._drift = random.uniform(-DRIFT_MAX, DRIFT_MAX)
+        self._wall_wrong_ms = random.choice([0.0, random.uniform(-WALL_WRONG_MS_MAX, WALL_WRONG_MS_MAX)])
+        self._queue_empty_at_s = self.now
+
+    # -- clocks --------------------------------------------------------------------------------------------------------
+
+    @property
+    def clock_ms(self) -> float:
+        """Since the boot, drifting."""
+        return (self.now - self._booted_at_s) * 1000 * (1 + self._drift)
+
+    @property
+    def wall_ms(self) -> float:
+        return WALL_MS + self.now * 1000 + self._wall_wrong_ms
+
+    def step_wall(self) -> None:
+        """Somebody sets the wall clock, in either direction."""
+        self._wall_wrong_ms += self._random.uniform(-WALL_WRONG_MS_MAX, WALL_WRONG_MS_MAX)
+
+    # -- lives ---------------------------------------------------------------------------------------------------------
+
+    def _new_core(self) -> VirtualHost:
+        self.group_time = GroupTime(str(self._boot), self._saved, self.clock_ms)
+        self._queue_empty_at_s = self.now
+        return SealedHost(self.settings)
+
+    def power_off(self) -> None:
+        """The next boot has another clock; one file in three was not written."""
+        super().power_off()
+        self._boot += 1
+        self._booted_at_s = self.now
+        if self._random.random() < 0.3:
+            self._saved = None
+
+    def stop(self) -> None:
+        awake = self.awake
+        super().stop()
+        if awake:
+            self._saved = self.group_time.saved
+
+    def fingerprint(self) -> tuple[object, ...]:
+        return (*super().fingerprint(), self.group_time.line_ms, self.group_time.top)
+
+    def _write(self) -> None:
+        """When the line is known first, has moved, or the node is master: what the file would say."""
+        line_ms, saved = self.group_time.line_ms, self._saved
+        moved = saved is None or saved.line_ms is None or saved.boot_id != str(self._boot)
+        if line_ms is not None and (moved or abs(line_ms - (saved.line_ms or 0.0)) > MOVED_MS):  # type: ignore[union-attr]
+            self._saved = self.group_time.saved
+
+    # -- frames --------------------------------------------------------------------------------------------------------
+
+    def _send(self, command: SendAdvertisement) -> None:
+        self._seal(command.advbase, command.advskew, command.demotion, False, command)
+
+    def _do(self, commands: list[Command]) -> None:
+        for command in commands:
+            if isinstance(command, SendFarewell):
+                self._seal(command.advbase, command.advskew, command.demotion, True, command)
+        super()._do(commands)
+
+    def _seal(self, advbase: int, advskew: int, demotion: int, farewell: bool, command: object) -> None:
+        demotion, chance = min(demotion, 1), self._random.randrange(16)
+        counter = self.group_time.sign(advbase, advskew, demotion, farewell, self.clock_ms, self.wall_ms, chance)
+        digest = self._signature.digest(counter)
+        payload = wire.encode(Advertisement(self.settings.vhid, advbase, advskew, demotion, counter, digest))
+        self._write()
+        self._tell(self, "farewell" if farewell else "advertisement", command)
+        self._tell(self, "said", counter)
+        for version in self.settings.versions:
+            self._lan.send(self.number, Advertised(version, payload))
+
+    def receive(self, frame: Frame, sender: int) -> None:
+        if self.awake:
+            self._queue_empty_at_s = self.now
+        super().receive(frame, sender)
+
+    def _hear(self, frame: Advertised, sender: int) -> None:
+        arrived_s = self._queue_empty_at_s
+        heard = self._verify(frame)
+        verdict = heard if isinstance(heard, Reject) else self._judge(heard, arrived_s)
+        if isinstance(heard, Reject) or verdict not in (Verdict.BELIEVED, Verdict.FIRST_CONTACT):
+            self.rejects[verdict] += 1
+            self._tell(self, "reject", verdict)
+            return
+        assert isinstance(verdict, Verdict)
+        self._tell(self, verdict.value, Believed(frame, heard.counter, verdict, arrived_s))
+        self._write()
+        assert isinstance(self.core, SealedHost)
+        if verdict is Verdict.FIRST_CONTACT:
+            self.core.first_contact(self.now)
+            self._do([])
+        elif unpack(heard.counter).farewell:
+            self._do(self.core.hear_farewell())
+        else:
+            version = self.settings.versions[0]
+            self.handle(AdvertisementReceived(heard, version, f"node-{sender}"))
+
+    def _verify(self, frame: Advertised) -> Advertisement | Reject:
+        heard = wire.decode(frame.payload, frame.ttl)
+        if isinstance(heard, Reject):
+            return heard
+        if heard.vhid != self.settings.vhid:
+            return Reject.OTHER_VHID
+        if frame.version not in self.settings.versions:
+            return Reject.OTHER_FAMILY
+        return heard if self._signature.digest(heard.counter) == heard.digest else Reject.BAD_SECRET
+
+    def _judge(self, heard: Advertisement, arrived_s: float) -> Verdict:
+        seal = unpack(heard.counter)
+        if (heard.advbase, heard.advskew, heard.demotion) != (seal.advbase, seal.advskew, seal.demoted):
+            return Verdict.REWRITTEN
+        assert self.core is not None
+        limit_ms = self.core.rank.interval_256ths / 256 * 1000
+        arrived_ms = (arrived_s - self._booted_at_s) * 1000 * (1 + self._drift)
+        return self.group_time.judge(heard.counter, limit_ms, self.clock_ms, arrived_ms, self.wall_ms)
