@@ -17,6 +17,8 @@ SKEW_DEMOTED = 240
 BOW_OUT_WAIT_S = 0.010
 LEASE_S = 2.3
 """V8: what a dead process leaves on its kernel is gone by then."""
+CLAIM_S = 0.5
+"""I7: a decision is not carried out later than this after it was taken."""
 FRESH_S = 0.25
 FRESH_BOW_OUT_S = 10.0
 

@@ -26,6 +26,7 @@ from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
 from wsa_proxy.carp.virtual_host import Reason
 from wsa_proxy.carp.wire import Advertisement
+from wsa_proxy.simulation.bounds import CLAIM_S
 from wsa_proxy.simulation.bounds import EPSILON_S
 from wsa_proxy.simulation.bounds import LEASE_S
 from wsa_proxy.simulation.bounds import SKEW_DEMOTED
@@ -118,6 +119,10 @@ class Checker:
             case _ if kind == "event":
                 memory.cause = what  # type: ignore[assignment]
                 self._remember(node, memory, what)  # type: ignore[arg-type]
+            case float() if kind == "announcement":
+                # I7: nothing is claimed that was decided more than half a second ago.
+                if what > CLAIM_S + EPSILON_S:
+                    raise Violation("I7", f"node {node.number} announces what it decided {what:.2f} s ago")
             case None:
                 memory.known, memory.rejects = node.fingerprint(), node.rejects.total()
             case _ if kind == "first_contact":

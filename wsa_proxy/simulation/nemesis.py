@@ -135,7 +135,8 @@ class Nemesis:
                 station.thaw()
                 station.plug(True)
             station.demote(0)
-        if len({rank(station) for station in self._stations}) < len(self._stations):
+        equals = len({rank(station) for station in self._stations}) < len(self._stations)
+        if equals and not isinstance(self._stations[0], SealedNode):
             # Equal ranks agree only where frames and loops are faster than the difference of their waits.
             weather.delay_s_max = min(weather.delay_s_max, CALM_DELAY_S)
             for station in self._stations:

@@ -296,7 +296,7 @@ class Node:
                 case SendAdvertisement():
                     self._send(command)
                 case AnnounceAddresses():
-                    self._announce()
+                    self._announce(decided_at_s)
                 case ReleaseAddresses():
                     self.kernel.release()
                 case AcquireAddresses() if self.kernel.operation_s and not self.kernel.refuses:
@@ -315,11 +315,12 @@ class Node:
         (_, *rest), self._pending = self._pending, []
         self._take()
         old = self.now - self._decided_at_s > FROZEN_S
-        self._perform([command for command in rest if not (old and isinstance(command, AnnounceAddresses))], self.now)
+        rest = [command for command in rest if not (old and isinstance(command, AnnounceAddresses))]
+        self._perform(rest, self._decided_at_s)
         if old and self.core is not None:
             self.handle(DeadlineReached())
             if self.state is State.MASTER:
-                self._announce()
+                self._announce(self.now)
         self._arm()
 
     def _take(self) -> None:
@@ -334,7 +335,8 @@ class Node:
             self.handle(Stopped("the kernel refused"))
             self._lan.timeline.at(self._on_the_lan_s(self._refused_until_s), self._notice)
 
-    def _announce(self) -> None:
+    def _announce(self, decided_at_s: float) -> None:
+        self._tell(self, "announcement", self.now - decided_at_s)
         if not self.kernel.refuses:  # the driver announces what it holds
             self._lan.send(self.number, Announced(self.settings.vhid))
 

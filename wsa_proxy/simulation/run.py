@@ -254,8 +254,9 @@ class Run:
         return max(due_s, 0.0) + 2 * self._slack_s
 
     def _ties_s(self, among: Sequence[Station]) -> float:
-        """How long equals among these may go on tying: when they meet all yield, as on FreeBSD, and wait once more."""
-        if len({rank(station)[1] for station in among}) == len(among):
+        """How long equals among these may go on tying: when they meet all yield, as on FreeBSD, and wait once more.
+        In a sealed group the counters decide which one of them does not."""
+        if self.plan.sealed or len({rank(station)[1] for station in among}) == len(among):
             return 0.0
         return TIES_MAX * max(down_s(station) + tie_wait_s(station) for station in among)
 

@@ -1,0 +1,129 @@
+"""The sealed counter: 64 bits by hand, and the group's time, case by case. The wind tunnel has the sequences."""
+
+from __future__ import annotations
+
+import pytest
+
+from wsa_proxy.carp.seal import GroupTime
+from wsa_proxy.carp.seal import Saved
+from wsa_proxy.carp.seal import Seal
+from wsa_proxy.carp.seal import Verdict
+from wsa_proxy.carp.seal import unpack
+
+HOUR_MS = 3_600_000.0
+WALL_MS = 200_000_000_000.0
+INTERVAL_MS = 1000.0
+
+
+def counter(ms: float, advbase: int = 1, advskew: int = 0, farewell: bool = False, chance: int = 0) -> int:
+    return Seal(int(ms), advbase, advskew, farewell, False, chance).pack()
+
+
+def fresh(clock_ms: float = 0.0, saved: Saved | None = None) -> GroupTime:
+    return GroupTime("boot 1", saved, clock_ms)
+
+
+def judge(time: GroupTime, heard: int, clock_ms: float, arrived_ms: float | None = None) -> Verdict:
+    return time.judge(heard, INTERVAL_MS, clock_ms, clock_ms if arrived_ms is None else arrived_ms, WALL_MS + clock_ms)
+
+
+def say(time: GroupTime, clock_ms: float, wall_ms: float = WALL_MS) -> int:
+    return time.sign(1, 0, 0, False, clock_ms, wall_ms + clock_ms, 0)
+
+
+def met(clock_ms: float = 0.0) -> GroupTime:
+    """One that knows the time of the group: WALL_MS at its clock 0."""
+    time = fresh(clock_ms)
+    assert judge(time, counter(WALL_MS + clock_ms), clock_ms) is Verdict.FIRST_CONTACT
+    return time
+
+
+def test_the_layout_is_ms_advbase_advskew_farewell_demoted_chance() -> None:
+    """By hand: one bit set in each field."""
+    assert Seal(1, 0, 0, False, False, 0).pack() == 1 << 22
+    assert Seal(0, 1, 0, False, False, 0).pack() == 1 << 14
+    assert Seal(0, 0, 1, False, False, 0).pack() == 1 << 6
+    assert Seal(0, 0, 0, True, False, 0).pack() == 1 << 5
+    assert Seal(0, 0, 0, False, True, 0).pack() == 1 << 4
+    assert Seal(0, 0, 0, False, False, 1).pack() == 1
+    everything = Seal(2**42 - 1, 255, 255, True, True, 15)
+    assert everything.pack() == 2**64 - 1 and unpack(2**64 - 1) == everything and everything.is_bow_out
+
+
+def test_a_time_that_does_not_fit_is_an_error() -> None:
+    with pytest.raises(OverflowError, match="a new secret starts anew"):
+        Seal(2**42, 0, 0, False, False, 0).pack()
+
+
+def test_each_advertisement_is_above_everything_said_and_heard() -> None:
+    """In the same millisecond, and after a higher one was heard."""
+    time = fresh()
+    first, second = say(time, 0.0), say(time, 0.0)
+    assert unpack(second).ms == unpack(first).ms + 1
+    ahead = counter(WALL_MS + HOUR_MS)
+    assert judge(time, ahead, 1.0) is Verdict.BELIEVED
+    assert say(time, 2.0) > ahead
+
+
+@pytest.mark.parametrize("wall_ms", [-HOUR_MS, 4e12])
+def test_a_wall_clock_before_2020_or_after_2100_is_not_followed(wall_ms: float) -> None:
+    assert 0 <= unpack(say(fresh(), 0.0, wall_ms)).ms <= 2_524_608_000_000
+
+
+def test_what_was_said_or_heard_before_is_refused_by_name() -> None:
+    time = met()
+    own = say(time, 10.0)
+    assert judge(time, own, 11.0) is Verdict.ECHO
+    heard = counter(WALL_MS + 12)
+    assert judge(time, heard, 12.0) is Verdict.BELIEVED
+    assert judge(time, heard, 13.0) is Verdict.DUPLICATE
+    assert judge(time, counter(WALL_MS + 11), 13.0) is Verdict.REPLAY
+    assert judge(time, own, 13.0) is Verdict.ECHO
+
+
+def test_growth_is_not_freshness() -> None:
+    """Above everything heard, and still too old: 1 s for this interval, less the sink of 1 ms a second."""
+    assert judge(met(), counter(WALL_MS + 9_000 - 10), 10_000.0 - 20) is Verdict.BELIEVED
+    assert judge(met(), counter(WALL_MS + 8_980), 10_000.0) is Verdict.STALE
+
+
+def test_a_late_loop_makes_nothing_old() -> None:
+    """What counts is when it may have arrived."""
+    assert judge(met(), counter(WALL_MS + 1_000), 10_000.0, arrived_ms=1_500.0) is Verdict.BELIEVED
+
+
+def test_a_bow_out_may_be_ten_seconds_old_and_moves_no_clock() -> None:
+    time = met()
+    line_ms = time.line_ms
+    assert judge(time, counter(WALL_MS + 500, 255, 255), 10_000.0) is Verdict.BELIEVED
+    assert time.line_ms == line_ms
+    assert judge(time, counter(WALL_MS + 501, 255, 255), 11_000.0) is Verdict.STALE
+
+
+def test_the_first_contact_is_no_bow_out_no_farewell_and_nothing_older_than_the_tolerance() -> None:
+    assert judge(fresh(), counter(WALL_MS, 255, 255), 0.0) is Verdict.STALE
+    assert judge(fresh(), counter(WALL_MS, farewell=True), 0.0) is Verdict.STALE
+    assert judge(fresh(), counter(WALL_MS - HOUR_MS - 1), 0.0) is Verdict.STALE
+    assert judge(fresh(), counter(WALL_MS - HOUR_MS + 1), 0.0) is Verdict.FIRST_CONTACT
+
+
+def test_a_new_process_of_the_same_boot_knows_everything_that_was_said_meanwhile() -> None:
+    time = met()
+    again = fresh(60_000.0, time.saved)
+    assert judge(again, counter(WALL_MS + 59_000), 60_000.0) is Verdict.REPLAY
+    assert judge(again, counter(WALL_MS + 60_001), 60_000.0) is Verdict.BELIEVED
+
+
+def test_of_another_boot_only_the_highest_counter_counts() -> None:
+    time = met(1000.0)
+    again = GroupTime("boot 2", time.saved, 5.0)
+    assert again.line_ms is None and again.top == counter(WALL_MS + 1000.0)
+
+
+def test_who_speaks_above_a_bow_out_from_ahead_speaks_on_in_step() -> None:
+    """The wind tunnel's: each next one was a millisecond later, and soon too old for those who had followed."""
+    speaker, listener = met(), met()
+    bow_out = counter(WALL_MS + HOUR_MS, 255, 255)
+    assert judge(speaker, bow_out, 100.0) is judge(listener, bow_out, 100.0) is Verdict.BELIEVED
+    for clock_ms in range(200, 10_000, 1000):
+        assert judge(listener, say(speaker, float(clock_ms)), float(clock_ms)) is Verdict.BELIEVED

@@ -1,0 +1,73 @@
+"""``make mutants``: every planted bug, a campaign with each, and the table of docs/architecture.md.
+
+Exit status 1 when a bug is not caught by an invariant that names it, or when the table in the docs says otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.planted import PLANTED
+from wsa_proxy.simulation.run import play
+
+SEEDS = 300
+SEEDS_MAX = 12_000  # for a bug that few seeds show
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "mutants.md"
+HEAD = f"""# Planted bugs
+
+Each is planted into the real core, the seal or the model of a process (`tests/simulation/planted.py`); then {SEEDS} seeds
+run, or as many as the first failure needs. Written by `make mutants`, which fails if a bug is not caught by one of the
+invariants that name it, or if this table is not what it found.
+
+| planted bug | seeds that fail | by (first failing seed) |
+| --- | --- | --- |
+"""
+
+
+def campaign(number: int) -> tuple[int, int, Counter[str], dict[str, int]]:
+    """(the bug's number, how many seeds ran, how many failed by invariant, the first seed of each)."""
+    plant, invariants = PLANTED[number]
+    failed: Counter[str] = Counter()
+    first: dict[str, int] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        plant(patch)
+        seed = 0
+        while seed < SEEDS or (seed < SEEDS_MAX and not invariants & set(failed)):
+            if invariant := play(seed).invariant:
+                failed[invariant] += 1
+                first.setdefault(invariant, seed)
+            seed += 1
+    return number, seed, failed, first
+
+
+def main() -> int:
+    """Run all campaigns."""
+    lines, escaped = [], []
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        for number, seeds, failed, first in pool.map(campaign, range(len(PLANTED))):
+            plant, invariants = PLANTED[number]
+            name = plant.__name__.removeprefix("plant_").replace("_", " ")
+            caught = ", ".join(f"{invariant} ({first[invariant]})" for invariant in sorted(failed))
+            lines.append(f"| {name} | {failed.total()} of {seeds} | {caught} |")
+            print(lines[-1], flush=True)
+            if not invariants & set(failed):
+                escaped.append(name)
+    text = HEAD + "\n".join(lines) + "\n"
+    known = DOCS.read_text() if DOCS.exists() else ""
+    DOCS.write_text(text)
+    for name in escaped:
+        print(f"mutants: NOT caught: {name}")
+    if text != known:
+        print(f"mutants: {DOCS.name} was written anew; read the difference, then keep it")
+    print(f"mutants: {len(PLANTED) - len(escaped)} of {len(PLANTED)} bugs caught")
+    return 1 if escaped or text != known else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
