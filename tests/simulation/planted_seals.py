@@ -1,0 +1,142 @@
+"""Bugs to plant into the sealed counter and into the way in which a sealed group uses it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.simulation.planted import Plant
+from wsa_proxy.carp import seal
+from wsa_proxy.carp.commands import State
+from wsa_proxy.carp.seal import GroupTime
+from wsa_proxy.carp.seal import Verdict
+from wsa_proxy.simulation import run
+from wsa_proxy.simulation import sealed
+from wsa_proxy.simulation.sealed import SealedHost
+from wsa_proxy.simulation.sealed import SealedNode
+
+
+def plant_key_of_plain_carp(patch: pytest.MonkeyPatch) -> None:
+    """Every counter of plain CARP passes for a seal then."""
+    patch.setattr(run, "SEALED_KEY", run.KEY)
+
+
+def plant_header_not_compared(patch: pytest.MonkeyPatch) -> None:
+    original = sealed.unpack
+
+    class Anything:
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        __hash__ = None  # type: ignore[assignment]
+
+    def unpack(counter: int) -> Any:
+        said = original(counter)
+        fields = {"farewell": said.farewell, "ms": said.ms, "is_bow_out": said.is_bow_out}
+        return type("Any", (), {**fields, "advbase": Anything(), "advskew": Anything(), "demoted": Anything()})()
+
+    patch.setattr(sealed, "unpack", unpack)
+
+
+def plant_growth_is_freshness(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(seal, "AGE_MS_MIN", 1e15)
+    patch.setattr(seal, "AGE_BOW_OUT_MS", 1e15)
+
+
+def plant_lower_counters_believed(patch: pytest.MonkeyPatch) -> None:
+    """As if each source address had a history of its own."""
+    original = GroupTime.judge
+
+    def judge(self: GroupTime, counter: int, *arguments: float) -> Verdict:
+        verdict = original(self, counter, *arguments)
+        return Verdict.BELIEVED if verdict is Verdict.REPLAY else verdict
+
+    patch.setattr(GroupTime, "judge", judge)
+
+
+def plant_top_forgotten_by_a_new_process(patch: pytest.MonkeyPatch) -> None:
+    original = GroupTime.__init__
+
+    def init(self: GroupTime, *arguments: Any) -> None:
+        original(self, *arguments)
+        self.top = 0
+
+    patch.setattr(GroupTime, "__init__", init)
+
+
+def plant_first_contact_counts_in_full(patch: pytest.MonkeyPatch) -> None:
+    def contact(self: SealedHost, now: float) -> None:
+        if self.state is State.BACKUP:
+            self._deadlines_master_down_s = dict.fromkeys(self._deadlines_master_down_s, now)
+
+    patch.setattr(SealedHost, "first_contact", contact)
+
+
+def plant_own_sends_do_not_raise_the_top(patch: pytest.MonkeyPatch) -> None:
+    original = GroupTime.sign
+
+    def sign(self: GroupTime, *arguments: Any) -> int:
+        top = self.top
+        counter = original(self, *arguments)
+        self.top = top
+        return counter
+
+    patch.setattr(GroupTime, "sign", sign)
+
+
+def plant_clock_of_the_group_not_followed(patch: pytest.MonkeyPatch) -> None:
+    """Everybody keeps the wall clock's time that it began with."""
+
+    def follow(self: GroupTime, counter: int, line_ms: float, clock_ms: float) -> None:
+        self.line_ms = line_ms if self.line_ms is None else self.line_ms
+
+    patch.setattr(GroupTime, "_follow", follow)
+
+
+def plant_farewell_is_a_bow_out(patch: pytest.MonkeyPatch) -> None:
+    original = SealedNode._seal
+
+    def say(self: SealedNode, advbase: int, advskew: int, demotion: int, farewell: bool, command: object) -> None:
+        if farewell:
+            advbase = advskew = 255
+        original(self, advbase, advskew, demotion, False, command)
+
+    patch.setattr(SealedNode, "_seal", say)
+
+
+def plant_farewell_without_its_bit(patch: pytest.MonkeyPatch) -> None:
+    original = SealedNode._seal
+
+    def say(self: SealedNode, advbase: int, advskew: int, demotion: int, farewell: bool, command: object) -> None:
+        original(self, advbase, advskew, demotion, False, command)
+
+    patch.setattr(SealedNode, "_seal", say)
+
+
+def plant_speaker_above_a_bow_out_keeps_its_time(patch: pytest.MonkeyPatch) -> None:
+    """The tunnel's: a bow-out from a node ahead of the group made its successor too old for everybody."""
+    original = GroupTime.sign
+
+    def sign(self: GroupTime, *arguments: Any) -> int:
+        line_ms, known = self.line_ms, self.line_ms is not None
+        counter = original(self, *arguments)
+        self.line_ms = line_ms if known else self.line_ms
+        return counter
+
+    patch.setattr(GroupTime, "sign", sign)
+
+
+PLANTED: list[tuple[Plant, set[str]]] = [
+    (plant_key_of_plain_carp, {"I4"}),
+    (plant_header_not_compared, {"I4"}),
+    (plant_growth_is_freshness, {"I4"}),
+    (plant_lower_counters_believed, {"I4"}),
+    (plant_top_forgotten_by_a_new_process, {"I4"}),
+    (plant_first_contact_counts_in_full, {"I2"}),
+    (plant_own_sends_do_not_raise_the_top, {"I4"}),
+    (plant_clock_of_the_group_not_followed, {"I4", "V4"}),
+    (plant_farewell_is_a_bow_out, {"I6", "V4", "V5", "I9"}),
+    (plant_farewell_without_its_bit, {"V2", "V3", "V4", "V9"}),
+    (plant_speaker_above_a_bow_out_keeps_its_time, {"I1", "I4", "V5"}),
+]

@@ -1,0 +1,44 @@
+"""Every fault and every attack of a plan does something, and all is well after the end."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from wsa_proxy.simulation.hostile import Attack
+from wsa_proxy.simulation.node import Node
+from wsa_proxy.simulation.plan import Fault
+from wsa_proxy.simulation.plan import Mishap
+from wsa_proxy.simulation.plan import draw
+from wsa_proxy.simulation.run import Run
+
+SEEDS = [seed for seed in range(200) if (plan := draw(Random(seed))).sealed and plan.hostile and len(plan.members) > 2]
+
+
+def condition(run: Run, node: Node) -> tuple[object, ...]:
+    """What a fault may change at once."""
+    process = (node.core is None, node.asleep_until_s > run.lan.timeline.now, node.paused, node.link_up)
+    kernel = (node.kernel.operation_s, node.kernel.refuses)
+    health = node.core.demotion if node.core is not None else 0
+    wall_ms = getattr(node, "_wall_wrong_ms", 0.0)
+    assert run._hostile is not None
+    attacks = (len(run._hostile._until_s), run._hostile.sent, run._hostile._held_from)
+    return (*process, *kernel, health, wall_ms, len(run.lan.cuts), len(run.lan.clogged_until_s), *attacks)
+
+
+@pytest.mark.parametrize("fault", [*Fault, *Attack], ids=lambda fault: fault.value)
+def test_a_fault_is_done_and_undone(fault: Fault | Attack) -> None:
+    run = Run(SEEDS[0], draw(Random(SEEDS[0])))
+    node = run.nodes[0]
+    for each in run.nodes:
+        each.start()
+    run._pass(10.0)
+    before = condition(run, node)
+    run._nemesis._begin(Mishap(0.0, 2.0, fault, 0, 1))
+    assert condition(run, node) != before
+    run._pass(2.5)
+    run._nemesis._end(Mishap(0.0, 2.0, fault, 0, 1))
+    run._nemesis.heal()
+    run._pass(1.0)
+    assert node.awake and node.link_up and not node.kernel.refuses and not run.lan.cuts
