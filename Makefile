@@ -1,6 +1,6 @@
 # Each command does all the set-up that it needs, also on a fresh machine.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test simulate-million lint packages lock clean
+.PHONY: help setup run test simulate-million mutants lint packages lock clean
 SHELL := /bin/bash
 
 PYTEST_FLAGS ?=
@@ -22,6 +22,9 @@ test: setup packages lint  ## all the tests (INSTALL=1 as root: install the Debi
 
 simulate-million: setup  ## a million seeds on the simulated LAN; some hours
 	@.venv/bin/wsa-proxy simulate --seeds 1000000
+
+mutants: setup       ## plant bugs into the protocol, one by one: each must be caught; about ten minutes
+	@.venv/bin/python -m tests.simulation.mutants
 
 lint: setup          ## ruff and mypy --strict
 	@echo "lint: ruff" && .venv/bin/ruff check

@@ -23,7 +23,7 @@ def plant_key_of_plain_carp(patch: pytest.MonkeyPatch) -> None:
 
 
 def plant_header_not_compared(patch: pytest.MonkeyPatch) -> None:
-    original = sealed.unpack
+    original = seal.unpack
 
     class Anything:
         def __eq__(self, other: object) -> bool:
@@ -53,16 +53,6 @@ def plant_lower_counters_believed(patch: pytest.MonkeyPatch) -> None:
         return Verdict.BELIEVED if verdict is Verdict.REPLAY else verdict
 
     patch.setattr(GroupTime, "judge", judge)
-
-
-def plant_top_forgotten_by_a_new_process(patch: pytest.MonkeyPatch) -> None:
-    original = GroupTime.__init__
-
-    def init(self: GroupTime, *arguments: Any) -> None:
-        original(self, *arguments)
-        self.top = 0
-
-    patch.setattr(GroupTime, "__init__", init)
 
 
 def plant_first_contact_counts_in_full(patch: pytest.MonkeyPatch) -> None:
@@ -114,29 +104,14 @@ def plant_farewell_without_its_bit(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SealedNode, "_seal", say)
 
 
-def plant_speaker_above_a_bow_out_keeps_its_time(patch: pytest.MonkeyPatch) -> None:
-    """The tunnel's: a bow-out from a node ahead of the group made its successor too old for everybody."""
-    original = GroupTime.sign
-
-    def sign(self: GroupTime, *arguments: Any) -> int:
-        line_ms, known = self.line_ms, self.line_ms is not None
-        counter = original(self, *arguments)
-        self.line_ms = line_ms if known else self.line_ms
-        return counter
-
-    patch.setattr(GroupTime, "sign", sign)
-
-
 PLANTED: list[tuple[Plant, set[str]]] = [
     (plant_key_of_plain_carp, {"I4"}),
     (plant_header_not_compared, {"I4"}),
     (plant_growth_is_freshness, {"I4"}),
     (plant_lower_counters_believed, {"I4"}),
-    (plant_top_forgotten_by_a_new_process, {"I4"}),
     (plant_first_contact_counts_in_full, {"I2"}),
     (plant_own_sends_do_not_raise_the_top, {"I4"}),
     (plant_clock_of_the_group_not_followed, {"I4", "V4"}),
     (plant_farewell_is_a_bow_out, {"I6", "V4", "V5", "I9"}),
     (plant_farewell_without_its_bit, {"V2", "V3", "V4", "V9"}),
-    (plant_speaker_above_a_bow_out_keeps_its_time, {"I1", "I4", "V5"}),
 ]

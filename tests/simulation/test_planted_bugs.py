@@ -14,7 +14,7 @@ from wsa_proxy.simulation.run import play
 PLANTED = planted.PLANTED + planted_seals.PLANTED
 SEEDS = 300
 SHOWN_BY = [0, 2, 5, 10, 13, 16, 20, 28, 31, 37, 40, 76, 94, 116, 190]
-"""Seeds that show one bug or another (docs/mutants.md), so that few runs are enough; the others are tried after them."""
+"""Seeds that show one bug or another (docs/mutants.md), so that few runs are enough; then the rest."""
 
 
 @pytest.mark.parametrize(("plant", "invariants"), PLANTED, ids=lambda value: value.__name__ if callable(value) else "")

@@ -95,8 +95,8 @@ class Saved:
 class GroupTime:
     """The seal's memory for one virtual host and key: what has been said, and how late it is in the group.
 
-    ``line_ms`` is group time minus the own clock, None until something was heard or said. ``top`` is the highest counter
-    that was sent or accepted, from anybody.
+    ``line_ms`` is group time minus the own clock, None until something was heard or said. ``top`` is the highest
+    counter that was sent or accepted, from anybody.
     """
 
     def __init__(self, boot_id: str, saved: Saved | None, clock_ms: float, tolerance_ms: float = 3_600_000.0) -> None:

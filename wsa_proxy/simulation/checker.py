@@ -295,8 +295,8 @@ class Checker:
             raise Violation("V11", f"node {node.number} hears nothing for {patience_s:.3f} s and stays BACKUP")
 
     def _judge_pair(self, one: Station, other: Station) -> None:
-        # I1: two masters, awake, that hear each other: at most (L + 1) * T + d + l, of the slower one where sealed clocks
-        # had drifted apart. A change of rank begins it anew.
+        # I1: two masters, awake, that hear each other: at most (L + 1) * T + d + l, of the slower one where sealed
+        # clocks had drifted apart. A change of rank begins it anew.
         key = (one.number, other.number)
         lan = self._lan
         both = one.state is other.state is State.MASTER and one.awake and other.awake

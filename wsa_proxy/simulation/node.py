@@ -13,6 +13,7 @@ from collections import Counter
 from collections import deque
 from collections.abc import Callable
 from collections.abc import Sequence
+from enum import Enum
 from random import Random
 from typing import Protocol
 
@@ -33,6 +34,7 @@ from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.carp.virtual_host import VirtualHostSettings
 from wsa_proxy.carp.wire import Advertisement
 from wsa_proxy.carp.wire import Reject
+from wsa_proxy.carp.wire import Version
 from wsa_proxy.simulation.kernel import Kernel
 from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.lan import Announced
@@ -54,7 +56,7 @@ class Signer(Protocol):
 
     def sign(self, advbase: int, advskew: int, demotion: int) -> bytes: ...
 
-    def accept(self, payload: bytes, ttl: int, version: int) -> Advertisement | Reject: ...
+    def accept(self, payload: bytes, ttl: int, version: Version) -> Advertisement | Reject: ...
 
 
 class Node:
@@ -74,7 +76,7 @@ class Node:
         """At any time of the run."""
         self.link_up = True
         self.queue: deque[tuple[Advertised, int]] = deque()
-        self.rejects: Counter[Reject] = Counter()
+        self.rejects: Counter[Enum] = Counter()
         self._signer = signer
         self._lan = lan
         self._random = random
