@@ -1,7 +1,7 @@
 """Is the promise kept? Every invariant by its name, with its bound in one line, judged after every event.
 
 Here is what must never happen. What must happen in the end, within a time, is in ``run.py``: V1 to V6 and V9. The
-numbers are in ``bounds.py``, reckoned apart from the core. I8, I10 and I11 compare whole runs: ``compare.py``.
+numbers are in ``bounds.py``, reckoned apart from the core; I4 is in ``freshness.py``.
 """
 
 from __future__ import annotations

@@ -31,6 +31,13 @@ MARKS = (
     "OpenBSD",
     "ucarp",
     "forged, and believed by plain CARP",
+    "farewell",
+    "first_contact",
+    "replay",
+    "rewritten",
+    "stale",
+    "echo",
+    "duplicate",
 )
 """What a campaign must have seen at least once, or it has tested less than it says ("sometimes" assertions)."""
 MARKED_SEEDS_MIN = 200  # fewer seeds may miss one by chance
