@@ -10,6 +10,8 @@ from functools import partial
 
 from wsa_proxy.simulation.run import Outcome
 from wsa_proxy.simulation.run import play
+from wsa_proxy.simulation.twins import BYSTANDERS
+from wsa_proxy.simulation.twins import WALL_STEPS
 
 MARKS = (
     "two masters",
@@ -38,6 +40,8 @@ MARKS = (
     "stale",
     "echo",
     "duplicate",
+    f"compared without {BYSTANDERS}",
+    f"compared without {WALL_STEPS}",
 )
 """What a campaign must have seen at least once, or it has tested less than it says ("sometimes" assertions)."""
 MARKED_SEEDS_MIN = 200  # fewer seeds may miss one by chance

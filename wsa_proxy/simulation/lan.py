@@ -13,6 +13,9 @@ from wsa_proxy.carp.wire import Version
 
 SWITCH = -1
 """The port of the clients: what arrives there decides whom they talk to."""
+PATHS_FROM = 1000
+PORTS_MAX = 100
+"""Where the numbers of the paths' sources of chance begin, and how many ports there may be."""
 HAPPENINGS_MAX = 200_000
 """Of one run, some ten times what the busiest should need: a storm ends here, and fails."""
 
@@ -80,8 +83,8 @@ class Weather:
 class Lan:
     """Carries frames between ports. A frame with a shorter delay overtakes one with a longer.
 
-    What happens to a frame depends on its sender's own source of chance: a host that sends more changes nothing for
-    the others.
+    Each path has a source of chance of its own, so a host more or less, which sends more or less, changes nothing
+    for the others. ``random`` gives one for a number.
     """
 
     def __init__(self, timeline: Timeline, random: Callable[[int], Random], weather: Weather) -> None:
@@ -96,19 +99,24 @@ class Lan:
         self.believed: dict[int, int] = {}
         """By vhid: whom the switch and the clients' ARP tables take for the owner of the addresses."""
         self._random = random
-        self._randoms: dict[int, Random] = {}
+        self._randoms: dict[tuple[int, int], Random] = {}
         self._ports: dict[int, Callable[[Frame, int], None]] = {SWITCH: self._learn}
         self._taps: dict[int, Callable[[Frame, int], None]] = {}
 
     def attach(self, port: int, receive: Callable[[Frame, int], None]) -> None:
         """Who listens at this port, 0 and up; ``receive`` gets each frame and the port of its sender."""
         self._ports[port] = receive
-        self._randoms[port] = self._random(port)
 
     def tap(self, port: int, see: Callable[[Frame, int], None]) -> None:
         """A hostile host: it sees every frame of the others at once and unharmed, and may send from this port."""
         self._taps[port] = see
-        self._randoms[port] = self._random(port)
+
+    def chance(self, sender: int, receiver: int) -> Random:
+        """For what becomes of the frames from one port to another."""
+        path = (sender, receiver)
+        if path not in self._randoms:
+            self._randoms[path] = self._random(PATHS_FROM + PORTS_MAX * sender + receiver)
+        return self._randoms[path]
 
     def hears(self, receiver: int, sender: int) -> bool:
         """May a frame get from ``sender`` to ``receiver`` now?"""
@@ -123,13 +131,13 @@ class Lan:
         for receiver in self._ports:
             if receiver != sender:
                 self._carry(sender, receiver, frame)
-            elif self._randoms[sender].random() < self.weather.reflection:
+            elif self.chance(sender, sender).random() < self.weather.reflection:
                 self._deliver_later(sender, receiver, frame)
 
     def _carry(self, sender: int, receiver: int, frame: Frame) -> None:
         if (sender, receiver) in self.cuts:
             return
-        random = self._randoms[sender]
+        random = self.chance(sender, receiver)
         if random.random() < self.weather.loss and sender not in self._taps:
             self.lost[sender, receiver] += isinstance(frame, Advertised)
             return
@@ -139,7 +147,7 @@ class Lan:
 
     def _deliver_later(self, sender: int, receiver: int, frame: Frame) -> None:
         sent_s = max(self.timeline.now, self.clogged_until_s.get((sender, receiver), 0.0))
-        delay_s = self._randoms[sender].uniform(self.weather.delay_s_min, self.weather.delay_s_max)
+        delay_s = self.chance(sender, receiver).uniform(self.weather.delay_s_min, self.weather.delay_s_max)
         self.timeline.at(sent_s + delay_s, lambda: self._ports[receiver](frame, sender))
 
     def _learn(self, frame: Frame, sender: int) -> None:

@@ -215,7 +215,7 @@ class Node:
             return
         if self.awake:
             self._hear(frame, sender)
-        elif len(self.queue) < QUEUE_MAX and not (self.paused and self._random.random() < 0.5):
+        elif len(self.queue) < QUEUE_MAX and not (self.paused and self._lan.chance(sender, self.number).random() < 0.5):
             self.queue.append((frame, sender))
         else:
             self._lan.lost[sender, self.number] += 1

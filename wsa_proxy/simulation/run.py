@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from ipaddress import ip_address
 from random import Random
 
@@ -44,6 +45,7 @@ from wsa_proxy.simulation.plan import Plan
 from wsa_proxy.simulation.plan import draw
 from wsa_proxy.simulation.sealed import SealedNode
 from wsa_proxy.simulation.sealed import SendFarewell
+from wsa_proxy.simulation.twins import twins
 
 QUIET_INTERVALS = 30
 STORY_LINES_MAX = 20
@@ -68,7 +70,7 @@ class Outcome:
     at_s: float
     story: tuple[str, ...]
     digest: str
-    """Of the whole story: the same seed gives the same one (I11)."""
+    """Of all that the stations did: the same seed gives the same one (I11), and so do its twins (I8, I10)."""
     marks: Counter[str]
 
 
@@ -80,7 +82,7 @@ class Run:
         self.plan = plan
         self._timeline = Timeline()
         self._began_at_s = self._timeline.now
-        self.lan = Lan(self._timeline, self._chance, plan.weather)
+        self.lan = Lan(self._timeline, self._chance, replace(plan.weather))
         self._hostile = Hostile(HOSTILE_PORT, self.lan, self._chance(HOSTILE_PORT)) if plan.hostile else None
         self.stations = [self._station(number, member) for number, member in enumerate(plan.members)]
         if self._hostile:
@@ -91,7 +93,7 @@ class Run:
         ]
         self.checker = Checker(self.stations, self.lan, plan.sealed)
         self.sealed = Freshness(self.checker.marks) if plan.sealed else None
-        self._nemesis = Nemesis(self.stations, self.lan, self._hostile, self._say)
+        self._nemesis = Nemesis(self.stations, self.lan, self._hostile, self._narrate)
         self._tell = tell
         self._story: list[str] = []
         self._digest = hashlib.sha256()
@@ -99,7 +101,7 @@ class Run:
 
     def _chance(self, port: int) -> Random:
         """Everybody's own, so that a host more or less changes nothing for the others."""
-        return Random(self.seed * 1000 + port)
+        return Random(self.seed * 10_000 + port)
 
     def _station(self, number: int, member: Member) -> Station:
         if member.dialect == OURS:
@@ -297,8 +299,12 @@ class Run:
         self._say(f"node {peer.number}: {line}")
 
     def _say(self, what: str) -> None:
+        """What a station did; the plan's own lines are not in the digest."""
+        self._digest.update(f"{self._timeline.now} {what}".encode())
+        self._narrate(what)
+
+    def _narrate(self, what: str) -> None:
         line = f"{self._timeline.now - self._began_at_s:9.4f} s  {what}"
-        self._digest.update(line.encode())
         self._story.append(line)
         if len(self._story) > 2 * STORY_LINES_MAX:
             del self._story[:-STORY_LINES_MAX]
@@ -307,5 +313,11 @@ class Run:
 
 
 def play(seed: int, nodes: int | None = None, tell: Callable[[str], None] | None = None) -> Outcome:
-    """The run of this seed, with that number of nodes or as many as the seed says."""
-    return Run(seed, draw(Random(seed), nodes), tell).play()
+    """The run of this seed, with that number of nodes or as many as the seed says, and its twins."""
+    plan = draw(Random(seed), nodes)
+    outcome = Run(seed, plan, tell).play()
+    for invariant, difference, twin in twins(plan):
+        if outcome.violation is None and Run(seed, twin).play().digest != outcome.digest:
+            outcome = replace(outcome, invariant=invariant, violation=f"{invariant}: another story without {difference}")
+        outcome.marks[f"compared without {difference}"] += 1
+    return outcome

@@ -97,6 +97,7 @@ class SealedNode(Node):
         self._booted_at_s = self.now - random.uniform(0, 1e6)
         self._drift = random.uniform(-DRIFT_MAX, DRIFT_MAX)
         self._wall_wrong_ms = random.choice([0.0, random.uniform(-WALL_WRONG_MS_MAX, WALL_WRONG_MS_MAX)])
+        self._steps = Random(number)  # of its own: a run without steps draws the same chances
         self._queue_empty_at_s = self.now
         self._seen: set[int] = set()
 
@@ -113,7 +114,7 @@ class SealedNode(Node):
 
     def step_wall(self) -> None:
         """Somebody sets the wall clock, in either direction."""
-        self._wall_wrong_ms += self._random.uniform(-WALL_WRONG_MS_MAX, WALL_WRONG_MS_MAX)
+        self._wall_wrong_ms += self._steps.uniform(-WALL_WRONG_MS_MAX, WALL_WRONG_MS_MAX)
 
     # -- lives ---------------------------------------------------------------------------------------------------------
 
