@@ -127,12 +127,12 @@ class GroupTime:
         """
         if self.line_ms is None:
             self.line_ms = min(max(wall_ms, 0.0), YEAR_2100_MS) - clock_ms
-            self._line_at_ms = clock_ms
         ms = max(int(clock_ms + self.line_ms), (self.top >> 22) + 1)
         if ms > clock_ms + self.line_ms:
             # What we say is the time of the group, for us as for those who follow it. Else, above a bow-out from ahead,
             # each next advertisement would be one millisecond later, and soon be too old for everybody.
-            self.line_ms, self._line_at_ms = ms - clock_ms, clock_ms
+            self.line_ms = ms - clock_ms
+        self._line_at_ms = clock_ms  # what is said now is the time of the group now: nothing to sink by
         counter = Seal(ms, advbase, advskew, farewell, demotion > 0, chance).pack()
         self.top = counter
         self._own.append(counter)

@@ -69,12 +69,14 @@ class Memory:
     slept_at_s: float | None = None
     """When its process, a master, began to stand still."""
     sent_at_s: float = -NEVER_S
-    answered_at_s: float = -NEVER_S
+    may_answer_from_s: float = -NEVER_S
     answer_due_s: float = NEVER_S
     quiet_since_s: float = 0.0
     """A backup that is awake has heard nothing since."""
     still_since_s: float | None = None
     """On the LAN's clock: the process is dead or stands still since."""
+    paused: bool = False
+    """So it was at the last look."""
     unplugged_at_s: float = 0.0
     """The last time that it had a carrier, or was in INIT."""
     idle_since_s: float = 0.0
@@ -156,7 +158,8 @@ class Checker:
                 self._rest(node, memory, node.settings.versions if expected else (event.version,))
             inferior = (event.advertisement.demotion, heard_256ths(event.advertisement)) > rank(node)
             if node.state is State.MASTER and inferior and not event.advertisement.is_bow_out:
-                memory.answer_due_s = min(memory.answer_due_s, node.now + interval_s(node) / 4)
+                may_answer_s = max(node.now + interval_s(node) / 4, memory.may_answer_from_s)
+                memory.answer_due_s = min(memory.answer_due_s, may_answer_s)
 
     @staticmethod
     def _reasons(node: Node, heard: Advertisement) -> set[str]:
@@ -213,14 +216,14 @@ class Checker:
         if node.state is not State.MASTER:
             return f"in {node.state.name}"
         if memory.promoted:
-            memory.answered_at_s = -NEVER_S
+            memory.may_answer_from_s = -NEVER_S
         if memory.promoted or isinstance(memory.cause, DemotionChanged):
             return ""
-        may_answer = node.now >= memory.answered_at_s + interval_s(node) / 4 - EPSILON_S
+        may_answer = node.now >= memory.may_answer_from_s - EPSILON_S
         if isinstance(memory.cause, DeadlineReached) and node.now >= memory.sent_at_s + interval_s(node) - EPSILON_S:
             return ""
         if memory.answer_due_s < NEVER_S and may_answer:
-            memory.answered_at_s = node.now
+            memory.may_answer_from_s = node.now + interval_s(node) / 4
             self.marks["an inferior was answered"] += 1
             return ""
         return f"{node.now - memory.sent_at_s:.3f} s after the last time, at {memory.cause}"
@@ -262,8 +265,9 @@ class Checker:
         if len(node.queue) > QUEUE_MAX:
             raise Violation("I9", f"{len(node.queue)} frames wait at node {node.number}")
         # V8: a process that never wakes loses its addresses in 2.3 s. (A paused machine's clock stands still.)
-        if node.paused or memory.still_since_s is None:
+        if node.paused or memory.paused or memory.still_since_s is None:
             memory.still_since_s = self._lan.timeline.now
+        memory.paused = node.paused
         if node.holds and self._lan.timeline.now > memory.still_since_s + LEASE_S:
             raise Violation("V8", f"node {node.number} stands still, and its kernel still holds the addresses")
 

@@ -15,11 +15,12 @@ from wsa_proxy.simulation.bounds import FRESH_BOW_OUT_S
 from wsa_proxy.simulation.bounds import FRESH_S
 from wsa_proxy.simulation.bounds import interval_s
 from wsa_proxy.simulation.checker import Violation
+from wsa_proxy.simulation.sealed import DRIFT_MAX
 from wsa_proxy.simulation.sealed import Believed
 from wsa_proxy.simulation.sealed import SealedNode
 
 SLACK_S = 0.002  # whole milliseconds, and a clock's drift since the last one
-SINK = 1 / 900  # the seal's and the drift of a clock, of the time since the last one was heard
+SINK = 1 / 1000 + DRIFT_MAX  # the seal's and the drift of a clock, of the time since the last one was heard
 
 
 @dataclass(slots=True)

@@ -46,6 +46,8 @@ class Peer:
         self._random = random
         self._tell = tell
         self._counter: int | None = None
+        self.due_s: float | None = None
+        """Of a master: when it advertises next."""
         self._alarms: dict[str, int] = {}  # only the newest of each name counts
         self._alarm = 0
         self._announce_in = 0
@@ -169,6 +171,7 @@ class Peer:
         self._announce_in -= 1
         if self._announce_in == 0:
             self._announce()
+        self.due_s = self._lan.timeline.now + self.interval_s
         self._after("advertisement", self.interval_s, self._advertise)
 
     def _send(self, advbase: int, advskew: int) -> None:

@@ -216,7 +216,8 @@ class Run:
             case Drill.STALL if isinstance(master, Node):
                 master.stall(down_s(master) * 2)
                 asleep_until_s = master.asleep_until_s
-                settled_s = 5 * self._slack_s + 2 * interval_s(master) + self._ties_s(self.stations)
+                slowest_s = max(interval_s(station) for station in self.stations)
+                settled_s = 5 * self._slack_s + 2 * slowest_s + self._ties_s(self.stations)
                 self._pass(asleep_until_s - self._timeline.now + settled_s)
                 self._the_master("V4")
             case _:
@@ -252,8 +253,8 @@ class Run:
 
     def _until_quiet_s(self, master: Station) -> float:
         """Until the master's next advertisement has come and gone."""
-        due_s = (master.due_s or 0.0) - master.now if isinstance(master, Node) else 0.0
-        return max(due_s, 0.0) + 2 * self._slack_s
+        now = master.now if isinstance(master, Node) else self._timeline.now
+        return max((master.due_s or 0.0) - now, 0.0) + 2 * self._slack_s
 
     def _ties_s(self, among: Sequence[Station]) -> float:
         """How long equals among these may go on tying: when they meet all yield, as on FreeBSD, and wait once more.

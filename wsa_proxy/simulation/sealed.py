@@ -99,7 +99,8 @@ class SealedNode(Node):
         self._wall_wrong_ms = random.choice([0.0, random.uniform(-WALL_WRONG_MS_MAX, WALL_WRONG_MS_MAX)])
         self._steps = Random(number)  # of its own: a run without steps draws the same chances
         self._queue_empty_at_s = self.now
-        self._seen: set[int] = set()
+        self._seen: set[tuple[int, int]] = set()
+        """(counter, sender) of everything sent and heard."""
 
     # -- clocks --------------------------------------------------------------------------------------------------------
 
@@ -163,7 +164,7 @@ class SealedNode(Node):
         counter = self.group_time.sign(advbase, advskew, demotion, farewell, self.clock_ms, self.wall_ms, chance)
         digest = self._signature.digest(counter)
         payload = wire.encode(Advertisement(self.settings.vhid, advbase, advskew, demotion, counter, digest))
-        self._seen.add(counter)
+        self._seen.add((counter, self.number))
         self._write()
         self._tell(self, "farewell" if farewell else "advertisement", command)
         self._tell(self, "said", counter)
@@ -179,9 +180,10 @@ class SealedNode(Node):
         arrived_s = self._queue_empty_at_s
         heard = self._verify(frame)
         verdict = heard if isinstance(heard, Reject) else self._judge(heard, arrived_s)
-        if isinstance(heard, Advertisement) and heard.counter not in self._seen:
-            self._seen.add(heard.counter)
-            # Overtaken by a third node's, or as high as our own: a genuine one that is refused is a lost one.
+        if isinstance(heard, Advertisement) and (heard.counter, sender) not in self._seen:
+            self._seen.add((heard.counter, sender))
+            # Overtaken by a third node's, or the same as our own (two who speak in the same millisecond with the same
+            # chance, one in 16, take each other for an echo): a genuine one that is refused is a lost one.
             refused = verdict not in (Verdict.BELIEVED, Verdict.FIRST_CONTACT)
             self._lan.lost[sender, self.number] += refused and not frame.forged and sender != self.number
         if isinstance(heard, Reject) or verdict not in (Verdict.BELIEVED, Verdict.FIRST_CONTACT):
