@@ -99,7 +99,7 @@ class Checker:
         self._sealed = sealed
         self._delay_s_max = lan.weather.delay_s_max
         self._memories = {station.number: Memory() for station in stations}
-        self._pairs: dict[tuple[int, int], tuple[float, int, tuple[float, ...]]] = {}
+        self._pairs: dict[tuple[int, int], tuple[float, int, object]] = {}
 
     # -- what a node tells ---------------------------------------------------------------------------------------------
 
@@ -127,6 +127,8 @@ class Checker:
                     raise Violation("I7", f"node {node.number} announces what it decided {what:.2f} s ago")
             case None:
                 memory.known, memory.rejects = node.fingerprint(), node.rejects.total()
+                if kind == "life":
+                    memory.answer_due_s = NEVER_S
             case _ if kind == "first_contact":
                 memory.quiet_since_s = node.now
                 self.marks[kind] += 1
@@ -309,8 +311,9 @@ class Checker:
             return
         lost = lan.lost[key] + lan.lost[other.number, one.number]
         intervals_s = (interval_s(one), interval_s(other))
-        if self._pairs.get(key, (0.0, 0, ()))[2] != intervals_s:
-            self._pairs[key] = (lan.timeline.now, lost, intervals_s)
+        ranks = (rank(one), rank(other))
+        if self._pairs.get(key, (0.0, 0, None))[2] != ranks:
+            self._pairs[key] = (lan.timeline.now, lost, ranks)
         since_s, lost_before, _ = self._pairs[key]
         late_s = max(lateness_s(one), lateness_s(other))
         counted_s = max(intervals_s) if self._sealed else min(intervals_s)

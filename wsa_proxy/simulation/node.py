@@ -250,7 +250,7 @@ class Node:
             due_s = min(due_s, self.kernel.renew_at_s)
         alarm = self._alarm
         late_s = self._random.uniform(0, self.lateness_s)
-        self._lan.timeline.at(self._on_the_lan_s(max(due_s, self.now)) + late_s, lambda: self._ring(alarm))
+        self._lan.timeline.at(self._on_the_lan_s(max(due_s + late_s, self.now)), lambda: self._ring(alarm))
 
     def _ring(self, alarm: int) -> None:
         if alarm == self._alarm and self.awake:

@@ -178,11 +178,12 @@ class Peer:
         for version in self.settings.versions:
             counter = self._next_counter()
             digest = self._signature.digest(counter)
-            demotion = self._demotion_byte()
+            demotion = self.demotion_byte()
             packet = wire.encode(Advertisement(self.settings.vhid, advbase, advskew, demotion, counter, digest))
             self._lan.send(self.number, Advertised(version, packet))
 
-    def _demotion_byte(self) -> int:
+    def demotion_byte(self) -> int:
+        """What it tells of its demotion, beside a raised advskew."""
         return 0
 
     def _announce(self) -> None:
@@ -241,7 +242,7 @@ class OpenBSD(Peer):
         self._counter = self._counter if self._counter is not None else self._random.getrandbits(64)
         return self._counter
 
-    def _demotion_byte(self) -> int:
+    def demotion_byte(self) -> int:
         return self.demotion
 
     def _promote(self, reason: str) -> None:
@@ -273,6 +274,8 @@ class Ucarp(Peer):
 
     def receive(self, frame: Frame, sender: int) -> None:
         """libpcap's buffer: whatever arrives is read a while later, in its order."""
+        if isinstance(frame, Announced) or frame.payload[1:2] != bytes([self.settings.vhid]):
+            return
         late_s = self._random.uniform(0, self.LATE_S_MAX)
         self._read_at_s = max(self._read_at_s, self._lan.timeline.now + late_s)
         heard_later = super().receive

@@ -228,7 +228,7 @@ class Run:
         # V9: a better one takes over after one advertisement. FreeBSD and ucarp see only the raised advskew, and heed
         # it only if they preempt.
         self._pass(2 * self._slack_s + self._ties_s(others))
-        preempts = master.settings.preempt and rank(master) > min(rank(station) for station in others)
+        preempts = master.settings.preempt and rank(master)[1] > min(rank(station)[1] for station in others)
         told = isinstance(master, Node) or master.dialect == "OpenBSD"
         heeds = any(isinstance(station, Node) or station.dialect == "OpenBSD" for station in others)
         if preempts or (told and heeds):
