@@ -17,7 +17,8 @@ import pytest
 import wsa_proxy
 
 ROOT = Path(__file__).resolve().parents[1]
-LOCK = (ROOT / "requirements.lock").read_text()
+LOCKS = {"requirements.lock": 50, "requirements-fuzz.lock": 1}
+"""The lock files, each with the number of packages that it has at least."""
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -26,22 +27,26 @@ def name_of(requirement: str) -> str:
     return re.split(r"[<>=!~\[; ]", requirement)[0]
 
 
-def locked_names() -> set[str]:
-    return {match[1] for match in re.finditer(r"^([a-z0-9-]+)==", LOCK, re.MULTILINE)}
+def locked_names(lock: str) -> set[str]:
+    text = (ROOT / lock).read_text()
+    return {match[1] for match in re.finditer(r"^([a-z0-9-]+)==", text, re.MULTILINE)}
 
 
-def test_lock_names_no_host() -> None:
+@pytest.mark.parametrize("lock", LOCKS)
+def test_lock_names_no_host(lock: str) -> None:
     """The lock says what is accepted, never where it comes from: no URL, index, folder of wheels or path."""
-    assert "://" not in LOCK
-    assert not re.search(r"^\s*-(?!-hash=)", LOCK, re.MULTILINE)
-    assert not re.search(r" @ |\bfile:", LOCK)
+    text = (ROOT / lock).read_text()
+    assert "://" not in text
+    assert not re.search(r"^\s*-(?!-hash=)", text, re.MULTILINE)
+    assert not re.search(r" @ |\bfile:", text)
 
 
-def test_lock_pins_every_line_with_a_hash() -> None:
+@pytest.mark.parametrize("lock", LOCKS)
+def test_lock_pins_every_line_with_a_hash(lock: str) -> None:
     """Every requirement has exactly one version and at least one SHA-256, so nothing else can be installed."""
-    without_comments = re.sub(r"^ *#.*\n", "", LOCK, flags=re.MULTILINE)
+    without_comments = re.sub(r"^ *#.*\n", "", (ROOT / lock).read_text(), flags=re.MULTILINE)
     requirements = re.split(r"^(?=[a-z0-9])", without_comments, flags=re.MULTILINE)[1:]
-    assert len(requirements) > 50
+    assert len(requirements) >= LOCKS[lock]
     for requirement in requirements:
         assert re.match(r"[a-z0-9-]+==[0-9][^ ]* ", requirement), requirement
         assert re.search(r"--hash=sha256:[0-9a-f]{64}", requirement), requirement
@@ -52,7 +57,10 @@ def test_lock_has_everything_that_the_project_names() -> None:
     build = [*PROJECT["build-system"]["requires"], *PROJECT["dependency-groups"]["dev"]]
     named = [*PROJECT["project"]["dependencies"], *build]
     names = {re.sub(r"[._]", "-", name_of(requirement).lower()) for requirement in named}
-    assert names <= locked_names()
+    assert names <= locked_names("requirements.lock")
+    assert {name_of(requirement) for requirement in PROJECT["dependency-groups"]["fuzz"]} <= locked_names(
+        "requirements-fuzz.lock"
+    )
 
 
 def test_dependencies_are_what_we_import() -> None:

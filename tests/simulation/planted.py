@@ -25,6 +25,7 @@ from wsa_proxy.carp.virtual_host import Reason
 from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.simulation import kernel
 from wsa_proxy.simulation import node
+from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.node import Node
 
 type Plant = Callable[[pytest.MonkeyPatch], None]
@@ -233,6 +234,17 @@ def plant_refused_acquisition_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Node, "_leave", lambda self: None)
 
 
+def plant_timer_set_anew_by_another_group(patch: pytest.MonkeyPatch) -> None:
+    """Any frame sets the timer anew, with a new lateness, although it means nothing."""
+    original = Node._hear
+
+    def hear(self: Node, frame: Advertised, sender: int) -> None:
+        original(self, frame, sender)
+        self._arm()
+
+    patch.setattr(Node, "_hear", hear)
+
+
 def plant_queue_without_end(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(node, "QUEUE_MAX", 100_000)
 
@@ -268,4 +280,5 @@ PLANTED: list[tuple[Plant, set[str]]] = [
     (plant_lease_of_a_minute, {"V8"}),
     (plant_refused_acquisition_ignored, {"I5"}),
     (plant_queue_without_end, {"I9"}),
+    (plant_timer_set_anew_by_another_group, {"I8"}),
 ]

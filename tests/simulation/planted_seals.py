@@ -44,6 +44,18 @@ def plant_growth_is_freshness(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(seal, "AGE_BOW_OUT_MS", 1e15)
 
 
+def plant_wall_clock_followed(patch: pytest.MonkeyPatch) -> None:
+    """Whoever speaks asks the wall clock how late it is."""
+    original = GroupTime.sign
+
+    def sign(self: GroupTime, *arguments: Any) -> int:
+        clock_ms, wall_ms = arguments[4], arguments[5]
+        self.line_ms = wall_ms - clock_ms
+        return original(self, *arguments)
+
+    patch.setattr(GroupTime, "sign", sign)
+
+
 def plant_lower_counters_believed(patch: pytest.MonkeyPatch) -> None:
     """As if each source address had a history of its own."""
     original = GroupTime.judge
@@ -109,6 +121,7 @@ PLANTED: list[tuple[Plant, set[str]]] = [
     (plant_header_not_compared, {"I4"}),
     (plant_growth_is_freshness, {"I4"}),
     (plant_lower_counters_believed, {"I4"}),
+    (plant_wall_clock_followed, {"I10"}),
     (plant_first_contact_counts_in_full, {"I2"}),
     (plant_own_sends_do_not_raise_the_top, {"I4"}),
     (plant_clock_of_the_group_not_followed, {"I4", "V4"}),

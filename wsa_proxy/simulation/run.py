@@ -226,11 +226,11 @@ class Run:
     def _demote(self, master: Station, others: Sequence[Station]) -> None:
         master.demote(1)
         # V9: a better one takes over after one advertisement. FreeBSD and ucarp see only the raised advskew, and heed
-        # it only if they preempt.
+        # it only if they preempt; beside an OpenBSD, which raises none, they send the successor away again.
         self._pass(2 * self._slack_s + self._ties_s(others))
         preempts = master.settings.preempt and rank(master)[1] > min(rank(station)[1] for station in others)
         told = isinstance(master, Node) or master.dialect == "OpenBSD"
-        heeds = any(isinstance(station, Node) or station.dialect == "OpenBSD" for station in others)
+        heeds = all(isinstance(station, Node) or station.dialect == "OpenBSD" for station in others)
         if preempts or (told and heeds):
             self._somebody("V9", others)
 
@@ -319,6 +319,7 @@ def play(seed: int, nodes: int | None = None, tell: Callable[[str], None] | None
     outcome = Run(seed, plan, tell).play()
     for invariant, difference, twin in twins(plan):
         if outcome.violation is None and Run(seed, twin).play().digest != outcome.digest:
-            outcome = replace(outcome, invariant=invariant, violation=f"{invariant}: another story without {difference}")
+            story = f"{invariant}: another story without {difference}"
+            outcome = replace(outcome, invariant=invariant, violation=story)
         outcome.marks[f"compared without {difference}"] += 1
     return outcome

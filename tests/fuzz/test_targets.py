@@ -1,0 +1,125 @@
+"""The targets themselves: what they hold for random bytes, and that each notices when the receive path is broken."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from collections.abc import Mapping
+from contextlib import contextmanager
+from types import FunctionType
+from types import ModuleType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fuzz import seeds
+from tests.fuzz import targets
+from tests.fuzz.test_corpus import INPUTS
+from wsa_proxy.carp import auth
+from wsa_proxy.carp import virtual_host
+from wsa_proxy.carp import wire
+from wsa_proxy.net import packet_socket
+from wsa_proxy.runtime import driver
+
+type Bug = tuple[ModuleType, str, str, str]
+
+BEGINNING = st.tuples(*[st.integers(0, 255)] * 4).map(bytes)
+HAPPENING = st.one_of(
+    st.tuples(st.sampled_from(b"\x00\x01"), *[st.integers(0, 255)] * 5).map(bytes),  # a frame that is made
+    st.tuples(st.sampled_from(b"\x03\x04\x07"), st.integers(0, 255)).map(bytes),  # clock, answered probe
+    st.tuples(st.sampled_from(b"\x05\x06"), *[st.integers(0, 255)] * 2).map(bytes),  # start, stop, demotion
+)
+STORIES = st.builds(lambda beginning, rest: beginning + seeds.STARTED + b"".join(rest), BEGINNING, st.lists(HAPPENING))
+
+# (module, what its source says, what is planted instead, which is what)
+BROKEN_CODEC: list[Bug] = [
+    (wire, "advskew, authlen, demotion, advbase", "advbase, authlen, demotion, advskew", "two fields swapped"),
+    (wire, "if checksum(head) != 0", "if False", "checksum not looked at"),
+    (wire, "len(payload) < HEADER_BYTES", "len(payload) < 1", "length not looked at"),
+    (wire, "ttl != TTL", "ttl < 1", "TTL of a router believed"),
+]
+BROKEN_RECEIVE: list[Bug] = [
+    (auth, "if not any(", "if False and any(", "digest not looked at"),
+    (auth, "if advertisement.counter == self._counter", "if False", "our own echo believed"),
+    (auth, "in self._signatures)", "in self._signatures[:1])", "second key forgotten"),
+    (auth, "ipv4 + ipv6", "ipv6 + ipv4", "IPv6 addresses hashed first"),
+    (packet_socket, "header[header_bytes:total_bytes]", "header[header_bytes:]", "Ethernet padding kept"),
+    (packet_socket, "if sensible and not fragment", "if sensible", "fragments believed"),
+    (packet_socket, "_sums_to_ones(header[:header_bytes])", "True", "IPv4 checksum not looked at"),
+    (driver, "self.record.rejected(", "self._handle(DeadlineReached()) or self.record.rejected(", "reject handled"),
+    (virtual_host, "if now < self._earliest_s()", "if False", "MASTER early"),
+    (virtual_host, "not election.outranks(self.rank, other)", "election.outranks(other, self.rank)", "tie not yielded"),
+    (virtual_host, "before_s, now + self._master", "before_s, now + 9 * self._master", "deadline too late"),
+    (virtual_host, "[ReleaseAddresses(), self._report(State.BACKUP", "[self._report(State.BACKUP", "not released"),
+]
+
+
+@given(st.binary(max_size=120))
+def test_codec_holds_for_any_bytes(data: bytes) -> None:
+    """Whatever arrives, decode answers an Advertisement or a Reject, and what a second reader reads."""
+    targets.fuzz_codec(data)
+
+
+@given(st.binary(max_size=199))
+def test_receive_holds_for_any_bytes(data: bytes) -> None:
+    """Whatever happens to a virtual host, what it does has a reason and an order."""
+    targets.fuzz_receive(data)
+
+
+@given(STORIES)
+def test_receive_holds_for_stories(data: bytes) -> None:
+    """The same for inputs that are mostly well-signed frames, time and health."""
+    targets.fuzz_receive(data)
+
+
+@pytest.mark.parametrize("bug", BROKEN_CODEC, ids=lambda bug: bug[3])
+def test_broken_codec_is_noticed(bug: Bug) -> None:
+    """Each bug planted into the codec is found by a kept input or a seed, without fuzzing."""
+    _check_is_noticed("codec", bug)
+
+
+@pytest.mark.parametrize("bug", [*BROKEN_CODEC, *BROKEN_RECEIVE], ids=lambda bug: bug[3])
+def test_broken_receive_path_is_noticed(bug: Bug) -> None:
+    """Each bug planted between the frame and the election is found by a kept input or a seed, without fuzzing."""
+    _check_is_noticed("receive", bug)
+
+
+def _check_is_noticed(target: str, bug: Bug) -> None:
+    inputs = [path.read_bytes() for path in INPUTS if path.parent.name == target] + seeds.SEEDS[target]()
+    with planted(bug), pytest.raises(Exception):  # noqa: B017  (an AssertionError, or what the bug raises itself)
+        for data in inputs:
+            targets.TARGETS[target](data)
+    for data in inputs:
+        targets.TARGETS[target](data)  # the bug is gone again
+
+
+@contextmanager
+def planted(bug: Bug) -> Iterator[None]:
+    """Every function of the module runs the changed source, wherever it is already imported."""
+    module, says, instead, _ = bug
+    source = inspect.getsource(module)
+    assert source.count(says) == 1, f"{says!r} is no longer what {module.__name__} says once"
+    broken = {"__name__": module.__name__}
+    exec(compile(source.replace(says, instead), str(module.__file__), "exec"), broken)
+    changed = functions(broken)
+    before = [(function, function.__code__) for function in functions(vars(module)).values()]
+    for name, function in functions(vars(module)).items():
+        function.__code__ = changed[name].__code__
+    try:
+        yield
+    finally:
+        for function, code in before:
+            function.__code__ = code
+
+
+def functions(namespace: Mapping[str, object]) -> dict[str, FunctionType]:
+    """The functions and methods that were written in this module, by their names."""
+    found: dict[str, FunctionType] = {}
+    for value in list(namespace.values()):
+        members = vars(value).values() if isinstance(value, type) else [value]
+        for member in members:
+            member = getattr(member, "__func__", getattr(member, "fget", member))
+            if isinstance(member, FunctionType) and member.__module__ == namespace["__name__"]:
+                found[member.__qualname__] = member
+    return found
