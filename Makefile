@@ -1,10 +1,11 @@
 # Each command does all the set-up that it needs, also on a fresh machine.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test simulate-million mutants lint packages lock clean
+.PHONY: help setup run test simulate-million mutants fuzz lint packages lock clean
 SHELL := /bin/bash
 
 PYTEST_FLAGS ?=
 UPGRADE ?=
+FUZZ_SECONDS ?= 60
 
 help:                ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -26,6 +27,9 @@ simulate-million: setup  ## a million seeds on the simulated LAN; some hours
 mutants: setup       ## plant bugs into the protocol, one by one: each must be caught; about ten minutes
 	@.venv/bin/python -m tests.simulation.mutants
 
+fuzz: setup          ## look for packets that break the receive path; a minute for each target (FUZZ_SECONDS=...)
+	@.venv/bin/python -m tests.fuzz.campaign $(FUZZ_SECONDS)
+
 lint: setup          ## ruff and mypy --strict
 	@echo "lint: ruff" && .venv/bin/ruff check
 	@echo "lint: mypy --strict" && .venv/bin/mypy
@@ -33,10 +37,12 @@ lint: setup          ## ruff and mypy --strict
 packages:            # the Debian packages that some tests need; says what it does not install
 	@tools/packages.sh
 
-lock:                ## solve requirements.lock anew from pyproject.toml; needs uv (UPGRADE=1 takes newer versions)
-	uv pip compile pyproject.toml --group dev --universal --python-version 3.12 --generate-hashes \
-	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) \
-	    --quiet --output-file requirements.lock
+LOCKED := uv pip compile --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-emit-find-links \
+    --custom-compile-command "make lock" --quiet
+
+lock:                ## solve the two lock files anew from pyproject.toml; needs uv (UPGRADE=1 takes newer versions)
+	$(LOCKED) $(if $(UPGRADE),--upgrade) pyproject.toml --group dev --output-file requirements.lock
+	$(LOCKED) $(if $(UPGRADE),--upgrade) --group fuzz --output-file requirements-fuzz.lock
 
 clean:               ## remove .venv and everything that was generated
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov build dist

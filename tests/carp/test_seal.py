@@ -133,6 +133,6 @@ def test_who_speaks_knows_how_late_it_is() -> None:
     """The wind tunnel's: a master hears nobody for an hour, and its line had sunk all that time, by 3.6 s."""
     master = met()
     for clock_ms in range(0, 3_600_000, 1000):
-        said = say(master, float(clock_ms))
-    assert judge(master, said + (1 << 22), 3_599_500.0) is Verdict.BELIEVED
-    assert judge(master, say(met(), 3_599_600.0) + (1 << 22), 3_601_500.0) is Verdict.STALE
+        say(master, float(clock_ms))
+    held_back = say(met(), 3_599_600.0)
+    assert judge(master, held_back, 3_601_500.0) is Verdict.STALE
