@@ -278,7 +278,7 @@ PLANTED: list[tuple[Plant, set[str]]] = [
     (plant_lost_carrier_not_noticed, {"V10"}),
     (plant_no_second_look_after_a_slow_kernel, {"I7"}),
     (plant_lease_of_a_minute, {"V8"}),
-    (plant_refused_acquisition_ignored, {"I5"}),
+    (plant_refused_acquisition_ignored, {"I5", "I9"}),
     (plant_queue_without_end, {"I9"}),
     (plant_timer_set_anew_by_another_group, {"I8"}),
 ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import os
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from typing import ClassVar
-from typing import NamedTuple
+from functools import partial
 
 import pytest
 
@@ -12,9 +14,7 @@ from tests.simulation import planted
 from wsa_proxy.carp.commands import AcquireAddresses
 from wsa_proxy.carp.commands import AnnounceAddresses
 from wsa_proxy.carp.commands import Command
-from wsa_proxy.carp.commands import ReleaseAddresses
 from wsa_proxy.carp.commands import ReportTransition
-from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.events import DeadlineReached
@@ -25,14 +25,35 @@ from wsa_proxy.carp.virtual_host import Reason
 from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.carp.virtual_host import VirtualHostSettings
 from wsa_proxy.carp.wire import Advertisement
+from wsa_proxy.carp.wire import Version
 from wsa_proxy.simulation import exhaustive
-from wsa_proxy.simulation.bounds import BOW_OUT_WAIT_S
-from wsa_proxy.simulation.checker import Violation
-from wsa_proxy.simulation.exhaustive import CONFIGURATIONS
 from wsa_proxy.simulation.exhaustive import Configuration
-from wsa_proxy.simulation.exhaustive import Judge
+from wsa_proxy.simulation.exhaustive import Result
 from wsa_proxy.simulation.exhaustive import search
-from wsa_proxy.simulation.exhaustive import ticks_of
+from wsa_proxy.simulation.promises import Promises
+
+
+def lan(preempting: int, *skews: int, versions: tuple[Version, ...] = (4,)) -> tuple[VirtualHostSettings, ...]:
+    """Nodes with these skews, of which the first so many preempt; equals break their ties as far apart as they can."""
+    ties = zip(skews, (0, 255, 128), strict=False)
+    return tuple(VirtualHostSettings(1, 1, skew, n < preempting, versions, tie) for n, (skew, tie) in enumerate(ties))
+
+
+CONFIGURATIONS = (
+    Configuration("two, preemptive", lan(2, 0, 128), losses=3, crashes=2, stops=1),
+    Configuration("two, not preemptive", lan(0, 0, 128), losses=3, stops=1),
+    Configuration("two, finer ticks", lan(2, 0, 64), stops=1, tick_s=0.25),
+    Configuration("two strangers", lan(2, 0, 51), losses=3, tick_s=0.2, strangers=True),
+    Configuration("two equals", lan(2, 0, 0), losses=3),
+    Configuration("two equals, one stop", lan(2, 0, 0), crashes=0, stops=1),
+    Configuration("two, dual stack", lan(2, 0, 128, versions=(4, 6)), crashes=0, stops=1),
+    Configuration("two equals, dual stack", lan(2, 0, 0, versions=(4, 6))),
+    Configuration("three, preemptive", lan(3, 0, 128, 254), losses=0, crashes=0),
+    Configuration("three, not preemptive", lan(0, 0, 128, 254), losses=2, crashes=0),
+    Configuration("three, preemptive, together", lan(3, 0, 128, 254), together=True),
+    Configuration("three, not preemptive, together", lan(0, 0, 128, 254), together=True),
+    Configuration("three, two equals, together", lan(3, 0, 0, 128), losses=0, together=True),
+)
 
 PINNED = {
     "two, preemptive": (46603, 8),
@@ -45,7 +66,9 @@ PINNED = {
     "two equals, dual stack": (69361, 12),
     "three, preemptive": (33162, 10),
     "three, not preemptive": (56162, 8),
-    "three, two equals": (35876, 12),
+    "three, preemptive, together": (304336, 10),
+    "three, not preemptive, together": (66124, 11),
+    "three, two equals, together": (157786, 12),
 }
 """How many states the search must have seen, and the most ticks until one master is agreed on for good."""
 
@@ -55,131 +78,26 @@ KEPT = {"state", "_held_before", "_probes_left", "_reason_master_down", "_answer
 KEPT |= {"_deadlines_master_down_s", "_tied_until_s", "_answer_after_s"}
 
 
-class Memory(NamedTuple):
-    """What the judge remembers of a node, beside what the node believes; times in ticks."""
-
-    holds: bool = False  # its kernel has the addresses
-    rests: tuple[int, ...] = ()  # of a backup, by IP version: until silence is long enough
-    reasons: frozenset[str] = frozenset()  # to take over, that the last advertisement gave
-    takeover: int = -1  # until it must be master for one of these reasons; -1 for none
-    sent: int = 0  # of a master: since it advertised
-    asked: bool = False  # an inferior was heard since
-    answered: int = 0  # since an inferior was answered
-
-
-class Promises(Judge):
-    """I2, I5, I6, I7 and V3 of one node; the numbers are reckoned again from carp(4)."""
-
-    rules: ClassVar[set[str]] = set()
-    """The reasons of all transitions that were judged."""
-
-    def __init__(self, settings: VirtualHostSettings, tick_s: float) -> None:
-        self.settings = settings
-        self.interval_256ths = settings.advbase * 256 + settings.advskew
-        self.interval = ticks_of(self.interval_256ths / 256, tick_s)
-        self.down = ticks_of(3 * settings.advbase + settings.advskew / 256, tick_s)
-        self._tie_wait = ticks_of(self.interval_256ths / 256 / 5, tick_s)
-        self._pause = ticks_of(self.interval_256ths / 256 / 4, tick_s)
-        self._bow_out_wait = ticks_of(BOW_OUT_WAIT_S, tick_s)
-        self._whole = (self.down,) * len(settings.versions)
-
-    def event(self, memory: Memory, was: State, event: Event, now: State, commands: list[Command]) -> Memory:
-        if isinstance(event, AdvertisementReceived):
-            memory = self._hears(memory, was, event)
-        elif isinstance(event, Started):
-            memory = Memory(rests=self._whole)
-        kinds = [type(command) for command in commands]
-        for place, command in enumerate(commands):
-            match command:
-                case ReportTransition(_, State.MASTER, reason):
-                    self.rules.add(reason)
-                    silent = reason == Reason.MASTER_SILENT.value and min(memory.rests) == 0
-                    if not silent and reason not in memory.reasons:
-                        raise Violation("I2", f"master too early, {reason}")
-                case SendAdvertisement():
-                    memory = self._sends(memory, was, event, now, kinds[:place])
-                case AcquireAddresses():
-                    memory = memory._replace(holds=True)
-                    if SendAdvertisement not in kinds[:place] or AnnounceAddresses not in kinds[place:]:
-                        raise Violation("I7", "a promotion is advertise, acquire, announce")
-                case ReleaseAddresses():
-                    memory = memory._replace(holds=False)
-                case AnnounceAddresses() if not memory.holds:
-                    raise Violation("I7", "announced what it does not hold")
-                case ReportTransition(_, _, reason):
-                    self.rules.add(reason)
-        if isinstance(event, Stopped) and was is State.MASTER and SendAdvertisement not in kinds:
-            raise Violation("V3", "stops as master, and does not bow out")
-        if memory.holds != (now is State.MASTER):
-            raise Violation("I5", f"{now.name}, and its kernel {'holds' if memory.holds else 'lacks'} the addresses")
-        if now is State.MASTER:
-            return memory._replace(rests=(), reasons=frozenset(), takeover=-1)
-        rests = self._whole if was is State.MASTER else memory.rests
-        return Memory() if now is State.INIT else Memory(False, rests, memory.reasons, memory.takeover)
-
-    def later(self, memory: Memory) -> Memory:
-        if memory.takeover == 0:
-            bowed_out = Reason.MASTER_BOWED_OUT.value in memory.reasons
-            raise Violation("V3" if bowed_out else "V4", f"no takeover, for {sorted(memory.reasons)}")
-        rests = tuple(max(ticks - 1, 0) for ticks in memory.rests)
-        memory = memory._replace(rests=rests, takeover=max(memory.takeover - 1, -1))
-        if not memory.holds:
-            return memory
-        return memory._replace(sent=min(memory.sent + 1, self.interval), answered=min(memory.answered + 1, self._pause))
-
-    def _hears(self, memory: Memory, was: State, event: AdvertisementReceived) -> Memory:
-        heard, own = event.advertisement, self.interval_256ths
-        other = heard.advbase * 256 + heard.advskew
-        if was is State.MASTER:
-            return memory._replace(asked=memory.asked or (own < other and not heard.is_bow_out))
-        rules = {
-            Reason.MASTER_BOWED_OUT.value: heard.is_bow_out,
-            Reason.PREEMPTED.value: self.settings.preempt and own < other,
-            Reason.MASTER_HOPELESS.value: own + 2 * 256 * self.settings.advbase < other,
-        }
-        reasons = frozenset(reason for reason, applies in rules.items() if applies)
-        # A takeover that was due is off for both IP versions.
-        rests = tuple(
-            self.down if not reasons and (memory.reasons or version == event.version) else ticks
-            for version, ticks in zip(self.settings.versions, memory.rests, strict=False)
-        )
-        takeover = self._bow_out_wait if heard.is_bow_out else self._tie_wait
-        if memory.takeover >= 0:
-            takeover = min(takeover, memory.takeover)
-        takeover = takeover if reasons and was is State.BACKUP else -1
-        return memory._replace(reasons=reasons, rests=rests, takeover=takeover)
-
-    def _sends(self, memory: Memory, was: State, event: Event, now: State, sooner: list[type]) -> Memory:
-        # I6: a BACKUP is silent; a MASTER advertises once per T, at its promotion, and to an inferior once per T/4.
-        done = memory._replace(sent=0, asked=False)
-        if isinstance(event, Stopped) and was is State.MASTER:
-            if ReleaseAddresses in sooner:
-                raise Violation("I7", "a demotion is bow out, release")
-            return done
-        if now is not State.MASTER or SendAdvertisement in sooner:
-            raise Violation("I6", f"{now.name}, and advertises")
-        if was is not State.MASTER:
-            return done._replace(answered=self._pause)
-        if isinstance(event, DeadlineReached) and memory.sent >= self.interval:
-            return done
-        if memory.asked and memory.answered >= self._pause:
-            return done._replace(answered=0)
-        raise Violation("I6", f"advertises {memory.sent} ticks after the last time")
-
-
 # -- the search says yes -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=lambda configuration: configuration.name)
-def test_every_run_keeps_the_promises(configuration: Configuration) -> None:
+@pytest.fixture(scope="module")
+def results() -> dict[str, Result]:
+    """Of all searches, the longest ones first, on all cores."""
+    longest_first = sorted(CONFIGURATIONS, key=lambda configuration: -PINNED[configuration.name][0])
+    with ProcessPoolExecutor(os.cpu_count(), initializer=gc.disable) as pool:  # nothing is garbage before the end
+        found = pool.map(partial(search, judge=Promises), longest_first)
+        return {configuration.name: result for configuration, result in zip(longest_first, found, strict=True)}
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_every_run_keeps_the_promises(name: str, results: dict[str, Result]) -> None:
     """In every state that the core and its adversary can reach; fewer states than before are a defect of the search."""
-    result = search(configuration, Promises)
-    print(
-        f"{configuration.name}: {result.states} states, {result.transitions} transitions, {result.settled_ticks} ticks"
-    )
+    result = results[name]
+    print(f"{name}: {result.states} states, {result.transitions} transitions, {result.settled_ticks} ticks")
     assert result.violation is None, "\n".join(result.story)
     assert result.complete
-    states, settled_ticks = PINNED[configuration.name]
+    states, settled_ticks = PINNED[name]
     assert result.states >= states
     assert result.settled_ticks <= settled_ticks <= result.bound_ticks
 

@@ -37,7 +37,6 @@ from wsa_proxy.carp.virtual_host import Reason
 from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.carp.virtual_host import VirtualHostSettings
 from wsa_proxy.carp.wire import Advertisement
-from wsa_proxy.carp.wire import Version
 from wsa_proxy.simulation.checker import Violation
 
 NOW_S = 1000.0
@@ -56,7 +55,8 @@ type Place = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """A LAN, and how often its adversary may do what in a whole run. Strangers have not held the addresses before."""
+    """A LAN, and how often its adversary may do what in a whole run. Strangers have not held the addresses before;
+    nodes that start together do so in one tick, and only restarts are at any time."""
 
     name: str
     nodes: tuple[VirtualHostSettings, ...]
@@ -65,6 +65,7 @@ class Configuration:
     stops: int = 0
     tick_s: float = 0.5  # so small that T and a tick, rounded up, are less than D
     strangers: bool = False
+    together: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,8 +222,10 @@ class Space:
         ties = down + ticks_of(max(self._intervals_s) / 5, mine.tick_s) if equals else 0
         self.bound = down + min(self._intervals) + 2 * self._delay + ties
         self._lan = (*((),) * len(self._ways_at), *(-1,) * len(self._pairs_at))
-        dead = [seat.number(None) for seat in self.seats]
-        self.beginning: Place = (*dead, *self._lan, mine.losses, mine.crashes, mine.stops)
+        numbers = [seat.number(None) for seat in self.seats]
+        if mine.together:
+            numbers = [seat.take(number, START).number for seat, number in zip(self.seats, numbers, strict=True)]
+        self.beginning: Place = (*numbers, *self._lan, mine.losses, mine.crashes, mine.stops)
 
     def quiet(self, loud: Space, place: Place) -> Place:
         """The place in this space, of an adversary who has given up, for that one in his."""
@@ -376,24 +379,3 @@ def _lateness(quiet: Space, places: list[Place]) -> dict[Place, float]:
             if ways[earlier] == 0:
                 ready.append(earlier)
     return late
-
-
-def _lan(preempting: int, *skews: int, versions: tuple[Version, ...] = (4,)) -> tuple[VirtualHostSettings, ...]:
-    """Nodes with these skews, of which the first so many preempt; equals break their ties as far apart as they can."""
-    ties = zip(skews, (0, 255, 128), strict=False)
-    return tuple(VirtualHostSettings(1, 1, skew, n < preempting, versions, tie) for n, (skew, tie) in enumerate(ties))
-
-
-CONFIGURATIONS = (
-    Configuration("two, preemptive", _lan(2, 0, 128), losses=3, crashes=2, stops=1),
-    Configuration("two, not preemptive", _lan(0, 0, 128), losses=3, stops=1),
-    Configuration("two, finer ticks", _lan(2, 0, 64), stops=1, tick_s=0.25),
-    Configuration("two strangers", _lan(2, 0, 51), losses=3, tick_s=0.2, strangers=True),
-    Configuration("two equals", _lan(2, 0, 0), losses=3),
-    Configuration("two equals, one stop", _lan(2, 0, 0), crashes=0, stops=1),
-    Configuration("two, dual stack", _lan(2, 0, 128, versions=(4, 6)), crashes=0, stops=1),
-    Configuration("two equals, dual stack", _lan(2, 0, 0, versions=(4, 6))),
-    Configuration("three, preemptive", _lan(3, 0, 128, 254), losses=0, crashes=0),
-    Configuration("three, not preemptive", _lan(0, 0, 128, 254), losses=2, crashes=0),
-    Configuration("three, two equals", _lan(3, 0, 0, 128), losses=0, crashes=0),
-)
