@@ -215,10 +215,14 @@ class Node:
             return
         if self.awake:
             self._hear(frame, sender)
-        elif len(self.queue) < QUEUE_MAX and not (self.paused and self._lan.chance(sender, self.number).random() < 0.5):
-            self.queue.append((frame, sender))
-        else:
+            return
+        full = len(self.queue) >= QUEUE_MAX
+        if full:
+            self._tell(self, "queue full", "")
+        if full or (self.paused and self._lan.chance(sender, self.number).random() < 0.5):
             self._lan.lost[sender, self.number] += 1
+        else:
+            self.queue.append((frame, sender))
 
     def handle(self, event: Event) -> None:
         """One event for the core; its commands are carried out, and the timer is set anew."""
