@@ -6,6 +6,7 @@ numbers are in ``bounds.py``, reckoned apart from the core; I4 is in ``freshness
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,6 +59,8 @@ class Violation(Exception):
 class Memory:
     """What the checker knows of one node, kept beside what the node itself believes. Times on the node's clock."""
 
+    down_s: float
+    """D, which never changes."""
     cause: Event | None = None
     """The event that the core takes now."""
     promoted: bool = False
@@ -98,7 +101,7 @@ class Checker:
         self._lan = lan
         self._sealed = sealed
         self._delay_s_max = lan.weather.delay_s_max
-        self._memories = {station.number: Memory() for station in stations}
+        self._memories = {station.number: Memory(down_s(station)) for station in stations}
         self._pairs: dict[tuple[int, int], tuple[float, int, object]] = {}
 
     # -- what a node tells ---------------------------------------------------------------------------------------------
@@ -257,9 +260,14 @@ class Checker:
                 self._judge_awake(node, memory)
             else:
                 self._judge_still(node, memory)
-        for place, one in enumerate(self._stations):
-            for other in self._stations[place + 1 :]:
-                self._judge_pair(one, other)
+        masters = [station for station in self._stations if station.state is State.MASTER and station.awake]
+        if len(masters) < 2:
+            self._pairs.clear()
+            return
+        pairs = list(itertools.combinations(masters, 2))
+        self._pairs = {pair: self._pairs[pair] for pair in map(_key, pairs) if pair in self._pairs}
+        for one, other in pairs:
+            self._judge_pair(one, other)
 
     def _judge_still(self, node: Node, memory: Memory) -> None:
         memory.bare_since_s = None
@@ -274,39 +282,40 @@ class Checker:
             raise Violation("V8", f"node {node.number} stands still, and its kernel still holds the addresses")
 
     def _judge_awake(self, node: Node, memory: Memory) -> None:
-        late_s = lateness_s(node) + EPSILON_S
+        late_s, now, state, holds = node.lateness_s_max + EPSILON_S, node.now, node.state, node.holds
         # I5: the kernel holds the addresses if and only if MASTER, outside an operation in flight.
-        if node.holds and node.state is not State.MASTER:
-            raise Violation("I5", f"node {node.number} is {node.state.name} and its kernel holds the addresses")
-        bare = node.state is State.MASTER and not node.holds
-        memory.bare_since_s = (memory.bare_since_s or node.now) if bare else None
-        if memory.bare_since_s is not None and node.now > memory.bare_since_s + late_s:
+        if holds and state is not State.MASTER:
+            raise Violation("I5", f"node {node.number} is {state.name} and its kernel holds the addresses")
+        bare = state is State.MASTER and not holds
+        memory.bare_since_s = (memory.bare_since_s or now) if bare else None
+        if memory.bare_since_s is not None and now > memory.bare_since_s + late_s:
             raise Violation("I5", f"node {node.number} is MASTER and its kernel does not hold the addresses")
         # I1: the loser of two masters hears so within T/4 + l.
-        if node.now > memory.answer_due_s + late_s:
+        if now > memory.answer_due_s + late_s:
             raise Violation("I1", f"node {node.number} heard an inferior master and does not answer")
         # V10: no carrier: INIT, within what it takes to notice.
-        if node.link_up or node.state is State.INIT:
-            memory.unplugged_at_s = node.now
-        elif node.now > memory.unplugged_at_s + NOTICE_S + EPSILON_S:
-            raise Violation("V10", f"node {node.number} has no carrier and is {node.state.name}")
+        if node.link_up or state is State.INIT:
+            memory.unplugged_at_s = now
+        elif now > memory.unplugged_at_s + NOTICE_S + EPSILON_S:
+            raise Violation("V10", f"node {node.number} has no carrier and is {state.name}")
         # V11: a node that could take part does, a while after its kernel refused.
-        if node.state is not State.INIT or not node.link_up or node.kernel.refuses:
-            memory.idle_since_s = node.now
-        if node.now > memory.idle_since_s + RETRY_S + NOTICE_S + late_s:
+        if state is not State.INIT or not node.link_up or node.kernel.refuses:
+            memory.idle_since_s = now
+        elif now > memory.idle_since_s + RETRY_S + NOTICE_S + late_s:
             raise Violation("V11", f"node {node.number} could take part and is in INIT")
         # V11: a backup that hears nothing is master after D, and a tie's wait, and three late probes.
+        if state is not State.BACKUP or now <= memory.quiet_since_s + memory.down_s:
+            return
         patience_s = down_s(node) + tie_wait_s(node) + 4 * late_s
-        if node.state is State.BACKUP and node.now > memory.quiet_since_s + patience_s:
+        if now > memory.quiet_since_s + patience_s:
             raise Violation("V11", f"node {node.number} hears nothing for {patience_s:.3f} s and stays BACKUP")
 
     def _judge_pair(self, one: Station, other: Station) -> None:
         # I1: two masters, awake, that hear each other: at most (L + 1) * T + d + l, of the slower one where sealed
         # clocks had drifted apart. A change of rank begins it anew.
-        key = (one.number, other.number)
+        key = _key((one, other))
         lan = self._lan
-        both = one.state is other.state is State.MASTER and one.awake and other.awake
-        if not (both and lan.hears(one.number, other.number) and lan.hears(other.number, one.number)):
+        if not (lan.hears(one.number, other.number) and lan.hears(other.number, one.number)):
             self._pairs.pop(key, None)
             return
         lost = lan.lost[key] + lan.lost[other.number, one.number]
@@ -321,6 +330,10 @@ class Checker:
         self.marks["two masters"] += 1
         if lan.timeline.now - since_s > bound_s + EPSILON_S:
             raise Violation("I1", f"nodes {one.number} and {other.number} are both master for {bound_s:.3f} s")
+
+
+def _key(pair: tuple[Station, Station]) -> tuple[int, int]:
+    return pair[0].number, pair[1].number
 
 
 def heard_256ths(heard: Advertisement) -> int:

@@ -129,6 +129,8 @@ class Lan:
             if tap != sender:
                 see(frame, sender)
         for receiver in self._ports:
+            if receiver == SWITCH and isinstance(frame, Advertised):
+                continue  # it learns from announcements alone
             if receiver != sender:
                 self._carry(sender, receiver, frame)
             elif self.chance(sender, sender).random() < self.weather.reflection:

@@ -261,8 +261,12 @@ class Node:
             self._turn()
 
     def _turn(self) -> None:
-        """What the driver does when its timer fires: the deadline first, then the lease."""
-        self.handle(DeadlineReached())
+        """What the driver does when its timer fires: the deadline first, then the lease. (The driver asks the core in
+        either case; here only when it is due, or most of the time would be spent on that.)"""
+        if self.due_s is not None and self.now >= self.due_s:
+            self.handle(DeadlineReached())
+        else:
+            self._arm()
         if self.state is State.MASTER and self.awake and self.now >= self.kernel.renew_at_s:
             self._take()
             self._arm()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections import deque
 from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -95,7 +96,7 @@ class Run:
         self.sealed = Freshness(self.checker.marks) if plan.sealed else None
         self._nemesis = Nemesis(self.stations, self.lan, self._hostile, self._narrate)
         self._tell = tell
-        self._story: list[str] = []
+        self._story: deque[tuple[float, str]] = deque(maxlen=STORY_LINES_MAX)
         self._digest = hashlib.sha256()
         self._transitions = 0
 
@@ -156,7 +157,7 @@ class Run:
             str(violation) if violation else None,
             violation.invariant if violation else None,
             self._timeline.now - self._began_at_s,
-            tuple(self._story[-STORY_LINES_MAX:]),
+            tuple(self._line(*told) for told in self._story),
             self._digest.hexdigest(),
             self.checker.marks,
         )
@@ -305,12 +306,12 @@ class Run:
         self._narrate(what)
 
     def _narrate(self, what: str) -> None:
-        line = f"{self._timeline.now - self._began_at_s:9.4f} s  {what}"
-        self._story.append(line)
-        if len(self._story) > 2 * STORY_LINES_MAX:
-            del self._story[:-STORY_LINES_MAX]
+        self._story.append((self._timeline.now, what))
         if self._tell is not None:
-            self._tell(line)
+            self._tell(self._line(*self._story[-1]))
+
+    def _line(self, at_s: float, what: str) -> str:
+        return f"{at_s - self._began_at_s:9.4f} s  {what}"
 
 
 def play(seed: int, nodes: int | None = None, tell: Callable[[str], None] | None = None) -> Outcome:
