@@ -325,7 +325,7 @@ class Checker:
             self._pairs[key] = (lan.timeline.now, lost, ranks)
         since_s, lost_before, _ = self._pairs[key]
         late_s = max(lateness_s(one), lateness_s(other))
-        counted_s = max(intervals_s) if self._sealed else min(intervals_s)
+        counted_s = max(intervals_s) if self._sealed else interval_s(min(one, other, key=rank))
         bound_s = (lost - lost_before + 1) * counted_s + 2 * (self._delay_s_max + late_s)
         self.marks["two masters"] += 1
         if lan.timeline.now - since_s > bound_s + EPSILON_S:
