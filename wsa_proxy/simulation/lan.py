@@ -31,9 +31,17 @@ class Timeline:
         self.now = 1000.0
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._sequence = itertools.count()
+        self._called_off: set[int] = set()
 
-    def at(self, when_s: float, what: Callable[[], None]) -> None:
-        heapq.heappush(self._heap, (max(when_s, self.now), next(self._sequence), what))
+    def at(self, when_s: float, what: Callable[[], None]) -> int:
+        """Put something on; answers the number to call it off with."""
+        number = next(self._sequence)
+        heapq.heappush(self._heap, (max(when_s, self.now), number, what))
+        return number
+
+    def call_off(self, number: int) -> None:
+        """It won't happen, and nobody looks at the world in its place."""
+        self._called_off.add(number)
 
     def run(self, until_s: float, after_each: Callable[[], None]) -> None:
         """Everything up to and including ``until_s``; ``after_each`` looks at the world after each thing."""
@@ -41,6 +49,8 @@ class Timeline:
             self.now, number, what = heapq.heappop(self._heap)
             if number > HAPPENINGS_MAX:
                 raise Storm(f"more than {HAPPENINGS_MAX} happenings")
+            if number in self._called_off:
+                continue
             what()
             after_each()
         self.now = until_s

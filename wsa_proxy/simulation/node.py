@@ -83,7 +83,7 @@ class Node:
         self._tell = tell
         self._demotion = 0
         self._refused_until_s = 0.0
-        self._alarm = 0  # only the newest timer counts
+        self._alarm: int | None = None  # on the timeline; there is but one
         self._pending: list[Command] = []
         self._decided_at_s = 0.0
         self._behind_s = 0.0
@@ -147,7 +147,7 @@ class Node:
         self.core = None
         self._pending = []
         self.queue.clear()
-        self._alarm += 1
+        self._call_off_alarm()
 
     def power_off(self) -> None:
         """The machine dies with its kernel."""
@@ -247,17 +247,22 @@ class Node:
         self.handle(AdvertisementReceived(believed, frame.version, f"node-{sender}"))
 
     def _arm(self) -> None:
-        self._alarm += 1
+        self._call_off_alarm()
         if self.core is None or (due_s := self.core.next_deadline()) is None:
             return
         if self.core.state is State.MASTER:
             due_s = min(due_s, self.kernel.renew_at_s)
-        alarm = self._alarm
         late_s = self._random.uniform(0, self.lateness_s)
-        self._lan.timeline.at(self._on_the_lan_s(max(due_s + late_s, self.now)), lambda: self._ring(alarm))
+        self._alarm = self._lan.timeline.at(self._on_the_lan_s(max(due_s + late_s, self.now)), self._ring)
 
-    def _ring(self, alarm: int) -> None:
-        if alarm == self._alarm and self.awake:
+    def _call_off_alarm(self) -> None:
+        if self._alarm is not None:
+            self._lan.timeline.call_off(self._alarm)
+            self._alarm = None
+
+    def _ring(self) -> None:
+        self._alarm = None
+        if self.awake:
             self._turn()
 
     def _turn(self) -> None:

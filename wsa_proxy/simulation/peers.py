@@ -48,8 +48,7 @@ class Peer:
         self._counter: int | None = None
         self.due_s: float | None = None
         """Of a master: when it advertises next."""
-        self._alarms: dict[str, int] = {}  # only the newest of each name counts
-        self._alarm = 0
+        self._alarms: dict[str, int] = {}  # on the timeline; there is but one of each name
         self._announce_in = 0
         lan.attach(number, self.receive)
 
@@ -82,6 +81,8 @@ class Peer:
     def crash(self) -> None:
         if self.state is not State.INIT:
             self._become(State.INIT, "crash")
+            for alarm in self._alarms.values():
+                self._lan.timeline.call_off(alarm)
             self._alarms.clear()
 
     def stop(self) -> None:
@@ -194,14 +195,14 @@ class Peer:
         self.state = state
 
     def _after(self, name: str, delay_s: float, what: Callable[[], None]) -> None:
-        self._alarm += 1
-        alarm = self._alarms[name] = self._alarm
-
         def ring() -> None:
-            if self._alarms.get(name) == alarm and self.state is not State.INIT:
+            del self._alarms[name]
+            if self.state is not State.INIT:
                 what()
 
-        self._lan.timeline.at(self._lan.timeline.now + delay_s, ring)
+        if name in self._alarms:
+            self._lan.timeline.call_off(self._alarms[name])
+        self._alarms[name] = self._lan.timeline.at(self._lan.timeline.now + delay_s, ring)
 
 
 class FreeBSD(Peer):

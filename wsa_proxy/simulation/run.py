@@ -280,17 +280,15 @@ class Run:
     # -- the story -----------------------------------------------------------------------------------------------------
 
     def _hear(self, node: Node, kind: str, what: object) -> None:
-        self._transitions += isinstance(what, ReportTransition)
-        match what:
-            case ReportTransition():
-                line = f"{what.old.name} -> {what.new.name} reason={what.reason} {what.evidence}"
-                self._say(f"node {node.number}: {line}")
-            case SendFarewell():
-                self._say(f"node {node.number}: says farewell {what.advbase}/{what.advskew} demotion {what.demotion}")
-            case SendAdvertisement():
-                self._say(f"node {node.number}: advertises {what.advbase}/{what.advskew} demotion {what.demotion}")
-            case _ if kind == "event":
-                self._say(f"node {node.number}: {type(what).__name__}")
+        if kind == "event":
+            self._say(f"node {node.number}: {type(what).__name__}")
+        elif isinstance(what, ReportTransition):
+            self._transitions += 1
+            line = f"{what.old.name} -> {what.new.name} reason={what.reason} {what.evidence}"
+            self._say(f"node {node.number}: {line}")
+        elif isinstance(what, SendAdvertisement | SendFarewell):
+            says = "says farewell" if isinstance(what, SendFarewell) else "advertises"
+            self._say(f"node {node.number}: {says} {what.advbase}/{what.advskew} demotion {what.demotion}")
         self.checker.told(node, kind, what)
         if self.sealed is not None and isinstance(node, SealedNode):
             self.sealed.told(node, kind, what)
