@@ -66,6 +66,15 @@ def test_a_rewrite_passes_for_genuine_in_plain_carp() -> None:
     assert len({(each.advbase, each.advskew, each.demotion) for each in believed}) == 5
 
 
+def test_a_rewrite_takes_another_virtual_hosts_advertisement_too() -> None:
+    """Groups with one secret and the same addresses differ in the vhid alone, and the digest covers it."""
+    world = World()
+    other = Authenticator([KEY], 2, [VIP], 2**40 + 9)
+    world.lan.send(0, Advertised(4, other.sign(1, 50, 0)))
+    heard = [RECEIVER.accept(frame.payload, frame.ttl, 4) for frame in world.run(Attack.REWRITE, 30.0)]
+    assert {each.value for each in heard if isinstance(each, Reject)} == {"other_vhid", "bad_secret"}
+
+
 def test_a_seal_forgery_has_the_header_that_the_counter_would_ask_for() -> None:
     seen = wire.decode(World().run(Attack.SEAL_FORGERY)[0].payload, 255)
     assert isinstance(seen, Advertisement)

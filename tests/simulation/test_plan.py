@@ -5,7 +5,6 @@ from __future__ import annotations
 from random import Random
 
 from wsa_proxy.simulation.hostile import Attack
-from wsa_proxy.simulation.plan import FAULTS_S
 from wsa_proxy.simulation.plan import Drill
 from wsa_proxy.simulation.plan import Fault
 from wsa_proxy.simulation.plan import draw
@@ -27,7 +26,7 @@ def test_every_fault_and_every_drill_is_drawn() -> None:
 def test_faults_end_before_the_quiet() -> None:
     for plan in PLANS:
         for mishap in plan.mishaps:
-            assert mishap.at_s + mishap.duration_s <= FAULTS_S + 1e-9
+            assert mishap.at_s + mishap.duration_s <= plan.faults_s + 1e-9
             assert mishap.node != mishap.other
 
 

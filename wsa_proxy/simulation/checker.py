@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
+from typing import Any
 
 from wsa_proxy.carp.commands import AcquireAddresses
 from wsa_proxy.carp.commands import AnnounceAddresses
@@ -61,6 +63,8 @@ class Memory:
 
     down_s: float
     """D, which never changes."""
+    late_s: float
+    """l, and what sums of floats are off."""
     cause: Event | None = None
     """The event that the core takes now."""
     promoted: bool = False
@@ -101,46 +105,64 @@ class Checker:
         self._lan = lan
         self._sealed = sealed
         self._delay_s_max = lan.weather.delay_s_max
-        self._memories = {station.number: Memory(down_s(station)) for station in stations}
+        self._memories = {
+            station.number: Memory(down_s(station), lateness_s(station) + EPSILON_S) for station in stations
+        }
         self._pairs: dict[tuple[int, int], tuple[float, int, object]] = {}
 
     # -- what a node tells ---------------------------------------------------------------------------------------------
 
-    def told(self, node: Node, kind: str, what: object) -> None:
+    def told(self, node: Node, kind: str, what: Any) -> None:
         """One line of the story, as it happens."""
-        memory = self._memories[node.number]
-        match what:
-            case SendAdvertisement():
-                self._judge_advertisement(node, memory, what)
-            case list():
-                self._judge_order(what)
-                memory.promoted = any(isinstance(command, AcquireAddresses) for command in what)
-            case ReportTransition():
-                self._judge_transition(node, memory, what)
-            case Advertised() if kind == "accept":
-                self.marks["forged, and believed by plain CARP"] += what.forged
-            case _ if kind == "stall" and node.state is State.MASTER and node.awake:
-                memory.slept_at_s = node.now
-            case _ if kind == "event":
-                memory.cause = what  # type: ignore[assignment]
-                self._remember(node, memory, what)  # type: ignore[arg-type]
-            case float() if kind == "announcement":
-                # I7: nothing is claimed that was decided more than half a second ago.
-                if what > CLAIM_S + EPSILON_S:
-                    raise Violation("I7", f"node {node.number} announces what it decided {what:.2f} s ago")
-            case None:
-                memory.known, memory.rejects = node.fingerprint(), node.rejects.total()
-                if kind == "life":
-                    memory.answer_due_s = NEVER_S
-            case _ if kind == "first_contact":
-                memory.quiet_since_s = node.now
-                self.marks[kind] += 1
-            case _ if kind == "reject":
-                self._judge_reject(node, memory)
-            case _:
-                self.marks[kind] += 1
+        if listener := _LISTENERS.get(kind):
+            listener(self, node, self._memories[node.number], what)
+        else:
+            self.marks[kind] += 1
 
-    def _judge_reject(self, node: Node, memory: Memory) -> None:
+    def _told_life(self, node: Node, memory: Memory, what: None) -> None:
+        memory.answer_due_s = NEVER_S
+        self._told_done(node, memory, what)
+
+    def _told_done(self, node: Node, memory: Memory, what: None) -> None:
+        memory.known, memory.rejects = node.fingerprint(), node.rejects.total()
+
+    def _told_stall(self, node: Node, memory: Memory, duration_s: float) -> None:
+        self.marks["stall"] += 1
+        if node.state is State.MASTER and node.awake:
+            memory.slept_at_s = node.now
+
+    def _told_accept(self, node: Node, memory: Memory, frame: Advertised) -> None:
+        self.marks["forged, and believed by plain CARP"] += frame.forged
+
+    def _told_first_contact(self, node: Node, memory: Memory, what: object) -> None:
+        self._judge_before(node, memory)
+        memory.quiet_since_s = node.now
+        self.marks["first_contact"] += 1
+
+    def _told_event(self, node: Node, memory: Memory, event: Event) -> None:
+        self._judge_before(node, memory)
+        memory.cause = event
+        self._remember(node, memory, event)
+
+    def _told_commands(self, node: Node, memory: Memory, commands: list[Command]) -> None:
+        memory.promoted = False
+        if commands:
+            self._judge_order(commands)
+            memory.promoted = any(isinstance(command, AcquireAddresses) for command in commands)
+
+    def _told_announcement(self, node: Node, memory: Memory, age_s: float) -> None:
+        # I7: nothing is claimed that was decided more than half a second ago.
+        if age_s > CLAIM_S + EPSILON_S:
+            raise Violation("I7", f"node {node.number} announces what it decided {age_s:.2f} s ago")
+
+    def _judge_before(self, node: Node, memory: Memory) -> None:
+        """What is too late is seen even if the event that comes now does it at last."""
+        if memory.still_since_s is None:
+            self._judge_patience(node, memory)
+        for pair in itertools.combinations(self._masters(), 2):
+            self._judge_pair(*pair)
+
+    def _judge_reject(self, node: Node, memory: Memory, what: object) -> None:
         # I3: a rejected frame changes exactly one counter and nothing else.
         if node.fingerprint() != memory.known or node.rejects.total() != memory.rejects + 1:
             raise Violation("I3", f"a rejected frame changed node {node.number}: {memory.known} {node.fingerprint()}")
@@ -250,17 +272,8 @@ class Checker:
     def look(self) -> None:
         """Judge what can be seen from outside."""
         for node in self._nodes:
-            memory = self._memories[node.number]
-            if node.awake:
-                if memory.still_since_s is not None:
-                    memory.still_since_s = None
-                    # It has just woken: everything that it owes is counted from now.
-                    memory.quiet_since_s = memory.unplugged_at_s = memory.idle_since_s = node.now
-                    memory.answer_due_s = max(memory.answer_due_s, node.now)
-                self._judge_awake(node, memory)
-            else:
-                self._judge_still(node, memory)
-        masters = [station for station in self._stations if station.state is State.MASTER and station.awake]
+            self._judge_node(node, self._memories[node.number])
+        masters = self._masters()
         if len(masters) < 2:
             self._pairs.clear()
             return
@@ -268,6 +281,20 @@ class Checker:
         self._pairs = {pair: self._pairs[pair] for pair in map(_key, pairs) if pair in self._pairs}
         for one, other in pairs:
             self._judge_pair(one, other)
+
+    def _masters(self) -> list[Station]:
+        return [station for station in self._stations if station.state is State.MASTER and station.awake]
+
+    def _judge_node(self, node: Node, memory: Memory) -> None:
+        if not node.awake:
+            self._judge_still(node, memory)
+            return
+        if memory.still_since_s is not None:
+            memory.still_since_s = None
+            # It has just woken: everything that it owes is counted from now.
+            memory.quiet_since_s = memory.unplugged_at_s = memory.idle_since_s = node.now
+            memory.answer_due_s = max(memory.answer_due_s, node.now)
+        self._judge_awake(node, memory)
 
     def _judge_still(self, node: Node, memory: Memory) -> None:
         memory.bare_since_s = None
@@ -282,17 +309,17 @@ class Checker:
             raise Violation("V8", f"node {node.number} stands still, and its kernel still holds the addresses")
 
     def _judge_awake(self, node: Node, memory: Memory) -> None:
-        late_s, now, state, holds = node.lateness_s_max + EPSILON_S, node.now, node.state, node.holds
+        self._judge_patience(node, memory)
+        now, state, late_s = node.now, node.state, memory.late_s
         # I5: the kernel holds the addresses if and only if MASTER, outside an operation in flight.
-        if holds and state is not State.MASTER:
-            raise Violation("I5", f"node {node.number} is {state.name} and its kernel holds the addresses")
-        bare = state is State.MASTER and not holds
-        memory.bare_since_s = (memory.bare_since_s or now) if bare else None
-        if memory.bare_since_s is not None and now > memory.bare_since_s + late_s:
-            raise Violation("I5", f"node {node.number} is MASTER and its kernel does not hold the addresses")
-        # I1: the loser of two masters hears so within T/4 + l.
-        if now > memory.answer_due_s + late_s:
-            raise Violation("I1", f"node {node.number} heard an inferior master and does not answer")
+        if node.kernel.holds(now):
+            memory.bare_since_s = None
+            if state is not State.MASTER:
+                raise Violation("I5", f"node {node.number} is {state.name} and its kernel holds the addresses")
+        else:
+            memory.bare_since_s = (memory.bare_since_s or now) if state is State.MASTER else None
+            if memory.bare_since_s is not None and now > memory.bare_since_s + late_s:
+                raise Violation("I5", f"node {node.number} is MASTER and its kernel does not hold the addresses")
         # V10: no carrier: INIT, within what it takes to notice.
         if node.link_up or state is State.INIT:
             memory.unplugged_at_s = now
@@ -303,10 +330,16 @@ class Checker:
             memory.idle_since_s = now
         elif now > memory.idle_since_s + RETRY_S + NOTICE_S + late_s:
             raise Violation("V11", f"node {node.number} could take part and is in INIT")
+
+    def _judge_patience(self, node: Node, memory: Memory) -> None:
+        now = node.now
+        # I1: the loser of two masters hears so within T/4 + l.
+        if now > memory.answer_due_s + memory.late_s:
+            raise Violation("I1", f"node {node.number} heard an inferior master and does not answer")
         # V11: a backup that hears nothing is master after D, and a tie's wait, and three late probes.
-        if state is not State.BACKUP or now <= memory.quiet_since_s + memory.down_s:
+        if now <= memory.quiet_since_s + memory.down_s or node.state is not State.BACKUP:
             return
-        patience_s = down_s(node) + tie_wait_s(node) + 4 * late_s
+        patience_s = down_s(node) + tie_wait_s(node) + 4 * memory.late_s
         if now > memory.quiet_since_s + patience_s:
             raise Violation("V11", f"node {node.number} hears nothing for {patience_s:.3f} s and stays BACKUP")
 
@@ -330,6 +363,22 @@ class Checker:
         self.marks["two masters"] += 1
         if lan.timeline.now - since_s > bound_s + EPSILON_S:
             raise Violation("I1", f"nodes {one.number} and {other.number} are both master for {bound_s:.3f} s")
+
+
+_LISTENERS: dict[str, Callable[[Checker, Node, Memory, Any], None]] = {
+    "life": Checker._told_life,
+    "done": Checker._told_done,
+    "event": Checker._told_event,
+    "commands": Checker._told_commands,
+    "transition": Checker._judge_transition,
+    "advertisement": Checker._judge_advertisement,
+    "announcement": Checker._told_announcement,
+    "accept": Checker._told_accept,
+    "first_contact": Checker._told_first_contact,
+    "reject": Checker._judge_reject,
+    "stall": Checker._told_stall,
+}
+"""Who hears each kind of line; of the others it counts that they were there."""
 
 
 def _key(pair: tuple[Station, Station]) -> tuple[int, int]:

@@ -29,7 +29,8 @@ class Attack(Enum):
     REPLAY = "replay"
     """Captured advertisements again, under its own source address, in any IP version, of any virtual host."""
     REWRITE = "rewrite"
-    """Captured ones with another advbase, advskew or demotion, or a bow-out's, and the checksum made right."""
+    """Captured ones with another advbase, advskew or demotion, a bow-out's, or another virtual host's vhid, and the
+    checksum made right."""
     SEAL_FORGERY = "seal forgery"
     """Captured ones with the header that the counter's bits would ask for, as if the counter were a seal."""
     HOLD_BACK = "hold back"
@@ -95,12 +96,16 @@ class Hostile:
         seen = wire.decode(frame.payload, frame.ttl)
         if attack is Attack.REPLAY or not isinstance(seen, Advertisement):
             return Advertised(version, frame.payload)
+        vhid = seen.vhid
         if attack is Attack.SEAL_FORGERY:
             advbase, advskew, demotion = (seen.counter >> 14) & 255, (seen.counter >> 6) & 255, (seen.counter >> 4) & 1
         else:
             values = [(seen.advbase, 0, 0), (255, 255, 0), (seen.advbase, 254, 0), (0, 1, 0), (seen.advbase, 0, 255)]
             advbase, advskew, demotion = self._random.choice(values)
-        forged = Advertisement(seen.vhid, advbase, advskew, demotion, seen.counter, seen.digest)
+            # Of any virtual host that it has seen.
+            other = wire.decode(self._random.choice(self._captured).payload, wire.TTL)
+            vhid = other.vhid if isinstance(other, Advertisement) else vhid
+        forged = Advertisement(vhid, advbase, advskew, demotion, seen.counter, seen.digest)
         return Advertised(version, wire.encode(forged))
 
     def _garbage(self) -> Advertised:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from collections.abc import Sequence
 from functools import partial
@@ -57,7 +58,9 @@ class Nemesis:
         if isinstance(mishap.fault, Attack) and self._hostile:
             if mishap.fault is Attack.HOLD_BACK:
                 self._lan.cuts |= {path for path in self.paths(station) if path[0] == station.number}
-            self._hostile.attack(mishap.fault, self._lan.timeline.now + mishap.duration_s, mishap.node)
+            # In a sealed group they go on to the end: they must not matter.
+            lasts_s = math.inf if isinstance(station, SealedNode) else mishap.duration_s
+            self._hostile.attack(mishap.fault, self._lan.timeline.now + lasts_s, mishap.node)
         elif not self._begin_on_the_lan(mishap, station):
             if isinstance(station, Node):
                 self._begin_on_a_node(mishap, station)

@@ -15,6 +15,8 @@ from wsa_proxy.simulation.peers import PEERS
 VHID = 1
 OTHER_VHID = 2
 FAULTS_S = 40.0
+FAULTS_BELOW_S = 15.0
+"""Of intervals of some 50 ms: ten times as much happens in a second."""
 FAULTS_MAX = 14
 STALL_S_MAX = 12.0
 OURS = "wsa-proxy"
@@ -79,6 +81,8 @@ class Plan:
     weather: Weather
     lateness_s: float
     """The loop is late by up to this much at every timer."""
+    faults_s: float
+    """How long things go wrong."""
     mishaps: tuple[Mishap, ...]
     drill: Drill
     sealed: bool
@@ -99,18 +103,21 @@ def draw(random: Random, nodes: int | None = None, sealed: bool | None = None) -
     sealed = sealed_by_chance if sealed is None else sealed
     weather, lateness_s = _draw_weather(random), random.choice([0.0, 0.0, 0.002, 0.05])
     members = _draw_members(random, count, sealed)
-    if members[0].settings.advbase == 0:
+    below = members[0].settings.advbase == 0
+    if below:
         # Intervals of some 50 ms forgive no more than that.
         weather.loss = min(weather.loss, 0.1)
         weather.delay_s_max = min(weather.delay_s_max, 0.001)
         lateness_s = min(lateness_s, 0.002)
     together = random.random() < 0.3
+    faults_s = FAULTS_BELOW_S if below else FAULTS_S
     return Plan(
         members=members,
         started_at_s=tuple(0.0 if together else random.uniform(0, 5) for _ in members),
         weather=weather,
         lateness_s=lateness_s,
-        mishaps=_draw_mishaps(random, count),
+        faults_s=faults_s,
+        mishaps=_draw_mishaps(random, count, faults_s),
         drill=random.choice(list(Drill)),
         sealed=sealed,
         bystanders=_draw_bystanders(random, members) if random.random() < 0.1 else (),
@@ -160,19 +167,19 @@ def _draw_weather(random: Random) -> Weather:
     )
 
 
-def _draw_mishaps(random: Random, count: int) -> tuple[Mishap, ...]:
+def _draw_mishaps(random: Random, count: int, faults_s: float) -> tuple[Mishap, ...]:
     faults: list[Fault | Attack] = list(Fault)
     if random.random() < 0.35:
         faults += [*Attack, *Attack]
-    return tuple(_draw_mishap(random, count, faults) for _ in range(random.randrange(FAULTS_MAX)))
+    return tuple(_draw_mishap(random, count, faults, faults_s) for _ in range(random.randrange(FAULTS_MAX)))
 
 
-def _draw_mishap(random: Random, nodes: int, faults: list[Fault | Attack]) -> Mishap:
+def _draw_mishap(random: Random, nodes: int, faults: list[Fault | Attack], faults_s: float) -> Mishap:
     node = random.randrange(nodes)
-    at_s = random.uniform(0, FAULTS_S)
+    at_s = random.uniform(0, faults_s)
     return Mishap(
         at_s=at_s,
-        duration_s=min(random.choice([0.3, 1.0, 2.0, 5.0, random.uniform(0, STALL_S_MAX)]), FAULTS_S - at_s),
+        duration_s=min(random.choice([0.3, 1.0, 2.0, 5.0, random.uniform(0, STALL_S_MAX)]), faults_s - at_s),
         fault=random.choice(faults),
         node=node,
         other=random.choice([other for other in range(nodes) if other != node]),

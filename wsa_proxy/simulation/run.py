@@ -38,7 +38,6 @@ from wsa_proxy.simulation.node import RETRY_S
 from wsa_proxy.simulation.node import Node
 from wsa_proxy.simulation.peers import PEERS
 from wsa_proxy.simulation.peers import Peer
-from wsa_proxy.simulation.plan import FAULTS_S
 from wsa_proxy.simulation.plan import OURS
 from wsa_proxy.simulation.plan import Drill
 from wsa_proxy.simulation.plan import Member
@@ -168,21 +167,21 @@ class Run:
         for bystander in self._bystanders:
             self._timeline.at(self._began_at_s, bystander.start)
         self._nemesis.schedule(self.plan.mishaps)
-        self._pass(FAULTS_S)
+        self._pass(self.plan.faults_s)
 
     def _quiet(self) -> None:
         """Nothing goes wrong any more: the group agrees within the bound, and then nothing happens."""
         self._nemesis.heal()
-        # V4: exactly one master, the best if preemptive, within max D + T + 2 d + 2 l; a tie costs its extra wait, and
-        # a node that sat in a kernel's refusal comes back first.
-        patience_s = max(down_s(station) for station in self.stations)
-        slowest_s = max(interval_s(station) for station in self.stations)
-        self._pass(2 * (patience_s + slowest_s) + RETRY_S + 4 * self._slack_s + self._ties_s(self.stations))
+        # V4: exactly one master, the best if preemptive, within max D + T_best + 2 d + 2 l; a tie costs its extra wait,
+        # and a node that sat in a kernel's refusal comes back first.
+        refused = any(station.awake and station.state is State.INIT for station in self.stations)
+        patience_s = max(down_s(station) for station in self.stations) + min(map(interval_s, self.stations))
+        self._pass(patience_s + 2 * self._slack_s + self._ties_s(self.stations) + RETRY_S * refused)
         master = self._the_master("V4")
         if master.settings.preempt and rank(master) != min(rank(station) for station in self.stations):
             raise Violation("V4", f"node {master.number} is master, with {master.settings}")
         self._transitions = 0
-        self._pass(QUIET_INTERVALS * slowest_s)
+        self._pass(QUIET_INTERVALS * max(map(interval_s, self.stations)))
         # V5: no transition in 30 intervals.
         if self._transitions or self._the_master("V5") is not master:
             raise Violation("V5", f"{self._transitions} transitions in the quiet")
