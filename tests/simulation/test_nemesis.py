@@ -20,11 +20,10 @@ def condition(run: Run, node: Node) -> tuple[object, ...]:
     """What a fault may change at once."""
     process = (node.core is None, node.asleep_until_s > run.lan.timeline.now, node.paused, node.link_up)
     kernel = (node.kernel.operation_s, node.kernel.refuses)
-    health = node.core.demotion if node.core is not None else 0
     wall_ms = getattr(node, "_wall_wrong_ms", 0.0)
     assert run._hostile is not None
     attacks = (len(run._hostile._until_s), run._hostile.sent, run._hostile._held_from)
-    return (*process, *kernel, health, wall_ms, len(run.lan.cuts), len(run.lan.clogged_until_s), *attacks)
+    return (*process, *kernel, node.demotion, wall_ms, len(run.lan.cuts), len(run.lan.clogged_until_s), *attacks)
 
 
 @pytest.mark.parametrize("fault", [*Fault, *Attack], ids=lambda fault: fault.value)

@@ -27,8 +27,7 @@ def rank(station: Station) -> tuple[int, int]:
     """(demotion, interval in 1/256 s) as it would be sent now: the smaller one should be master."""
     if isinstance(station, Peer):
         return station.demotion_byte(), station.settings.advbase * 256 + station.effective_skew
-    demotion = station.core.demotion if station.core is not None else 0
-    advbase, advskew = station.settings.advbase, station.settings.advskew
+    demotion, advbase, advskew = station.demotion, station.settings.advbase, station.settings.advskew
     return demotion, advbase * 256 + (max(advskew, SKEW_DEMOTED) if demotion and advbase else advskew)
 
 

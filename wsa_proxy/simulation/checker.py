@@ -32,7 +32,6 @@ from wsa_proxy.carp.wire import Advertisement
 from wsa_proxy.simulation.bounds import CLAIM_S
 from wsa_proxy.simulation.bounds import EPSILON_S
 from wsa_proxy.simulation.bounds import LEASE_S
-from wsa_proxy.simulation.bounds import SKEW_DEMOTED
 from wsa_proxy.simulation.bounds import Station
 from wsa_proxy.simulation.bounds import down_s
 from wsa_proxy.simulation.bounds import interval_s
@@ -193,9 +192,7 @@ class Checker:
         """What this advertisement gives a backup a right to (carp(4)), reckoned apart from the core."""
         if heard.is_bow_out:
             return {Reason.MASTER_BOWED_OUT.value}
-        assert node.core is not None
-        demotion, advbase, skew = node.core.demotion, node.settings.advbase, node.settings.advskew
-        own = 256 * advbase + (max(skew, SKEW_DEMOTED) if demotion and advbase else skew)
+        advbase, (demotion, own) = node.settings.advbase, rank(node)
         other = heard_256ths(heard)
         reasons: set[str] = set()
         if heard.demotion > demotion:

@@ -65,7 +65,7 @@ class Nemesis:
             if isinstance(station, Node):
                 self._begin_on_a_node(mishap, station)
             else:
-                _begin_on_any(mishap.fault, station)
+                _begin_on_any(mishap, station)
 
     def _begin_on_the_lan(self, mishap: Mishap, station: Station) -> bool:
         """Is it a fault of the LAN?"""
@@ -103,7 +103,7 @@ class Nemesis:
             case Fault.REFUSING_KERNEL:
                 node.kernel.refuses = True
             case _:
-                _begin_on_any(mishap.fault, node)
+                _begin_on_any(mishap, node)
 
     def _end(self, mishap: Mishap) -> None:
         station = self._stations[mishap.node]
@@ -147,14 +147,14 @@ class Nemesis:
                     station.lateness_s = min(station.lateness_s, CALM_LATENESS_S)
 
 
-def _begin_on_any(fault: Fault | Attack, station: Station) -> None:
+def _begin_on_any(mishap: Mishap, station: Station) -> None:
     """What happens to foreign peers, too; the rest means nothing to them."""
-    match fault:
+    match mishap.fault:
         case Fault.CRASH | Fault.POWER:
             station.crash()
         case Fault.STOP:
             station.stop()
         case Fault.DEMOTE:
-            station.demote(1)
+            station.demote(1 + mishap.other % 2)  # some are worse than others
         case _:
             pass

@@ -77,6 +77,8 @@ class Node:
         self.link_up = True
         self.queue: deque[tuple[Advertised, int]] = deque()
         self.rejects: Counter[Enum] = Counter()
+        self.demotion = 0
+        """What the core was told; it should believe it."""
         self._signer = signer
         self._lan = lan
         self._random = random
@@ -130,6 +132,7 @@ class Node:
         """A new process: it removes the leftovers of an earlier life before its first event."""
         if self.core is None:
             self.core = self._new_core()
+            self.demotion = 0
             self.kernel.release()
             self.queue.clear()
             self._pending = []
@@ -197,7 +200,8 @@ class Node:
         if not self.awake:
             self._lan.timeline.at(self.asleep_until_s + NOTICE_S, self._notice)
             return
-        if self.core.demotion != self._demotion:
+        if self.demotion != self._demotion:
+            self.demotion = self._demotion
             self.handle(DemotionChanged(self._demotion, "the nemesis"))
         if not self.link_up and self.state is not State.INIT:
             self.handle(Stopped("link down"))

@@ -124,6 +124,10 @@ class SealedNode(Node):
         self._queue_empty_at_s = self.now
         return SealedHost(self.settings)
 
+    def demote(self, demotion: int) -> None:
+        """The seal has one bit for it, and a rank that cannot be told must not be compared."""
+        super().demote(min(demotion, 1))
+
     def power_off(self) -> None:
         """The next boot has another clock; one file in three was not written."""
         super().power_off()
@@ -160,7 +164,7 @@ class SealedNode(Node):
         super()._do(commands)
 
     def _seal(self, advbase: int, advskew: int, demotion: int, farewell: bool, command: object) -> None:
-        demotion, chance = min(demotion, 1), self._random.randrange(16)
+        chance = self._random.randrange(16)
         counter = self.group_time.sign(advbase, advskew, demotion, farewell, self.clock_ms, self.wall_ms, chance)
         digest = self._signature.digest(counter)
         payload = wire.encode(Advertisement(self.settings.vhid, advbase, advskew, demotion, counter, digest))
