@@ -142,6 +142,9 @@ class Seat:
         self.known: list[Known | None] = []
         """By number; None for the core of a dead one."""
         self.due: list[bool] = []
+        self.absent: list[bool] = []
+        """Dead, or in INIT."""
+        self.master: list[bool] = []
         self._memories: list[Any] = []
         self._numbers: dict[tuple[Known | None, Any], int] = {}
         self._outcomes: dict[tuple[int, int], Outcome] = {}
@@ -154,6 +157,8 @@ class Seat:
             self._memories.append(memory)
             deadline_s = self._host(known).next_deadline() if known is not None else None
             self.due.append(deadline_s is not None and deadline_s <= NOW_S + LATE_S)
+            self.absent.append(known is None or known.state is State.INIT)
+            self.master.append(known is not None and known.state is State.MASTER)
         return self._numbers[known, memory]
 
     def take(self, number: int, action: int) -> Outcome:
@@ -234,9 +239,8 @@ class Space:
 
     def is_right(self, place: Place) -> bool:
         """V4: exactly one of the nodes that take part is master, and none that preempts outranks it."""
-        states = [known and known.state for known in self._knowns(place)]
-        present = [node for node, state in enumerate(states) if state in (State.BACKUP, State.MASTER)]
-        masters = [node for node in present if states[node] is State.MASTER]
+        present = [node for node, seat in enumerate(self.seats) if not seat.absent[place[node]]]
+        masters = [node for node in present if self.seats[node].master[place[node]]]
         if len(masters) != 1:
             return not present
         preempting = [self._intervals_s[node] for node in present if self.seats[node].settings.preempt]
@@ -255,31 +259,30 @@ class Space:
 
     def steps(self, place: Place) -> Iterator[Step]:
         """All that may happen now."""
-        for node, known in enumerate(self._knowns(place)):
-            if self.seats[node].due[place[node]]:
+        for node, seat in enumerate(self.seats):
+            if seat.due[place[node]]:
                 yield from self._act(place, node, TIMER, place)
             for at in self._into[node]:
                 if place[at]:
                     begun = (*place[:at], place[at][1:], *place[at + 1 :])
                     yield from self._act(place, node, place[at][0][0], begun)
-            absent = known is None or known.state is State.INIT
-            if self._adversary and absent:
-                yield from self._act(place, node, START, place)
-            if not absent and place[-2]:
+            if seat.absent[place[node]]:
+                if self._adversary:
+                    yield from self._act(place, node, START, place)
+                continue
+            if place[-2]:
                 yield from self._act(place, node, CRASH, (*place[:-2], place[-2] - 1, place[-1]))
-            if not absent and place[-1]:
+            if place[-1]:
                 yield from self._act(place, node, STOP, (*place[:-1], place[-1] - 1))
         yield from self._tick(place)
-
-    def _knowns(self, place: Place) -> list[Known | None]:
-        return [seat.known[at] for seat, at in zip(self.seats, place, strict=False)]
 
     def _act(self, place: Place, node: int, action: int, begun: Place) -> Iterator[Step]:
         outcome = self.seats[node].take(place[node], action)
         frames = [(receiver, at, sent) for receiver, at in self._from[node] for sent in outcome.sends]
         for number in range(min(len(frames), begun[-3]) + 1):
             for lost in itertools.combinations(frames, number):
-                after = [*begun[:-3], begun[-3] - number, *begun[-2:]]
+                after = list(begun)
+                after[-3] -= number
                 after[node] = outcome.number
                 for frame in (frame for frame in frames if frame not in lost):
                     after[frame[1]] += ((frame[2], 0),)
@@ -289,7 +292,7 @@ class Space:
 
     def _pair(self, after: list[Any], node: int, lost: list[int]) -> None:
         # I1: two masters are so for (L + 1) * T_best + d at most; here is what is left of that time.
-        masters = [known is not None and known.state is State.MASTER for known in self._knowns(tuple(after))]
+        masters = [seat.master[at] for seat, at in zip(self.seats, after, strict=False)]
         for (one, other), at in self._pairs_at.items():
             if not masters[one] or not masters[other]:
                 after[at] = -1
