@@ -20,10 +20,10 @@ async def test_a_lone_node_is_master_after_exactly_its_master_down_interval(make
     await host.start()
     await asyncio.sleep(2.999)
     assert host.state == "backup" and not host.holds
-    assert host.journal == ["clean", "probe", "probe", "probe"]
+    assert host.journal == ["clean", "ask neighbours 2 in init", "probe", "probe", "probe"]
     await asyncio.sleep(0.002)
     assert host.state == "master" and host.holds
-    assert host.journal[4:] == ["advertise v4 1/0", "acquire", "announce"]
+    assert host.journal[5:] == ["advertise v4 1/0", "acquire", "announce"]
 
 
 async def test_the_lease_is_renewed_before_it_ends(make_host: MakeHost) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from ipaddress import ip_address
 from ipaddress import ip_interface
 from pathlib import Path
@@ -56,6 +57,15 @@ def test_the_links_and_their_changes(lan: Lan) -> None:
     changes = [change for change in monitor.receive() if isinstance(change, LinkChanged)]
     assert any(change.name == lan.LEFT and not change.running for change in changes)
     monitor.close()
+
+
+def test_neighbours_that_wait_for_an_answer_are_asked_for_again(lan: Lan) -> None:
+    """Those of the interface with this index."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
+        opened.sendto(b"?", ("10.0.0.66", 9))
+    kernel = LinuxKernel(settings())
+    assert kernel.ask_neighbours_again(lan.index) == [ip_address("10.0.0.66")]
+    assert kernel.ask_neighbours_again(1) == []
 
 
 def test_the_tie_break_is_the_last_byte_of_the_own_address(lan: Lan) -> None:

@@ -32,7 +32,7 @@ async def test_leftovers_of_an_earlier_life_go_before_the_first_event(
     host = make_host("a", 1)
     host.leftovers = [ip_address("10.0.0.3")]
     await host.start()
-    assert host.journal == ["clean"]
+    assert host.journal == ["clean", "ask neighbours 2 in init"]
     assert "10.0.0.3 of an earlier life" in caplog.text
 
 
@@ -50,6 +50,23 @@ async def test_a_pulled_cable_releases_at_once_and_a_plugged_one_listens_first(m
     assert host.state == "backup"
     await asyncio.sleep(0.02)
     assert host.state == "master"
+
+
+async def test_neighbours_are_asked_for_again_before_the_node_takes_part(
+    make_host: MakeHost, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once for each return of the carrier; when the kernel refuses it is told, and the node takes part all the same."""
+    host = make_host("a", 1)
+    await host.start()
+    await asyncio.sleep(3.5)
+    host.neighbours_error = OSError(errno.EPERM, "CAP_NET_ADMIN is missing")
+    before = len(host.journal)
+    for running in (False, False, True, True):  # the kernel tells of a link whatever changes about it
+        host.set_link(running=running)
+    await asyncio.sleep(0.01)
+    assert [line for line in host.journal[before:] if "ask" in line] == ["ask neighbours 2 in init"]
+    assert host.state == "backup" and not host.driver.obstacles
+    assert "eth0 is up, but neighbours could not be asked for again: [Errno 1] CAP_NET_ADMIN is missing" in caplog.text
 
 
 async def test_an_interface_that_is_made_anew_is_used_with_new_ports(make_host: MakeHost) -> None:

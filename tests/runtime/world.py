@@ -200,6 +200,7 @@ class Host:
         self.release_error: OSError | None = None
         self.freeze_after_send_s = 0.0
         self.open_error: OSError | None = None
+        self.neighbours_error: OSError | None = None
         self.freeze_in_kernel_s = 0.0
         self.kernel_monitor = FakeMonitor()
         self.ports: Ports | None = None
@@ -238,6 +239,12 @@ class Host:
     def remove_leftovers(self, addresses: Collection[Address]) -> Sequence[Address]:
         self.journal.append("clean")
         return self.leftovers
+
+    def ask_neighbours_again(self, index: int) -> Sequence[Address]:
+        self.journal.append(f"ask neighbours {index} in {self.state}")
+        if self.neighbours_error is not None:
+            raise self.neighbours_error
+        return []
 
     def tie_break(self, interface: str) -> int:
         return self.number

@@ -5,6 +5,7 @@
 - ``packet_socket.py``  advertisements (IP protocol 112) on one interface: send, receive, join the groups
 - ``addresses.py``      the virtual addresses as a lease that the kernel ends by itself
 - ``neighbours.py``     gratuitous ARP, neighbour advertisements, and the probe "who has this address?"
+- ``neighbour_table.py``  the neighbours that the kernel has asked for in vain: have it ask again at once
 - ``links.py``          what the kernel reports: interfaces and addresses that come and go
 - ``host.py``           what this host looks like before anything is started
 

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from collections.abc import Sequence
 
 from wsa_proxy.net import addresses as net_addresses
+from wsa_proxy.net import neighbour_table
 from wsa_proxy.net.addresses import AddressLease
 from wsa_proxy.net.host import read_host
 from wsa_proxy.net.links import KernelChanges
@@ -60,6 +61,9 @@ class LinuxKernel:
 
     def remove_leftovers(self, addresses: Collection[Address]) -> Sequence[Address]:
         return [entry.address for entry in net_addresses.remove_leftovers(addresses)]
+
+    def ask_neighbours_again(self, index: int) -> Sequence[Address]:
+        return neighbour_table.ask_again(index)
 
     def tie_break(self, interface: str) -> int:
         """The last byte of the interface's first own address, its bits reversed; 0 when it has none.

@@ -56,6 +56,9 @@ class Kernel(Protocol):
     def remove_leftovers(self, addresses: Collection[Address]) -> Sequence[Address]:
         """Remove leases of an earlier life from every interface; answers what there was. Raises OSError."""
 
+    def ask_neighbours_again(self, index: int) -> Sequence[Address]:
+        """Ask the LAN at once for the neighbours of an interface that wait for an answer. Raises OSError."""
+
     def tie_break(self, interface: str) -> int:
         """0..255, the last byte of the interface's own address."""
 
@@ -191,9 +194,21 @@ class Node:
         self._read_links()
 
     def _link_changed(self, link: LinkChanged) -> None:
-        for group, driver in self._groups:
-            if group.interface == link.name:
-                self._follow_link(group, driver, link)
+        followers = [(group, driver) for group, driver in self._groups if group.interface == link.name]
+        if link.running and any("link" in driver.obstacles for _, driver in followers):
+            self._ask_neighbours_again(link)
+        for group, driver in followers:
+            self._follow_link(group, driver, link)
+
+    def _ask_neighbours_again(self, link: LinkChanged) -> None:
+        """Before the node takes part: while the cable was out, the kernel asked in vain for those the proxy needs."""
+        try:
+            asked = self._kernel.ask_neighbours_again(link.index)
+        except OSError as error:
+            # Requests may fail until the kernel asks by itself, within a second: no reason to stay out of the group.
+            logger.warning("carp %s is up, but neighbours could not be asked for again: %s", link.name, error)
+        else:
+            logger.debug("carp %s is up, asked again for: %s", link.name, ", ".join(map(str, asked)) or "nobody")
 
     def _follow_link(self, group: GroupSettings, driver: Driver, link: LinkChanged) -> None:
         """Down: leave. Gone: let go of the sockets too. Back: open them anew if it is another interface, and listen."""
