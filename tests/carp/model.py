@@ -206,11 +206,11 @@ class Model:
 
     def _listens(self, now: float, versions: tuple[int, ...], extra_s: float = 0.0) -> None:
         first_s = min(self.patience_ends_s.values(), default=now)
-        asks_anew = versions == self.versions or any(self.patience_ends_s[each] == first_s for each in versions)
         for each in versions:  # a wait that was longer stays: an equal is heard once in each family
             self.patience_ends_s[each] = max(now + self.patience_s + extra_s, self.patience_ends_s.get(each, 0.0))
         self.due = SILENT
-        if asks_anew:  # the questions are the first deadline's: one that stays is not put off by them
+        # The questions are the first deadline's: one that stays is not put off by them.
+        if versions == self.versions or min(self.patience_ends_s.values()) != first_s:
             self.questions, self.foreigner = QUESTIONS, False
 
     def _becomes(self, new: State, reason: str) -> list[str]:

@@ -285,12 +285,12 @@ class VirtualHost:
     def _restart_master_down(self, version: Version, now: float, extra_s: float = 0.0) -> None:
         # Never earlier than before: a tie is heard once in each IP version and from each equal, and the longer wait
         # that ends it must survive all of them.
+        first_s = min(self._deadlines_master_down_s.values(), default=None)
         before_s = self._deadlines_master_down_s.get(version, now)
-        was_first = before_s == min(self._deadlines_master_down_s.values(), default=before_s)
         self._deadlines_master_down_s[version] = max(before_s, now + self._master_down_s + extra_s)
         self._reason_master_down = Reason.MASTER_SILENT
         # The questions belong to the deadline that comes first; asked anew, they would put off another that stays.
-        if was_first:
+        if self._earliest_s() != first_s:
             self._probes_left = PROBES
             self._answered_by = None
 
