@@ -145,6 +145,19 @@ async def test_frozen_inside_the_acquisition_nothing_is_announced(make_host: Mak
     assert a.journal[-4:] == ["advertise v4 1/0", "acquire", "close connections", "release"]
 
 
+async def test_below_one_second_a_shorter_freeze_is_enough_for_that(make_host: MakeHost) -> None:
+    """The others wait 0.2 s here: after 0.3 s the address may be theirs."""
+    a = make_host("a", 1, advbase=0, advskew=15)
+    await a.start()
+    await asyncio.sleep(0.17)
+    a.freeze_in_kernel_s = 0.3
+    a.loop.now += 0.02
+    a.driver.turn()  # one turn, and nothing after it
+    assert "acquire" in a.journal
+    assert not a.holds and a.state == "backup"
+    assert a.journal[-4:] == ["advertise v4 0/15", "acquire", "close connections", "release"]
+
+
 async def test_an_address_that_somebody_removes_is_put_back_at_once(
     make_host: MakeHost, caplog: pytest.LogCaptureFixture
 ) -> None:

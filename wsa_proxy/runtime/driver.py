@@ -17,6 +17,7 @@ from collections.abc import Callable
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from wsa_proxy.carp import election
 from wsa_proxy.carp.auth import Authenticator
 from wsa_proxy.carp.commands import AcquireAddresses
 from wsa_proxy.carp.commands import AnnounceAddresses
@@ -48,6 +49,7 @@ logger = logging.getLogger(__name__)
 RENEW_EVERY_S = 0.25  # a quarter of the lease, so that three renewals may be missed
 ROUNDS_MAX = 256  # batches: more than the socket's buffer holds, so what came before the timer is read
 FROZEN_S = 0.5  # a decision is carried out in microseconds; so long after it, the process was frozen
+FROZEN_INTERVALS = 0.5  # of the master-down interval: below one second the others have not so much patience
 RELEASE_AGAIN_S = 0.1
 RELEASE_TRIES = 20  # until the lease has ended by itself
 RETRY_S = 5.0  # how long a node stays out after the kernel refused, before it listens again; doubled each time
@@ -97,6 +99,8 @@ class Driver:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_deadline_s: float | None = None
         self._readers: set[int] = set()
+        patience_s = election.master_down_s(virtual_host.settings.advbase, virtual_host.settings.advskew)
+        self._frozen_s = min(FROZEN_S, FROZEN_INTERVALS * patience_s)
         self._renew_at_s = 0.0
         self._retry_at_s: float | None = None
         self._retry_s = RETRY_S
@@ -321,7 +325,7 @@ class Driver:
 
     def _was_frozen(self, decided_at_s: float) -> bool:
         """So long after a decision, what it wanted to take or has taken may be another's."""
-        return self._clock() - decided_at_s > FROZEN_S
+        return self._clock() - decided_at_s > self._frozen_s
 
     def _look_again(self) -> None:
         """Let the virtual host see the clock; if it is master still, it holds the address and says where it is."""
