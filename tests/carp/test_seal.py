@@ -136,3 +136,22 @@ def test_who_speaks_knows_how_late_it_is() -> None:
         say(master, float(clock_ms))
     held_back = say(met(), 3_599_600.0)
     assert judge(master, held_back, 3_601_500.0) is Verdict.STALE
+
+
+def test_the_time_of_the_group_sinks_by_a_thousandth_while_nobody_is_heard() -> None:
+    """Clocks that run 1,000 ppm slower than ours are followed still, and not those that are slower than that."""
+    after_ms = 2 * HOUR_MS
+    for slower, verdict in ((0.9e-3, Verdict.BELIEVED), (1.6e-3, Verdict.STALE)):
+        assert judge(met(), counter(WALL_MS + after_ms * (1 - slower)), after_ms) is verdict
+
+
+def test_a_farewell_is_as_fresh_as_any_other() -> None:
+    """Only a bow-out may have waited in a guardian's hands."""
+    assert judge(met(), counter(WALL_MS + 100, farewell=True), 5_000.0) is Verdict.STALE
+    assert judge(met(), counter(WALL_MS + 4_900, farewell=True), 5_000.0) is Verdict.BELIEVED
+
+
+def test_the_chance_is_what_the_caller_draws() -> None:
+    """Two equals that speak in the same millisecond would take each other for an echo."""
+    said = {fresh().sign(1, 0, 0, False, 0.0, WALL_MS, chance) for chance in range(16)}
+    assert {unpack(number).chance for number in said} == set(range(16))
