@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from tests.simulation import planted
+from tests.simulation import planted_lines
 from tests.simulation import planted_seals
 from wsa_proxy.simulation.run import play
 
-PLANTED = planted.PLANTED + planted_seals.PLANTED
+PLANTED = planted.PLANTED + planted_seals.PLANTED + planted_lines.PLANTED
 SEEDS = 300
 SEEDS_MAX = 12_000  # for a bug that few seeds show
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "mutants.md"

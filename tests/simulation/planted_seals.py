@@ -121,7 +121,7 @@ PLANTED: list[tuple[Plant, set[str]]] = [
     (plant_header_not_compared, {"I4"}),
     (plant_growth_is_freshness, {"I4"}),
     (plant_lower_counters_believed, {"I4"}),
-    (plant_wall_clock_followed, {"I10"}),
+    (plant_wall_clock_followed, {"I10", "I4", "V5"}),
     (plant_first_contact_counts_in_full, {"I2"}),
     (plant_own_sends_do_not_raise_the_top, {"I4"}),
     (plant_clock_of_the_group_not_followed, {"I4", "V4"}),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from ipaddress import ip_address
 from random import Random
 
+import pytest
+
 from wsa_proxy.carp import wire
 from wsa_proxy.carp.auth import Authenticator
 from wsa_proxy.carp.auth import key_from_pass_phrase
@@ -63,7 +65,9 @@ def test_a_rewrite_passes_for_genuine_in_plain_carp() -> None:
     heard = [RECEIVER.accept(frame.payload, frame.ttl, 4) for frame in World().run(Attack.REWRITE, 30.0)]
     believed = [each for each in heard if isinstance(each, Advertisement)]
     assert len(believed) == len(heard) > 20
-    assert len({(each.advbase, each.advskew, each.demotion) for each in believed}) == 5
+    said = {(each.advbase, each.advskew, each.demotion) for each in believed}
+    assert len(said) == 8 and all(sum(a != b for a, b in zip(each, (1, 50, 0), strict=True)) > 0 for each in said)
+    assert {(0, 50, 0), (1, 51, 0), (1, 50, 1)} < said  # each field alone
 
 
 def test_a_rewrite_takes_another_virtual_hosts_advertisement_too() -> None:
@@ -88,13 +92,16 @@ def test_a_flood_is_bounded_and_nothing_of_it_is_believed() -> None:
     assert all(isinstance(RECEIVER.accept(frame.payload, frame.ttl, 4), Reject) for frame in heard)
 
 
-def test_what_was_held_back_is_released_in_its_order() -> None:
+@pytest.mark.parametrize("every_s", [0.0, 2.9])
+def test_what_was_held_back_is_released_in_its_order(every_s: float) -> None:
     world = World()
     world.hostile.attack(Attack.HOLD_BACK, world.timeline.now + 1, 0)
     payloads = [SENDER.sign(1, advskew, 0) for advskew in range(5)]
     for payload in payloads:
         world.lan.send(0, Advertised(4, payload))
     world.lan.weather.delay_s_max = world.lan.weather.delay_s_min
-    world.hostile.release()
+    world.hostile.release(every_s)
     world.timeline.run(world.timeline.now + 1, lambda: None)
+    assert len(world.heard) == (1 if every_s else 5)
+    world.timeline.run(world.timeline.now + 5 * every_s, lambda: None)
     assert [frame.payload for frame in world.heard] == payloads

@@ -23,3 +23,22 @@ def test_a_refusal_leaves_the_lease_as_it_was() -> None:
     kernel.take(10.0)
     until_s, kernel.refuses = kernel.lease_until_s, True
     assert not kernel.take(10.5) and kernel.lease_until_s == until_s
+
+
+def test_what_is_not_let_go_stays_until_the_lease_ends_or_the_machine_is_off() -> None:
+    kernel = Kernel(Random(1))
+    kernel.take(10.0)
+    kernel.refuses = True
+    kernel.release()
+    assert kernel.kept and kernel.holds(10.5) and not kernel.holds(10.0 + LEASE_S_MAX)
+    kernel.end()
+    assert not kernel.kept and not kernel.holds(10.5)
+
+
+def test_a_refusal_is_not_slow() -> None:
+    kernel = Kernel(Random(1))
+    assert not kernel.is_slow
+    kernel.operation_s = 0.1
+    assert kernel.is_slow
+    kernel.refuses = True
+    assert not kernel.is_slow

@@ -23,7 +23,8 @@ def condition(run: Run, node: Node) -> tuple[object, ...]:
     wall_ms = getattr(node, "_wall_wrong_ms", 0.0)
     assert run._hostile is not None
     attacks = (len(run._hostile._until_s), run._hostile.sent, run._hostile._held_from)
-    return (*process, *kernel, node.demotion, wall_ms, len(run.lan.cuts), len(run.lan.clogged_until_s), *attacks)
+    lan = (len(run.lan.cuts), len(run.lan.clogged_until_s), len(run.lan.cut_versions), run.lan.squatters)
+    return (*process, *kernel, node.demotion, wall_ms, *lan, *attacks)
 
 
 @pytest.mark.parametrize("fault", [*Fault, *Attack], ids=lambda fault: fault.value)

@@ -94,6 +94,7 @@ def test_a_slow_kernel_blocks_the_process_and_a_refusing_one_sends_it_out() -> N
     world.node.kernel.operation_s = 0.4
     world.run(3.5)
     assert not world.node.awake or world.node.holds
+    world.node.kernel.operation_s = 0.0
     world.run(1)
     assert world.node.awake and world.node.holds
     world.node.kernel.refuses = True
@@ -102,6 +103,52 @@ def test_a_slow_kernel_blocks_the_process_and_a_refusing_one_sends_it_out() -> N
     world.node.kernel.refuses = False
     world.run(5)
     assert world.state() == "MASTER"
+
+
+def test_a_slow_renewal_blocks_the_process_too() -> None:
+    world = World()
+    world.run(4)
+    world.node.kernel.operation_s = 0.2
+    awake = []
+    for _ in range(200):
+        world.run(0.01)
+        awake.append(world.node.awake)
+    assert {True, False} == set(awake) and world.state() == "MASTER" and world.node.holds
+
+
+def test_a_release_that_the_kernel_refuses_is_tried_again() -> None:
+    world = World()
+    world.run(4)
+    world.node.kernel.refuses = True
+    world.node.receive(advertisement(0), 1)
+    assert world.state() == "BACKUP" and world.node.holds
+    world.node.kernel.refuses = False
+    world.run(0.2)
+    assert not world.node.holds
+
+
+def test_a_stranger_who_answers_is_asked_about_only_before_the_first_time() -> None:
+    world = World()
+    world.node._lan.squatters = 1
+    world.run(8)
+    assert world.state() == "BACKUP"
+    world.node._lan.squatters = 0
+    world.run(4)
+    assert world.state() == "MASTER"
+    world.node._lan.squatters = 1
+    world.node.receive(advertisement(0), 1)
+    assert world.state() == "BACKUP"
+    world.run(4)
+    assert world.state() == "MASTER"
+
+
+def test_health_is_told_to_the_core_or_waits_until_the_process_wakes() -> None:
+    world = World()
+    world.node.stall(1.0)
+    world.node.demote(2)
+    assert (world.node.health, world.node.demotion) == (2, 0)
+    world.run(1.1)
+    assert world.node.demotion == 2 and world.node.core is not None and world.node.core.demotion == 2
 
 
 def test_a_rejected_frame_changes_one_counter_and_nothing_else() -> None:

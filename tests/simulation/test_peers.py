@@ -86,10 +86,40 @@ def test_only_openbsd_bows_out_and_keeps_its_counter() -> None:
 
 
 @pytest.mark.parametrize(("dialect", "said"), [("FreeBSD", (240, 0)), ("OpenBSD", (10, 1)), ("ucarp", (240, 0))])
-def test_a_demoted_master_says_so_at_once(dialect: str, said: tuple[int, int]) -> None:
+def test_a_demoted_master_says_so_and_the_bsds_at_once(dialect: str, said: tuple[int, int]) -> None:
     world = World(dialect, 10, 0)
     world.peer.start()
     world.run(8.0)
     count = len(world.sent)
     world.peer.demote(1)
-    assert len(world.sent) == count + 1 and (world.sent[-1].advskew, world.sent[-1].demotion) == said
+    assert len(world.sent) == count + (dialect != "ucarp")
+    world.run(2.1)
+    assert (world.sent[-1].advskew, world.sent[-1].demotion) == said
+
+
+def test_openbsd_tells_at_once_that_it_is_demoted_but_not_that_it_is_no_longer() -> None:
+    """Only where its group goes from 0 to 1 (carp_group_demote_adj)."""
+    world = World("OpenBSD", 10, 0)
+    world.peer.start()
+    world.run(8.0)
+    world.peer.demote(1)
+    count = len(world.sent)
+    world.peer.demote(2)
+    world.peer.demote(0)
+    assert len(world.sent) == count
+
+
+@pytest.mark.parametrize("dialect", PEERS)
+def test_without_a_carrier_a_peer_takes_no_part(dialect: str) -> None:
+    world = World(dialect, 10, 0)
+    world.peer.start()
+    world.run(8.0)
+    assert world.peer.due_s is not None
+    world.peer.plug(False)
+    world.peer.start()
+    assert not world.peer.awake
+    world.peer.plug(True)
+    assert world.peer.awake
+    world.peer.crash()
+    world.peer.plug(True)
+    assert not world.peer.awake

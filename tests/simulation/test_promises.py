@@ -18,9 +18,9 @@ from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
 from wsa_proxy.carp.virtual_host import VirtualHostSettings
 from wsa_proxy.carp.wire import Advertisement
-from wsa_proxy.simulation.checker import Violation
 from wsa_proxy.simulation.promises import Memory
 from wsa_proxy.simulation.promises import Promises
+from wsa_proxy.simulation.violation import Violation
 
 TICK_S = 0.5
 INTERVAL, DOWN = 2, 6  # ticks of T and D

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from random import Random
 
+from wsa_proxy.carp.commands import AnnounceAddresses
+from wsa_proxy.carp.commands import ReleaseAddresses
 from wsa_proxy.carp.commands import State
+from wsa_proxy.carp.events import DeadlineReached
+from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.seal import Verdict
+from wsa_proxy.carp.virtual_host import VirtualHostSettings
 from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.plan import Fault
 from wsa_proxy.simulation.plan import draw
 from wsa_proxy.simulation.run import Run
+from wsa_proxy.simulation.sealed import SealedHost
 from wsa_proxy.simulation.sealed import SealedNode
 
 
@@ -37,6 +43,20 @@ def test_a_crossing_ends_with_one_master_and_one_farewell() -> None:
     run._pass(4.0)
     assert [node.state for node in nodes].count(State.MASTER) == 1
     assert sum("farewell" in line for line in said) == 1
+
+
+def test_a_frozen_master_does_not_answer_the_farewell_that_waited_for_it() -> None:
+    """Found by the tunnel (seed 7003937 of that day): a farewell did not pass the rule that stands before all rules."""
+    host = SealedHost(VirtualHostSettings(1, 1, 0, True, (4,), 0))
+    host.handle(Started("ready"), 0.0)
+    now = 0.0
+    while host.state is not State.MASTER:
+        now = host.next_deadline() or now
+        host.handle(DeadlineReached(), now)
+    assert host.hear_farewell(now + 0.5) == [AnnounceAddresses()]
+    commands = host.hear_farewell(now + 6.0)
+    assert ReleaseAddresses() in commands and AnnounceAddresses() not in commands
+    assert host.hear_farewell(now + 6.1) == []
 
 
 def test_an_advertisement_is_believed_once_and_never_rewritten() -> None:

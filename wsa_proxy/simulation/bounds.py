@@ -15,12 +15,18 @@ type Station = Node | Peer
 EPSILON_S = 1e-6  # sums of floats
 SKEW_DEMOTED = 240
 BOW_OUT_WAIT_S = 0.010
+BOW_OUT_WAIT_PER_SKEW_S = 40e-6
+"""After a bow-out a backup waits so long for each 1/256 s of its advskew, and no longer than that."""
+ANNOUNCE_EVERY = 10
+"""V6: advertisements."""
 LEASE_S = 2.3
 """V8: what a dead process leaves on its kernel is gone by then."""
 CLAIM_S = 0.5
 """I7: a decision is not carried out later than this after it was taken."""
 FRESH_S = 0.25
 FRESH_BOW_OUT_S = 10.0
+TOLERANCE_MS = 3_600_000.0
+"""How much older than the wall clock a first contact may be."""
 
 
 def rank(station: Station) -> tuple[int, int]:

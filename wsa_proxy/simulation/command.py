@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from functools import partial
 
+from wsa_proxy.simulation.plan import Drill
 from wsa_proxy.simulation.run import Outcome
 from wsa_proxy.simulation.run import play
 from wsa_proxy.simulation.twins import BYSTANDERS
@@ -24,7 +25,15 @@ MARKS = (
     "better_advertisement_received",
     "equal_advertisement_received",
     "overslept",
+    "a backup overslept",
+    "woke, and the timer came before the frames",
+    "woke, and the frames came before the timer",
+    "a lease ended while its process stood still",
     "the kernel refused",
+    "a slow call was looked at again",
+    "asked who has the addresses",
+    "address_answered_by_another_host",
+    "queue full",
     "an inferior was answered",
     "link down",
     "stall",
@@ -34,12 +43,17 @@ MARKS = (
     "ucarp",
     "forged, and believed by plain CARP",
     "farewell",
+    "a farewell was heard",
     "first_contact",
     "replay",
     "rewritten",
     "stale",
     "echo",
     "duplicate",
+    "a forged copy came first",
+    *(f"forged, and {why}" for why in ("replay", "rewritten", "stale", "bad_secret", "other_vhid", "other_family")),
+    *(f"forged, and {why}" for why in ("short", "bad_ttl", "bad_checksum", "bad_version", "vrrp", "echo", "duplicate")),
+    *(f"drill: {drill.value}" for drill in Drill),
     f"compared without {BYSTANDERS}",
     f"compared without {WALL_STEPS}",
 )

@@ -37,7 +37,7 @@ from wsa_proxy.carp.virtual_host import Reason
 from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.carp.virtual_host import VirtualHostSettings
 from wsa_proxy.carp.wire import Advertisement
-from wsa_proxy.simulation.checker import Violation
+from wsa_proxy.simulation.violation import Violation
 
 NOW_S = 1000.0
 LATE_S = 1e-6  # a timer fires a little after its deadline, so sums of floats do not matter

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from enum import Enum
+from functools import partial
 from random import Random
 
 from wsa_proxy.carp import wire
@@ -20,6 +21,7 @@ from wsa_proxy.simulation.lan import Lan
 CAPTURED_MAX = 400
 EVERY_S_MAX = 0.4
 FLOOD_FRAMES = 300
+AT_ONCE = 0.3
 RELEASED_MAX = 30
 
 
@@ -36,14 +38,16 @@ class Attack(Enum):
     HOLD_BACK = "hold back"
     """One node's frames are stopped at the switch and released at the end, in their order."""
     FLOOD = "flood"
-    """Hundreds of frames at once: cut off, damaged, signed with nothing."""
+    """Hundreds of frames at once: cut off, damaged, of another kind, signed with nothing."""
 
 
 class Hostile:
-    """One hostile host at a port of its own. ``random`` is its own source of chance."""
+    """One hostile host at a port of its own. ``random`` is its own source of chance. A quick one overtakes what it has
+    just seen; plain CARP has nothing against that, and feeds it with its answers."""
 
-    def __init__(self, port: int, lan: Lan, random: Random) -> None:
+    def __init__(self, port: int, lan: Lan, random: Random, quick: bool = False) -> None:
         self.port = port
+        self._quick = quick
         self.sent = 0
         self._lan = lan
         self._random = random
@@ -69,16 +73,19 @@ class Hostile:
         """What it has from earlier days."""
         self._captured.extend(frames)
 
-    def release(self) -> None:
-        """Send what was held back."""
+    def release(self, every_s: float) -> None:
+        """Send what was held back, one by one, or all at once."""
         held, self._held_from = list(self._held), None
         self._held.clear()
-        for frame in held:
-            self._send(frame)
+        for number, frame in enumerate(held):
+            self._lan.timeline.at(self._lan.timeline.now + number * every_s, partial(self._send, frame))
 
     def _see(self, frame: Frame, sender: int) -> None:
         if isinstance(frame, Advertised):
             self._captured.append(frame)
+            for attack in (Attack.REPLAY, Attack.REWRITE) if self._quick else ():
+                if self._lan.timeline.now < self._until_s.get(attack, 0.0) and self._random.random() < AT_ONCE:
+                    self._send(self._made_of(frame, attack))
             if sender == self._held_from:
                 self._held.append(frame)
 
@@ -100,8 +107,18 @@ class Hostile:
         if attack is Attack.SEAL_FORGERY:
             advbase, advskew, demotion = (seen.counter >> 14) & 255, (seen.counter >> 6) & 255, (seen.counter >> 4) & 1
         else:
-            values = [(seen.advbase, 0, 0), (255, 255, 0), (seen.advbase, 254, 0), (0, 1, 0), (seen.advbase, 0, 255)]
-            advbase, advskew, demotion = self._random.choice(values)
+            said = {"advbase": seen.advbase, "advskew": seen.advskew, "demotion": seen.demotion}
+            lies: list[dict[str, int]] = [
+                {"advskew": 0, "demotion": 0},
+                {"advbase": 255, "advskew": 255},
+                {"advskew": 254},
+                {"advbase": 0, "advskew": 1},
+                {"advbase": seen.advbase ^ 1},
+                {"demotion": 255 - seen.demotion},
+                {"demotion": seen.demotion ^ 1},
+                {"advskew": seen.advskew ^ 1},
+            ]
+            advbase, advskew, demotion = (said | self._random.choice(lies)).values()
             # Of any virtual host that it has seen.
             other = wire.decode(self._random.choice(self._captured).payload, wire.TTL)
             vhid = other.vhid if isinstance(other, Advertisement) else vhid
@@ -110,14 +127,25 @@ class Hostile:
 
     def _garbage(self) -> Advertised:
         genuine = self._random.choice(self._captured).payload if self._captured else bytes(wire.HEADER_BYTES)
-        kind = self._random.randrange(4)
+        kind = self._random.randrange(8)
         if kind == 0:
             return Advertised(4, self._random.randbytes(self._random.randrange(60)))
         if kind == 1:
             return Advertised(4, genuine[: self._random.randrange(len(genuine))])
         if kind == 2:
             return Advertised(4, genuine, ttl=self._random.randrange(255))
-        return Advertised(4, wire.encode(Advertisement(1, 1, 0, 0, self._random.getrandbits(64), bytes(20))))
+        if kind == 3:
+            return Advertised(4, wire.encode(Advertisement(1, 1, 0, 0, self._random.getrandbits(64), bytes(20))))
+        if kind == 4:
+            return Advertised(4, self._damaged(genuine, self._random.randrange(len(genuine))))
+        # With a right checksum: another type, another length, another digest.
+        damaged = bytearray(self._damaged(genuine, {5: 0, 6: 3, 7: len(genuine) - 1}[kind]))
+        damaged[6:8] = bytes(2)
+        damaged[6:8] = wire.checksum(damaged).to_bytes(2)
+        return Advertised(4, bytes(damaged))
+
+    def _damaged(self, genuine: bytes, at: int) -> bytes:
+        return genuine[:at] + bytes([genuine[at] ^ 1 << self._random.randrange(8)]) + genuine[at + 1 :]
 
     def _send(self, frame: Advertised) -> None:
         self.sent += 1

@@ -15,9 +15,16 @@ class Kernel:
     def __init__(self, random: Random) -> None:
         self.operation_s = 0.0
         self.refuses = False
+        self.kept = False
+        """It has refused to let the addresses go: they stay until their lease ends."""
         self.lease_until_s = 0.0
         self.renew_at_s = 0.0
         self._random = random
+
+    @property
+    def is_slow(self) -> bool:
+        """Does the next call block its caller?"""
+        return self.operation_s > 0 and not self.refuses
 
     def holds(self, now: float) -> bool:
         return now < self.lease_until_s
@@ -28,7 +35,16 @@ class Kernel:
             return False
         self.lease_until_s = now + self._random.uniform(LEASE_S_MIN, LEASE_S_MAX)
         self.renew_at_s = now + RENEW_EVERY_S
+        self.kept = False
         return True
 
     def release(self) -> None:
+        """Take the addresses off, if it lets them go."""
+        self.kept = self.refuses
+        if not self.kept:
+            self.end()
+
+    def end(self) -> None:
+        """The machine is off."""
         self.lease_until_s = 0.0
+        self.kept = False

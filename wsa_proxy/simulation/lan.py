@@ -102,10 +102,14 @@ class Lan:
         self.weather = weather
         self.cuts: set[tuple[int, int]] = set()
         """(from, to): nothing gets through in this direction."""
+        self.cut_versions: set[tuple[int, Version]] = set()
+        """(from, IP version): advertisements that get nowhere."""
         self.clogged_until_s: dict[tuple[int, int], float] = {}
         """(from, to): what is sent before is held back until then."""
         self.lost: Counter[tuple[int, int]] = Counter()
         """Advertisements that chance took, by (from, to)."""
+        self.squatters = 0
+        """Strangers who answer for the addresses."""
         self.believed: dict[int, int] = {}
         """By vhid: whom the switch and the clients' ARP tables take for the owner of the addresses."""
         self._random = random
@@ -148,6 +152,8 @@ class Lan:
 
     def _carry(self, sender: int, receiver: int, frame: Frame) -> None:
         if (sender, receiver) in self.cuts:
+            return
+        if self.cut_versions and isinstance(frame, Advertised) and (sender, frame.version) in self.cut_versions:
             return
         random = self.chance(sender, receiver)
         if random.random() < self.weather.loss and sender not in self._taps:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from functools import partial
 
+from wsa_proxy.carp.commands import State
 from wsa_proxy.simulation.bounds import Station
 from wsa_proxy.simulation.bounds import rank
 from wsa_proxy.simulation.hostile import Attack
@@ -20,6 +21,7 @@ from wsa_proxy.simulation.sealed import SealedNode
 
 CALM_DELAY_S = 0.001  # with CALM_LATENESS_S, less than half of what two equals' waits after a tie differ by
 CALM_LATENESS_S = 0.002
+RELEASED_EVERY_S = 2.9
 
 type Say = Callable[[str], None]
 
@@ -32,9 +34,14 @@ class Nemesis:
         self._lan = lan
         self._hostile = hostile
         self._say = say
+        self._cuts: dict[Mishap, set[tuple[int, int]]] = {}
+        self._relentless = False
+        """Attacks go on to the end. They must not matter in a sealed group, unless a machine has lost its memory: it
+        cannot tell what it has not heard from new."""
 
     def schedule(self, mishaps: Sequence[Mishap]) -> None:
         """Each begins and ends at its time from now on."""
+        self._relentless = self._sealed and all(mishap.fault is not Fault.POWER for mishap in mishaps)
         for mishap in mishaps:
             begins_s = self._lan.timeline.now + mishap.at_s
             self._lan.timeline.at(begins_s, partial(self._begin, mishap))
@@ -47,43 +54,62 @@ class Nemesis:
         return {(number, peer) for peer in peers} | {(peer, number) for peer in peers}
 
     def unplug(self, station: Station) -> None:
-        """Its cable is out, and it knows."""
+        """Its cable is out for good, and it knows."""
         self._lan.cuts |= self.paths(station)
-        if isinstance(station, Node):
-            station.plug(False)
+        station.plug(False)
 
     def _begin(self, mishap: Mishap) -> None:
         station = self._stations[mishap.node]
         self._say(f"{mishap.fault.value} of node {mishap.node} for {mishap.duration_s:.2f} s")
         if isinstance(mishap.fault, Attack) and self._hostile:
-            if mishap.fault is Attack.HOLD_BACK:
-                self._lan.cuts |= {path for path in self.paths(station) if path[0] == station.number}
-            # In a sealed group they go on to the end: they must not matter.
-            lasts_s = math.inf if isinstance(station, SealedNode) else mishap.duration_s
-            self._hostile.attack(mishap.fault, self._lan.timeline.now + lasts_s, mishap.node)
+            self._attack(mishap.fault, mishap)
         elif not self._begin_on_the_lan(mishap, station):
             if isinstance(station, Node):
                 self._begin_on_a_node(mishap, station)
             else:
                 _begin_on_any(mishap, station)
 
+    def _attack(self, attack: Attack, mishap: Mishap) -> None:
+        assert self._hostile is not None
+        victim = mishap.node
+        if attack is Attack.HOLD_BACK:
+            # What a master says is worth more.
+            masters = [station.number for station in self._stations if station.state is State.MASTER]
+            victim = masters[0] if masters else victim
+            self._cut(mishap, {path for path in self.paths(self._stations[victim]) if path[0] == victim})
+        lasts_s = math.inf if self._relentless else mishap.duration_s
+        self._hostile.attack(attack, self._lan.timeline.now + lasts_s, victim)
+
+    @property
+    def _sealed(self) -> bool:
+        return isinstance(self._stations[0], SealedNode)
+
+    def _cut(self, mishap: Mishap, paths: set[tuple[int, int]]) -> None:
+        self._cuts[mishap] = paths
+        self._lan.cuts |= paths
+
     def _begin_on_the_lan(self, mishap: Mishap, station: Station) -> bool:
         """Is it a fault of the LAN?"""
-        paths = self.paths(station)
+        number, paths = station.number, self.paths(station)
         match mishap.fault:
             case Fault.CUT:
-                self._lan.cuts |= paths
+                self._cut(mishap, paths)
             case Fault.CABLE:
-                self.unplug(station)
+                self._cut(mishap, paths)
+                station.plug(False)
             case Fault.DEAF:
-                self._lan.cuts |= {path for path in paths if path[1] == station.number}
+                self._cut(mishap, {path for path in paths if path[1] == number})
             case Fault.MUTE:
-                self._lan.cuts |= {path for path in paths if path[0] == station.number}
+                self._cut(mishap, {path for path in paths if path[0] == number})
             case Fault.ONE_WAY:
-                self._lan.cuts.add((station.number, mishap.other))
+                self._cut(mishap, {(number, mishap.other)})
+            case Fault.VERSION:
+                self._lan.cut_versions.add((number, station.settings.versions[-1]))
+            case Fault.SQUATTER:
+                self._lan.squatters += 1
             case Fault.CLOG:
                 until_s = self._lan.timeline.now + mishap.duration_s
-                self._lan.clogged_until_s[station.number, mishap.other] = until_s
+                self._lan.clogged_until_s[number, mishap.other] = until_s
             case _:
                 return False
         return True
@@ -107,15 +133,21 @@ class Nemesis:
 
     def _end(self, mishap: Mishap) -> None:
         station = self._stations[mishap.node]
+        if mishap in self._cuts:
+            del self._cuts[mishap]
+            self._lan.cuts = set().union(*self._cuts.values())
         match mishap.fault:
             case Fault.CRASH | Fault.STOP | Fault.POWER:
                 station.start()
-            case Fault.CUT | Fault.DEAF | Fault.MUTE | Fault.ONE_WAY | Fault.CABLE | Attack.HOLD_BACK:
-                self._lan.cuts = {path for path in self._lan.cuts if station.number not in path}
-                if self._hostile and mishap.fault is Attack.HOLD_BACK:
-                    self._hostile.release()
-                if isinstance(station, Node):
-                    station.plug(True)
+            case Fault.CABLE:
+                station.plug(not any(cut.fault is Fault.CABLE and cut.node == mishap.node for cut in self._cuts))
+            case Fault.VERSION:
+                self._lan.cut_versions.discard((station.number, station.settings.versions[-1]))
+            case Fault.SQUATTER:
+                self._lan.squatters -= 1
+            case Attack.HOLD_BACK if self._hostile:
+                # One by one, each when it would do most, or all at once.
+                self._hostile.release(RELEASED_EVERY_S if self._relentless and mishap.other % 2 else 0.0)
             case Fault.DEMOTE:
                 station.demote(0)
             case Fault.SLOW_KERNEL | Fault.REFUSING_KERNEL if isinstance(station, Node):
@@ -128,7 +160,10 @@ class Nemesis:
         """Every fault ends, and no chance is left in the weather but the delay."""
         self._say("all faults end")
         weather = self._lan.weather
+        self._cuts.clear()
         self._lan.cuts.clear()
+        self._lan.cut_versions.clear()
+        self._lan.squatters = 0
         weather.loss = weather.duplicates = weather.reflection = 0.0
         for station in self._stations:
             station.start()
@@ -136,10 +171,10 @@ class Nemesis:
                 station.kernel.operation_s = 0.0
                 station.kernel.refuses = False
                 station.thaw()
-                station.plug(True)
+            station.plug(True)
             station.demote(0)
         equals = len({rank(station) for station in self._stations}) < len(self._stations)
-        if equals and not isinstance(self._stations[0], SealedNode):
+        if equals and not self._sealed:
             # Equal ranks agree only where frames and loops are faster than the difference of their waits.
             weather.delay_s_max = min(weather.delay_s_max, CALM_DELAY_S)
             for station in self._stations:

@@ -15,15 +15,18 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from enum import Enum
 from random import Random
-from typing import Protocol
 
+from wsa_proxy.carp.auth import Authenticator
 from wsa_proxy.carp.commands import AcquireAddresses
 from wsa_proxy.carp.commands import AnnounceAddresses
 from wsa_proxy.carp.commands import Command
+from wsa_proxy.carp.commands import ProbeAddresses
 from wsa_proxy.carp.commands import ReleaseAddresses
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import State
+from wsa_proxy.carp.election import master_down_s
+from wsa_proxy.carp.events import AddressAnswered
 from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.events import DeadlineReached
 from wsa_proxy.carp.events import DemotionChanged
@@ -32,9 +35,7 @@ from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
 from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.carp.virtual_host import VirtualHostSettings
-from wsa_proxy.carp.wire import Advertisement
 from wsa_proxy.carp.wire import Reject
-from wsa_proxy.carp.wire import Version
 from wsa_proxy.simulation.kernel import Kernel
 from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.lan import Announced
@@ -44,6 +45,7 @@ from wsa_proxy.simulation.lan import Lan
 QUEUE_MAX = 256  # frames in the socket's buffer
 FROZEN_S = 0.5  # a decision older than this is looked at again before it is carried out
 RETRY_S = 1.0
+RELEASE_AGAIN_S = 0.1
 CLOCK_ROUNDING_S = 1e-9
 NOTICE_S = 1e-3  # health and link are noticed this long after a process wakes
 
@@ -51,19 +53,17 @@ type Tell = Callable[["Node", str, object], None]
 """The run's story: who, what kind of thing, what."""
 
 
-class Signer(Protocol):
-    """How a node signs its advertisements and judges what it hears: ``carp.auth.Authenticator``."""
-
-    def sign(self, advbase: int, advskew: int, demotion: int) -> bytes: ...
-
-    def accept(self, payload: bytes, ttl: int, version: Version) -> Advertisement | Reject: ...
-
-
 class Node:
     """One host. ``core`` is None while its process is dead; the kernel lives on."""
 
     def __init__(
-        self, number: int, settings: VirtualHostSettings, signer: Signer | None, lan: Lan, random: Random, tell: Tell
+        self,
+        number: int,
+        settings: VirtualHostSettings,
+        signer: Authenticator | None,
+        lan: Lan,
+        random: Random,
+        tell: Tell,
     ) -> None:
         self.number = number
         self.settings = settings
@@ -75,7 +75,9 @@ class Node:
         self.lateness_s_max = 0.0
         """At any time of the run."""
         self.link_up = True
-        self.queue: deque[tuple[Advertised, int]] = deque()
+        self.queue: deque[tuple[Advertised, int, float]] = deque()
+        self.arrived_s = 0.0
+        """When the frame that is heard now came into the socket, on the node's own clock."""
         self.rejects: Counter[Enum] = Counter()
         self.demotion = 0
         """What the core was told; it should believe it."""
@@ -83,7 +85,8 @@ class Node:
         self._lan = lan
         self._random = random
         self._tell = tell
-        self._demotion = 0
+        self.health = 0
+        """How unwell the proxy is, 0 for well."""
         self._refused_until_s = 0.0
         self._alarm: int | None = None  # on the timeline; there is but one
         self._pending: list[Command] = []
@@ -155,7 +158,7 @@ class Node:
     def power_off(self) -> None:
         """The machine dies with its kernel."""
         self.crash()
-        self.kernel.release()
+        self.kernel.end()
 
     def stop(self) -> None:
         """An orderly stop. A process that stands still cannot be asked."""
@@ -179,7 +182,7 @@ class Node:
 
     def demote(self, demotion: int) -> None:
         """The health changed; a process that stands still finds out when it wakes."""
-        self._demotion = demotion
+        self.health = demotion
         self._notice()
 
     def plug(self, up: bool) -> None:
@@ -200,9 +203,8 @@ class Node:
         if not self.awake:
             self._lan.timeline.at(self.asleep_until_s + NOTICE_S, self._notice)
             return
-        if self.demotion != self._demotion:
-            self.demotion = self._demotion
-            self.handle(DemotionChanged(self._demotion, "the nemesis"))
+        if self.demotion != self.health:
+            self.handle(DemotionChanged(self.health, "the nemesis"))
         if not self.link_up and self.state is not State.INIT:
             self.handle(Stopped("link down"))
         if not self.link_up or self.state is not State.INIT:
@@ -218,6 +220,7 @@ class Node:
         if self.core is None or isinstance(frame, Announced):
             return
         if self.awake:
+            self.arrived_s = self.now
             self._hear(frame, sender)
             return
         full = len(self.queue) >= QUEUE_MAX
@@ -226,12 +229,14 @@ class Node:
         if full or (self.paused and self._lan.chance(sender, self.number).random() < 0.5):
             self._lan.lost[sender, self.number] += 1
         else:
-            self.queue.append((frame, sender))
+            self.queue.append((frame, sender, self.now))
 
     def handle(self, event: Event) -> None:
         """One event for the core; its commands are carried out, and the timer is set anew."""
         assert self.core is not None
         self._tell(self, "event", event)
+        if isinstance(event, DemotionChanged):
+            self.demotion = event.demotion
         self._do(self.core.handle(event, self.now))
 
     def _do(self, commands: list[Command]) -> None:
@@ -244,11 +249,16 @@ class Node:
         assert self._signer is not None
         believed = self._signer.accept(frame.payload, frame.ttl, frame.version)
         if isinstance(believed, Reject):
-            self.rejects[believed] += 1
-            self._tell(self, "reject", believed)
+            self._refuse(frame, believed)
             return
         self._tell(self, "accept", frame)
         self.handle(AdvertisementReceived(believed, frame.version, f"node-{sender}"))
+
+    def _refuse(self, frame: Advertised, why: Enum) -> None:
+        self.rejects[why] += 1
+        self._tell(self, "reject", why)
+        if frame.forged:
+            self._tell(self, f"forged, and {why.value}", None)
 
     def _arm(self) -> None:
         self._call_off_alarm()
@@ -277,8 +287,11 @@ class Node:
         else:
             self._arm()
         if self.state is State.MASTER and self.awake and self.now >= self.kernel.renew_at_s:
-            self._take()
-            self._arm()
+            if self.kernel.is_slow:
+                self._take_slowly([], self.now)
+            else:
+                self._take()
+                self._arm()
 
     def _wake(self) -> None:
         """A stall, a pause or a kernel call is over."""
@@ -290,9 +303,14 @@ class Node:
         if self._pending:
             self._resume()
         if self.awake and self._random.random() < 0.5:
+            if self.queue:
+                self._tell(self, "woke, and the timer came before the frames", None)
             self._turn()
+        elif self.queue:
+            self._tell(self, "woke, and the frames came before the timer", None)
         while self.queue and self.awake:
-            self._hear(*self.queue.popleft())
+            frame, sender, self.arrived_s = self.queue.popleft()
+            self._hear(frame, sender)
         if self.awake:
             self._turn()
 
@@ -317,26 +335,49 @@ class Node:
                 case AnnounceAddresses():
                     self._announce(decided_at_s)
                 case ReleaseAddresses():
-                    self.kernel.release()
-                case AcquireAddresses() if self.kernel.operation_s and not self.kernel.refuses:
-                    # The call blocks the process; what comes after it has to wait.
-                    self._pending = [AcquireAddresses(), *commands[position + 1 :]]
-                    self._decided_at_s = decided_at_s
-                    return self.stall(self._random.uniform(0, self.kernel.operation_s))
+                    self._release()
+                case AcquireAddresses() if self.kernel.is_slow:
+                    return self._take_slowly(commands[position + 1 :], decided_at_s)
                 case AcquireAddresses():
                     self._take()
+                case ProbeAddresses() if self._lan.squatters:
+                    delay_s = self._random.uniform(self._lan.weather.delay_s_min, self._lan.weather.delay_s_max)
+                    self._lan.timeline.at(self._lan.timeline.now + delay_s, self._answered)
                 case _:
                     pass
         return None
 
+    def _answered(self) -> None:
+        """A stranger says that the addresses are his."""
+        if self.awake and self.core is not None:
+            self.handle(AddressAnswered("a stranger"))
+
+    def _take_slowly(self, rest: Sequence[Command], decided_at_s: float) -> None:
+        """The call blocks the process; what comes after it has to wait."""
+        self._pending = [AcquireAddresses(), *rest]
+        self._decided_at_s = decided_at_s
+        self.stall(self._random.uniform(0, self.kernel.operation_s))
+
+    def _release(self) -> None:
+        """Refused, it is tried again, and the lease ends in any case."""
+        self.kernel.release()
+        if self.kernel.kept and self.kernel.holds(self.now):
+            self._lan.timeline.at(self._lan.timeline.now + RELEASE_AGAIN_S, self._release_again)
+
+    def _release_again(self) -> None:
+        if self.awake and self.state is not State.MASTER:
+            self._release()
+
     def _resume(self) -> None:
         """The kernel call has returned. A decision that has grown old is looked at again (``Driver._look_again``)."""
+        down_s = master_down_s(self.settings.advbase, self.settings.advskew)
         (_, *rest), self._pending = self._pending, []
         self._take()
-        old = self.now - self._decided_at_s > FROZEN_S
+        old = self.now - self._decided_at_s > min(FROZEN_S, down_s / 2)
         rest = [command for command in rest if not (old and isinstance(command, AnnounceAddresses))]
         self._perform(rest, self._decided_at_s)
         if old and self.core is not None:
+            self._tell(self, "a slow call was looked at again", None)
             self.handle(DeadlineReached())
             if self.state is State.MASTER:
                 self._announce(self.now)
@@ -355,8 +396,8 @@ class Node:
             self._lan.timeline.at(self._on_the_lan_s(self._refused_until_s), self._notice)
 
     def _announce(self, decided_at_s: float) -> None:
-        self._tell(self, "announcement", self.now - decided_at_s)
         if not self.kernel.refuses:  # the driver announces what it holds
+            self._tell(self, "announcement", self.now - decided_at_s)
             self._lan.send(self.number, Announced(self.settings.vhid))
 
     def _send(self, command: SendAdvertisement) -> None:

@@ -50,6 +50,8 @@ class Peer:
         """Of a master: when it advertises next."""
         self._alarms: dict[str, int] = {}  # on the timeline; there is but one of each name
         self._announce_in = 0
+        self._link_up = True
+        self._wanted = False
         lan.attach(number, self.receive)
 
     # -- what the run asks ---------------------------------------------------------------------------------------------
@@ -74,13 +76,26 @@ class Peer:
         return max(self.settings.advskew, SKEW_DEMOTED) if self.demotion else self.settings.advskew
 
     def start(self) -> None:
-        if self.state is State.INIT:
+        self._wanted = True
+        if self.state is State.INIT and self._link_up:
             self._become(State.BACKUP, "start")
             self._rest()
 
     def crash(self) -> None:
+        self._wanted, self._counter = False, None
+        self._leave("crash")
+
+    def plug(self, up: bool) -> None:
+        """The carrier comes or goes: without it, INIT. (ucarp's ten seconds of sleep after that are left out.)"""
+        self._link_up = up
+        if not up:
+            self._leave("no carrier")
+        elif self._wanted:
+            self.start()
+
+    def _leave(self, why: str) -> None:
         if self.state is not State.INIT:
-            self._become(State.INIT, "crash")
+            self._become(State.INIT, why)
             for alarm in self._alarms.values():
                 self._lan.timeline.call_off(alarm)
             self._alarms.clear()
@@ -92,9 +107,13 @@ class Peer:
         self.crash()
 
     def demote(self, demotion: int) -> None:
-        changed, self.demotion = self.demotion != demotion, demotion
-        if changed and self.state is State.MASTER:
-            self._advertise()  # any change is told at once (FreeBSD carp_demote_adj, OpenBSD carp_group_demote_adj)
+        before, self.demotion = self.demotion, demotion
+        if self._tells_at_once(before) and self.state is State.MASTER:
+            self._advertise()
+
+    def _tells_at_once(self, before: int) -> bool:
+        """Of a change of its demotion."""
+        return False
 
     # -- the wire ------------------------------------------------------------------------------------------------------
 
@@ -214,6 +233,9 @@ class FreeBSD(Peer):
     def effective_skew(self) -> int:
         return min(self.settings.advskew + SKEW_DEMOTED * self.demotion, SKEW_DEMOTED)
 
+    def _tells_at_once(self, before: int) -> bool:
+        return self.demotion != before  # carp_demote_adj
+
     def _master_hears(self, heard: Advertisement, sender: int) -> None:
         if self._own_256ths() >= heard.advbase * 256 + heard.advskew:
             self._yield("better or equal")
@@ -246,6 +268,9 @@ class OpenBSD(Peer):
     def demotion_byte(self) -> int:
         return self.demotion
 
+    def _tells_at_once(self, before: int) -> bool:
+        return before == 0 < self.demotion  # carp_group_demote_adj
+
     def _promote(self, reason: str) -> None:
         self._announce_in = 3  # once more with the second advertisement after the first
         super()._promote(reason)
@@ -275,7 +300,7 @@ class Ucarp(Peer):
 
     def receive(self, frame: Frame, sender: int) -> None:
         """libpcap's buffer: whatever arrives is read a while later, in its order."""
-        if isinstance(frame, Announced) or frame.payload[1:2] != bytes([self.settings.vhid]):
+        if isinstance(frame, Announced) or frame.payload[1:2] != bytes([self.settings.vhid]) or sender == self.number:
             return
         late_s = self._random.uniform(0, self.LATE_S_MAX)
         self._read_at_s = max(self._read_at_s, self._lan.timeline.now + late_s)
@@ -284,7 +309,9 @@ class Ucarp(Peer):
 
     def _promote(self, reason: str) -> None:
         self._announce_in = 3
-        super()._promote(reason)
+        self._become(State.MASTER, reason)
+        self._announce()
+        self._advertise()
 
     def _master_hears(self, heard: Advertisement, sender: int) -> None:
         own, theirs = self._own_256ths(), heard.advbase * 256 + heard.advskew

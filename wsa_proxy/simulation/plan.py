@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from random import Random
 
+from wsa_proxy.carp.election import master_down_s
 from wsa_proxy.carp.virtual_host import VirtualHostSettings
 from wsa_proxy.carp.wire import Version
 from wsa_proxy.simulation.hostile import Attack
@@ -19,6 +20,7 @@ FAULTS_BELOW_S = 15.0
 """Of intervals of some 50 ms: ten times as much happens in a second."""
 FAULTS_MAX = 14
 STALL_S_MAX = 12.0
+HOPELESS_ADVBASE = 4
 OURS = "wsa-proxy"
 
 
@@ -40,6 +42,8 @@ class Fault(Enum):
     REFUSING_KERNEL = "refusing kernel"
     WALL_STEP = "step of the wall clock"
     POWER = "power off"
+    VERSION = "one IP version lost"
+    SQUATTER = "a stranger has the addresses"
 
 
 class Drill(Enum):
@@ -110,6 +114,10 @@ def draw(random: Random, nodes: int | None = None, sealed: bool | None = None) -
         weather.delay_s_max = min(weather.delay_s_max, 0.001)
         lateness_s = min(lateness_s, 0.002)
     together = random.random() < 0.3
+    # A demoted node yields to a healthy one so slow that it counts as timed out, and takes over again: for ever.
+    hopeless = any(member.settings.advbase == HOPELESS_ADVBASE for member in members)
+    drills = [drill for drill in Drill if not (hopeless and drill is Drill.DEMOTE)]
+    faults = [fault for fault in Fault if not (hopeless and fault is Fault.DEMOTE)]
     faults_s = FAULTS_BELOW_S if below else FAULTS_S
     return Plan(
         members=members,
@@ -117,8 +125,8 @@ def draw(random: Random, nodes: int | None = None, sealed: bool | None = None) -
         weather=weather,
         lateness_s=lateness_s,
         faults_s=faults_s,
-        mishaps=_draw_mishaps(random, count, faults_s),
-        drill=random.choice(list(Drill)),
+        mishaps=_draw_mishaps(random, members, faults, faults_s),
+        drill=random.choice(drills),
         sealed=sealed,
         bystanders=_draw_bystanders(random, members) if random.random() < 0.1 else (),
     )
@@ -127,12 +135,14 @@ def draw(random: Random, nodes: int | None = None, sealed: bool | None = None) -
 def _draw_members(random: Random, count: int, sealed: bool) -> tuple[Member, ...]:
     versions: tuple[Version, ...] = random.choice([(4,), (4,), (6,), (4, 6)])
     preempt = random.random() < 0.6
-    # Of different intervals, those below one second, and one interval for all: the last is what people have.
-    kind = random.choice(["one", "one", "one", "one", "mixed", "below"])
+    # One interval for all is what people have.
+    kind = random.choice(["one", "one", "one", "one", "one", "one", "mixed", "mixed", "hopeless", "below", "below"])
     advbases = [random.choice([1, 1, 1, 2])] * count
     skews = [random.choice([0, 0, 55, 100, random.randrange(255)]) for _ in range(count)]
     if kind == "mixed":
         advbases = [random.choice([1, 2]) for _ in range(count)]
+    if kind == "hopeless":
+        advbases = [random.choice([1, HOPELESS_ADVBASE]) for _ in range(count)]
     if kind == "below":
         advbases = [0] * count
         fastest = random.choice([13, 26, 64])
@@ -167,20 +177,25 @@ def _draw_weather(random: Random) -> Weather:
     )
 
 
-def _draw_mishaps(random: Random, count: int, faults_s: float) -> tuple[Mishap, ...]:
-    faults: list[Fault | Attack] = list(Fault)
+def _draw_mishaps(
+    random: Random, members: tuple[Member, ...], faults: list[Fault], faults_s: float
+) -> tuple[Mishap, ...]:
+    happens: list[Fault | Attack] = [*faults]
     if random.random() < 0.35:
-        faults += [*Attack, *Attack]
-    return tuple(_draw_mishap(random, count, faults, faults_s) for _ in range(random.randrange(FAULTS_MAX)))
+        happens += [*Attack, *Attack]
+    return tuple(_draw_mishap(random, members, happens, faults_s) for _ in range(random.randrange(FAULTS_MAX)))
 
 
-def _draw_mishap(random: Random, nodes: int, faults: list[Fault | Attack], faults_s: float) -> Mishap:
-    node = random.randrange(nodes)
+def _draw_mishap(random: Random, members: tuple[Member, ...], faults: list[Fault | Attack], faults_s: float) -> Mishap:
+    node = random.randrange(len(members))
     at_s = random.uniform(0, faults_s)
+    # Often about as long as the node's patience, or half of it: there the rules change.
+    patience_s = master_down_s(members[node].settings.advbase, members[node].settings.advskew)
+    lasts_s = [0.3, 1.0, 2.0, 5.0, random.uniform(0, STALL_S_MAX), random.uniform(0.4, 1.6) * patience_s]
     return Mishap(
         at_s=at_s,
-        duration_s=min(random.choice([0.3, 1.0, 2.0, 5.0, random.uniform(0, STALL_S_MAX)]), faults_s - at_s),
+        duration_s=min(random.choice(lasts_s), faults_s - at_s),
         fault=random.choice(faults),
         node=node,
-        other=random.choice([other for other in range(nodes) if other != node]),
+        other=random.choice([other for other in range(len(members)) if other != node]),
     )

@@ -20,9 +20,9 @@ from wsa_proxy.carp.events import Stopped
 from wsa_proxy.carp.virtual_host import Reason
 from wsa_proxy.carp.virtual_host import VirtualHostSettings
 from wsa_proxy.simulation.bounds import BOW_OUT_WAIT_S
-from wsa_proxy.simulation.checker import Violation
 from wsa_proxy.simulation.exhaustive import Judge
 from wsa_proxy.simulation.exhaustive import ticks_of
+from wsa_proxy.simulation.violation import Violation
 
 
 class Memory(NamedTuple):

@@ -12,12 +12,17 @@ from dataclasses import replace
 from ipaddress import ip_address
 from random import Random
 
+from wsa_proxy.carp import wire
 from wsa_proxy.carp.auth import Authenticator
 from wsa_proxy.carp.auth import Signature
 from wsa_proxy.carp.auth import key_from_pass_phrase
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import State
+from wsa_proxy.carp.seal import Seal
+from wsa_proxy.carp.wire import Advertisement
+from wsa_proxy.simulation.belief import Belief
+from wsa_proxy.simulation.belief import Freshness
 from wsa_proxy.simulation.bounds import BOW_OUT_WAIT_S
 from wsa_proxy.simulation.bounds import Station
 from wsa_proxy.simulation.bounds import down_s
@@ -26,8 +31,6 @@ from wsa_proxy.simulation.bounds import lateness_s
 from wsa_proxy.simulation.bounds import rank
 from wsa_proxy.simulation.bounds import tie_wait_s
 from wsa_proxy.simulation.checker import Checker
-from wsa_proxy.simulation.checker import Violation
-from wsa_proxy.simulation.freshness import Freshness
 from wsa_proxy.simulation.hostile import Hostile
 from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.lan import Lan
@@ -39,13 +42,17 @@ from wsa_proxy.simulation.node import Node
 from wsa_proxy.simulation.peers import PEERS
 from wsa_proxy.simulation.peers import Peer
 from wsa_proxy.simulation.plan import OURS
+from wsa_proxy.simulation.plan import VHID
 from wsa_proxy.simulation.plan import Drill
+from wsa_proxy.simulation.plan import Fault
 from wsa_proxy.simulation.plan import Member
 from wsa_proxy.simulation.plan import Plan
 from wsa_proxy.simulation.plan import draw
+from wsa_proxy.simulation.sealed import WALL_MS
 from wsa_proxy.simulation.sealed import SealedNode
 from wsa_proxy.simulation.sealed import SendFarewell
 from wsa_proxy.simulation.twins import twins
+from wsa_proxy.simulation.violation import Violation
 
 QUIET_INTERVALS = 30
 STORY_LINES_MAX = 20
@@ -54,10 +61,12 @@ KEY = key_from_pass_phrase(b"a secret of the LAN")
 SEALED_KEY = b"not the one of plain"
 """Made from the same secret, but not the key of plain CARP, whose counters would all pass for seals."""
 OLD_ADVERTISEMENTS = 30
-"""Of plain CARP, with the same secret, which a hostile host has kept."""
+"""Of plain CARP, with the same secret, which a hostile host has kept, and as many sealed ones."""
+OLD_MS = 30 * 3_600_000
 TIES_MAX = 2  # in a row
 BYSTANDERS_FROM = 10  # the ports of another virtual host
 HOSTILE_PORT = 20
+JUDGES_PORT = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +92,22 @@ class Run:
         self._timeline = Timeline()
         self._began_at_s = self._timeline.now
         self.lan = Lan(self._timeline, self._chance, replace(plan.weather))
-        self._hostile = Hostile(HOSTILE_PORT, self.lan, self._chance(HOSTILE_PORT)) if plan.hostile else None
+        self._hostile = (
+            Hostile(HOSTILE_PORT, self.lan, self._chance(HOSTILE_PORT), quick=plan.sealed) if plan.hostile else None
+        )
         self.stations = [self._station(number, member) for number, member in enumerate(plan.members)]
+        earlier = self._old_advertisements()
         if self._hostile:
-            self._hostile.remember(self._old_advertisements())
+            self._hostile.remember(earlier)
         self._bystanders = [
             self._node(BYSTANDERS_FROM + number, member, lambda *_: None)
             for number, member in enumerate(plan.bystanders)
         ]
         self.checker = Checker(self.stations, self.lan, plan.sealed)
-        self.sealed = Freshness(self.checker.marks) if plan.sealed else None
+        if plan.sealed:
+            self._belief: Belief | Freshness = Freshness(self.checker.marks, VHID)
+        else:
+            self._belief = Belief(JUDGES_PORT, self.lan, earlier, VHID)
         self._nemesis = Nemesis(self.stations, self.lan, self._hostile, self._narrate)
         self._tell = tell
         self._story: deque[tuple[float, str]] = deque(maxlen=STORY_LINES_MAX)
@@ -125,13 +140,23 @@ class Run:
         return node
 
     def _old_advertisements(self) -> list[Advertised]:
-        """From before the group was sealed, or of anybody who uses its pass phrase for plain CARP."""
+        """From before the group was sealed, or of anybody who uses its pass phrase for plain CARP; sealed ones are of a
+        day that no clock takes for today."""
         settings, chance = self.plan.members[0].settings, self._chance(HOSTILE_PORT + 1)
         hashed = [ADDRESSES[version] for version in settings.versions]
+        version = settings.versions[0]
         signers = [
             Authenticator([KEY], settings.vhid, hashed, chance.getrandbits(64)) for _ in range(OLD_ADVERTISEMENTS)
         ]
-        return [Advertised(settings.versions[0], signer.sign(1, chance.randrange(200), 0)) for signer in signers]
+        old = [Advertised(version, signer.sign(1, chance.randrange(200), 0)) for signer in signers]
+        if self.plan.sealed:
+            signature = Signature(SEALED_KEY, settings.vhid, hashed)
+            for _ in range(OLD_ADVERTISEMENTS):
+                skew, ms = chance.randrange(200), int(WALL_MS - OLD_MS - chance.randrange(10**7))
+                counter = Seal(ms, settings.advbase, skew, False, False, 0).pack()
+                said = Advertisement(settings.vhid, settings.advbase, skew, 0, counter, signature.digest(counter))
+                old.append(Advertised(version, wire.encode(said)))
+        return old
 
     @property
     def nodes(self) -> list[Node]:
@@ -145,7 +170,8 @@ class Run:
         violation: Violation | None = None
         try:
             self._faults()
-            self._quiet()
+            self._nemesis.heal()
+            self._quiet(excused=self.plan.sealed and any(each.fault is Fault.PAUSE for each in self.plan.mishaps))
             self._drill()
         except Violation as broken:
             violation = broken
@@ -169,27 +195,37 @@ class Run:
         self._nemesis.schedule(self.plan.mishaps)
         self._pass(self.plan.faults_s)
 
-    def _quiet(self) -> None:
-        """Nothing goes wrong any more: the group agrees within the bound, and then nothing happens."""
-        self._nemesis.heal()
-        # V4: exactly one master, the best if preemptive, within max D + T_best + 2 d + 2 l; a tie costs its extra wait,
-        # and a node that sat in a kernel's refusal comes back first.
-        refused = any(station.awake and station.state is State.INIT for station in self.stations)
-        patience_s = max(down_s(station) for station in self.stations) + min(map(interval_s, self.stations))
-        self._pass(patience_s + 2 * self._slack_s + self._ties_s(self.stations) + RETRY_S * refused)
-        master = self._the_master("V4")
-        if master.settings.preempt and rank(master) != min(rank(station) for station in self.stations):
-            raise Violation("V4", f"node {master.number} is master, with {master.settings}")
+    def _quiet(self, excused: bool) -> None:
+        """Nothing goes wrong any more: the group agrees within the bound, and then nothing happens. ``excused`` is a
+        group that may have to agree once more: the master's machine was paused, and its clock lags by about the age at
+        which the others refuse, so that the delay decides which of its advertisements are believed."""
+        master = self._agree(self.stations)
         self._transitions = 0
         self._pass(QUIET_INTERVALS * max(map(interval_s, self.stations)))
+        if self._transitions and excused:
+            self.checker.marks["a paused machine lagged"] += 1
+            return self._quiet(excused=False)
         # V5: no transition in 30 intervals.
         if self._transitions or self._the_master("V5") is not master:
             raise Violation("V5", f"{self._transitions} transitions in the quiet")
         # V6: the LAN believes that the master has the addresses. (A BSD's announcement that was lost is lost.)
         if isinstance(master, Node) and self.lan.believed.get(master.settings.vhid) != master.number:
             raise Violation("V6", f"the switch sends to {self.lan.believed}, the master is node {master.number}")
+        return None
+
+    def _agree(self, among: Sequence[Station]) -> Station:
+        # V4: exactly one master, the best if preemptive, within max D + T_best + 2 d + 2 l; a tie costs its extra wait,
+        # and a node that sat in a kernel's refusal comes back first.
+        refused = any(station.awake and station.state is State.INIT for station in among)
+        patience_s = max(map(down_s, among)) + min(map(interval_s, among))
+        self._pass(patience_s + 2 * self._slack_s + self._ties_s(among) + RETRY_S * refused)
+        master = self._the_master("V4")
+        if master.settings.preempt and rank(master) != min(map(rank, among)):
+            raise Violation("V4", f"node {master.number} is master, with {master.settings}")
+        return master
 
     def _drill(self) -> None:
+        self.checker.marks[f"drill: {self.plan.drill.value}"] += 1
         master = self._the_master("V4")
         others = [station for station in self.stations if station is not master]
         # V2: silence is noticed within D of the best one left, plus d + l; each of three probes may be late.
@@ -222,6 +258,10 @@ class Run:
                 self._the_master("V4")
             case _:
                 self._alone(master, others)
+        # And then there is one master again, though not where a demoted one's successor is sent away.
+        left = [station for station in self.stations if station.awake and station.state is not State.INIT]
+        if self.plan.drill is not Drill.DEMOTE or all(isinstance(station, Node) for station in left):
+            self._agree(left)
 
     def _demote(self, master: Station, others: Sequence[Station]) -> None:
         master.demote(1)
@@ -289,8 +329,7 @@ class Run:
             says = "says farewell" if isinstance(what, SendFarewell) else "advertises"
             self._say(f"node {node.number}: {says} {what.advbase}/{what.advskew} demotion {what.demotion}")
         self.checker.told(node, kind, what)
-        if self.sealed is not None and isinstance(node, SealedNode):
-            self.sealed.told(node, kind, what)
+        self._belief.told(node, kind, what)
 
     def _hear_peer(self, peer: Peer, line: str) -> None:
         self._transitions += 1

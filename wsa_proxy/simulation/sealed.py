@@ -51,8 +51,8 @@ class SendFarewell:
 
 
 @dataclass(frozen=True, slots=True)
-class Believed:
-    """What the seal let through: for the checker."""
+class Judged:
+    """What the seal let through or refused: for the checker."""
 
     frame: Advertised
     counter: int
@@ -67,9 +67,10 @@ class SealedHost(VirtualHost):
     def __init__(self, settings: VirtualHostSettings) -> None:
         super().__init__(replace(settings, versions=settings.versions[:1], tie_break=0))
 
-    def hear_farewell(self) -> list[Command]:
-        """The loser's clients may have heard it last."""
-        return [AnnounceAddresses()] if self.state is State.MASTER else []
+    def hear_farewell(self, now: float) -> list[Command]:
+        """The loser's clients may have heard it last. Who has overslept is master no longer, whatever it hears."""
+        overslept = self._wake(now)
+        return [*overslept, AnnounceAddresses()] if self.state is State.MASTER else overslept
 
     def first_contact(self, now: float) -> None:
         """Somebody is there, or was: listen, and believe nothing else of it."""
@@ -92,7 +93,8 @@ class SealedNode(Node):
         super().__init__(number, settings, None, lan, random, tell)
         self.group_time = GroupTime("", None, 0.0)
         self._signature = signature
-        self._saved: Saved | None = None
+        self.saved: Saved | None = None
+        """What its file says."""
         self._boot = 0
         self._booted_at_s = self.now - random.uniform(0, 1e6)
         self._drift = random.uniform(-DRIFT_MAX, DRIFT_MAX)
@@ -110,6 +112,10 @@ class SealedNode(Node):
         return (self.now - self._booted_at_s) * 1000 * (1 + self._drift)
 
     @property
+    def boot_id(self) -> str:
+        return str(self._boot)
+
+    @property
     def wall_ms(self) -> float:
         return WALL_MS + self.now * 1000 + self._wall_wrong_ms
 
@@ -120,7 +126,7 @@ class SealedNode(Node):
     # -- lives ---------------------------------------------------------------------------------------------------------
 
     def _new_core(self) -> VirtualHost:
-        self.group_time = GroupTime(str(self._boot), self._saved, self.clock_ms)
+        self.group_time = GroupTime(self.boot_id, self.saved, self.clock_ms)
         self._queue_empty_at_s = self.now
         return SealedHost(self.settings)
 
@@ -134,23 +140,23 @@ class SealedNode(Node):
         self._boot += 1
         self._booted_at_s = self.now
         if self._random.random() < 0.3:
-            self._saved = None
+            self.saved = None
 
     def stop(self) -> None:
         awake = self.awake
         super().stop()
         if awake:
-            self._saved = self.group_time.saved
+            self.saved = self.group_time.saved
 
     def fingerprint(self) -> tuple[object, ...]:
-        return (*super().fingerprint(), self.group_time.line_ms, self.group_time.top)
+        return (*super().fingerprint(), *vars(self.group_time).values(), tuple(self.group_time._own))
 
     def _write(self) -> None:
         """When the line is known first, has moved, or the node is master: what the file would say."""
-        line_ms, saved = self.group_time.line_ms, self._saved
-        moved = saved is None or saved.line_ms is None or saved.boot_id != str(self._boot)
+        line_ms, saved = self.group_time.line_ms, self.saved
+        moved = saved is None or saved.line_ms is None or saved.boot_id != self.boot_id
         if line_ms is not None and (moved or abs(line_ms - (saved.line_ms or 0.0)) > MOVED_MS):  # type: ignore[union-attr]
-            self._saved = self.group_time.saved
+            self.saved = self.group_time.saved
 
     # -- frames --------------------------------------------------------------------------------------------------------
 
@@ -183,29 +189,31 @@ class SealedNode(Node):
     def _hear(self, frame: Advertised, sender: int) -> None:
         arrived_s = self._queue_empty_at_s
         heard = self._verify(frame)
-        verdict = heard if isinstance(heard, Reject) else self._judge(heard, arrived_s)
-        if isinstance(heard, Advertisement) and (heard.counter, sender) not in self._seen:
+        if isinstance(heard, Reject):
+            self._refuse(frame, heard)
+            return
+        judged = Judged(frame, heard.counter, self._judge(heard, arrived_s), arrived_s)
+        believed = judged.verdict in (Verdict.BELIEVED, Verdict.FIRST_CONTACT)
+        if (heard.counter, sender) not in self._seen:
             self._seen.add((heard.counter, sender))
             # Overtaken by a third node's, or the same as our own (two who speak in the same millisecond with the same
             # chance, one in 16, take each other for an echo): a genuine one that is refused is a lost one.
-            refused = verdict not in (Verdict.BELIEVED, Verdict.FIRST_CONTACT)
-            self._lan.lost[sender, self.number] += refused and not frame.forged and sender != self.number
-        if isinstance(heard, Reject) or verdict not in (Verdict.BELIEVED, Verdict.FIRST_CONTACT):
-            self.rejects[verdict] += 1
-            self._tell(self, "reject", verdict)
+            self._lan.lost[sender, self.number] += not believed and not frame.forged and sender != self.number
+        if not believed:
+            self._tell(self, "refused", judged)
+            self._refuse(frame, judged.verdict)
             return
-        assert isinstance(verdict, Verdict)
-        self._tell(self, verdict.value, Believed(frame, heard.counter, verdict, arrived_s))
+        self._tell(self, judged.verdict.value, judged)
         self._write()
         assert isinstance(self.core, SealedHost)
-        if verdict is Verdict.FIRST_CONTACT:
+        if judged.verdict is Verdict.FIRST_CONTACT:
             self.core.first_contact(self.now)
             self._do([])
         elif unpack(heard.counter).farewell:
-            self._do(self.core.hear_farewell())
+            self._tell(self, "farewell heard", heard)
+            self._do(self.core.hear_farewell(self.now))
         else:
-            version = self.settings.versions[0]
-            self.handle(AdvertisementReceived(heard, version, f"node-{sender}"))
+            self.handle(AdvertisementReceived(heard, self.settings.versions[0], f"node-{sender}"))
 
     def _verify(self, frame: Advertised) -> Advertisement | Reject:
         heard = wire.decode(frame.payload, frame.ttl)

@@ -1,0 +1,406 @@
+"""What one node does, judged by what it was told: I2, I3, I6, I7 and V7, and the order of its commands.
+
+Every answer of the core is judged at the moment of the decision, before a slow kernel delays what follows from it. It
+is read in steps, each with at most one transition: a master that overslept and then hears a better one takes two.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import Any
+
+from wsa_proxy.carp.commands import AcquireAddresses
+from wsa_proxy.carp.commands import AnnounceAddresses
+from wsa_proxy.carp.commands import Command
+from wsa_proxy.carp.commands import ProbeAddresses
+from wsa_proxy.carp.commands import ReleaseAddresses
+from wsa_proxy.carp.commands import ReportRefusal
+from wsa_proxy.carp.commands import ReportTransition
+from wsa_proxy.carp.commands import SendAdvertisement
+from wsa_proxy.carp.commands import State
+from wsa_proxy.carp.events import AddressAnswered
+from wsa_proxy.carp.events import AdvertisementReceived
+from wsa_proxy.carp.events import DeadlineReached
+from wsa_proxy.carp.events import DemotionChanged
+from wsa_proxy.carp.events import Event
+from wsa_proxy.carp.events import Started
+from wsa_proxy.carp.events import Stopped
+from wsa_proxy.carp.virtual_host import Reason
+from wsa_proxy.carp.wire import Advertisement
+from wsa_proxy.simulation.bounds import ANNOUNCE_EVERY
+from wsa_proxy.simulation.bounds import BOW_OUT_WAIT_PER_SKEW_S
+from wsa_proxy.simulation.bounds import BOW_OUT_WAIT_S
+from wsa_proxy.simulation.bounds import CLAIM_S
+from wsa_proxy.simulation.bounds import EPSILON_S
+from wsa_proxy.simulation.bounds import down_s
+from wsa_proxy.simulation.bounds import interval_s
+from wsa_proxy.simulation.bounds import lateness_s
+from wsa_proxy.simulation.bounds import rank
+from wsa_proxy.simulation.bounds import tie_wait_s
+from wsa_proxy.simulation.lan import Advertised
+from wsa_proxy.simulation.memory import NEVER_S
+from wsa_proxy.simulation.memory import PROBES
+from wsa_proxy.simulation.memory import PROBES_TAKE
+from wsa_proxy.simulation.memory import Memory
+from wsa_proxy.simulation.node import Node
+from wsa_proxy.simulation.sealed import SendFarewell
+from wsa_proxy.simulation.violation import Violation
+
+
+class Conduct:
+    """Judges one node. ``marks`` counts the situations that a campaign must have seen."""
+
+    def __init__(self, node: Node, sealed: bool, marks: Counter[str]) -> None:
+        self.node = node
+        self.marks = marks
+        self.memory = Memory(down_s(node), lateness_s(node) + EPSILON_S)
+        self._sealed = sealed
+
+    def told(self, kind: str, what: Any) -> None:
+        """One line of the story, as it happens."""
+        if listener := _LISTENERS.get(kind):
+            listener(self, what)
+        else:
+            self.marks[kind] += 1
+
+    # -- what it is told -----------------------------------------------------------------------------------------------
+
+    def _life(self, _: None) -> None:
+        self.memory.answer_due_s = NEVER_S
+        self.memory.held_before = self.memory.left = False
+        self._done(None)
+
+    def _done(self, _: None) -> None:
+        self.memory.known, self.memory.rejects = self.node.fingerprint(), self.node.rejects.total()
+
+    def _accept(self, frame: Advertised) -> None:
+        self.marks["forged, and believed by plain CARP"] += frame.forged
+
+    def _reject(self, _: object) -> None:
+        # I3: a rejected frame changes exactly one counter and nothing else.
+        node, memory = self.node, self.memory
+        if node.fingerprint() != memory.known or node.rejects.total() != memory.rejects + 1:
+            raise Violation("I3", f"a rejected frame changed node {node.number}: {memory.known} {node.fingerprint()}")
+        memory.rejects += 1
+
+    def _announcement(self, age_s: float) -> None:
+        # I7: nothing is claimed that was decided more than half a second ago.
+        if age_s > CLAIM_S + EPSILON_S:
+            raise Violation("I7", f"node {self.node.number} announces what it decided {age_s:.2f} s ago")
+        # I5: announced if and only if MASTER, and held. (Waking up, it renews after the turn in which it may announce.)
+        just_woken = self.memory.still_since_s is not None or self.memory.woke_at_s == self.node.now
+        if self.node.state is not State.MASTER or not (self.node.holds or just_woken):
+            raise Violation("I5", f"node {self.node.number} announces what it does not hold")
+        # V7: nor by a master that has overslept.
+        if self._late_s() > self.memory.down_s / 2 + EPSILON_S:
+            raise Violation("V7", f"node {self.node.number} is {self._late_s():.2f} s late as master, and announces")
+
+    def _transition(self, report: ReportTransition) -> None:
+        self.marks[report.reason] += 1
+
+    def _first_contact(self, what: object) -> None:
+        self.marks["first_contact"] += 1
+        self._begin("first contact")
+        self._rest(self.node.settings.versions)
+
+    def _farewell_heard(self, what: object) -> None:
+        self.marks["a farewell was heard"] += 1
+        self._begin("farewell")
+
+    def _event(self, event: Event) -> None:
+        self._begin(event)
+        memory, node = self.memory, self.node
+        if isinstance(event, AdvertisementReceived):
+            self._hears(event.advertisement, event.version)
+        elif isinstance(event, AddressAnswered):
+            memory.answered = True
+        elif node.state is not State.BACKUP:
+            self._forget()  # what a master heard is no reason for the backup that it becomes
+            if isinstance(event, Started) and node.state is State.INIT:
+                memory.answered = memory.left = False
+                self._rest(node.settings.versions)
+
+    def _begin(self, cause: object) -> None:
+        memory, node = self.memory, self.node
+        memory.cause, memory.was = cause, node.state
+        if memory.was is not State.BACKUP:
+            return
+        # Who comes later than half of D after its deadline has been asleep, and listens for a whole D first.
+        late_from_s = node.now - memory.down_s / 2
+        earliest_s, latest_s = min(memory.rests_until_s.values()), min(memory.waits_until_s.values())
+        if memory.reasons:
+            earliest_s, latest_s = min(earliest_s, memory.reasons_since_s), min(latest_s, memory.takeover_due_s)
+        if late_from_s < earliest_s - EPSILON_S:
+            return
+        # It may have been so late,
+        memory.waits_until_s = dict.fromkeys(memory.waits_until_s, node.now + memory.down_s)
+        memory.takeover_due_s = NEVER_S
+        # and surely, if a tie's wait and late questions do not explain it.
+        if late_from_s > latest_s + tie_wait_s(node) + memory.down_s * PROBES_TAKE + PROBES * memory.late_s:
+            self.marks["a backup overslept"] += 1
+            self._forget()
+            self._rest(node.settings.versions)
+
+    def _hears(self, heard: Advertisement, version: int) -> None:
+        memory, node = self.memory, self.node
+        self.marks["bow-out heard"] += heard.is_bow_out
+        expected, memory.reasons = memory.reasons, self._reasons(heard)
+        if memory.reasons:
+            if memory.reasons != expected:
+                skew = rank(node)[1] - 256 * node.settings.advbase
+                memory.reasons_since_s = node.now
+                # A takeover that was due for another reason does not wait for the bow-out's sake.
+                wait_s = 0.0 if expected else min(skew * BOW_OUT_WAIT_PER_SKEW_S, BOW_OUT_WAIT_S)
+                memory.follows_from_s = node.now + wait_s
+            wait_s = BOW_OUT_WAIT_S if heard.is_bow_out else tie_wait_s(node)
+            if node.state is State.BACKUP:
+                memory.takeover_due_s = min(memory.takeover_due_s, node.now + wait_s)
+            return
+        self._forget()
+        if node.state is State.BACKUP:
+            # A takeover that was due is off for both IP versions; a sealed group has one patience for both.
+            self._rest(node.settings.versions if expected or self._sealed else (version,))
+
+    def _forget(self) -> None:
+        self.memory.reasons = frozenset()
+        self.memory.takeover_due_s = NEVER_S
+
+    def _reasons(self, heard: Advertisement) -> frozenset[str]:
+        """What this advertisement gives a backup a right to (carp(4)), reckoned apart from the core."""
+        if heard.is_bow_out:
+            return frozenset({Reason.MASTER_BOWED_OUT.value})
+        advbase, (demotion, own), other = self.node.settings.advbase, rank(self.node), heard_256ths(heard)
+        rules = {
+            Reason.MASTER_DEMOTED: heard.demotion > demotion,
+            Reason.PREEMPTED: self.node.settings.preempt and (demotion, own) < (heard.demotion, other),
+            Reason.MASTER_HOPELESS: advbase and own + 2 * 256 * advbase < other,
+        }
+        return frozenset(reason.value for reason, applies in rules.items() if applies)
+
+    def _rest(self, versions: Sequence[int]) -> None:
+        others = [until_s for version, until_s in self.memory.waits_until_s.items() if version not in versions]
+        heard = [self.memory.waits_until_s[version] for version in versions if version in self.memory.waits_until_s]
+        self.memory.asks_anew = bool(others) and (self.memory.asks_anew or min(heard) < min(others))
+        for version in versions:
+            self.memory.rests_until_s[version] = self.node.now + self.memory.down_s
+            self.memory.waits_until_s[version] = self.node.now + self.memory.down_s
+
+    # -- what it answers -----------------------------------------------------------------------------------------------
+
+    def _commands(self, commands: list[Command]) -> None:
+        state = self.memory.was
+        for step in _steps(commands):
+            report = step[-1] if isinstance(step[-1], ReportTransition) else None
+            if report is not None and report.old is not state:
+                raise Violation("I2", f"node {self.node.number} was {state.name}, and reports {report}")
+            new = report.new if report is not None else state
+            _JUDGES.get((state, new), Conduct._silence)(self, step, report)
+            state = new
+        if state is not self.node.state:
+            raise Violation("I2", f"node {self.node.number} became {self.node.state.name} without a report")
+        if self.memory.was is State.MASTER:
+            self._judge_duties(commands, state)
+
+    def _silence(self, step: list[Command], report: ReportTransition | None) -> None:
+        # I6: BACKUP and INIT are silent, and I7: they take, announce and release nothing.
+        for command in step:
+            match command:
+                case SendAdvertisement() | SendFarewell():
+                    raise Violation("I6", f"node {self.node.number}, {self.memory.was.name}, says {command}")
+                case AcquireAddresses() | AnnounceAddresses():
+                    raise Violation("I7", f"node {self.node.number}, {self.memory.was.name}: {command}")
+                case ProbeAddresses():
+                    self.marks["asked who has the addresses"] += 1
+                case ReportRefusal():
+                    self._judge_refusal(command)
+                case _:
+                    pass
+
+    def _judge_refusal(self, command: ReportRefusal) -> None:
+        # V11: nothing but a stranger who answers holds a takeover back, by one D at a time.
+        self.marks[command.reason] += 1
+        if not self.memory.answered:
+            raise Violation("V11", f"node {self.node.number} does not take over: {command}")
+        self.memory.answered = False
+        self._rest(self.node.settings.versions)
+
+    def _promotion(self, step: list[Command], report: ReportTransition) -> None:
+        memory, node = self.memory, self.node
+        # I2: nobody is master before its deadline, unless a rule names the reason; the best is first after a bow-out.
+        rests = node.now < min(memory.rests_until_s.values()) - EPSILON_S
+        early = report.reason not in memory.reasons
+        if report.reason == Reason.MASTER_SILENT.value:
+            early = rests
+        elif report.reason == Reason.MASTER_BOWED_OUT.value:
+            early = early or (rests and node.now < memory.follows_from_s - EPSILON_S)
+        if early:
+            raise Violation("I2", f"node {node.number} became master too early: {report.reason} {report.evidence}")
+        # I7: promotion = advertisement, address, announcement.
+        kinds = [type(command) for command in step]
+        if kinds != [SendAdvertisement, AcquireAddresses, AnnounceAddresses, ReportTransition]:
+            raise Violation("I7", f"promotion out of order: {step}")
+        memory.held_before, memory.answered = True, False
+        memory.unannounced, memory.may_answer_from_s = 0, -NEVER_S
+        self._forget()
+        self._sends(step[0])
+
+    def _defeat(self, step: list[Command], report: ReportTransition) -> None:
+        memory, node, cause = self.memory, self.node, self.memory.cause
+        # V5: a master steps down for a better or equal one that it hears, or when it has overslept, never else.
+        heard = isinstance(cause, AdvertisementReceived) and report.reason != Reason.OVERSLEPT.value
+        if heard:
+            assert isinstance(cause, AdvertisementReceived)
+            justified = not cause.advertisement.is_bow_out and heard_rank(cause.advertisement) <= rank(node)
+        else:
+            due_s = min(memory.sent_at_s + interval_s(node), memory.answer_due_s)
+            justified = node.now > due_s + memory.down_s / 2 - EPSILON_S
+        if not justified:
+            raise Violation("V5", f"node {node.number} steps down without a cause: {report.reason} {report.evidence}")
+        # I7: demotion = farewell, address removed. V6: losers of a sealed group say farewell, once.
+        kinds = [type(command) for command in step]
+        if kinds != [*[SendFarewell] * (heard and self._sealed), ReleaseAddresses, ReportTransition]:
+            raise Violation("V6" if heard and self._sealed else "I7", f"defeat out of order: {step}")
+        memory.answer_due_s = NEVER_S
+        if heard:
+            self._forget()  # it has heard it as a master
+        self._rest(node.settings.versions)
+
+    def _stop(self, step: list[Command], report: ReportTransition) -> None:
+        # V3: who leaves in order bows out, once, and I7: before it removes the address.
+        kinds = [type(command) for command in step]
+        bow_outs = [command for command in step if isinstance(command, SendAdvertisement) and is_bow_out(command)]
+        if not isinstance(self.memory.cause, Stopped) or len(bow_outs) != 1:
+            raise Violation("V3", f"node {self.node.number} leaves with {step}, at {self.memory.cause}")
+        if kinds != [SendAdvertisement, ReleaseAddresses, ReportTransition]:
+            raise Violation("I7", f"stop out of order: {step}")
+        self.memory.answer_due_s = NEVER_S
+        self.memory.left = True
+
+    def _mastery(self, step: list[Command], report: None) -> None:
+        memory, node, cause = self.memory, self.node, self.memory.cause
+        kinds = [type(command) for command in step]
+        sent = [command for command in step if isinstance(command, SendAdvertisement | SendFarewell)]
+        if ReleaseAddresses in kinds or AcquireAddresses in kinds:
+            raise Violation("I7", f"node {node.number}, MASTER: {step}")
+        if AnnounceAddresses in kinds:
+            memory.unannounced = 0
+        if not sent:
+            return
+        # V7: a master that comes later than half of D is BACKUP before it sends anything.
+        if self._late_s() > memory.down_s / 2 + EPSILON_S and not isinstance(cause, DemotionChanged):
+            raise Violation("V7", f"node {node.number} is {self._late_s():.2f} s late as master, and advertises")
+        # I6: a MASTER advertises once per T, at each change of its own rank, and to an inferior once per T/4.
+        answers = memory.answer_due_s < NEVER_S or isinstance(cause, AdvertisementReceived)
+        if len(sent) > 1 or not self._was_asked():
+            since_s = node.now - memory.sent_at_s
+            raise Violation("I6", f"node {node.number} says {sent} {since_s:.3f} s after the last time, at {cause}")
+        # V6: winners announce again. I7: a periodic announcement goes first: what is advertised may make a better one
+        # master, whose clients this one would draw back.
+        if isinstance(cause, AdvertisementReceived) and AnnounceAddresses not in kinds:
+            raise Violation("V6", f"node {node.number} answers an inferior with {step}")
+        if not answers and AnnounceAddresses in kinds and kinds[0] is not AnnounceAddresses:
+            raise Violation("I7", f"node {node.number} announces after it has advertised: {step}")
+        self._sends(sent[0])
+
+    def _late_s(self) -> float:
+        """After its next advertisement was due, as a master."""
+        return self.node.now - self.memory.sent_at_s - interval_s(self.node)
+
+    def _was_asked(self) -> bool:
+        memory, node = self.memory, self.node
+        if isinstance(memory.cause, DemotionChanged):
+            return True
+        asked = memory.answer_due_s < NEVER_S
+        if isinstance(memory.cause, AdvertisementReceived):
+            heard = memory.cause.advertisement
+            asked = asked or (not heard.is_bow_out and heard_rank(heard) > rank(node))
+        if asked and node.now >= memory.may_answer_from_s - EPSILON_S:
+            memory.may_answer_from_s = node.now + interval_s(node) / 4
+            self.marks["an inferior was answered"] += 1
+            return True
+        return isinstance(memory.cause, DeadlineReached) and (
+            node.now >= memory.sent_at_s + interval_s(node) - EPSILON_S
+        )
+
+    def _sends(self, command: Command) -> None:
+        # I6: what it says is its rank.
+        memory, node = self.memory, self.node
+        demotion, interval = rank(node)
+        own = SendAdvertisement(node.settings.advbase, interval - 256 * node.settings.advbase, demotion)
+        if command != own:
+            raise Violation("I6", f"node {node.number} says {command}, and is {own}")
+        memory.sent_at_s = node.now
+        memory.answer_due_s = NEVER_S
+        # V6: a master announces with every tenth advertisement.
+        memory.unannounced += 1
+        if memory.unannounced > ANNOUNCE_EVERY:
+            raise Violation("V6", f"node {node.number} advertises {memory.unannounced} times and does not announce")
+
+    def _judge_duties(self, commands: list[Command], state: State) -> None:
+        """What a master must do at once."""
+        memory, node, cause = self.memory, self.node, self.memory.cause
+        sent = any(isinstance(command, SendAdvertisement) for command in commands)
+        if cause == "farewell" and state is State.MASTER and AnnounceAddresses() not in commands:
+            raise Violation("V6", f"node {node.number} hears a farewell and does not announce")
+        if isinstance(cause, DemotionChanged) and state is State.MASTER and not sent:
+            raise Violation("I6", f"node {node.number} does not tell that its rank has changed")
+        if not isinstance(cause, AdvertisementReceived) or cause.advertisement.is_bow_out or state is State.BACKUP:
+            return
+        # I1: a master yields to a better one and to an equal, and answers an inferior, at once or as soon as it may.
+        if heard_rank(cause.advertisement) <= rank(node):
+            raise Violation("I1", f"node {node.number} hears {cause.advertisement} and stays master")
+        if not sent:
+            memory.answer_due_s = min(memory.answer_due_s, max(node.now, memory.may_answer_from_s))
+
+
+def _steps(commands: list[Command]) -> Iterator[list[Command]]:
+    """Each ends with a report, but for the last."""
+    step: list[Command] = []
+    for command in commands:
+        step.append(command)
+        if isinstance(command, ReportTransition):
+            yield step
+            step = []
+    if step:
+        yield step
+
+
+_JUDGES: dict[tuple[State, State], Callable[[Conduct, list[Command], Any], None]] = {
+    (State.BACKUP, State.MASTER): Conduct._promotion,
+    (State.MASTER, State.MASTER): Conduct._mastery,
+    (State.MASTER, State.BACKUP): Conduct._defeat,
+    (State.MASTER, State.INIT): Conduct._stop,
+}
+"""Of each step, by the state before and after it; all others are silent."""
+
+_LISTENERS: dict[str, Callable[[Conduct, Any], None]] = {
+    "life": Conduct._life,
+    "done": Conduct._done,
+    "event": Conduct._event,
+    "commands": Conduct._commands,
+    "transition": Conduct._transition,
+    "announcement": Conduct._announcement,
+    "accept": Conduct._accept,
+    "first_contact": Conduct._first_contact,
+    "farewell heard": Conduct._farewell_heard,
+    "reject": Conduct._reject,
+}
+"""Who hears each kind of line; of the others it is counted that they were there."""
+
+
+def is_bow_out(command: SendAdvertisement) -> bool:
+    """By its value, at any advbase."""
+    return command.advbase == command.advskew == 255
+
+
+def heard_256ths(heard: Advertisement) -> int:
+    """The interval that an advertisement tells."""
+    return heard.advbase * 256 + heard.advskew or 1
+
+
+def heard_rank(heard: Advertisement) -> tuple[int, int]:
+    """The rank that an advertisement tells."""
+    return heard.demotion, heard_256ths(heard)
