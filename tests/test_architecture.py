@@ -42,6 +42,7 @@ DECLARATIONS = {
     "wsa_proxy/runtime/health.py",
     "wsa_proxy/carp/events.py",
     "wsa_proxy/carp/commands.py",
+    "wsa_proxy/simulation/memory.py",
 }
 
 # Source files whose test file has another name.

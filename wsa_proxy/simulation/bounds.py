@@ -6,6 +6,7 @@ loop, L the advertisements that were lost meanwhile.
 
 from __future__ import annotations
 
+from wsa_proxy.carp.wire import Advertisement
 from wsa_proxy.simulation.node import Node
 from wsa_proxy.simulation.peers import Peer
 from wsa_proxy.simulation.peers import Ucarp
@@ -61,3 +62,13 @@ def lateness_s(station: Station) -> float:
     if isinstance(station, Peer):
         return Ucarp.LATE_S_MAX if isinstance(station, Ucarp) else 0.0
     return station.lateness_s_max
+
+
+def heard_256ths(heard: Advertisement) -> int:
+    """The interval that an advertisement tells."""
+    return heard.advbase * 256 + heard.advskew or 1
+
+
+def heard_rank(heard: Advertisement) -> tuple[int, int]:
+    """The rank that an advertisement tells."""
+    return heard.demotion, heard_256ths(heard)

@@ -36,6 +36,8 @@ from wsa_proxy.simulation.bounds import BOW_OUT_WAIT_S
 from wsa_proxy.simulation.bounds import CLAIM_S
 from wsa_proxy.simulation.bounds import EPSILON_S
 from wsa_proxy.simulation.bounds import down_s
+from wsa_proxy.simulation.bounds import heard_256ths
+from wsa_proxy.simulation.bounds import heard_rank
 from wsa_proxy.simulation.bounds import interval_s
 from wsa_proxy.simulation.bounds import lateness_s
 from wsa_proxy.simulation.bounds import rank
@@ -271,7 +273,7 @@ class Conduct:
     def _stop(self, step: list[Command], report: ReportTransition) -> None:
         # V3: who leaves in order bows out, once, and I7: before it removes the address.
         kinds = [type(command) for command in step]
-        bow_outs = [command for command in step if isinstance(command, SendAdvertisement) and is_bow_out(command)]
+        bow_outs = [command for command in step if isinstance(command, SendAdvertisement) and command.advbase == 255]
         if not isinstance(self.memory.cause, Stopped) or len(bow_outs) != 1:
             raise Violation("V3", f"node {self.node.number} leaves with {step}, at {self.memory.cause}")
         if kinds != [SendAdvertisement, ReleaseAddresses, ReportTransition]:
@@ -321,9 +323,7 @@ class Conduct:
             memory.may_answer_from_s = node.now + interval_s(node) / 4
             self.marks["an inferior was answered"] += 1
             return True
-        return isinstance(memory.cause, DeadlineReached) and (
-            node.now >= memory.sent_at_s + interval_s(node) - EPSILON_S
-        )
+        return isinstance(memory.cause, DeadlineReached) and self._late_s() >= -EPSILON_S
 
     def _sends(self, command: Command) -> None:
         # I6: what it says is its rank.
@@ -389,18 +389,3 @@ _LISTENERS: dict[str, Callable[[Conduct, Any], None]] = {
     "reject": Conduct._reject,
 }
 """Who hears each kind of line; of the others it is counted that they were there."""
-
-
-def is_bow_out(command: SendAdvertisement) -> bool:
-    """By its value, at any advbase."""
-    return command.advbase == command.advskew == 255
-
-
-def heard_256ths(heard: Advertisement) -> int:
-    """The interval that an advertisement tells."""
-    return heard.advbase * 256 + heard.advskew or 1
-
-
-def heard_rank(heard: Advertisement) -> tuple[int, int]:
-    """The rank that an advertisement tells."""
-    return heard.demotion, heard_256ths(heard)

@@ -71,9 +71,7 @@ class Node:
         self.kernel = Kernel(random)
         self.asleep_until_s = 0.0
         """On the LAN's clock."""
-        self.lateness_s = 0.0
-        self.lateness_s_max = 0.0
-        """At any time of the run."""
+        self.lateness_s = self.lateness_s_max = 0.0  # now, and at any time of the run
         self.link_up = True
         self.queue: deque[tuple[Advertised, int, float]] = deque()
         self.arrived_s = 0.0
@@ -91,6 +89,7 @@ class Node:
         self._alarm: int | None = None  # on the timeline; there is but one
         self._pending: list[Command] = []
         self._decided_at_s = 0.0
+        self._frozen_s = min(FROZEN_S, master_down_s(settings.advbase, settings.advskew) / 2)
         self._behind_s = 0.0
         self._paused_at_s: float | None = None
         lan.attach(number, self.receive)
@@ -337,43 +336,36 @@ class Node:
                 case ReleaseAddresses():
                     self._release()
                 case AcquireAddresses() if self.kernel.is_slow:
-                    return self._take_slowly(commands[position + 1 :], decided_at_s)
+                    self._take_slowly(commands[position + 1 :], decided_at_s)
+                    return
                 case AcquireAddresses():
                     self._take()
                 case ProbeAddresses() if self._lan.squatters:
                     delay_s = self._random.uniform(self._lan.weather.delay_s_min, self._lan.weather.delay_s_max)
                     self._lan.timeline.at(self._lan.timeline.now + delay_s, self._answered)
-                case _:
-                    pass
-        return None
 
     def _answered(self) -> None:
-        """A stranger says that the addresses are his."""
         if self.awake and self.core is not None:
             self.handle(AddressAnswered("a stranger"))
 
     def _take_slowly(self, rest: Sequence[Command], decided_at_s: float) -> None:
         """The call blocks the process; what comes after it has to wait."""
-        self._pending = [AcquireAddresses(), *rest]
-        self._decided_at_s = decided_at_s
+        self._pending, self._decided_at_s = [AcquireAddresses(), *rest], decided_at_s
         self.stall(self._random.uniform(0, self.kernel.operation_s))
 
-    def _release(self) -> None:
+    def _release(self, again: bool = False) -> None:
         """Refused, it is tried again, and the lease ends in any case."""
+        if again and (self.state is State.MASTER or not self.awake):
+            return
         self.kernel.release()
         if self.kernel.kept and self.kernel.holds(self.now):
-            self._lan.timeline.at(self._lan.timeline.now + RELEASE_AGAIN_S, self._release_again)
-
-    def _release_again(self) -> None:
-        if self.awake and self.state is not State.MASTER:
-            self._release()
+            self._lan.timeline.at(self._lan.timeline.now + RELEASE_AGAIN_S, lambda: self._release(again=True))
 
     def _resume(self) -> None:
         """The kernel call has returned. A decision that has grown old is looked at again (``Driver._look_again``)."""
-        down_s = master_down_s(self.settings.advbase, self.settings.advskew)
         (_, *rest), self._pending = self._pending, []
         self._take()
-        old = self.now - self._decided_at_s > min(FROZEN_S, down_s / 2)
+        old = self.now - self._decided_at_s > self._frozen_s
         rest = [command for command in rest if not (old and isinstance(command, AnnounceAddresses))]
         self._perform(rest, self._decided_at_s)
         if old and self.core is not None:
