@@ -1,4 +1,4 @@
-"""``make mutants``: every planted bug, a campaign with each, and the table of docs/architecture.md.
+"""``make mutants``: every planted bug, a campaign with each, and the table of docs/mutants.md.
 
 Exit status 1 when a bug is not caught by an invariant that names it, or when the table in the docs says otherwise.
 """

@@ -1,6 +1,6 @@
 """Bugs to plant into the real core, the seal and the model of a process; each with the invariants that must catch it.
 
-``make mutants`` plants them one by one, runs a campaign with each and prints the table of docs/architecture.md.
+``make mutants`` plants them one by one, runs a campaign with each and writes the table of docs/mutants.md.
 """
 
 from __future__ import annotations

@@ -193,10 +193,11 @@ def test_plain_carp_believes_what_a_member_has_signed() -> None:
         Advertised(4, repaired(changed(1, 2))),
         Advertised(4, repaired(changed(3, 1))),
         Advertised(4, GENUINE[:35]),
+        Advertised(4, GENUINE[:2]),
         Advertised(4, GENUINE, ttl=254),
         Advertised(6, GENUINE),
     ],
-    ids=["digest", "counter", "checksum", "type", "vhid", "authlen", "short", "ttl", "version"],
+    ids=["digest", "counter", "checksum", "type", "vhid", "authlen", "short", "very short", "ttl", "version"],
 )
 def test_plain_carp_believes_nothing_else(frame: Advertised) -> None:
     judge, run = plain()

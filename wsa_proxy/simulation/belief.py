@@ -32,7 +32,8 @@ from wsa_proxy.simulation.violation import Violation
 
 SLACK_S = 0.002  # whole milliseconds, and a clock's drift since the last one
 SINK = 1 / 1000 + DRIFT_MAX  # the seal's and the drift of a clock, of the time since the last one was heard
-SIGNED = slice(8, 36)
+BYTES = 36
+SIGNED = slice(8, BYTES)
 """Counter and digest; with the vhid and the addresses, they are all that plain CARP signs."""
 
 
@@ -70,14 +71,11 @@ class Belief:
 def judge_form(node: Node, frame: Advertised, vhid: int) -> None:
     """I4: what is believed has the form of a CARP advertisement of this virtual host on this LAN."""
     payload = frame.payload
+    if len(payload) < BYTES:
+        raise Violation("I4", f"node {node.number} believes {len(payload)} bytes")
     fields = (payload[0], payload[1], payload[3], frame.ttl)
-    total = sum(struct.unpack("!18H", payload[:36])) if len(payload) >= 36 else 0
-    if (
-        len(payload) < 36
-        or fields != (0x21, vhid, 7, 255)
-        or total % 0xFFFF
-        or frame.version not in node.settings.versions
-    ):
+    summed = sum(struct.unpack("!18H", payload[:BYTES])) % 0xFFFF == 0
+    if fields != (0x21, vhid, 7, 255) or not summed or frame.version not in node.settings.versions:
         raise Violation("I4", f"node {node.number} believes an advertisement with {fields} in IPv{frame.version}")
 
 

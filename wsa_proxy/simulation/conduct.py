@@ -1,4 +1,4 @@
-"""What one node does, judged by what it was told: I2, I3, I6, I7 and V7, and the order of its commands.
+"""What one node answers to what it is told, and in which order: I2, I3, I5 to I7, V3, V5 to V7, V11.
 
 Every answer of the core is judged at the moment of the decision, before a slow kernel delays what follows from it. It
 is read in steps, each with at most one transition: a master that overslept and then hears a better one takes two.
@@ -207,7 +207,7 @@ class Conduct:
             self._judge_duties(commands, state)
 
     def _silence(self, step: list[Command], report: ReportTransition | None) -> None:
-        # I6: BACKUP and INIT are silent, and I7: they take, announce and release nothing.
+        # I6: BACKUP and INIT are silent, and I7: they take and announce nothing.
         for command in step:
             match command:
                 case SendAdvertisement() | SendFarewell():

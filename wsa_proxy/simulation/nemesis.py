@@ -144,7 +144,7 @@ class Nemesis:
             case Fault.VERSION:
                 self._lan.cut_versions.discard((station.number, station.settings.versions[-1]))
             case Fault.SQUATTER:
-                self._lan.squatters -= 1
+                self._lan.squatters = max(self._lan.squatters - 1, 0)  # all may have been healed a rounding ago
             case Attack.HOLD_BACK if self._hostile:
                 # One by one, each when it would do most, or all at once.
                 self._hostile.release(RELEASED_EVERY_S if self._relentless and mishap.other % 2 else 0.0)
