@@ -107,7 +107,8 @@ class Model:
                 self.demotion = demotion
                 # FreeBSD carp_demote_adj: a master says so at once.
                 effects += self._speaks(now) if self.state is State.MASTER else []
-            case AddressAnswered(), State.BACKUP if not self.held:  # RFC 5227 2.1.1: somebody has the address
+            # RFC 5227 2.1.1: somebody has the address. (The master that was heard last had it, too.)
+            case AddressAnswered(), State.BACKUP if not self.held and self.due == SILENT:
                 self.foreigner = True
             case AdvertisementReceived(), State.BACKUP:
                 effects += self._backup_hears(event, now)

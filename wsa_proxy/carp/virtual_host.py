@@ -209,7 +209,8 @@ class VirtualHost:
         return [ProbeAddresses()]
 
     def _backup_address_answered(self, event: AddressAnswered, now: float) -> list[Command]:
-        if not self._held_before:
+        # Once a takeover by hearing is due, a late answer may have been the master's own, who has left since.
+        if not self._held_before and self._reason_master_down is Reason.MASTER_SILENT:
             self._answered_by = event.by
         return []
 
