@@ -127,6 +127,41 @@ def test_a_fresh_one_may_not_be_refused_and_an_old_one_must() -> None:
         group.refuse(counter(4000))
 
 
+def test_who_knows_the_time_of_the_group_has_no_first_contact() -> None:
+    with pytest.raises(Violation, match=r"^I4.*first_contact"):
+        Group(counter(0), said=(counter(1),)).believe(counter(1), Verdict.FIRST_CONTACT)
+
+
+def test_a_first_contact_may_not_be_refused() -> None:
+    group = Group(said=(counter(0), counter(1, 255, 255), counter(2, farewell=True)))
+    group.refuse(counter(1, 255, 255))
+    group.refuse(counter(2, farewell=True))
+    with pytest.raises(Violation, match=r"^I4.*refuses a first contact"):
+        group.refuse(counter(0))
+
+
+def test_an_echo_is_called_so_and_nothing_else_is() -> None:
+    """I3, of the last sixteen."""
+    group = Group(counter(0))
+    for number in range(1, 18):
+        group.judge.told(group.node, "said", counter(number))
+    group.refuse(counter(2), Verdict.ECHO)
+    group.refuse(counter(1), Verdict.REPLAY)
+    for number, verdict in ((2, Verdict.REPLAY), (1, Verdict.ECHO)):
+        with pytest.raises(Violation, match=r"^I3"):
+            group.refuse(counter(number), verdict)
+
+
+def test_nobody_runs_ahead_of_the_time_of_the_group() -> None:
+    group = Group(counter(0))
+    group.pass_(10.0)
+    group.node.group_time.line_ms = NOW_MS + 10_000 - group.node.clock_ms
+    group.judge.told(group.node, "done", None)
+    group.node.group_time.line_ms += 8.0
+    with pytest.raises(Violation, match=r"^I4.*ahead"):
+        group.judge.told(group.node, "done", None)
+
+
 def test_one_advertisement_has_one_counter() -> None:
     group = Group()
     group.judge.told(group.node, "advertisement", None)

@@ -8,11 +8,15 @@ from random import Random
 
 import pytest
 
+from wsa_proxy.carp.commands import AnnounceAddresses
+from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import State
 from wsa_proxy.simulation import belief
 from wsa_proxy.simulation import checker
 from wsa_proxy.simulation import conduct
-from wsa_proxy.simulation import run as runs
+from wsa_proxy.simulation import rights
+from wsa_proxy.simulation import settling
+from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.node import Node
 from wsa_proxy.simulation.plan import draw
 from wsa_proxy.simulation.run import Run
@@ -24,17 +28,19 @@ from wsa_proxy.simulation.violation import Violation
     ("where", "bound", "broken", "invariant"),
     [
         (conduct, "down_s", lambda node: 4 * node.settings.advbase, "I2"),
+        (conduct, "ANNOUNCE_AGAIN", 1, "V6"),
+        (conduct, "TIE_REMEMBERED", 0, "V4"),
         (checker, "interval_s", lambda node: 0.0, "I6"),
         (checker, "lateness_s", lambda station: -0.9, "I1"),
         (conduct, "interval_s", lambda node: 5.0, "I6"),
         (conduct, "ANNOUNCE_EVERY", 9, "V6"),
         (conduct, "CLAIM_S", 0.0, "I7"),
-        (conduct, "BOW_OUT_WAIT_PER_SKEW_S", 60e-6, "I2"),
+        (rights, "BOW_OUT_WAIT_PER_SKEW_S", 60e-6, "I2"),
         (checker, "LEASE_S", 1.0, "V8"),
         (checker, "QUEUE_MAX", 10, "I9"),
         (belief, "FRESH_S", 3.0, "I4"),
-        (runs, "down_s", lambda station: 0.1, "V4"),
-        (runs, "BOW_OUT_WAIT_S", -1.0, "V3"),
+        (settling, "down_s", lambda station: 0.1, "V4"),
+        (settling, "BOW_OUT_WAIT_S", -1.0, "V3"),
     ],
 )
 def test_a_broken_bound_fails(
@@ -104,6 +110,39 @@ def test_what_a_node_leaves_undone_is_named(
     with pytest.raises(Violation, match=rf"^{promise}"):
         for _ in range(3):
             world.later(seconds / 2)
+
+
+@pytest.mark.parametrize("mistake", ["kept to itself", "said twice"])
+def test_what_a_node_says_goes_out_once_in_each_ip_version(mistake: str) -> None:
+    world = World(State.MASTER)
+    command = SendAdvertisement(1, 0, 0)
+    if mistake == "kept to itself":
+        world.run.checker.told(world.node, "advertisement", command)
+    else:
+        world.run.lan.send(world.node.number, Advertised(4, bytes(36)))
+    with pytest.raises(Violation, match=r"^I6.*LAN"):
+        world.later(0.0)
+
+
+def test_what_its_core_announces_is_announced() -> None:
+    world = World(State.MASTER)
+    world.run.checker.told(world.node, "commands", [AnnounceAddresses()])
+    with pytest.raises(Violation, match=r"^V6.*not announced"):
+        world.later(world.run.plan.lateness_s + 0.001)
+
+
+def test_a_node_to_which_nothing_happens_is_looked_at_when_its_time_has_come() -> None:
+    """As soon as if it were looked at after each event."""
+    world = World(State.MASTER)
+    world.later(0.0)
+    world.run.lan.timeline.whose = 1  # it all happens to the other one
+    due_s = world.node.due_s
+    assert due_s is not None
+    world.run.lan.timeline.now = due_s
+    world.run.checker.look()
+    world.run.lan.timeline.now += world.run.plan.lateness_s + 0.001
+    with pytest.raises(Violation, match=r"^I6"):
+        world.run.checker.look()
 
 
 def test_an_orderly_stop_that_leaves_the_addresses_breaks_i5() -> None:

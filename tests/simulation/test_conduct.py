@@ -11,6 +11,7 @@ import pytest
 from wsa_proxy.carp.commands import AcquireAddresses
 from wsa_proxy.carp.commands import AnnounceAddresses
 from wsa_proxy.carp.commands import Command
+from wsa_proxy.carp.commands import ProbeAddresses
 from wsa_proxy.carp.commands import ReleaseAddresses
 from wsa_proxy.carp.commands import ReportRefusal
 from wsa_proxy.carp.commands import ReportTransition
@@ -45,6 +46,7 @@ def report(old: State, new: State, reason: str) -> ReportTransition:
 PROMOTED = report(State.BACKUP, State.MASTER, "master_silent")
 PROMOTION: list[Command] = [SEND, ACQUIRE, ANNOUNCE, PROMOTED]
 DEFEATED = report(State.MASTER, State.BACKUP, "better_advertisement_received")
+TIED = report(State.MASTER, State.BACKUP, "equal_advertisement_received")
 OVERSLEPT = report(State.MASTER, State.BACKUP, "overslept")
 LEFT = report(State.MASTER, State.INIT, "stop")
 
@@ -135,6 +137,8 @@ def test_a_backup_breaks(promise: str, seconds: float, cause: Event, commands: l
         ("V5", 0.5, heard(90), [RELEASE, DEFEATED]),
         ("V5", 0.5, heard(255, 255), [RELEASE, DEFEATED]),
         ("V5", 2.0, TIMER, [RELEASE, OVERSLEPT]),
+        ("V5", 0.5, heard(50), [RELEASE, DEFEATED]),
+        ("V5", 0.5, heard(20), [RELEASE, TIED]),
         ("V6", 0.5, heard(90), [SEND]),
         ("V6", 0.5, "farewell heard", []),
         ("V7", 3.0, TIMER, [SEND]),
@@ -151,6 +155,7 @@ def test_a_master_breaks(promise: str, seconds: float, cause: Event | str, comma
     ("seconds", "cause", "commands"),
     [
         (0.5, heard(20), [RELEASE, DEFEATED]),
+        (0.5, heard(50), [RELEASE, TIED]),
         (0.5, heard(90), [SEND, ANNOUNCE]),
         (0.5, heard(255, 255), []),
         (1.2, TIMER, [SEND]),
@@ -190,12 +195,56 @@ def test_an_answer_that_must_wait_is_due_and_counted() -> None:
 
 def test_ten_advertisements_have_one_announcement() -> None:
     world = World(State.MASTER)
-    for _ in range(9):
+    for number in range(11):
+        commands: list[Command] = [ANNOUNCE, SEND] if number == 1 else [SEND]
         world.later(1.2)
-        world.answer(TIMER, [SEND])
+        world.answer(TIMER, commands)
     world.later(1.2)
     with pytest.raises(Violation, match=r"^V6.*11 times"):
         world.answer(TIMER, [SEND])
+
+
+@pytest.mark.parametrize("after", ["a promotion", "an answer"])
+def test_a_master_announces_once_more_with_the_second_advertisement(after: str) -> None:
+    world = World(State.MASTER)
+    if after == "an answer":
+        world.later(0.5)
+        world.answer(heard(90), [SEND, ANNOUNCE])
+    world.later(1.2)
+    world.answer(TIMER, [SEND])
+    world.later(1.2)
+    with pytest.raises(Violation, match=r"^V6.*once more"):
+        world.answer(TIMER, [SEND])
+
+
+def test_who_has_held_the_addresses_does_not_ask_who_has_them() -> None:
+    world = World(State.BACKUP)
+    world.answer(TIMER, [ProbeAddresses()])
+    world = World(State.MASTER)
+    world.later(3.0)
+    world.answer(TIMER, [RELEASE, OVERSLEPT])
+    with pytest.raises(Violation, match=r"^V11.*has held"):
+        world.answer(TIMER, [ProbeAddresses()])
+
+
+@pytest.mark.parametrize(("kind", "said"), [("farewell", FAREWELL), ("advertisement", BOW_OUT)])
+def test_who_yields_or_leaves_says_so_while_it_holds_the_addresses(kind: str, said: object) -> None:
+    """In the process, after the order of the commands has been judged."""
+    world = World(State.MASTER)
+    world.later(1.0)
+    world.node.kernel.take(world.node.now)
+    world.judge.told(kind, said)
+    world.node.kernel.release()
+    with pytest.raises(Violation, match=r"^I7.*has removed"):
+        world.judge.told(kind, said)
+
+
+def test_a_refused_release_is_not_tried_again_for_ever() -> None:
+    world = World(State.BACKUP)
+    for _ in range(20):
+        world.judge.told("release again", None)
+    with pytest.raises(Violation, match=r"^I9"):
+        world.judge.told("release again", None)
 
 
 def test_a_stranger_who_answers_holds_a_takeover_back_by_one_interval() -> None:

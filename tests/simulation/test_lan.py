@@ -44,6 +44,17 @@ def test_what_is_due_at_the_same_time_happens_in_the_order_asked_for() -> None:
     assert seen == ["overdue", "first", "second"] and timeline.now == now + 1
 
 
+def test_it_is_known_to_whom_something_happens() -> None:
+    """And the world is looked at before all of it, and at the end."""
+    timeline, lan, _ = make_lan(Weather(delay_s_min=0.5, delay_s_max=0.5))
+    lan.cuts.add((0, 1))
+    lan.send(0, FRAME)
+    timeline.at(timeline.now + 0.1, lambda: None)
+    looked: list[int | None] = []
+    timeline.run(timeline.now + 1, lambda: looked.append(timeline.whose))
+    assert looked == [None, None, 2, None]
+
+
 def test_a_frame_reaches_everybody_but_its_sender_after_its_delay() -> None:
     timeline, lan, arrived = make_lan(Weather(delay_s_min=0.5, delay_s_max=0.5))
     lan.send(0, FRAME)

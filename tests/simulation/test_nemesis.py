@@ -35,10 +35,10 @@ def test_a_fault_is_done_and_undone(fault: Fault | Attack) -> None:
         each.start()
     run._pass(10.0)
     before = condition(run, node)
-    run._nemesis._begin(Mishap(0.0, 2.0, fault, 0, 1))
+    run._nemesis._begin(Mishap(0.0, 2.0, fault, 0, 1, 0))
     assert condition(run, node) != before
     run._pass(2.5)
-    run._nemesis._end(Mishap(0.0, 2.0, fault, 0, 1))
+    run._nemesis._end(Mishap(0.0, 2.0, fault, 0, 1, 0))
     run._nemesis.heal()
     run._pass(1.0)
     assert node.awake and node.link_up and not node.kernel.refuses and not run.lan.cuts

@@ -44,8 +44,8 @@ class World:
         self.timeline.run(self.timeline.now + seconds, lambda: None)
 
 
-def advertisement(advskew: int = 0) -> Advertised:
-    return Advertised(4, Authenticator([KEY], 1, [VIP], 99).sign(1, advskew, 0))
+def advertisement(advskew: int = 0, advbase: int = 1) -> Advertised:
+    return Advertised(4, Authenticator([KEY], 1, [VIP], 99).sign(advbase, advskew, 0))
 
 
 def test_a_lone_node_becomes_master_and_keeps_its_lease() -> None:
@@ -127,6 +127,22 @@ def test_a_release_that_the_kernel_refuses_is_tried_again() -> None:
     assert not world.node.holds
 
 
+def test_a_release_that_is_tried_again_does_not_hit_a_new_master() -> None:
+    """I5. It has been asked for by the defeat before."""
+    world = World()
+    world.run(4)
+    world.node.kernel.refuses = True
+    world.node.receive(advertisement(0), 1)
+    assert world.state() == "BACKUP" and world.node.kernel.kept
+    world.node.kernel.refuses = False
+    world.node.receive(advertisement(255, 255), 1)
+    world.run(0.05)
+    assert world.state() == "MASTER"
+    for _ in range(20):
+        world.run(0.01)
+        assert world.node.holds
+
+
 def test_a_stranger_who_answers_is_asked_about_only_before_the_first_time() -> None:
     world = World()
     world.node._lan.squatters = 1
@@ -140,6 +156,18 @@ def test_a_stranger_who_answers_is_asked_about_only_before_the_first_time() -> N
     assert world.state() == "BACKUP"
     world.run(4)
     assert world.state() == "MASTER"
+
+
+def test_a_new_life_inherits_neither_a_stall_nor_a_refusal() -> None:
+    world = World()
+    world.run(4)
+    world.node.kernel.refuses = True
+    world.run(0.3)
+    assert world.reasons[-1] == "the kernel refused"
+    world.node.stall(5.0)
+    world.node.crash()
+    world.node.start()
+    assert world.node.awake and world.state() == "BACKUP"
 
 
 def test_health_is_told_to_the_core_or_waits_until_the_process_wakes() -> None:

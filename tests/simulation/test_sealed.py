@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
+
+from wsa_proxy.carp import wire
 from wsa_proxy.carp.commands import AnnounceAddresses
 from wsa_proxy.carp.commands import ReleaseAddresses
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.events import DeadlineReached
 from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.seal import Verdict
+from wsa_proxy.carp.seal import unpack
 from wsa_proxy.carp.virtual_host import VirtualHostSettings
 from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.plan import Fault
@@ -59,11 +63,13 @@ def test_a_frozen_master_does_not_answer_the_farewell_that_waited_for_it() -> No
     assert host.hear_farewell(now + 6.1) == []
 
 
-def test_an_advertisement_is_believed_once_and_never_rewritten() -> None:
+@pytest.mark.parametrize(("at", "bit"), [(2, 1), (4, 2)], ids=["advskew", "demotion"])
+def test_an_advertisement_is_believed_once_and_never_rewritten(at: int, bit: int) -> None:
     run, (one, other), _ = group()
     heard: list[Advertised] = []
     run.lan.tap(30, lambda frame, sender: heard.append(frame) if isinstance(frame, Advertised) else None)
     one.start()
+    one.demote(1)
     run._pass(8.0)
     other.start()
     assert other._verify(heard[-1]) is not None
@@ -71,11 +77,21 @@ def test_an_advertisement_is_believed_once_and_never_rewritten() -> None:
     assert other.group_time.line_ms is not None and other.state is State.BACKUP
     other.receive(heard[-1], 0)
     payload = bytearray(heard[-1].payload)
-    payload[2] ^= 1  # advskew, and the checksum with it
+    payload[at] ^= bit  # and the checksum with it
     payload[6:8] = bytes(2)
-    payload[6:8] = __import__("wsa_proxy.carp.wire", fromlist=["wire"]).checksum(payload).to_bytes(2)
+    payload[6:8] = wire.checksum(payload).to_bytes(2)
     other.receive(Advertised(heard[-1].version, bytes(payload)), 0)
     assert other.rejects[Verdict.DUPLICATE] == 1 and other.rejects[Verdict.REWRITTEN] == 1
+
+
+def test_its_file_says_what_it_said_last() -> None:
+    """After the next boot, its own bow-out is nothing new."""
+    run, (node, _), _ = group()
+    node.start()
+    run._pass(8.0)
+    node.stop()
+    assert node.saved is not None and node.saved.top == node.group_time.top
+    assert unpack(node.saved.top).is_bow_out
 
 
 def test_a_boot_starts_the_clock_anew_and_a_step_moves_the_wall_only() -> None:

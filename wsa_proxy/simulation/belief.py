@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
+from collections import deque
 from collections.abc import Callable
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from wsa_proxy.simulation.violation import Violation
 
 SLACK_S = 0.002  # whole milliseconds, and a clock's drift since the last one
 SINK = 1 / 1000 + DRIFT_MAX  # the seal's and the drift of a clock, of the time since the last one was heard
+OWN_REMEMBERED = 16
 BYTES = 36
 SIGNED = slice(8, BYTES)
 """Counter and digest; with the vhid and the addresses, they are all that plain CARP signs."""
@@ -91,6 +93,8 @@ class Known:
     spoke: bool = False
     """It has said or believed something in this life."""
     said: Counter[str] = field(default_factory=Counter)
+    own: deque[int] = field(default_factory=lambda: deque(maxlen=OWN_REMEMBERED))
+    """The counters of what it said last."""
 
 
 class Freshness:
@@ -126,11 +130,17 @@ class Freshness:
     def _says(self, node: SealedNode, counter: int) -> None:
         known = self._known[node.number]
         known.said["counters"] += 1
+        known.own.append(counter)
         self._said.add(counter)
-        self._note(node, counter)
+        self._note(node, counter, tells_time=True)  # its own bow-out, too
 
     def _done(self, node: SealedNode, _: None) -> None:
-        said = self._known[node.number].said
+        known, line_ms = self._known[node.number], node.group_time.line_ms
+        said = known.said
+        # I4: its time of the group is nobody's invention.
+        latest_s = known.ahead_s + node.now * (1 + DRIFT_MAX) + SLACK_S
+        if known.spoke and line_ms is not None and (node.clock_ms + line_ms) / 1000 > latest_s:
+            raise Violation("I4", f"node {node.number} is ahead of the time of the group")
         if said["counters"] != said["advertisements"]:
             raise Violation("I4", f"node {node.number} used {said['counters']} counters for {said['advertisements']}")
 
@@ -139,30 +149,39 @@ class Freshness:
         judge_form(node, judged.frame, self._vhid)
         # I4: nothing that no node has said, and not with another header.
         header = (payload[5], payload[2], payload[4])
-        if counter not in self._said or header != (counter >> 14 & 255, counter >> 6 & 255, counter >> 4 & 1):
+        if counter not in self._said or not _is_as_said(judged):
             raise Violation("I4", f"node {node.number} believes a forged advertisement {header}")
         # I4: nothing that is not above everything that it has sent or believed.
         if counter <= known.highest:
             raise Violation("I4", f"node {node.number} believes what it has heard before, or older")
         said_s, bow_out = (counter >> 22) / 1000, header[:2] == (255, 255)
+        # I4: who knows the time of the group, from this life or from its file, has no first contact, all others have.
+        if (judged.verdict is Verdict.FIRST_CONTACT) != (known.line_s is None):
+            raise Violation("I4", f"node {node.number} believes {header}: {judged.verdict.value}")
         if known.line_s is None:
-            # I4: a first contact is no bow-out, no farewell, and not older than an hour.
-            tolerated = judged.verdict is Verdict.FIRST_CONTACT and not bow_out and not counter >> 5 & 1
-            if not tolerated or said_s * 1000 < node.wall_ms - TOLERANCE_MS - 1000 * SLACK_S:
+            if not _may_be_first(node, counter, -SLACK_S):
                 raise Violation("I4", f"node {node.number} believes {header} at first contact")
         # I4: nothing older than max(T, 250 ms), 10 s for a bow-out, by the time of the group.
         elif said_s < self._now_s(node, known, judged.arrived_s) - self._limit_s(node, bow_out) - SLACK_S:
             raise Violation("I4", f"node {node.number} believes an advertisement that is too old")
         self._marks["a forged copy came first"] += judged.frame.forged
-        self._note(node, counter)
+        self._note(node, counter, tells_time=not bow_out)
 
     def _refuses(self, node: SealedNode, judged: Judged) -> None:
         self._marks[judged.verdict.value] += 1
         known, counter = self._known[node.number], judged.counter
         said_s = (counter >> 22) / 1000
-        if judged.frame.forged or counter not in self._said or counter <= known.highest or not known.spoke:
+        # I3: the one counter has the right name.
+        if (judged.verdict is Verdict.ECHO) != (counter in known.own and _is_as_said(judged)):
+            raise Violation("I3", f"node {node.number} calls it {judged.verdict.value}")
+        if judged.frame.forged or counter not in self._said or counter <= known.highest:
             return
-        # I4, the other way round: what is genuine, above everything and surely fresh is not refused.
+        # I4, the other way round: a first contact is not refused,
+        if known.line_s is None and _may_be_first(node, counter, SLACK_S):
+            raise Violation("I4", f"node {node.number} refuses a first contact: {judged.verdict.value}")
+        if not known.spoke:
+            return
+        # nor what is genuine, above everything and surely fresh.
         latest_s = known.ahead_s + node.arrived_s * (1 + DRIFT_MAX)
         if said_s > latest_s - self._limit_s(node, False) + SLACK_S:
             raise Violation("I4", f"node {node.number} refuses a fresh one: {judged.verdict.value}")
@@ -177,15 +196,27 @@ class Freshness:
         assert known.line_s is not None
         return known.line_s + arrived_s - node.now * SINK
 
-    def _note(self, node: SealedNode, counter: int) -> None:
+    def _note(self, node: SealedNode, counter: int, tells_time: bool) -> None:
         known = self._known[node.number]
         known.highest, known.spoke = max(known.highest, counter), True
-        if counter >> 14 & 255 != 255:
+        if tells_time:
             said_s = (counter >> 22) / 1000
             line_s, ahead_s = said_s - node.now * (1 - SINK), said_s - node.now * (1 + DRIFT_MAX)
             if known.line_s is not None:
                 line_s, ahead_s = max(line_s, known.line_s), max(ahead_s, known.ahead_s)
             known.line_s, known.ahead_s = line_s, ahead_s
+
+
+def _is_as_said(judged: Judged) -> bool:
+    """Is its header what its counter says?"""
+    payload, counter = judged.frame.payload, judged.counter
+    return (payload[5], payload[2], payload[4]) == (counter >> 14 & 255, counter >> 6 & 255, counter >> 4 & 1)
+
+
+def _may_be_first(node: SealedNode, counter: int, slack_s: float) -> bool:
+    """I4: a first contact is no bow-out, no farewell, and not older than an hour."""
+    bow_out, farewell = counter >> 6 & 0xFFFF == 0xFFFF, counter >> 5 & 1
+    return not bow_out and not farewell and counter >> 22 >= node.wall_ms - TOLERANCE_MS + 1000 * slack_s
 
 
 _LISTENERS: dict[str, Callable[[Freshness, SealedNode, Any], None]] = {

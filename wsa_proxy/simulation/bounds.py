@@ -20,6 +20,12 @@ BOW_OUT_WAIT_PER_SKEW_S = 40e-6
 """After a bow-out a backup waits so long for each 1/256 s of its advskew, and no longer than that."""
 ANNOUNCE_EVERY = 10
 """V6: advertisements."""
+ANNOUNCE_AGAIN = 2
+"""V6: advertisements after a promotion or an answer."""
+TIE_REMEMBERED = 2
+"""D: so long a tie's wait counts."""
+RETRIES_MAX = 20
+"""I9: of a refused release."""
 LEASE_S = 2.3
 """V8: what a dead process leaves on its kernel is gone by then."""
 CLAIM_S = 0.5

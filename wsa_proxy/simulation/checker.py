@@ -23,7 +23,10 @@ from wsa_proxy.simulation.bounds import lateness_s
 from wsa_proxy.simulation.bounds import rank
 from wsa_proxy.simulation.bounds import tie_wait_s
 from wsa_proxy.simulation.conduct import Conduct
+from wsa_proxy.simulation.lan import Advertised
+from wsa_proxy.simulation.lan import Frame
 from wsa_proxy.simulation.lan import Lan
+from wsa_proxy.simulation.memory import NEVER_S
 from wsa_proxy.simulation.memory import PROBES
 from wsa_proxy.simulation.memory import PROBES_TAKE
 from wsa_proxy.simulation.memory import Memory
@@ -34,8 +37,12 @@ from wsa_proxy.simulation.node import Node
 from wsa_proxy.simulation.peers import Peer
 from wsa_proxy.simulation.violation import Violation
 
-CAUSES = ("event", "first_contact", "farewell heard")
+CHECKERS_PORT = 31
+SAYS = frozenset({"advertisement", "farewell"})
+CAUSES = frozenset({"event", "first_contact", "farewell heard"})
 """What a core answers."""
+ANSWERS = frozenset({"life", "commands"})
+"""What changes what a node owes."""
 
 
 class Checker:
@@ -50,39 +57,71 @@ class Checker:
         self._conducts = {
             station.number: Conduct(station, sealed, self.marks) for station in stations if isinstance(station, Node)
         }
+        self._nodes = [(conduct.node, conduct.memory) for conduct in self._conducts.values()]
         self._pairs: dict[tuple[int, int], tuple[float, int, object]] = {}
+        self._masters: list[Station] = []
+        self._numbers = {station.number for station in stations}
+        self._owed: Counter[tuple[int, int]] = Counter()
+        """By node and IP version: copies of what it says that are not on the LAN."""
+        lan.tap(CHECKERS_PORT, self._on_the_lan)
 
     def told(self, node: Node, kind: str, what: Any) -> None:
         """One line of a node's story, as it happens. What is too late is seen even if it is done at last by this."""
         conduct = self._conducts[node.number]
-        if kind in CAUSES:
+        if kind in SAYS:
+            self._owe(node.number, node.settings.versions, 1)
+        elif kind in CAUSES:
             if conduct.memory.still_since_s is None:
                 self._judge_patience(node, conduct.memory)
-            self._judge_pairs()
+            if len(self._masters) > 1:
+                self._judge_pairs()
         conduct.told(kind, what)
+        if kind in ANSWERS:
+            conduct.memory.patient_until_s = -NEVER_S
+
+    def _on_the_lan(self, frame: Frame, sender: int) -> None:
+        if isinstance(frame, Advertised) and not frame.forged and sender in self._conducts:
+            self._owe(sender, (frame.version,), -1)
+
+    def _owe(self, number: int, versions: Sequence[int], copies: int) -> None:
+        for version in versions:
+            self._owed[number, version] += copies
+            if not self._owed[number, version]:
+                del self._owed[number, version]
 
     def look(self) -> None:
-        """Judge what can be seen from outside, after each event."""
-        for conduct in self._conducts.values():
-            node, memory = conduct.node, conduct.memory
-            # V8: no lease is longer than what a dead process may leave.
-            if node.kernel.lease_until_s - node.now > LEASE_S:
-                raise Violation("V8", f"node {node.number} has a lease of {node.kernel.lease_until_s - node.now:.2f} s")
+        """Judge what can be seen from outside, after each event: of the station to which it happened, and of all others
+        when their time has come."""
+        # I6: what a node says goes out once in each IP version, at once.
+        if self._owed:
+            raise Violation("I6", f"not on the LAN, by node and IP version: {dict(self._owed)}")
+        now, whose = self._lan.timeline.now, self._lan.timeline.whose
+        for node, memory in self._nodes:
+            if now <= memory.look_at_s and whose is not None and whose != node.number:
+                continue
+            memory.look_at_s = -NEVER_S
             if not node.awake:
                 self._judge_still(node, memory)
                 continue
             if memory.still_since_s is not None:
-                memory.still_since_s = None
                 # It has just woken: what it owes is counted from now.
-                memory.woke_at_s = memory.unplugged_at_s = memory.idle_since_s = memory.unwell_since_s = node.now
+                memory.still_since_s, memory.woke_at_s, memory.patient_until_s = None, node.now, -NEVER_S
             self._judge_patience(node, memory)
             self._judge_awake(node, memory)
-        self._judge_pairs()
+            if not memory.ill_since_s:
+                lasts_until_s = node.kernel.lease_until_s if node.state is State.MASTER else NEVER_S
+                memory.look_at_s = now + min(memory.patient_until_s, lasts_until_s) - node.now - EPSILON_S
+        if whose is None or whose in self._numbers:
+            self._masters = [each for each in self._stations if each.state is State.MASTER and each.awake]
+        if len(self._masters) > 1:
+            self._judge_pairs()
+        else:
+            self._pairs.clear()
 
     # -- one node ------------------------------------------------------------------------------------------------------
 
     def _judge_still(self, node: Node, memory: Memory) -> None:
-        memory.bare_since_s = None
+        memory.ill_since_s.clear()
         # I9: queues are bounded.
         if len(node.queue) > QUEUE_MAX:
             raise Violation("I9", f"{len(node.queue)} frames wait at node {node.number}")
@@ -98,66 +137,76 @@ class Checker:
         self.marks["a lease ended while its process stood still"] += node.state is State.MASTER and not node.holds
 
     def _judge_awake(self, node: Node, memory: Memory) -> None:
-        now, state, late_s = node.now, node.state, memory.late_s
+        now, state, kernel = node.now, node.state, node.kernel
+        holds = kernel.holds(now)
+        # V8: no lease is longer than what a dead process may leave.
+        if holds and kernel.lease_until_s - now > LEASE_S:
+            raise Violation("V8", f"node {node.number} has a lease of {kernel.lease_until_s - now:.2f} s")
         # I5: the kernel holds the addresses if and only if MASTER, outside an operation in flight or refused.
-        if node.kernel.holds(now):
-            memory.bare_since_s = None
-            if state is not State.MASTER and not node.kernel.kept:
-                raise Violation("I5", f"node {node.number} is {state.name} and its kernel holds the addresses")
-        else:
-            memory.bare_since_s = (memory.bare_since_s or now) if state is State.MASTER else None
-            if memory.bare_since_s is not None and now > memory.bare_since_s + late_s:
-                raise Violation("I5", f"node {node.number} is MASTER and its kernel does not hold the addresses")
-        # V10: no carrier: INIT, within what it takes to notice.
-        if node.link_up or state is State.INIT:
-            memory.unplugged_at_s = now
-        elif now > memory.unplugged_at_s + NOTICE_S + EPSILON_S:
-            raise Violation("V10", f"node {node.number} has no carrier and is {state.name}")
-        # V9: a proxy that serves badly says so to the core, within what it takes to notice.
-        if node.demotion == node.health:
-            memory.unwell_since_s = now
-        elif now > memory.unwell_since_s + NOTICE_S + EPSILON_S:
-            raise Violation("V9", f"node {node.number} is demoted by {node.health}, and its core by {node.demotion}")
-        # V11: a node that could take part does; if its kernel refused, a while after.
-        if state is not State.INIT or not node.link_up or node.kernel.refuses:
-            memory.idle_since_s = now
-            memory.refused = node.kernel.refuses or (memory.refused and state is State.INIT)
-        elif now > memory.idle_since_s + RETRY_S * memory.refused + NOTICE_S + late_s:
-            raise Violation("V11", f"node {node.number} could take part and is in INIT")
+        if holds and state is not State.MASTER and not kernel.kept:
+            raise Violation("I5", f"node {node.number} is {state.name} and its kernel holds the addresses")
+        idle = state is State.INIT and node.link_up and not kernel.refuses
+        bare = state is State.MASTER and not holds
+        if not idle:
+            memory.refused = kernel.refuses or (memory.refused and state is State.INIT)
+        unplugged = not node.link_up and state is not State.INIT
+        if not (idle or bare or unplugged or node.demotion != node.health):
+            memory.ill_since_s.clear()
+            return
+        notice_s, late_s = NOTICE_S + EPSILON_S, memory.late_s
+        for invariant, ill, patience_s in (
+            ("I5", bare, late_s),
+            # V10: no carrier: INIT, within what it takes to notice.
+            ("V10", unplugged, notice_s),
+            # V9: a proxy that serves badly says so to the core, within what it takes to notice.
+            ("V9", node.demotion != node.health, notice_s),
+            # V11: a node that could take part does; if its kernel refused, a while after.
+            ("V11", idle, RETRY_S * memory.refused + NOTICE_S + late_s),
+        ):
+            if not ill:
+                memory.ill_since_s.pop(invariant, None)
+            elif now > memory.ill_since_s.setdefault(invariant, now) + patience_s:
+                raise Violation(invariant, f"node {node.number}, {state.name}, {_ILLS[invariant]}")
 
     def _judge_patience(self, node: Node, memory: Memory) -> None:
         """What a node does late, if not never."""
         now, late_s = node.now, memory.late_s
+        if now <= memory.patient_until_s:
+            return
         if node.state is State.MASTER:
             # I1: the loser of two masters hears so within T/4 + l.
-            if now > max(memory.answer_due_s, memory.woke_at_s) + late_s:
+            answer_s = max(memory.answer_due_s, memory.woke_at_s) + late_s
+            if now > answer_s:
                 raise Violation("I1", f"node {node.number} heard an inferior master and does not answer")
             # I6: a MASTER advertises once per T.
-            if now > max(memory.sent_at_s + interval_s(node), memory.woke_at_s) + late_s:
+            advertise_s = max(memory.sent_at_s + interval_s(node), memory.woke_at_s) + late_s
+            if now > advertise_s:
                 raise Violation("I6", f"node {node.number} last advertised {now - memory.sent_at_s:.3f} s ago")
+            # V6: what its core announces is announced, unless its kernel refuses everything.
+            announce_s = max(memory.announce_due_s, memory.woke_at_s) + late_s
+            if now > announce_s and not node.kernel.refuses:
+                raise Violation("V6", f"node {node.number} has not announced its addresses")
+            memory.patient_until_s = min(answer_s, advertise_s, announce_s)
         elif node.state is State.BACKUP:
             # V3, V4, V9: a backup with a reason takes over, after its wait.
-            if now > max(memory.takeover_due_s, memory.woke_at_s) + late_s:
+            follow_s = max(memory.takeover_due_s, memory.woke_at_s) + late_s
+            if now > follow_s:
                 name = _TAKEOVERS[min(memory.reasons)]
                 raise Violation(name, f"node {node.number} stays BACKUP in spite of {sorted(memory.reasons)}")
             # V11: a backup that hears nothing is master after D, and a tie's wait, and three late probes; it asks anew,
             # and waits for the answers, after it has slept, and where the first of two IP versions was heard at last.
-            if now <= (due_s := min(memory.waits_until_s.values())):
-                return
             asks_s = 0.0 if memory.held_before else memory.down_s * PROBES_TAKE
-            woken_s = memory.woke_at_s + asks_s
+            due_s = min(memory.waits_until_s.values())
             due_s += 0.0 if self._sealed else tie_wait_s(node) + asks_s * memory.asks_anew
-            if now > max(due_s, woken_s) + (PROBES + 1) * late_s:
+            silence_s = max(due_s, memory.woke_at_s + asks_s) + (PROBES + 1) * late_s
+            if now > silence_s:
                 raise Violation("V11", f"node {node.number} is BACKUP {now - due_s:.3f} s after D")
+            memory.patient_until_s = min(follow_s, silence_s)
 
     # -- two nodes -----------------------------------------------------------------------------------------------------
 
     def _judge_pairs(self) -> None:
-        masters = [station for station in self._stations if station.state is State.MASTER and station.awake]
-        if len(masters) < 2:
-            self._pairs.clear()
-            return
-        pairs = {(one.number, other.number): (one, other) for one, other in itertools.combinations(masters, 2)}
+        pairs = {(one.number, other.number): (one, other) for one, other in itertools.combinations(self._masters, 2)}
         self._pairs = {key: since for key, since in self._pairs.items() if key in pairs}
         for key, (one, other) in pairs.items():
             self._judge_pair(key, *sorted((one, other), key=rank))
@@ -191,6 +240,12 @@ class Checker:
             raise Violation("I1", f"nodes {key[0]} and {key[1]} are both master for {bound_s:.3f} s")
 
 
+_ILLS = {
+    "I5": "does not hold the addresses",
+    "V9": "does not know how well its proxy is",
+    "V10": "has no carrier",
+    "V11": "could take part",
+}
 _TAKEOVERS = {
     Reason.MASTER_BOWED_OUT.value: "V3",
     Reason.MASTER_DEMOTED.value: "V9",

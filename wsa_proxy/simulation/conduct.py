@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from collections.abc import Iterator
-from collections.abc import Sequence
 from typing import Any
 
 from wsa_proxy.carp.commands import AcquireAddresses
@@ -29,25 +28,22 @@ from wsa_proxy.carp.events import Event
 from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
 from wsa_proxy.carp.virtual_host import Reason
-from wsa_proxy.carp.wire import Advertisement
+from wsa_proxy.simulation.bounds import ANNOUNCE_AGAIN
 from wsa_proxy.simulation.bounds import ANNOUNCE_EVERY
-from wsa_proxy.simulation.bounds import BOW_OUT_WAIT_PER_SKEW_S
-from wsa_proxy.simulation.bounds import BOW_OUT_WAIT_S
 from wsa_proxy.simulation.bounds import CLAIM_S
 from wsa_proxy.simulation.bounds import EPSILON_S
+from wsa_proxy.simulation.bounds import RETRIES_MAX
+from wsa_proxy.simulation.bounds import TIE_REMEMBERED
 from wsa_proxy.simulation.bounds import down_s
-from wsa_proxy.simulation.bounds import heard_256ths
 from wsa_proxy.simulation.bounds import heard_rank
 from wsa_proxy.simulation.bounds import interval_s
 from wsa_proxy.simulation.bounds import lateness_s
 from wsa_proxy.simulation.bounds import rank
-from wsa_proxy.simulation.bounds import tie_wait_s
 from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.memory import NEVER_S
-from wsa_proxy.simulation.memory import PROBES
-from wsa_proxy.simulation.memory import PROBES_TAKE
 from wsa_proxy.simulation.memory import Memory
 from wsa_proxy.simulation.node import Node
+from wsa_proxy.simulation.rights import Rights
 from wsa_proxy.simulation.sealed import SendFarewell
 from wsa_proxy.simulation.violation import Violation
 
@@ -60,6 +56,7 @@ class Conduct:
         self.marks = marks
         self.memory = Memory(down_s(node), lateness_s(node) + EPSILON_S)
         self._sealed = sealed
+        self._rights = Rights(node, self.memory, sealed, marks)
 
     def told(self, kind: str, what: Any) -> None:
         """One line of the story, as it happens."""
@@ -71,8 +68,8 @@ class Conduct:
     # -- what it is told -----------------------------------------------------------------------------------------------
 
     def _life(self, _: None) -> None:
-        self.memory.answer_due_s = NEVER_S
-        self.memory.held_before = self.memory.left = False
+        self.memory.answer_due_s, self.memory.tied_until_s = NEVER_S, -NEVER_S
+        self.memory.held_before = self.memory.left = self.memory.refused = False
         self._done(None)
 
     def _done(self, _: None) -> None:
@@ -88,13 +85,31 @@ class Conduct:
             raise Violation("I3", f"a rejected frame changed node {node.number}: {memory.known} {node.fingerprint()}")
         memory.rejects += 1
 
+    def _retry(self, _: None) -> None:
+        # I9: a refused release is tried again as long as the lease runs, no longer.
+        self.memory.retries = 0 if self.node.holds else self.memory.retries + 1
+        if self.memory.retries > RETRIES_MAX:
+            raise Violation("I9", f"node {self.node.number} has tried {RETRIES_MAX} times to release what it has not")
+
+    def _advertisement(self, command: SendAdvertisement | SendFarewell) -> None:
+        # I7: who leaves or yields says so before it removes the addresses.
+        leaves = isinstance(command, SendFarewell) or command.advbase == 255
+        if leaves and not (self.node.holds or self.node.kernel.refuses or self._has_just_woken):
+            raise Violation("I7", f"node {self.node.number} has removed the addresses, and says {command}")
+        self.marks["farewell"] += isinstance(command, SendFarewell)
+
+    @property
+    def _has_just_woken(self) -> bool:
+        """Waking up, it renews its lease after the turn."""
+        return self.memory.still_since_s is not None or self.memory.woke_at_s == self.node.now
+
     def _announcement(self, age_s: float) -> None:
         # I7: nothing is claimed that was decided more than half a second ago.
         if age_s > CLAIM_S + EPSILON_S:
             raise Violation("I7", f"node {self.node.number} announces what it decided {age_s:.2f} s ago")
-        # I5: announced if and only if MASTER, and held. (Waking up, it renews after the turn in which it may announce.)
-        just_woken = self.memory.still_since_s is not None or self.memory.woke_at_s == self.node.now
-        if self.node.state is not State.MASTER or not (self.node.holds or just_woken):
+        self.memory.announce_due_s = NEVER_S
+        # I5: announced if and only if MASTER, and held.
+        if self.node.state is not State.MASTER or not (self.node.holds or self._has_just_woken):
             raise Violation("I5", f"node {self.node.number} announces what it does not hold")
         # V7: nor by a master that has overslept.
         if self._late_s() > self.memory.down_s / 2 + EPSILON_S:
@@ -106,7 +121,7 @@ class Conduct:
     def _first_contact(self, what: object) -> None:
         self.marks["first_contact"] += 1
         self._begin("first contact")
-        self._rest(self.node.settings.versions)
+        self._rights.rest(self.node.settings.versions)
 
     def _farewell_heard(self, what: object) -> None:
         self.marks["a farewell was heard"] += 1
@@ -116,79 +131,20 @@ class Conduct:
         self._begin(event)
         memory, node = self.memory, self.node
         if isinstance(event, AdvertisementReceived):
-            self._hears(event.advertisement, event.version)
+            self._rights.hears(event.advertisement, event.version)
         elif isinstance(event, AddressAnswered):
-            memory.answered = True
+            # What holds back a silence's end holds back no takeover for a reason.
+            memory.answered, memory.answered_at_s = not memory.reasons, node.now
         elif node.state is not State.BACKUP:
-            self._forget()  # what a master heard is no reason for the backup that it becomes
+            self._rights.forget()  # what a master heard is no reason for the backup that it becomes
             if isinstance(event, Started) and node.state is State.INIT:
                 memory.answered = memory.left = False
-                self._rest(node.settings.versions)
+                self._rights.rest(node.settings.versions)
 
     def _begin(self, cause: object) -> None:
-        memory, node = self.memory, self.node
-        memory.cause, memory.was = cause, node.state
-        if memory.was is not State.BACKUP:
-            return
-        # Who comes later than half of D after its deadline has been asleep, and listens for a whole D first.
-        late_from_s = node.now - memory.down_s / 2
-        earliest_s, latest_s = min(memory.rests_until_s.values()), min(memory.waits_until_s.values())
-        if memory.reasons:
-            earliest_s, latest_s = min(earliest_s, memory.reasons_since_s), min(latest_s, memory.takeover_due_s)
-        if late_from_s < earliest_s - EPSILON_S:
-            return
-        # It may have been so late,
-        memory.waits_until_s = dict.fromkeys(memory.waits_until_s, node.now + memory.down_s)
-        memory.takeover_due_s = NEVER_S
-        # and surely, if a tie's wait and late questions do not explain it.
-        if late_from_s > latest_s + tie_wait_s(node) + memory.down_s * PROBES_TAKE + PROBES * memory.late_s:
-            self.marks["a backup overslept"] += 1
-            self._forget()
-            self._rest(node.settings.versions)
-
-    def _hears(self, heard: Advertisement, version: int) -> None:
-        memory, node = self.memory, self.node
-        self.marks["bow-out heard"] += heard.is_bow_out
-        expected, memory.reasons = memory.reasons, self._reasons(heard)
-        if memory.reasons:
-            if memory.reasons != expected:
-                skew = rank(node)[1] - 256 * node.settings.advbase
-                memory.reasons_since_s = node.now
-                # A takeover that was due for another reason does not wait for the bow-out's sake.
-                wait_s = 0.0 if expected else min(skew * BOW_OUT_WAIT_PER_SKEW_S, BOW_OUT_WAIT_S)
-                memory.follows_from_s = node.now + wait_s
-            wait_s = BOW_OUT_WAIT_S if heard.is_bow_out else tie_wait_s(node)
-            if node.state is State.BACKUP:
-                memory.takeover_due_s = min(memory.takeover_due_s, node.now + wait_s)
-            return
-        self._forget()
-        if node.state is State.BACKUP:
-            # A takeover that was due is off for both IP versions; a sealed group has one patience for both.
-            self._rest(node.settings.versions if expected or self._sealed else (version,))
-
-    def _forget(self) -> None:
-        self.memory.reasons = frozenset()
-        self.memory.takeover_due_s = NEVER_S
-
-    def _reasons(self, heard: Advertisement) -> frozenset[str]:
-        """What this advertisement gives a backup a right to (carp(4)), reckoned apart from the core."""
-        if heard.is_bow_out:
-            return frozenset({Reason.MASTER_BOWED_OUT.value})
-        advbase, (demotion, own), other = self.node.settings.advbase, rank(self.node), heard_256ths(heard)
-        rules = {
-            Reason.MASTER_DEMOTED: heard.demotion > demotion,
-            Reason.PREEMPTED: self.node.settings.preempt and (demotion, own) < (heard.demotion, other),
-            Reason.MASTER_HOPELESS: advbase and own + 2 * 256 * advbase < other,
-        }
-        return frozenset(reason.value for reason, applies in rules.items() if applies)
-
-    def _rest(self, versions: Sequence[int]) -> None:
-        others = [until_s for version, until_s in self.memory.waits_until_s.items() if version not in versions]
-        heard = [self.memory.waits_until_s[version] for version in versions if version in self.memory.waits_until_s]
-        self.memory.asks_anew = bool(others) and (self.memory.asks_anew or min(heard) < min(others))
-        for version in versions:
-            self.memory.rests_until_s[version] = self.node.now + self.memory.down_s
-            self.memory.waits_until_s[version] = self.node.now + self.memory.down_s
+        self.memory.cause, self.memory.was = cause, self.node.state
+        if self.memory.was is State.BACKUP:
+            self._rights.wake()
 
     # -- what it answers -----------------------------------------------------------------------------------------------
 
@@ -205,6 +161,10 @@ class Conduct:
             raise Violation("I2", f"node {self.node.number} became {self.node.state.name} without a report")
         if self.memory.was is State.MASTER:
             self._judge_duties(commands, state)
+        if state is not State.MASTER:
+            self.memory.announce_due_s = NEVER_S
+        elif AnnounceAddresses() in commands and not self.node.kernel.refuses:
+            self.memory.announce_due_s = self.node.now
 
     def _silence(self, step: list[Command], report: ReportTransition | None) -> None:
         # I6: BACKUP and INIT are silent, and I7: they take and announce nothing.
@@ -214,6 +174,8 @@ class Conduct:
                     raise Violation("I6", f"node {self.node.number}, {self.memory.was.name}, says {command}")
                 case AcquireAddresses() | AnnounceAddresses():
                     raise Violation("I7", f"node {self.node.number}, {self.memory.was.name}: {command}")
+                case ProbeAddresses() if self.memory.held_before:
+                    raise Violation("V11", f"node {self.node.number} has held the addresses, and asks who has them")
                 case ProbeAddresses():
                     self.marks["asked who has the addresses"] += 1
                 case ReportRefusal():
@@ -227,7 +189,7 @@ class Conduct:
         if not self.memory.answered:
             raise Violation("V11", f"node {self.node.number} does not take over: {command}")
         self.memory.answered = False
-        self._rest(self.node.settings.versions)
+        self._rights.rest(self.node.settings.versions)
 
     def _promotion(self, step: list[Command], report: ReportTransition) -> None:
         memory, node = self.memory, self.node
@@ -245,8 +207,8 @@ class Conduct:
         if kinds != [SendAdvertisement, AcquireAddresses, AnnounceAddresses, ReportTransition]:
             raise Violation("I7", f"promotion out of order: {step}")
         memory.held_before, memory.answered = True, False
-        memory.unannounced, memory.may_answer_from_s = 0, -NEVER_S
-        self._forget()
+        memory.unannounced, memory.may_answer_from_s, memory.again_in = 0, -NEVER_S, ANNOUNCE_AGAIN
+        self._rights.forget()
         self._sends(step[0])
 
     def _defeat(self, step: list[Command], report: ReportTransition) -> None:
@@ -267,8 +229,14 @@ class Conduct:
             raise Violation("V6" if heard and self._sealed else "I7", f"defeat out of order: {step}")
         memory.answer_due_s = NEVER_S
         if heard:
-            self._forget()  # it has heard it as a master
-        self._rest(node.settings.versions)
+            self._rights.forget()  # it has heard it as a master
+            assert isinstance(cause, AdvertisementReceived)
+            tied = heard_rank(cause.advertisement) == rank(node)
+            if tied != (report.reason == Reason.TIED.value):
+                raise Violation("V5", f"node {node.number} steps down for another reason than {report.reason}")
+            if tied:
+                memory.tied_until_s = node.now + TIE_REMEMBERED * memory.down_s
+        self._rights.rest(node.settings.versions)
 
     def _stop(self, step: list[Command], report: ReportTransition) -> None:
         # V3: who leaves in order bows out, once, and I7: before it removes the address.
@@ -305,6 +273,10 @@ class Conduct:
             raise Violation("V6", f"node {node.number} answers an inferior with {step}")
         if not answers and AnnounceAddresses in kinds and kinds[0] is not AnnounceAddresses:
             raise Violation("I7", f"node {node.number} announces after it has advertised: {step}")
+        # V6: and once more with the second advertisement after a promotion or an answer.
+        memory.again_in = ANNOUNCE_AGAIN if kinds[-1] is AnnounceAddresses else memory.again_in - 1
+        if memory.again_in == 0 and AnnounceAddresses not in kinds:
+            raise Violation("V6", f"node {node.number} does not announce once more")
         self._sends(sent[0])
 
     def _late_s(self) -> float:
@@ -387,5 +359,8 @@ _LISTENERS: dict[str, Callable[[Conduct, Any], None]] = {
     "first_contact": Conduct._first_contact,
     "farewell heard": Conduct._farewell_heard,
     "reject": Conduct._reject,
+    "release again": Conduct._retry,
+    "advertisement": Conduct._advertisement,
+    "farewell": Conduct._advertisement,
 }
 """Who hears each kind of line; of the others it is counted that they were there."""

@@ -20,8 +20,10 @@ from wsa_proxy.simulation.lan import Lan
 
 CAPTURED_MAX = 400
 EVERY_S_MAX = 0.4
-FLOOD_FRAMES = 300
-AT_ONCE = 0.3
+RELENTLESS_EVERY_S_MAX = 2.0
+FLOOD_FRAMES = [30, 30, 300]
+"""Now and then more than a socket's queue holds."""
+AT_ONCE = 0.15
 RELEASED_MAX = 30
 
 
@@ -53,6 +55,7 @@ class Hostile:
         self._random = random
         self._captured: deque[Advertised] = deque(maxlen=CAPTURED_MAX)
         self._until_s: dict[Attack, float] = {}
+        self._every_s_max = EVERY_S_MAX
         self._held: deque[Advertised] = deque(maxlen=RELEASED_MAX)
         self._held_from: int | None = None
         lan.tap(port, self._see)
@@ -62,12 +65,16 @@ class Hostile:
         self._until_s[attack] = max(until_s, self._until_s.get(attack, 0.0))
         match attack:
             case Attack.FLOOD:
-                for _ in range(FLOOD_FRAMES):
+                for _ in range(self._random.choice(FLOOD_FRAMES)):
                     self._send(self._garbage())
             case Attack.HOLD_BACK:
                 self._held_from = victim
             case _:
                 self._again(attack)
+
+    def slow_down(self) -> None:
+        """What goes on goes on more slowly."""
+        self._every_s_max = RELENTLESS_EVERY_S_MAX
 
     def remember(self, frames: Sequence[Advertised]) -> None:
         """What it has from earlier days."""
@@ -95,7 +102,7 @@ class Hostile:
         if self._captured:
             self._send(self._made_of(self._random.choice(self._captured), attack))
         self._lan.timeline.at(
-            self._lan.timeline.now + self._random.uniform(0.001, EVERY_S_MAX), lambda: self._again(attack)
+            self._lan.timeline.now + self._random.uniform(0.001, self._every_s_max), lambda: self._again(attack)
         )
 
     def _made_of(self, frame: Advertised, attack: Attack) -> Advertised:

@@ -29,14 +29,16 @@ class Timeline:
 
     def __init__(self) -> None:
         self.now = 1000.0
-        self._heap: list[tuple[float, int, Callable[[], None]]] = []
+        self.whose: int | None = None
+        """The station to which it happens, if it touches no other one; None for anything else."""
+        self._heap: list[tuple[float, int, Callable[[], None], int | None]] = []
         self._sequence = itertools.count()
         self._called_off: set[int] = set()
 
-    def at(self, when_s: float, what: Callable[[], None]) -> int:
+    def at(self, when_s: float, what: Callable[[], None], whose: int | None = None) -> int:
         """Put something on; answers the number to call it off with."""
         number = next(self._sequence)
-        heapq.heappush(self._heap, (max(when_s, self.now), number, what))
+        heapq.heappush(self._heap, (max(when_s, self.now), number, what, whose))
         return number
 
     def call_off(self, number: int) -> None:
@@ -44,16 +46,17 @@ class Timeline:
         self._called_off.add(number)
 
     def run(self, until_s: float, after_each: Callable[[], None]) -> None:
-        """Everything up to and including ``until_s``; ``after_each`` looks at the world after each thing."""
+        """Everything up to and including ``until_s``; ``after_each`` looks at the world before all and after each."""
+        after_each()
         while self._heap and self._heap[0][0] <= until_s:
-            self.now, number, what = heapq.heappop(self._heap)
+            self.now, number, what, self.whose = heapq.heappop(self._heap)
             if number > HAPPENINGS_MAX:
                 raise Storm(f"more than {HAPPENINGS_MAX} happenings")
             if number in self._called_off:
                 continue
             what()
             after_each()
-        self.now = until_s
+        self.now, self.whose = until_s, None
         after_each()
 
 
@@ -166,7 +169,7 @@ class Lan:
     def _deliver_later(self, sender: int, receiver: int, frame: Frame) -> None:
         sent_s = max(self.timeline.now, self.clogged_until_s.get((sender, receiver), 0.0))
         delay_s = self.chance(sender, receiver).uniform(self.weather.delay_s_min, self.weather.delay_s_max)
-        self.timeline.at(sent_s + delay_s, lambda: self._ports[receiver](frame, sender))
+        self.timeline.at(sent_s + delay_s, lambda: self._ports[receiver](frame, sender), receiver)
 
     def _learn(self, frame: Frame, sender: int) -> None:
         if isinstance(frame, Announced):

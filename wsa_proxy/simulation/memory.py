@@ -38,36 +38,44 @@ class Memory:
     """of a bow-out not before, for the best one is first,"""
     takeover_due_s: float = NEVER_S
     """and for which it has to be master by then."""
+    tied_until_s: float = -NEVER_S
+    """It may wait longer, for it has yielded to an equal."""
     held_before: bool = False
     """In this life: it need not ask who has the addresses."""
     asks_anew: bool = False
     """Of two IP versions the one whose silence came first was heard at last: it asks for the other one's."""
     answered: bool = False
-    """A stranger has said that the addresses are his."""
+    """A stranger has said that the addresses are his,"""
+    answered_at_s: float = -NEVER_S
+    """then."""
     # Of a master.
     sent_at_s: float = -NEVER_S
     may_answer_from_s: float = -NEVER_S
     answer_due_s: float = NEVER_S
     unannounced: int = 0
     """Advertisements since the last announcement."""
+    again_in: int = 0
+    """With that many more it announces again."""
+    announce_due_s: float = NEVER_S
+    """Its core has decided to announce."""
     left: bool = False
     """It has left in order."""
-    bare_since_s: float | None = None
-    """It is awake, and its kernel does not hold the addresses since."""
     # Of its process and host.
     still_since_s: float | None = None
     """On the LAN's clock: the process is dead or stands still since."""
     woke_at_s: float = 0.0
     paused: bool = False
     """So it was at the last look."""
-    unplugged_at_s: float = 0.0
-    """The last time that it had a carrier, or was in INIT."""
-    unwell_since_s: float = 0.0
-    """Its core knows less or more than its health since."""
-    idle_since_s: float = 0.0
-    """In INIT since, although it could take part."""
+    ill_since_s: dict[str, float] = field(default_factory=dict)
+    """By invariant: what may be so for a short while only, seen first then."""
+    look_at_s: float = -NEVER_S
+    """On the LAN's clock: as long as nothing happens to it, there is nothing to see before."""
+    patient_until_s: float = -NEVER_S
+    """As long as it is told nothing, nothing that it owes is late before."""
     refused: bool = False
     """Its kernel has refused something since it was last in the election."""
     known: object = None
     """Everything that a rejected frame may not change."""
     rejects: int = 0
+    retries: int = 0
+    """Releases tried again, although its kernel does not hold the addresses."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from wsa_proxy.carp.commands import State
+from wsa_proxy.carp.wire import Version
 from wsa_proxy.simulation.bounds import Station
 from wsa_proxy.simulation.bounds import rank
 from wsa_proxy.simulation.hostile import Attack
@@ -104,7 +105,7 @@ class Nemesis:
             case Fault.ONE_WAY:
                 self._cut(mishap, {(number, mishap.other)})
             case Fault.VERSION:
-                self._lan.cut_versions.add((number, station.settings.versions[-1]))
+                self._lan.cut_versions.add(_version_of(mishap, station))
             case Fault.SQUATTER:
                 self._lan.squatters += 1
             case Fault.CLOG:
@@ -142,12 +143,12 @@ class Nemesis:
             case Fault.CABLE:
                 station.plug(not any(cut.fault is Fault.CABLE and cut.node == mishap.node for cut in self._cuts))
             case Fault.VERSION:
-                self._lan.cut_versions.discard((station.number, station.settings.versions[-1]))
+                self._lan.cut_versions.discard(_version_of(mishap, station))
             case Fault.SQUATTER:
                 self._lan.squatters = max(self._lan.squatters - 1, 0)  # all may have been healed a rounding ago
             case Attack.HOLD_BACK if self._hostile:
                 # One by one, each when it would do most, or all at once.
-                self._hostile.release(RELEASED_EVERY_S if self._relentless and mishap.other % 2 else 0.0)
+                self._hostile.release(RELEASED_EVERY_S if self._relentless and mishap.variant % 2 else 0.0)
             case Fault.DEMOTE:
                 station.demote(0)
             case Fault.SLOW_KERNEL | Fault.REFUSING_KERNEL if isinstance(station, Node):
@@ -164,6 +165,8 @@ class Nemesis:
         self._lan.cuts.clear()
         self._lan.cut_versions.clear()
         self._lan.squatters = 0
+        if self._hostile:
+            self._hostile.slow_down()
         weather.loss = weather.duplicates = weather.reflection = 0.0
         for station in self._stations:
             station.start()
@@ -182,6 +185,12 @@ class Nemesis:
                     station.lateness_s = min(station.lateness_s, CALM_LATENESS_S)
 
 
+def _version_of(mishap: Mishap, station: Station) -> tuple[int, Version]:
+    """The IP version in which its advertisements are lost."""
+    versions = station.settings.versions
+    return station.number, versions[mishap.variant % len(versions)]
+
+
 def _begin_on_any(mishap: Mishap, station: Station) -> None:
     """What happens to foreign peers, too; the rest means nothing to them."""
     match mishap.fault:
@@ -190,6 +199,6 @@ def _begin_on_any(mishap: Mishap, station: Station) -> None:
         case Fault.STOP:
             station.stop()
         case Fault.DEMOTE:
-            station.demote(1 + mishap.other % 2)  # some are worse than others
+            station.demote(1 + mishap.variant % 2)  # some are worse than others
         case _:
             pass

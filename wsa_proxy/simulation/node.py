@@ -4,7 +4,7 @@ The process may be dead, or stand still: then frames wait in the socket's queue,
 and the timer is overdue. On waking, timer and frames are ready at once, in an order that chance decides: the driver
 drains the socket first, but a frame may arrive just after that. A paused machine stands still with its clock.
 
-``now`` is the node's own clock. The kernel's side of it, the lease, is in ``kernel.py``.
+``now`` is the node's own clock (``machine.py``). The kernel's side of it, the lease, is in ``kernel.py``.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.lan import Announced
 from wsa_proxy.simulation.lan import Frame
 from wsa_proxy.simulation.lan import Lan
+from wsa_proxy.simulation.machine import Machine
 
 QUEUE_MAX = 256  # frames in the socket's buffer
 FROZEN_S = 0.5  # a decision older than this is looked at again before it is carried out
 RETRY_S = 1.0
 RELEASE_AGAIN_S = 0.1
-CLOCK_ROUNDING_S = 1e-9
 NOTICE_S = 1e-3  # health and link are noticed this long after a process wakes
 
 type Tell = Callable[["Node", str, object], None]
 """The run's story: who, what kind of thing, what."""
 
 
-class Node:
+class Node(Machine):
     """One host. ``core`` is None while its process is dead; the kernel lives on."""
 
     def __init__(
@@ -65,7 +65,7 @@ class Node:
         random: Random,
         tell: Tell,
     ) -> None:
-        self.number = number
+        super().__init__(number, lan)
         self.settings = settings
         self.core: VirtualHost | None = None
         self.kernel = Kernel(random)
@@ -80,30 +80,19 @@ class Node:
         self.demotion = 0
         """What the core was told; it should believe it."""
         self._signer = signer
-        self._lan = lan
         self._random = random
         self._tell = tell
         self.health = 0
         """How unwell the proxy is, 0 for well."""
         self._refused_until_s = 0.0
         self._alarm: int | None = None  # on the timeline; there is but one
+        self._alarm_due_s = 0.0
         self._pending: list[Command] = []
         self._decided_at_s = 0.0
         self._frozen_s = min(FROZEN_S, master_down_s(settings.advbase, settings.advskew) / 2)
-        self._behind_s = 0.0
-        self._paused_at_s: float | None = None
         lan.attach(number, self.receive)
 
     # -- what the checker and the nemesis ask --------------------------------------------------------------------------
-
-    @property
-    def now(self) -> float:
-        """The node's own clock: it stands still while the machine is paused."""
-        return self._paused_at_s if self._paused_at_s is not None else self._lan.timeline.now - self._behind_s
-
-    @property
-    def paused(self) -> bool:
-        return self._paused_at_s is not None
 
     @property
     def awake(self) -> bool:
@@ -169,15 +158,15 @@ class Node:
         """The process stands still."""
         self._tell(self, "stall", duration_s)
         self.asleep_until_s = max(self.asleep_until_s, self._lan.timeline.now + duration_s)
-        self._lan.timeline.at(self.asleep_until_s, self._wake)
+        self._at(self.asleep_until_s, self._wake)
 
     def pause(self, duration_s: float) -> None:
         """The whole machine stands still, with its clock and its kernel; it cannot know afterwards."""
         if self.awake:
             self._tell(self, "pause", duration_s)
-            self._paused_at_s = self.now
+            self._stop_clock()
             self.asleep_until_s = self._lan.timeline.now + duration_s
-            self._lan.timeline.at(self.asleep_until_s, self._wake)
+            self._at(self.asleep_until_s, self._wake)
 
     def demote(self, demotion: int) -> None:
         """The health changed; a process that stands still finds out when it wakes."""
@@ -193,14 +182,14 @@ class Node:
         """End a stall or a pause now."""
         if self.asleep_until_s > self._lan.timeline.now:
             self.asleep_until_s = self._lan.timeline.now
-            self._lan.timeline.at(self._lan.timeline.now, self._wake)
+            self._at(self._lan.timeline.now, self._wake)
 
     def _notice(self) -> None:
         """Take part or not, and how well: what the driver's obstacles and the proxy's health say."""
         if self.core is None:
             return
         if not self.awake:
-            self._lan.timeline.at(self.asleep_until_s + NOTICE_S, self._notice)
+            self._at(self.asleep_until_s + NOTICE_S, self._notice)
             return
         if self.demotion != self.health:
             self.handle(DemotionChanged(self.health, "the nemesis"))
@@ -211,7 +200,7 @@ class Node:
         if self.now >= self._refused_until_s:
             self.handle(Started("started"))
         else:
-            self._lan.timeline.at(self._on_the_lan_s(self._refused_until_s), self._notice)
+            self._at(self._on_the_lan_s(self._refused_until_s), self._notice)
 
     # -- frames and time -----------------------------------------------------------------------------------------------
 
@@ -260,13 +249,17 @@ class Node:
             self._tell(self, f"forged, and {why.value}", None)
 
     def _arm(self) -> None:
-        self._call_off_alarm()
         if self.core is None or (due_s := self.core.next_deadline()) is None:
+            self._call_off_alarm()
             return
         if self.core.state is State.MASTER:
             due_s = min(due_s, self.kernel.renew_at_s)
+        if self._alarm is not None and due_s == self._alarm_due_s:
+            return
+        self._call_off_alarm()
+        self._alarm_due_s = due_s
         late_s = self._random.uniform(0, self.lateness_s)
-        self._alarm = self._lan.timeline.at(self._on_the_lan_s(max(due_s + late_s, self.now)), self._ring)
+        self._alarm = self._at(self._on_the_lan_s(max(due_s + late_s, self.now)), self._ring)
 
     def _call_off_alarm(self) -> None:
         if self._alarm is not None:
@@ -283,14 +276,12 @@ class Node:
         either case; here only when it is due, or most of the time would be spent on that.)"""
         if self.due_s is not None and self.now >= self.due_s:
             self.handle(DeadlineReached())
-        else:
-            self._arm()
         if self.state is State.MASTER and self.awake and self.now >= self.kernel.renew_at_s:
             if self.kernel.is_slow:
                 self._take_slowly([], self.now)
             else:
                 self._take()
-                self._arm()
+        self._arm()
 
     def _wake(self) -> None:
         """A stall, a pause or a kernel call is over."""
@@ -313,15 +304,6 @@ class Node:
         if self.awake:
             self._turn()
 
-    def _on_the_lan_s(self, when_s: float) -> float:
-        """A time of the node's own clock, on the LAN's; a rounding late, for what comes early rings again."""
-        return when_s + self._behind_s + (CLOCK_ROUNDING_S if self._behind_s else 0.0)
-
-    def _resume_clock(self) -> None:
-        if self._paused_at_s is not None:
-            self._behind_s = self._lan.timeline.now - self._paused_at_s
-            self._paused_at_s = None
-
     # -- commands ------------------------------------------------------------------------------------------------------
 
     def _perform(self, commands: Sequence[Command], decided_at_s: float) -> None:
@@ -342,7 +324,7 @@ class Node:
                     self._take()
                 case ProbeAddresses() if self._lan.squatters:
                     delay_s = self._random.uniform(self._lan.weather.delay_s_min, self._lan.weather.delay_s_max)
-                    self._lan.timeline.at(self._lan.timeline.now + delay_s, self._answered)
+                    self._at(self._lan.timeline.now + delay_s, self._answered)
 
     def _answered(self) -> None:
         if self.awake and self.core is not None:
@@ -357,9 +339,11 @@ class Node:
         """Refused, it is tried again, and the lease ends in any case."""
         if again and (self.state is State.MASTER or not self.awake):
             return
+        if again:
+            self._tell(self, "release again", None)
         self.kernel.release()
         if self.kernel.kept and self.kernel.holds(self.now):
-            self._lan.timeline.at(self._lan.timeline.now + RELEASE_AGAIN_S, lambda: self._release(again=True))
+            self._at(self._lan.timeline.now + RELEASE_AGAIN_S, lambda: self._release(again=True))
 
     def _resume(self) -> None:
         """The kernel call has returned. A decision that has grown old is looked at again (``Driver._look_again``)."""
@@ -380,12 +364,12 @@ class Node:
         the election and comes back after a while."""
         if not self.kernel.take(self.now):
             self._refused_until_s = self.now + RETRY_S
-            self._lan.timeline.at(self._lan.timeline.now, self._leave)
+            self._at(self._lan.timeline.now, self._leave)
 
     def _leave(self) -> None:
         if self.awake and self.state is State.MASTER:
             self.handle(Stopped("the kernel refused"))
-            self._lan.timeline.at(self._on_the_lan_s(self._refused_until_s), self._notice)
+            self._at(self._on_the_lan_s(self._refused_until_s), self._notice)
 
     def _announce(self, decided_at_s: float) -> None:
         if not self.kernel.refuses:  # the driver announces what it holds

@@ -221,7 +221,7 @@ class Peer:
 
         if name in self._alarms:
             self._lan.timeline.call_off(self._alarms[name])
-        self._alarms[name] = self._lan.timeline.at(self._lan.timeline.now + delay_s, ring)
+        self._alarms[name] = self._lan.timeline.at(self._lan.timeline.now + delay_s, ring, self.number)
 
 
 class FreeBSD(Peer):
@@ -305,7 +305,7 @@ class Ucarp(Peer):
         late_s = self._random.uniform(0, self.LATE_S_MAX)
         self._read_at_s = max(self._read_at_s, self._lan.timeline.now + late_s)
         heard_later = super().receive
-        self._lan.timeline.at(self._read_at_s, lambda: heard_later(frame, sender))
+        self._lan.timeline.at(self._read_at_s, lambda: heard_later(frame, sender), self.number)
 
     def _promote(self, reason: str) -> None:
         self._announce_in = 3

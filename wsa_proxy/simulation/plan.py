@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import replace
 from enum import Enum
 from random import Random
 
@@ -15,12 +16,14 @@ from wsa_proxy.simulation.peers import PEERS
 
 VHID = 1
 OTHER_VHID = 2
-FAULTS_S = 40.0
+FAULTS_S = 30.0
 FAULTS_BELOW_S = 15.0
 """Of intervals of some 50 ms: ten times as much happens in a second."""
 FAULTS_MAX = 14
 STALL_S_MAX = 12.0
-HOPELESS_ADVBASE = 4
+HOPELESS_ADVBASES = (3, 4)
+"""Beside 1. Of 3 the advskew decides."""
+VARIANTS = 4
 OURS = "wsa-proxy"
 
 
@@ -55,17 +58,21 @@ class Drill(Enum):
     DEMOTE = "demote"
     CABLE = "cable out"
     ALONE = "alone"
+    SPARE_DEMOTED = "stop beside a demoted spare"
+    BOTH_DEMOTED = "demote beside a demoted spare"
 
 
 @dataclass(frozen=True, slots=True)
 class Mishap:
-    """One fault of one node, or one attack; ``other`` is the peer of a one-way cut or of a clog."""
+    """One fault of one node, or one attack; ``other`` is the peer of a one-way cut or of a clog, ``variant`` which of
+    its ways it takes."""
 
     at_s: float
     duration_s: float
     fault: Fault | Attack
     node: int
     other: int
+    variant: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,21 +121,22 @@ def draw(random: Random, nodes: int | None = None, sealed: bool | None = None) -
         weather.delay_s_max = min(weather.delay_s_max, 0.001)
         lateness_s = min(lateness_s, 0.002)
     together = random.random() < 0.3
+    started_at_s = tuple(0.0 if together else random.uniform(0, 5) for _ in members)
     # A demoted node yields to a healthy one so slow that it counts as timed out, and takes over again: for ever.
-    hopeless = any(member.settings.advbase == HOPELESS_ADVBASE for member in members)
-    drills = [drill for drill in Drill if not (hopeless and drill is Drill.DEMOTE)]
-    faults = [fault for fault in Fault if not (hopeless and fault is Fault.DEMOTE)]
+    hopeless = any(member.settings.advbase in HOPELESS_ADVBASES for member in members)
+    demotes = (Drill.DEMOTE, Drill.SPARE_DEMOTED, Drill.BOTH_DEMOTED)
+    drills = [drill for drill in Drill if not (hopeless and drill in demotes)]
     faults_s = FAULTS_BELOW_S if below else FAULTS_S
     return Plan(
         members=members,
-        started_at_s=tuple(0.0 if together else random.uniform(0, 5) for _ in members),
+        started_at_s=started_at_s,
         weather=weather,
         lateness_s=lateness_s,
         faults_s=faults_s,
-        mishaps=_draw_mishaps(random, members, faults, faults_s),
+        mishaps=_draw_mishaps(random, members, started_at_s, faults_s),
         drill=random.choice(drills),
         sealed=sealed,
-        bystanders=_draw_bystanders(random, members) if random.random() < 0.1 else (),
+        bystanders=_draw_bystanders(random, members) if random.random() < 0.06 else (),
     )
 
 
@@ -142,7 +150,9 @@ def _draw_members(random: Random, count: int, sealed: bool) -> tuple[Member, ...
     if kind == "mixed":
         advbases = [random.choice([1, 2]) for _ in range(count)]
     if kind == "hopeless":
-        advbases = [random.choice([1, HOPELESS_ADVBASE]) for _ in range(count)]
+        advbases = [random.choice([1, random.choice(HOPELESS_ADVBASES)]) for _ in range(count)]
+        # The interval of one is another's patience only where more than a delay lies between them.
+        skews = random.sample([0, 55, 110, 165, 220], count)
     if kind == "below":
         advbases = [0] * count
         fastest = random.choice([13, 26, 64])
@@ -178,24 +188,40 @@ def _draw_weather(random: Random) -> Weather:
 
 
 def _draw_mishaps(
-    random: Random, members: tuple[Member, ...], faults: list[Fault], faults_s: float
+    random: Random, members: tuple[Member, ...], started_at_s: tuple[float, ...], faults_s: float
 ) -> tuple[Mishap, ...]:
-    happens: list[Fault | Attack] = [*faults]
+    happens: list[Fault | Attack] = [*Fault]
+    if len(members[0].settings.versions) > 1:
+        happens += [Fault.VERSION, Fault.VERSION]
     if random.random() < 0.35:
         happens += [*Attack, *Attack]
-    return tuple(_draw_mishap(random, members, happens, faults_s) for _ in range(random.randrange(FAULTS_MAX)))
+    mishaps = [_draw_mishap(random, members, happens, faults_s) for _ in range(random.randrange(FAULTS_MAX))]
+    return tuple(_when_asked(random, mishap, members, started_at_s) for mishap in mishaps)
+
+
+def _when_asked(random: Random, mishap: Mishap, members: tuple[Member, ...], started_at_s: tuple[float, ...]) -> Mishap:
+    """A stranger matters to who asks for the first time: half of them come then, and are soon gone again."""
+    if mishap.fault is not Fault.SQUATTER or random.random() < 0.5:
+        return mishap
+    asks_at_s = started_at_s[mishap.node] + _patience_s(members[mishap.node]) - random.uniform(0, 0.7)
+    return replace(mishap, at_s=max(asks_at_s, 0.0), duration_s=random.choice([0.1, 0.3, 0.6, 2.0]))
+
+
+def _patience_s(member: Member) -> float:
+    return master_down_s(member.settings.advbase, member.settings.advskew)
 
 
 def _draw_mishap(random: Random, members: tuple[Member, ...], faults: list[Fault | Attack], faults_s: float) -> Mishap:
     node = random.randrange(len(members))
     at_s = random.uniform(0, faults_s)
     # Often about as long as the node's patience, or half of it: there the rules change.
-    patience_s = master_down_s(members[node].settings.advbase, members[node].settings.advskew)
-    lasts_s = [0.3, 1.0, 2.0, 5.0, random.uniform(0, STALL_S_MAX), random.uniform(0.4, 1.6) * patience_s]
+    about_s = random.uniform(0.4, 1.6) * _patience_s(members[node])
+    lasts_s = [0.3, 1.0, 2.0, 5.0, random.uniform(0, STALL_S_MAX), about_s]
     return Mishap(
         at_s=at_s,
         duration_s=min(random.choice(lasts_s), faults_s - at_s),
         fault=random.choice(faults),
         node=node,
         other=random.choice([other for other in range(len(members)) if other != node]),
+        variant=random.randrange(VARIANTS),
     )

@@ -38,6 +38,7 @@ from wsa_proxy.simulation.node import Tell
 DRIFT_MAX = 450e-6
 WALL_MS = 200_000_000_000.0  # the year 2026, from 2020
 WALL_WRONG_MS_MAX = 7_200_000.0
+STEPPED_TOO_EARLY = "a wall clock was stepped that may be looked at later"
 MOVED_MS = 100.0  # a line that moved more is written down
 
 
@@ -121,6 +122,8 @@ class SealedNode(Node):
 
     def step_wall(self) -> None:
         """Somebody sets the wall clock, in either direction."""
+        if self.group_time.line_ms is None:
+            self._tell(self, STEPPED_TOO_EARLY, None)
         self._wall_wrong_ms += self._steps.uniform(-WALL_WRONG_MS_MAX, WALL_WRONG_MS_MAX)
 
     # -- lives ---------------------------------------------------------------------------------------------------------

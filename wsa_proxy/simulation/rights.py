@@ -1,0 +1,108 @@
+"""What a backup has a right to: how long it must listen, and why it may take over, reckoned apart from the core."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from wsa_proxy.carp.commands import State
+from wsa_proxy.carp.virtual_host import Reason
+from wsa_proxy.carp.wire import Advertisement
+from wsa_proxy.simulation.bounds import BOW_OUT_WAIT_PER_SKEW_S
+from wsa_proxy.simulation.bounds import BOW_OUT_WAIT_S
+from wsa_proxy.simulation.bounds import EPSILON_S
+from wsa_proxy.simulation.bounds import heard_256ths
+from wsa_proxy.simulation.bounds import rank
+from wsa_proxy.simulation.bounds import tie_wait_s
+from wsa_proxy.simulation.memory import NEVER_S
+from wsa_proxy.simulation.memory import PROBES
+from wsa_proxy.simulation.memory import PROBES_TAKE
+from wsa_proxy.simulation.memory import Memory
+from wsa_proxy.simulation.node import Node
+
+
+class Rights:
+    """Of one node, kept in its ``memory``. ``marks`` counts the situations that a campaign must have seen."""
+
+    def __init__(self, node: Node, memory: Memory, sealed: bool, marks: Counter[str]) -> None:
+        self.node = node
+        self.memory = memory
+        self.marks = marks
+        self._sealed = sealed
+
+    def wake(self) -> None:
+        """It is told something: has it been asleep?"""
+        memory, node = self.memory, self.node
+        # Who comes later than half of D after its deadline has been asleep, and listens for a whole D first.
+        late_from_s = node.now - memory.down_s / 2
+        earliest_s, latest_s = min(memory.rests_until_s.values()), min(memory.waits_until_s.values())
+        if memory.reasons:
+            earliest_s, latest_s = min(earliest_s, memory.reasons_since_s), min(latest_s, memory.takeover_due_s)
+        if late_from_s < earliest_s - EPSILON_S:
+            return
+        # It may have been so late,
+        memory.waits_until_s = dict.fromkeys(memory.waits_until_s, node.now + memory.down_s)
+        memory.takeover_due_s = NEVER_S
+        # and surely, if a tie's wait and late questions do not explain it.
+        if late_from_s > latest_s + tie_wait_s(node) + memory.down_s * PROBES_TAKE + PROBES * memory.late_s:
+            self.marks["a backup overslept"] += 1
+            self.forget()
+            self.rest(node.settings.versions)
+
+    def hears(self, heard: Advertisement, version: int) -> None:
+        """In any state; what a master hears is forgotten when it steps down."""
+        memory, node = self.memory, self.node
+        self.marks["bow-out heard"] += heard.is_bow_out
+        expected, memory.reasons = memory.reasons, self._reasons(heard)
+        if memory.reasons:
+            if memory.reasons != expected:
+                memory.reasons_since_s = node.now
+                # A takeover that was due for another reason does not wait for the bow-out's sake.
+                memory.follows_from_s = node.now + (0.0 if expected else self._bow_out_wait_s)
+            wait_s = self._bow_out_wait_s if heard.is_bow_out else self._tie_wait_s
+            if node.state is State.BACKUP:
+                memory.takeover_due_s = min(memory.takeover_due_s, node.now + wait_s)
+            return
+        self.forget()
+        if node.state is State.BACKUP:
+            # A takeover that was due is off for both IP versions; a sealed group has one patience for both.
+            self.rest(node.settings.versions if expected or self._sealed else (version,))
+
+    @property
+    def _bow_out_wait_s(self) -> float:
+        skew = rank(self.node)[1] - 256 * self.node.settings.advbase
+        return min(skew * BOW_OUT_WAIT_PER_SKEW_S, BOW_OUT_WAIT_S)
+
+    @property
+    def _tie_wait_s(self) -> float:
+        """At most. In a sealed group the counters decide who yields."""
+        return tie_wait_s(self.node) if self.node.now < self.memory.tied_until_s and not self._sealed else 0.0
+
+    def forget(self) -> None:
+        """No reason is left."""
+        self.memory.reasons = frozenset()
+        self.memory.takeover_due_s = NEVER_S
+
+    def _reasons(self, heard: Advertisement) -> frozenset[str]:
+        """What this advertisement gives a backup a right to (carp(4)), reckoned apart from the core."""
+        if heard.is_bow_out:
+            return frozenset({Reason.MASTER_BOWED_OUT.value})
+        advbase, (demotion, own), other = self.node.settings.advbase, rank(self.node), heard_256ths(heard)
+        rules = {
+            Reason.MASTER_DEMOTED: heard.demotion > demotion,
+            Reason.PREEMPTED: self.node.settings.preempt and (demotion, own) < (heard.demotion, other),
+            Reason.MASTER_HOPELESS: advbase and own + 2 * 256 * advbase < other,
+        }
+        return frozenset(reason.value for reason, applies in rules.items() if applies)
+
+    def rest(self, versions: Sequence[int]) -> None:
+        """It listens for a whole D from now, in these IP versions."""
+        others = [until_s for version, until_s in self.memory.waits_until_s.items() if version not in versions]
+        heard = [self.memory.waits_until_s[version] for version in versions if version in self.memory.waits_until_s]
+        self.memory.asks_anew = bool(others) and (self.memory.asks_anew or min(heard) < min(others))
+        for version in versions:
+            self.memory.rests_until_s[version] = self.node.now + self.memory.down_s
+            self.memory.waits_until_s[version] = self.node.now + self.memory.down_s
+        # A stranger's answer is about a silence; that has ended when something was heard in each IP version since.
+        if min(self.memory.waits_until_s.values()) >= self.memory.answered_at_s + self.memory.down_s:
+            self.memory.answered = False
