@@ -240,6 +240,14 @@ def test_an_answer_keeps_the_node_in_backup_for_a_whole_interval_with_the_mac() 
     assert play.follow() == [send(), ACQUIRE, ANNOUNCE]
 
 
+def test_the_bow_out_of_an_unwell_master_is_followed_after_the_same_wait() -> None:
+    """Its demotion is no reason to come all at once."""
+    play = Playbook(advskew=100)
+    play.at(0, Started("ready"))
+    assert play.at(10, heard(255, 255, 2)) == []
+    assert play.deadline == pytest.approx(10 + 100 * 40e-6 * SECOND)
+
+
 def test_a_late_answer_does_not_hold_back_who_follows_a_bow_out() -> None:
     """The question was asked while the master that has left still had the addresses."""
     play = Playbook(advskew=100)

@@ -16,6 +16,7 @@ from wsa_proxy.carp import virtual_host
 from wsa_proxy.carp import wire
 from wsa_proxy.carp.seal import GroupTime
 from wsa_proxy.carp.virtual_host import VirtualHost
+from wsa_proxy.simulation.kernel import Kernel
 from wsa_proxy.simulation.node import Node
 from wsa_proxy.simulation.sealed import SealedHost
 from wsa_proxy.simulation.sealed import SealedNode
@@ -117,6 +118,7 @@ BUGS: list[tuple[str, Any, str, str, str, set[str]]] = [
         "extra_s, self._held_before = 0.0, reason is not Reason.OVERSLEPT",
         {"V11"},
     ),
+    ("tie wait lost on hearing", VirtualHost, "_backup_hears", "version, now, extra_s)", "version, now)", {"I2"}),
     ("hopeless at the bound", election, "is_hopeless", " < heard_256ths", " <= heard_256ths", {"I2"}),
     # Whom it believes.
     ("digest not compared", auth.Authenticator, "_fits", "return hmac", "return True or hmac", {"I4"}),
@@ -158,6 +160,14 @@ BUGS: list[tuple[str, Any, str, str, str, set[str]]] = [
         "abs(seal.ms - wall_ms) > self._tolerance_ms",
         {"I4"},
     ),
+    (
+        "bow out no older than others",
+        GroupTime,
+        "judge",
+        "AGE_BOW_OUT_MS if seal.is_bow_out else max",
+        "max",
+        {"I4"},
+    ),
     ("echo called a replay", GroupTime, "judge", "if counter in self._own:", "if False:", {"I3"}),
     ("line of the file unused", GroupTime, "__init__", "self.line_ms = saved.line_ms", "pass", {"I4"}),
     ("file never read", SealedNode, "_new_core", "self.boot_id, self.saved,", "self.boot_id, None,", {"I4"}),
@@ -195,6 +205,14 @@ BUGS: list[tuple[str, Any, str, str, str, set[str]]] = [
         {"I7"},
     ),
     # The process.
+    (
+        "renewed at the last moment",
+        Kernel,
+        "take",
+        "self.renew_at_s = now + RENEW_EVERY_S",
+        "self.renew_at_s = self.lease_until_s - RENEW_EVERY_S",
+        {"I5"},
+    ),
     ("said twice", Node, "_send", "in self.settings.versions:", "in self.settings.versions * 2:", {"I6"}),
     (
         "sealed in one version",

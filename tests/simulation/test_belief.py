@@ -162,6 +162,17 @@ def test_nobody_runs_ahead_of_the_time_of_the_group() -> None:
         group.judge.told(group.node, "done", None)
 
 
+def test_a_bow_out_of_less_than_ten_seconds_may_not_be_refused() -> None:
+    late, too_late = counter(1, 255, 255), counter(2, 255, 255)
+    group = Group(counter(0), said=(late, too_late))
+    group.pass_(10.5)
+    group.refuse(too_late)
+    group = Group(counter(0), said=(late, too_late))
+    group.pass_(9.5)
+    with pytest.raises(Violation, match=r"^I4.*refuses a fresh one"):
+        group.refuse(late)
+
+
 def test_one_advertisement_has_one_counter() -> None:
     group = Group()
     group.judge.told(group.node, "advertisement", None)

@@ -74,6 +74,11 @@ def hold(node: Node) -> None:
     node.kernel.take(node.now)
 
 
+def forget(node: Node) -> None:
+    node.kernel.lease_until_s = node.now + 0.7
+    node.kernel.renew_at_s = node.now + 0.5
+
+
 def let_go(node: Node) -> None:
     node.kernel.end()
 
@@ -95,6 +100,7 @@ def lease_long(node: Node) -> None:
     [
         (State.BACKUP, hold, 0.0, "I5"),
         (State.MASTER, let_go, 0.2, "I5"),
+        (State.MASTER, forget, 0.2, "I5"),
         (State.BACKUP, pull, 0.01, "V10"),
         (State.BACKUP, fall_ill, 0.01, "V9"),
         (State.MASTER, lease_long, 0.0, "V8"),

@@ -60,7 +60,7 @@ class World:
 
     def __init__(self, state: State, sealed: bool = False) -> None:
         plan = draw(Random(1), 2, sealed)
-        settings = replace(plan.members[0].settings, advbase=1, advskew=50, preempt=True, versions=(4,))
+        settings = replace(plan.members[0].settings, advbase=1, advskew=50, preempt=True, versions=(4,), tie_break=102)
         members = (Member(settings, OURS), Member(replace(settings, advskew=99), OURS))
         self.run = Run(1, replace(plan, members=members, lateness_s=0.0, bystanders=(), mishaps=()))
         self.node = self.run.nodes[0]
@@ -215,6 +215,18 @@ def test_a_master_announces_once_more_with_the_second_advertisement(after: str) 
     world.later(1.2)
     with pytest.raises(Violation, match=r"^V6.*once more"):
         world.answer(TIMER, [SEND])
+
+
+def test_who_has_tied_takes_over_only_after_its_wait() -> None:
+    """Its tie break is 102: a fifth of an interval of 1 + 50/256 s, and of that 102/256."""
+    world = World(State.MASTER)
+    world.later(0.5)
+    world.answer(heard(50), [RELEASE, TIED])
+    world.later(0.5)
+    world.answer(heard(90), [])
+    world.later(0.2 * (1 + 50 / 256) * 102 / 256 - 0.001)
+    with pytest.raises(Violation, match=r"^I2"):
+        world.answer(TIMER, [*PROMOTION[:3], report(State.BACKUP, State.MASTER, "preempted_inferior_master")])
 
 
 def test_who_has_held_the_addresses_does_not_ask_who_has_them() -> None:

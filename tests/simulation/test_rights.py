@@ -124,6 +124,17 @@ def test_a_tie_makes_it_wait_longer_for_a_while_but_not_in_a_sealed_group() -> N
         assert backup.due_s() == 0.0
 
 
+def test_the_wait_after_a_tie_has_a_lower_bound_too() -> None:
+    """The last byte of its address is 255 here."""
+    wait_s = (1 + 50 / 256) / 5 * 255 / 256
+    backup = Backup()
+    backup.memory.tied_until_s = backup.node.now + 2 * DOWN_S
+    backup.hear(90)
+    assert backup.memory.follows_from_s == pytest.approx(backup.node.now + wait_s)
+    backup.hear(20)
+    assert backup.listens_s() == pytest.approx(DOWN_S + wait_s)
+
+
 def test_who_comes_late_by_half_its_patience_has_overslept() -> None:
     backup = Backup()
     backup.memory.held_before = True

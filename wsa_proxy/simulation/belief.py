@@ -183,7 +183,8 @@ class Freshness:
             return
         # nor what is genuine, above everything and surely fresh.
         latest_s = known.ahead_s + node.arrived_s * (1 + DRIFT_MAX)
-        if said_s > latest_s - self._limit_s(node, False) + SLACK_S:
+        bow_out = counter >> 6 & 0xFFFF == 0xFFFF
+        if said_s > latest_s - self._limit_s(node, bow_out) + SLACK_S:
             raise Violation("I4", f"node {node.number} refuses a fresh one: {judged.verdict.value}")
 
     @staticmethod

@@ -28,6 +28,8 @@ RETRIES_MAX = 20
 """I9: of a refused release."""
 LEASE_S = 2.3
 """V8: what a dead process leaves on its kernel is gone by then."""
+LEASE_LEFT_S = 0.75
+"""I5: of a lease, while the process turns: so long it may stand still without losing its addresses."""
 CLAIM_S = 0.5
 """I7: a decision is not carried out later than this after it was taken."""
 FRESH_S = 0.25
@@ -61,6 +63,11 @@ def tie_wait_s(station: Station) -> float:
     """What a node waits longer, at most, after it has tied; it may have been demoted then."""
     settings = station.settings
     return max(interval_s(station), settings.advbase + SKEW_DEMOTED / 256 if settings.advbase else 0.0) / 5
+
+
+def own_tie_wait_s(node: Node) -> float:
+    """What this node waits longer after it has tied: the last byte of its address decides."""
+    return interval_s(node) / 5 * node.settings.tie_break / 256
 
 
 def lateness_s(station: Station) -> float:

@@ -15,6 +15,7 @@ from typing import Any
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.virtual_host import Reason
 from wsa_proxy.simulation.bounds import EPSILON_S
+from wsa_proxy.simulation.bounds import LEASE_LEFT_S
 from wsa_proxy.simulation.bounds import LEASE_S
 from wsa_proxy.simulation.bounds import SKEW_DEMOTED
 from wsa_proxy.simulation.bounds import Station
@@ -109,7 +110,7 @@ class Checker:
             self._judge_patience(node, memory)
             self._judge_awake(node, memory)
             if not memory.ill_since_s:
-                lasts_until_s = node.kernel.lease_until_s if node.state is State.MASTER else NEVER_S
+                lasts_until_s = node.kernel.lease_until_s - LEASE_LEFT_S if node.state is State.MASTER else NEVER_S
                 memory.look_at_s = now + min(memory.patient_until_s, lasts_until_s) - node.now - EPSILON_S
         if whose is None or whose in self._numbers:
             self._masters = [each for each in self._stations if each.state is State.MASTER and each.awake]
@@ -146,7 +147,7 @@ class Checker:
         if holds and state is not State.MASTER and not kernel.kept:
             raise Violation("I5", f"node {node.number} is {state.name} and its kernel holds the addresses")
         idle = state is State.INIT and node.link_up and not kernel.refuses
-        bare = state is State.MASTER and not holds
+        bare = state is State.MASTER and kernel.lease_until_s - now < LEASE_LEFT_S
         if not idle:
             memory.refused = kernel.refuses or (memory.refused and state is State.INIT)
         unplugged = not node.link_up and state is not State.INIT
@@ -241,7 +242,7 @@ class Checker:
 
 
 _ILLS = {
-    "I5": "does not hold the addresses",
+    "I5": "does not hold the addresses, or not for long",
     "V9": "does not know how well its proxy is",
     "V10": "has no carrier",
     "V11": "could take part",

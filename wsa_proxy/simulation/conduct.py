@@ -38,6 +38,7 @@ from wsa_proxy.simulation.bounds import down_s
 from wsa_proxy.simulation.bounds import heard_rank
 from wsa_proxy.simulation.bounds import interval_s
 from wsa_proxy.simulation.bounds import lateness_s
+from wsa_proxy.simulation.bounds import own_tie_wait_s
 from wsa_proxy.simulation.bounds import rank
 from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.memory import NEVER_S
@@ -198,7 +199,7 @@ class Conduct:
         early = report.reason not in memory.reasons
         if report.reason == Reason.MASTER_SILENT.value:
             early = rests
-        elif report.reason == Reason.MASTER_BOWED_OUT.value:
+        else:
             early = early or (rests and node.now < memory.follows_from_s - EPSILON_S)
         if early:
             raise Violation("I2", f"node {node.number} became master too early: {report.reason} {report.evidence}")
@@ -227,7 +228,7 @@ class Conduct:
         kinds = [type(command) for command in step]
         if kinds != [*[SendFarewell] * (heard and self._sealed), ReleaseAddresses, ReportTransition]:
             raise Violation("V6" if heard and self._sealed else "I7", f"defeat out of order: {step}")
-        memory.answer_due_s = NEVER_S
+        memory.answer_due_s, longer_s = NEVER_S, 0.0
         if heard:
             self._rights.forget()  # it has heard it as a master
             assert isinstance(cause, AdvertisementReceived)
@@ -236,7 +237,8 @@ class Conduct:
                 raise Violation("V5", f"node {node.number} steps down for another reason than {report.reason}")
             if tied:
                 memory.tied_until_s = node.now + TIE_REMEMBERED * memory.down_s
-        self._rights.rest(node.settings.versions)
+            longer_s = own_tie_wait_s(node) * (tied and not self._sealed)
+        self._rights.rest(node.settings.versions, longer_s)
 
     def _stop(self, step: list[Command], report: ReportTransition) -> None:
         # V3: who leaves in order bows out, once, and I7: before it removes the address.

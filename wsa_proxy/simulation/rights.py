@@ -12,6 +12,7 @@ from wsa_proxy.simulation.bounds import BOW_OUT_WAIT_PER_SKEW_S
 from wsa_proxy.simulation.bounds import BOW_OUT_WAIT_S
 from wsa_proxy.simulation.bounds import EPSILON_S
 from wsa_proxy.simulation.bounds import heard_256ths
+from wsa_proxy.simulation.bounds import own_tie_wait_s
 from wsa_proxy.simulation.bounds import rank
 from wsa_proxy.simulation.bounds import tie_wait_s
 from wsa_proxy.simulation.memory import NEVER_S
@@ -57,8 +58,9 @@ class Rights:
         if memory.reasons:
             if memory.reasons != expected:
                 memory.reasons_since_s = node.now
-                # A takeover that was due for another reason does not wait for the bow-out's sake.
-                memory.follows_from_s = node.now + (0.0 if expected else self._bow_out_wait_s)
+                # A takeover that was due for another reason waits no longer for this one's sake.
+                least_s = self._bow_out_wait_s if heard.is_bow_out else self._tied_s
+                memory.follows_from_s = node.now + (0.0 if expected else least_s)
             wait_s = self._bow_out_wait_s if heard.is_bow_out else self._tie_wait_s
             if node.state is State.BACKUP:
                 memory.takeover_due_s = min(memory.takeover_due_s, node.now + wait_s)
@@ -66,7 +68,7 @@ class Rights:
         self.forget()
         if node.state is State.BACKUP:
             # A takeover that was due is off for both IP versions; a sealed group has one patience for both.
-            self.rest(node.settings.versions if expected or self._sealed else (version,))
+            self.rest(node.settings.versions if expected or self._sealed else (version,), self._tied_s)
 
     @property
     def _bow_out_wait_s(self) -> float:
@@ -74,8 +76,13 @@ class Rights:
         return min(skew * BOW_OUT_WAIT_PER_SKEW_S, BOW_OUT_WAIT_S)
 
     @property
+    def _tied_s(self) -> float:
+        """What it waits longer because it has tied, at least. In a sealed group the counters decide who yields."""
+        return own_tie_wait_s(self.node) if self.node.now < self.memory.tied_until_s and not self._sealed else 0.0
+
+    @property
     def _tie_wait_s(self) -> float:
-        """At most. In a sealed group the counters decide who yields."""
+        """At most."""
         return tie_wait_s(self.node) if self.node.now < self.memory.tied_until_s and not self._sealed else 0.0
 
     def forget(self) -> None:
@@ -95,13 +102,13 @@ class Rights:
         }
         return frozenset(reason.value for reason, applies in rules.items() if applies)
 
-    def rest(self, versions: Sequence[int]) -> None:
-        """It listens for a whole D from now, in these IP versions."""
+    def rest(self, versions: Sequence[int], longer_s: float = 0.0) -> None:
+        """It listens for a whole D from now, in these IP versions, and for so much longer after a tie."""
         others = [until_s for version, until_s in self.memory.waits_until_s.items() if version not in versions]
         heard = [self.memory.waits_until_s[version] for version in versions if version in self.memory.waits_until_s]
         self.memory.asks_anew = bool(others) and (self.memory.asks_anew or min(heard) < min(others))
         for version in versions:
-            self.memory.rests_until_s[version] = self.node.now + self.memory.down_s
+            self.memory.rests_until_s[version] = self.node.now + self.memory.down_s + longer_s
             self.memory.waits_until_s[version] = self.node.now + self.memory.down_s
         # A stranger's answer is about a silence; that has ended when something was heard in each IP version since.
         if min(self.memory.waits_until_s.values()) >= self.memory.answered_at_s + self.memory.down_s:
