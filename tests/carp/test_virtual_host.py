@@ -240,24 +240,6 @@ def test_an_answer_keeps_the_node_in_backup_for_a_whole_interval_with_the_mac() 
     assert play.follow() == [send(), ACQUIRE, ANNOUNCE]
 
 
-def test_the_bow_out_of_an_unwell_master_is_followed_after_the_same_wait() -> None:
-    """Its demotion is no reason to come all at once."""
-    play = Playbook(advskew=100)
-    play.at(0, Started("ready"))
-    assert play.at(10, heard(255, 255, 2)) == []
-    assert play.deadline == pytest.approx(10 + 100 * 40e-6 * SECOND)
-
-
-def test_a_late_answer_does_not_hold_back_who_follows_a_bow_out() -> None:
-    """The question was asked while the master that has left still had the addresses."""
-    play = Playbook(advskew=100)
-    play.at(0, Started("ready"))
-    play.follow()
-    play.at(2.9 * SECOND, heard(255, 255))
-    assert play.at(2.901 * SECOND, AddressAnswered("the master's mac")) == []
-    assert play.follow() == [send(1, 100), ACQUIRE, ANNOUNCE] and play.reason() == "master_bowed_out"
-
-
 def test_an_advertisement_makes_an_answer_old() -> None:
     """There is a master: the question is asked anew in the next silence."""
     play = Playbook(advskew=1)
@@ -323,14 +305,6 @@ def test_equals_step_down_too_and_wait_by_their_address() -> None:
     assert play.at(100, heard()) == [RELEASE]
     assert play.reason() == "equal_advertisement_received"
     assert play.deadline == pytest.approx(100 + D + T / 5 / 2)
-
-
-def test_a_tie_is_one_of_the_whole_rank() -> None:
-    """Two demoted nodes have the same interval, and one is worse all the same: it is outranked, and waits no longer."""
-    play = Playbook(tie_break=255).master()
-    play.at(10, DemotionChanged(2, "slower still"))
-    play.at(20, heard(1, 240, 1))
-    assert play.reason() == "better_advertisement_received" and play.deadline == 20 + D
 
 
 def test_an_inferior_master_is_answered_but_not_for_every_packet() -> None:

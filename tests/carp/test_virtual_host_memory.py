@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.carp.playbook import ACQUIRE
 from tests.carp.playbook import ANNOUNCE
 from tests.carp.playbook import BEGIN_S
@@ -14,7 +16,9 @@ from tests.carp.playbook import heard
 from tests.carp.playbook import send
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import State
+from wsa_proxy.carp.events import AddressAnswered
 from wsa_proxy.carp.events import DemotionChanged
+from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
 
 D = 3 * SECOND
@@ -99,3 +103,29 @@ def test_a_bow_out_says_how_unwell_the_node_was() -> None:
     play = Playbook().master()
     play.at(10, DemotionChanged(3, "slow"))
     assert play.at(20, Stopped("orderly stop")) == [send(255, 255, 3), RELEASE]
+
+
+def test_a_late_answer_does_not_hold_back_who_follows_a_bow_out() -> None:
+    """The question was asked while the master that has left still had the addresses."""
+    play = Playbook(advskew=100)
+    play.at(0, Started("ready"))
+    play.follow()
+    play.at(2.9 * SECOND, heard(255, 255))
+    assert play.at(2.901 * SECOND, AddressAnswered("the master's mac")) == []
+    assert play.follow() == [send(1, 100), ACQUIRE, ANNOUNCE] and play.reason() == "master_bowed_out"
+
+
+def test_the_bow_out_of_an_unwell_master_is_followed_after_the_same_wait() -> None:
+    """Its demotion is no reason to come all at once."""
+    play = Playbook(advskew=100)
+    play.at(0, Started("ready"))
+    assert play.at(10, heard(255, 255, 2)) == []
+    assert play.deadline == pytest.approx(10 + 100 * 40e-6 * SECOND)
+
+
+def test_a_tie_is_one_of_the_whole_rank() -> None:
+    """Two demoted nodes have the same interval, and one is worse all the same: it is outranked, and waits no longer."""
+    play = Playbook(tie_break=255).master()
+    play.at(10, DemotionChanged(2, "slower still"))
+    play.at(20, heard(1, 240, 1))
+    assert play.reason() == "better_advertisement_received" and play.deadline == 20 + D

@@ -56,10 +56,11 @@ class Rights:
         self.marks["bow-out heard"] += heard.is_bow_out
         expected, memory.reasons = memory.reasons, self._reasons(heard)
         if memory.reasons:
+            least_s = self._bow_out_wait_s if heard.is_bow_out else self._tied_s
+            memory.follows_from_s = min(memory.follows_from_s, node.now + least_s)
             if memory.reasons != expected:
                 memory.reasons_since_s = node.now
                 # A takeover that was due for another reason waits no longer for this one's sake.
-                least_s = self._bow_out_wait_s if heard.is_bow_out else self._tied_s
                 memory.follows_from_s = node.now + (0.0 if expected else least_s)
             wait_s = self._bow_out_wait_s if heard.is_bow_out else self._tie_wait_s
             if node.state is State.BACKUP:
