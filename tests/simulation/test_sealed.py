@@ -16,7 +16,6 @@ from wsa_proxy.carp.seal import Verdict
 from wsa_proxy.carp.seal import unpack
 from wsa_proxy.carp.virtual_host import VirtualHostSettings
 from wsa_proxy.simulation.lan import Advertised
-from wsa_proxy.simulation.plan import Fault
 from wsa_proxy.simulation.plan import draw
 from wsa_proxy.simulation.run import Run
 from wsa_proxy.simulation.sealed import SealedHost
@@ -101,4 +100,4 @@ def test_a_boot_starts_the_clock_anew_and_a_step_moves_the_wall_only() -> None:
     one.step_wall()
     assert one.clock_ms == clock_ms and one.wall_ms != wall_ms
     one.power_off()
-    assert one.clock_ms == 0.0 and Fault.POWER
+    assert one.clock_ms == 0.0

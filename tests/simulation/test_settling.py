@@ -61,7 +61,7 @@ def never(node: Node) -> None:
     [
         (Drill.STOP, "stop", Node.crash, "V3"),
         (Drill.SPARE_DEMOTED, "stop", Node.crash, "V3"),
-        (Drill.ALONE, "start", never, "V4"),
+        (Drill.CRASH, "start", never, "V4"),
     ],
 )
 def test_what_does_not_happen_is_named(
@@ -69,6 +69,18 @@ def test_what_does_not_happen_is_named(
 ) -> None:
     monkeypatch.setattr(Node, method, instead)
     assert make_run(drill).play().invariant == promise
+
+
+def test_a_lone_node_that_does_not_come_back_breaks_v1(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, started = Node.start, set[int]()
+
+    def start_once(node: Node) -> None:
+        if node.number not in started:
+            started.add(node.number)
+            start(node)
+
+    monkeypatch.setattr(Node, "start", start_once)
+    assert make_run(Drill.ALONE).play().invariant == "V1"
 
 
 def test_a_transition_in_the_quiet_breaks_v5() -> None:

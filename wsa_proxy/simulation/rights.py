@@ -57,8 +57,9 @@ class Rights:
         expected, memory.reasons = memory.reasons, self._reasons(heard)
         if memory.reasons:
             least_s = self._bow_out_wait_s if heard.is_bow_out else self._tied_s
-            memory.follows_from_s = min(memory.follows_from_s, node.now + least_s)
-            if memory.reasons != expected:
+            if memory.reasons == expected:
+                memory.follows_from_s = min(memory.follows_from_s, node.now + least_s)
+            else:
                 memory.reasons_since_s = node.now
                 # A takeover that was due for another reason waits no longer for this one's sake.
                 memory.follows_from_s = node.now + (0.0 if expected else least_s)
@@ -77,14 +78,19 @@ class Rights:
         return min(skew * BOW_OUT_WAIT_PER_SKEW_S, BOW_OUT_WAIT_S)
 
     @property
+    def _tied(self) -> bool:
+        """Does it wait longer because it has tied? In a sealed group the counters decide who yields."""
+        return self.node.now < self.memory.tied_until_s and not self._sealed
+
+    @property
     def _tied_s(self) -> float:
-        """What it waits longer because it has tied, at least. In a sealed group the counters decide who yields."""
-        return own_tie_wait_s(self.node) if self.node.now < self.memory.tied_until_s and not self._sealed else 0.0
+        """At least."""
+        return own_tie_wait_s(self.node) if self._tied else 0.0
 
     @property
     def _tie_wait_s(self) -> float:
         """At most."""
-        return tie_wait_s(self.node) if self.node.now < self.memory.tied_until_s and not self._sealed else 0.0
+        return tie_wait_s(self.node) if self._tied else 0.0
 
     def forget(self) -> None:
         """No reason is left."""
