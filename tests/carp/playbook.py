@@ -57,8 +57,9 @@ class Playbook:
         preempt: bool = True,
         versions: Sequence[Version] = (4,),
         tie_break: int = 0,
+        says_farewell: bool = False,
     ) -> None:
-        settings = VirtualHostSettings(1, advbase, advskew, preempt, tuple(versions), tie_break)
+        settings = VirtualHostSettings(1, advbase, advskew, preempt, tuple(versions), tie_break, says_farewell)
         self.host = VirtualHost(settings)
         self.reasons: list[str] = []
 

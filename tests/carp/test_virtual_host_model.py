@@ -21,6 +21,7 @@ from wsa_proxy.carp import election
 from wsa_proxy.carp import virtual_host
 from wsa_proxy.carp.commands import AnnounceAddresses
 from wsa_proxy.carp.commands import Command
+from wsa_proxy.carp.commands import Reason
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.events import AddressAnswered
 from wsa_proxy.carp.events import AdvertisementReceived
@@ -250,7 +251,7 @@ def demotion_not_compared(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(election, "outranks", lambda one, other: one.interval_256ths < other.interval_256ths)
 
 
-def no_takeover(reason: virtual_host.Reason) -> Plant:
+def no_takeover(reason: Reason) -> Plant:
     def plant(patch: pytest.MonkeyPatch) -> None:
         original = VirtualHost._take_over
 
@@ -346,10 +347,10 @@ PLANTS: dict[str, Plant] = {
     "hopeless one too early": hopeless_one_too_early,
     "equals outrank": equals_outrank,
     "demotion not compared": demotion_not_compared,
-    "bow-out ignored": no_takeover(virtual_host.Reason.MASTER_BOWED_OUT),
-    "no preemption": no_takeover(virtual_host.Reason.PREEMPTED),
-    "demoted master not relieved": no_takeover(virtual_host.Reason.MASTER_DEMOTED),
-    "hopeless master kept": no_takeover(virtual_host.Reason.MASTER_HOPELESS),
+    "bow-out ignored": no_takeover(Reason.MASTER_BOWED_OUT),
+    "no preemption": no_takeover(Reason.PREEMPTED),
+    "demoted master not relieved": no_takeover(Reason.MASTER_DEMOTED),
+    "hopeless master kept": no_takeover(Reason.MASTER_HOPELESS),
     "no extra wait after a tie": no_extra_wait_after_a_tie,
     "a tie is forgotten too soon": a_tie_is_forgotten_too_soon,
     "oversleeping not noticed": oversleeping_not_noticed,

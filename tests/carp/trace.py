@@ -28,6 +28,7 @@ from wsa_proxy.carp.commands import ReleaseAddresses
 from wsa_proxy.carp.commands import ReportRefusal
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import SendAdvertisement
+from wsa_proxy.carp.commands import SendFarewell
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.events import AddressAnswered
 from wsa_proxy.carp.events import AdvertisementReceived
@@ -52,6 +53,8 @@ def words(command: Command) -> str:
     match command:
         case SendAdvertisement(advbase=advbase, advskew=advskew, demotion=demotion):
             return f"advertise {advbase}/{advskew} demotion {demotion}"
+        case SendFarewell(advbase=advbase, advskew=advskew, demotion=demotion):
+            return f"farewell {advbase}/{advskew} demotion {demotion}"
         case AcquireAddresses():
             return "acquire"
         case ReleaseAddresses():

@@ -15,13 +15,13 @@ from wsa_proxy.carp import election
 from wsa_proxy.carp import virtual_host
 from wsa_proxy.carp.commands import AnnounceAddresses
 from wsa_proxy.carp.commands import Command
+from wsa_proxy.carp.commands import Reason
 from wsa_proxy.carp.commands import ReleaseAddresses
 from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.events import DeadlineReached
 from wsa_proxy.carp.events import Stopped
-from wsa_proxy.carp.virtual_host import Reason
 from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.simulation import kernel
 from wsa_proxy.simulation import node

@@ -14,11 +14,11 @@ from wsa_proxy.carp import auth
 from wsa_proxy.carp import election
 from wsa_proxy.carp import virtual_host
 from wsa_proxy.carp import wire
+from wsa_proxy.carp.credentials import Sealer
 from wsa_proxy.carp.seal import GroupTime
 from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.simulation.kernel import Kernel
 from wsa_proxy.simulation.node import Node
-from wsa_proxy.simulation.sealed import SealedHost
 from wsa_proxy.simulation.sealed import SealedNode
 
 MASTER_SENDS = "SendAdvertisement(self.settings.advbase, self.advskew, self.demotion)"
@@ -121,17 +121,17 @@ BUGS: list[tuple[str, Any, str, str, str, set[str]]] = [
     ("tie wait lost on hearing", VirtualHost, "_backup_hears", "version, now, extra_s)", "version, now)", {"I2"}),
     ("hopeless at the bound", election, "is_hopeless", " < heard_256ths", " <= heard_256ths", {"I2"}),
     # Whom it believes.
-    ("digest not compared", auth.Authenticator, "_fits", "return hmac", "return True or hmac", {"I4"}),
+    ("digest not compared", auth.Signature, "fits", "return hmac", "return True or hmac", {"I4"}),
     (
         "a byte of the digest compared",
-        auth.Authenticator,
-        "_fits",
+        auth.Signature,
+        "fits",
         "digest(advertisement.counter), advertisement.digest",
         "digest(advertisement.counter)[:1], advertisement.digest[:1]",
         {"I4"},
     ),
-    ("echo believed", auth.Authenticator, "accept", "if advertisement.counter == self._counter:", "if False:", {"I4"}),
-    ("other version believed", auth.Authenticator, "accept", "if version not in self._versions:", "if False:", {"I4"}),
+    ("echo believed", auth.Authenticator, "judge", "if advertisement.counter == self._counter:", "if False:", {"I4"}),
+    ("other version believed", auth.Authenticator, "identify", "if version not in self.versions:", "if False:", {"I4"}),
     ("checksum not compared", wire, "decode", "if checksum(head) != 0:", "if False:", {"I4"}),
     ("ttl not compared", wire, "decode", "if ttl != TTL:", "if False:", {"I4"}),
     ("authlen not compared", wire, "decode", "if authlen != _AUTHLEN_WORDS:", "if False:", {"I4"}),
@@ -174,36 +174,22 @@ BUGS: list[tuple[str, Any, str, str, str, set[str]]] = [
     (
         "a counter for each version",
         SealedNode,
-        "_seal",
+        "_send",
         'self._tell(self, "said", counter)',
         '[self._tell(self, "said", counter) for _ in (1, 2)]',
         {"I4"},
     ),
     (
         "advbase of the header",
-        SealedNode,
-        "_judge",
+        Sealer,
+        "judge",
         "(heard.advbase, heard.advskew, heard.demotion) != (seal.advbase, ",
         "(heard.advskew, heard.demotion) != (",
         {"I4"},
     ),
-    (
-        "farewell not announced against",
-        SealedHost,
-        "hear_farewell",
-        "if self.state is State.MASTER",
-        "if False",
-        {"V6"},
-    ),
-    ("farewell announced by all", SealedHost, "hear_farewell", "if self.state is State.MASTER", "if True", {"I7"}),
-    (
-        "farewell of an overslept",
-        SealedHost,
-        "_yield",
-        "if reason in (Reason.TIED, Reason.OUTRANKED) else []",
-        "",
-        {"I7"},
-    ),
+    ("farewell not announced against", VirtualHost, "_master_farewell", "[AnnounceAddresses()]", "[]", {"V6"}),
+    ("farewell of an overslept", VirtualHost, "_yield", " and reason is not Reason.OVERSLEPT", "", {"I7"}),
+    ("farewell after the release", VirtualHost, "_yield", "commands.insert(0", "commands.insert(1", {"V6"}),
     # The process.
     (
         "renewed at the last moment",
@@ -217,18 +203,10 @@ BUGS: list[tuple[str, Any, str, str, str, set[str]]] = [
     (
         "sealed in one version",
         SealedNode,
-        "_seal",
+        "_send",
         "in self.settings.versions:",
         "in self.settings.versions[:1]:",
         {"I6"},
-    ),
-    (
-        "farewell after the release",
-        SealedNode,
-        "_do",
-        "for command in commands:",
-        "[self.kernel.release() for each in commands if isinstance(each, SendFarewell)]\n    for command in commands:",
-        {"I7"},
     ),
     (
         "release tried for ever",

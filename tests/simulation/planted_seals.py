@@ -7,14 +7,19 @@ from typing import Any
 import pytest
 
 from tests.simulation.planted import Plant
+from wsa_proxy.carp import credentials
 from wsa_proxy.carp import seal
+from wsa_proxy.carp import virtual_host
+from wsa_proxy.carp.commands import Command
 from wsa_proxy.carp.commands import State
+from wsa_proxy.carp.credentials import Credentials
+from wsa_proxy.carp.credentials import Reading
+from wsa_proxy.carp.events import FarewellReceived
+from wsa_proxy.carp.events import FirstContact
 from wsa_proxy.carp.seal import GroupTime
 from wsa_proxy.carp.seal import Verdict
+from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.simulation import run
-from wsa_proxy.simulation import sealed
-from wsa_proxy.simulation.sealed import SealedHost
-from wsa_proxy.simulation.sealed import SealedNode
 
 
 def plant_key_of_plain_carp(patch: pytest.MonkeyPatch) -> None:
@@ -36,7 +41,7 @@ def plant_header_not_compared(patch: pytest.MonkeyPatch) -> None:
         fields = {"farewell": said.farewell, "ms": said.ms, "is_bow_out": said.is_bow_out}
         return type("Any", (), {**fields, "advbase": Anything(), "advskew": Anything(), "demoted": Anything()})()
 
-    patch.setattr(sealed, "unpack", unpack)
+    patch.setattr(credentials, "unpack", unpack)
 
 
 def plant_growth_is_freshness(patch: pytest.MonkeyPatch) -> None:
@@ -68,11 +73,11 @@ def plant_lower_counters_believed(patch: pytest.MonkeyPatch) -> None:
 
 
 def plant_first_contact_counts_in_full(patch: pytest.MonkeyPatch) -> None:
-    def contact(self: SealedHost, now: float) -> None:
-        if self.state is State.BACKUP:
-            self._deadlines_master_down_s = dict.fromkeys(self._deadlines_master_down_s, now)
+    def contact(self: VirtualHost, event: FirstContact, now: float) -> list[Command]:
+        self._deadlines_master_down_s = dict.fromkeys(self._deadlines_master_down_s, now)
+        return []
 
-    patch.setattr(SealedHost, "first_contact", contact)
+    patch.setitem(virtual_host.CELLS, (State.BACKUP, FirstContact), contact)
 
 
 def plant_own_sends_do_not_raise_the_top(patch: pytest.MonkeyPatch) -> None:
@@ -97,23 +102,26 @@ def plant_clock_of_the_group_not_followed(patch: pytest.MonkeyPatch) -> None:
 
 
 def plant_farewell_is_a_bow_out(patch: pytest.MonkeyPatch) -> None:
-    original = SealedNode._seal
+    original = Credentials.sign
 
-    def say(self: SealedNode, advbase: int, advskew: int, demotion: int, farewell: bool, command: object) -> None:
-        if farewell:
-            advbase = advskew = 255
-        original(self, advbase, advskew, demotion, False, command)
+    def sign(self: Credentials, *values: int, farewell: bool = False, reading: Reading, chance: int) -> bytes:
+        said = (255, 255, values[2]) if farewell else values
+        return original(self, *said, reading=reading, chance=chance)
 
-    patch.setattr(SealedNode, "_seal", say)
+    patch.setattr(Credentials, "sign", sign)
 
 
 def plant_farewell_without_its_bit(patch: pytest.MonkeyPatch) -> None:
-    original = SealedNode._seal
+    original = Credentials.sign
 
-    def say(self: SealedNode, advbase: int, advskew: int, demotion: int, farewell: bool, command: object) -> None:
-        original(self, advbase, advskew, demotion, False, command)
+    def sign(self: Credentials, *values: int, farewell: bool = False, reading: Reading, chance: int) -> bytes:
+        return original(self, *values, reading=reading, chance=chance)
 
-    patch.setattr(SealedNode, "_seal", say)
+    patch.setattr(Credentials, "sign", sign)
+
+
+def plant_farewell_announced_by_all(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(virtual_host.CELLS, (State.BACKUP, FarewellReceived), VirtualHost._master_farewell)
 
 
 PLANTED: list[tuple[Plant, set[str]]] = [
@@ -127,4 +135,5 @@ PLANTED: list[tuple[Plant, set[str]]] = [
     (plant_clock_of_the_group_not_followed, {"I4", "V4"}),
     (plant_farewell_is_a_bow_out, {"I6", "V4", "V5", "I9"}),
     (plant_farewell_without_its_bit, {"V2", "V3", "V4", "V9"}),
+    (plant_farewell_announced_by_all, {"I7"}),
 ]

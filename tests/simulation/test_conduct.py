@@ -16,12 +16,14 @@ from wsa_proxy.carp.commands import ReleaseAddresses
 from wsa_proxy.carp.commands import ReportRefusal
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import SendAdvertisement
+from wsa_proxy.carp.commands import SendFarewell
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.events import AddressAnswered
 from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.events import DeadlineReached
 from wsa_proxy.carp.events import DemotionChanged
 from wsa_proxy.carp.events import Event
+from wsa_proxy.carp.events import FarewellReceived
 from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
 from wsa_proxy.carp.wire import Advertisement
@@ -30,12 +32,11 @@ from wsa_proxy.simulation.plan import OURS
 from wsa_proxy.simulation.plan import Member
 from wsa_proxy.simulation.plan import draw
 from wsa_proxy.simulation.run import Run
-from wsa_proxy.simulation.sealed import SendFarewell
 from wsa_proxy.simulation.violation import Violation
 
 SEND, FAREWELL, BOW_OUT = SendAdvertisement(1, 50, 0), SendFarewell(1, 50, 0), SendAdvertisement(255, 255, 0)
 ACQUIRE, RELEASE, ANNOUNCE = AcquireAddresses(), ReleaseAddresses(), AnnounceAddresses()
-TIMER = DeadlineReached()
+TIMER, FAREWELL_HEARD = DeadlineReached(), FarewellReceived("node-1")
 DOWN_S = 3 + 50 / 256
 
 
@@ -75,7 +76,7 @@ class World:
     def later(self, seconds: float) -> None:
         self.run.lan.timeline.now += seconds
 
-    def answer(self, cause: Event | str, commands: list[Command]) -> None:
+    def answer(self, cause: Event, commands: list[Command]) -> None:
         if isinstance(cause, str):
             self.judge.told(cause, None)
         else:
@@ -140,11 +141,11 @@ def test_a_backup_breaks(promise: str, seconds: float, cause: Event, commands: l
         ("V5", 0.5, heard(50), [RELEASE, DEFEATED]),
         ("V5", 0.5, heard(20), [RELEASE, TIED]),
         ("V6", 0.5, heard(90), [SEND]),
-        ("V6", 0.5, "farewell heard", []),
+        ("V6", 0.5, FAREWELL_HEARD, []),
         ("V7", 3.0, TIMER, [SEND]),
     ],
 )
-def test_a_master_breaks(promise: str, seconds: float, cause: Event | str, commands: list[Command]) -> None:
+def test_a_master_breaks(promise: str, seconds: float, cause: Event, commands: list[Command]) -> None:
     world = World(State.MASTER)
     world.later(seconds)
     with pytest.raises(Violation, match=rf"^{promise}"):
@@ -163,10 +164,10 @@ def test_a_master_breaks(promise: str, seconds: float, cause: Event | str, comma
         (0.5, DemotionChanged(1, ""), [SendAdvertisement(1, 240, 1)]),
         (3.0, TIMER, [RELEASE, OVERSLEPT]),
         (0.5, Stopped(""), [BOW_OUT, RELEASE, LEFT]),
-        (0.5, "farewell heard", [ANNOUNCE]),
+        (0.5, FAREWELL_HEARD, [ANNOUNCE]),
     ],
 )
-def test_a_master_may(seconds: float, cause: Event | str, commands: list[Command]) -> None:
+def test_a_master_may(seconds: float, cause: Event, commands: list[Command]) -> None:
     world = World(State.MASTER)
     world.later(seconds)
     world.answer(cause, commands)

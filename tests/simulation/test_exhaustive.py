@@ -14,6 +14,7 @@ from tests.simulation import planted
 from wsa_proxy.carp.commands import AcquireAddresses
 from wsa_proxy.carp.commands import AnnounceAddresses
 from wsa_proxy.carp.commands import Command
+from wsa_proxy.carp.commands import Reason
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.events import AdvertisementReceived
@@ -21,7 +22,6 @@ from wsa_proxy.carp.events import DeadlineReached
 from wsa_proxy.carp.events import Event
 from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
-from wsa_proxy.carp.virtual_host import Reason
 from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.carp.virtual_host import VirtualHostSettings
 from wsa_proxy.carp.wire import Advertisement

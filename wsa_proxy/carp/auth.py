@@ -10,6 +10,7 @@ no implementation of plain CARP can tell a replay. That is a property of the pro
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 from collections.abc import Collection
@@ -39,6 +40,16 @@ def key_from_pass_phrase(pass_phrase: bytes) -> bytes:
     return pass_phrase.ljust(KEY_BYTES, b"\0")
 
 
+@functools.lru_cache(maxsize=64)
+def sealed_key(pass_phrase: bytes) -> bytes:
+    """The 20-byte key of sealed advertisements. Takes some 60 ms: not for a loop that has to turn.
+
+    Not the key of plain CARP, whose every counter would pass for a seal: there the header that it asks for can be
+    written by anybody. Slow to make, because one captured advertisement is enough to guess phrases.
+    """
+    return hashlib.scrypt(pass_phrase, salt=b"wsa-proxy sealed 1", n=2**14, r=8, p=1, dklen=KEY_BYTES)
+
+
 class Signature:
     """The digest of one key for one virtual host, prepared so that a packet costs one copy and one update."""
 
@@ -53,6 +64,10 @@ class Signature:
         mac.update(counter.to_bytes(8))
         return mac.digest()
 
+    def fits(self, advertisement: Advertisement) -> bool:
+        """Whether this key has signed it; compared in constant time."""
+        return hmac.compare_digest(self.digest(advertisement.counter), advertisement.digest)
+
 
 class Authenticator:
     """Signs our advertisements and says which received ones may be believed.
@@ -66,9 +81,10 @@ class Authenticator:
         if not keys:
             raise ValueError("at least one key is needed; without a pass phrase it is 20 zero bytes")
         self._vhid = vhid
-        self._versions = frozenset(address.version for address in addresses)
+        self.versions: tuple[Version, ...] = tuple(sorted({address.version for address in addresses}))
+        """The IP versions of the virtual host's addresses."""
         self._counter = counter
-        self._signatures = [Signature(key, vhid, addresses) for key in keys]
+        self._signatures = [Signature(key, vhid, hashed) for key in keys for hashed in _hashed(addresses)]
 
     def sign(self, advbase: int, advskew: int, demotion: int) -> bytes:
         """The 36 bytes of our advertisement with these values, signed with the first key."""
@@ -77,20 +93,32 @@ class Authenticator:
 
     def accept(self, payload: bytes, ttl: int, version: Version) -> Advertisement | Reject:
         """The advertisement in this payload if a peer of this virtual host sent it, else the one reason why not."""
+        advertisement = self.identify(payload, ttl, version)
+        return advertisement if isinstance(advertisement, Reject) else self.judge(advertisement)
+
+    def identify(self, payload: bytes, ttl: int, version: Version) -> Advertisement | Reject:
+        """What claims to be an advertisement of this virtual host, not yet believed; or why it is none."""
         advertisement = wire.decode(payload, ttl)
         if isinstance(advertisement, Reject):
             return advertisement
         if advertisement.vhid != self._vhid:
             return Reject.OTHER_VHID
         # An IPv6 advertisement for a vhid that has only IPv4 addresses is for somebody else's (FreeBSD carp_input).
-        if version not in self._versions:
+        if version not in self.versions:
             return Reject.OTHER_FAMILY
-        if not any(self._fits(signature, advertisement) for signature in self._signatures):
+        return advertisement
+
+    def judge(self, advertisement: Advertisement) -> Advertisement | Reject:
+        """Believed when one of the keys has signed it, and not by us."""
+        if not any(signature.fits(advertisement) for signature in self._signatures):
             return Reject.BAD_SECRET
         if advertisement.counter == self._counter:
             return Reject.ECHO
         return advertisement
 
-    @staticmethod
-    def _fits(signature: Signature, advertisement: Advertisement) -> bool:
-        return hmac.compare_digest(signature.digest(advertisement.counter), advertisement.digest)
+
+def _hashed(addresses: Collection[Address]) -> list[Collection[Address]]:
+    """What goes into the digest: without link-local IPv6 addresses, as OpenBSD sends it; with them, as FreeBSD does, it
+    is believed as well (OpenBSD accepts both)."""
+    without = [address for address in addresses if not (address.version == 6 and address.is_link_local)]
+    return [without, addresses] if len(without) < len(addresses) else [addresses]

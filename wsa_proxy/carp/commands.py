@@ -1,7 +1,7 @@
 """Everything a virtual host can wish for. The order in which commands are returned is part of the protocol.
 
-Promotion: advertise, acquire, announce. Demotion: bow out (on an orderly stop), then release. Never announce after a
-release, unless acquired again. The driver carries them out one by one.
+Promotion: advertise, acquire, announce. Demotion: bow out (on an orderly stop) or say farewell (on defeat), then
+release. Never announce after a release, unless acquired again. The driver carries them out one by one.
 """
 
 from __future__ import annotations
@@ -18,9 +18,32 @@ class State(Enum):
     MASTER = "master"
 
 
+class Reason(Enum):
+    """Why a transition happened, one word for the log line."""
+
+    MASTER_SILENT = "master_silent"
+    MASTER_BOWED_OUT = "master_bowed_out"
+    MASTER_HOPELESS = "master_hopeless"
+    MASTER_DEMOTED = "master_demoted"
+    PREEMPTED = "preempted_inferior_master"
+    OUTRANKED = "better_advertisement_received"
+    TIED = "equal_advertisement_received"
+    OVERSLEPT = "overslept"
+    ADDRESS_ANSWERED = "address_answered_by_another_host"
+
+
 @dataclass(frozen=True, slots=True)
 class SendAdvertisement:
     """One advertisement for each IP version of the virtual host, all with these values."""
+
+    advbase: int
+    advskew: int
+    demotion: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendFarewell:
+    """The same, said by a master that yields: the winner announces again, nobody else does anything."""
 
     advbase: int
     advskew: int
@@ -54,7 +77,7 @@ class ReportTransition:
     old: State
     new: State
     reason: str
-    """One word, a value of ``virtual_host.Reason``, or the words that came with the event."""
+    """One word, a value of ``Reason``, or the words that came with the event."""
     evidence: str
     """What was seen: ``silent_s=3.20 last_master=10.1.1.1``."""
 
@@ -69,6 +92,7 @@ class ReportRefusal:
 
 type Command = (
     SendAdvertisement
+    | SendFarewell
     | AcquireAddresses
     | ReleaseAddresses
     | AnnounceAddresses

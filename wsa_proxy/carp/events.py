@@ -37,6 +37,20 @@ class AdvertisementReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class FarewellReceived:
+    """A master of this virtual host has yielded, and says so."""
+
+    sender: str
+
+
+@dataclass(frozen=True, slots=True)
+class FirstContact:
+    """A member was heard that cannot be told from a replay yet, because this node does not know the group's time."""
+
+    sender: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeadlineReached:
     """The clock may have passed ``next_deadline()``. Harmless when it has not."""
 
@@ -56,4 +70,13 @@ class AddressAnswered:
     by: str
 
 
-type Event = Started | Stopped | AdvertisementReceived | DeadlineReached | DemotionChanged | AddressAnswered
+type Event = (
+    Started
+    | Stopped
+    | AdvertisementReceived
+    | FarewellReceived
+    | FirstContact
+    | DeadlineReached
+    | DemotionChanged
+    | AddressAnswered
+)

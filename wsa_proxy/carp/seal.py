@@ -8,8 +8,7 @@ The time is a Lamport clock of the group, not the wall's: who sends goes above e
 who hears a higher time follows. There is one number for all senders, because nobody signs the source address.
 
 Layout, big endian: milliseconds since 2020-01-01 UTC (42 bits), advbase (8), advskew (8), farewell (1), demoted (1),
-random (4). ``clock_ms`` is an argument: milliseconds of a clock that is not slewed and counts suspended time. Not used
-by the runtime yet: the wind tunnel has it first.
+random (4). ``clock_ms`` is an argument: milliseconds of a clock that is not slewed and counts suspended time.
 """
 
 from __future__ import annotations
@@ -117,6 +116,10 @@ class GroupTime:
     def saved(self) -> Saved:
         """To be kept over the end of the process."""
         return Saved(self.boot_id, self.line_ms, self.top)
+
+    def adopt(self, line_ms: float, clock_ms: float) -> None:
+        """Begin with a time of the group that is known from elsewhere; one beyond 2100 is not believed."""
+        self.line_ms, self._line_at_ms = min(line_ms, YEAR_2100_MS - clock_ms), clock_ms
 
     def sign(
         self, advbase: int, advskew: int, demotion: int, farewell: bool, clock_ms: float, wall_ms: float, chance: int

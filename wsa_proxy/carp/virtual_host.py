@@ -25,27 +25,27 @@ is one that it may yield to, or take over from.
 What cannot be seen here
 ========================
 
-Frames, addresses and clocks are the driver's. It carries commands out in the order in which they are returned, and
-it drains what has already arrived before it says ``DeadlineReached``, so that a queued advertisement counts before
-the silence does. Timers are of the dialect of FreeBSD, which is the WSA's: one master-down deadline for each IP
-version that the virtual host has, and either of them makes the node master.
+Frames, addresses and clocks are the driver's. It carries commands out in their order, and drains what has arrived
+before it says ``DeadlineReached``: a queued advertisement counts before the silence does. Timers are of the dialect of
+FreeBSD, which is the WSA's: a master-down deadline for each IP version, and either of them makes the node master.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 
 from wsa_proxy.carp import election
 from wsa_proxy.carp.commands import AcquireAddresses
 from wsa_proxy.carp.commands import AnnounceAddresses
 from wsa_proxy.carp.commands import Command
 from wsa_proxy.carp.commands import ProbeAddresses
+from wsa_proxy.carp.commands import Reason
 from wsa_proxy.carp.commands import ReleaseAddresses
 from wsa_proxy.carp.commands import ReportRefusal
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import SendAdvertisement
+from wsa_proxy.carp.commands import SendFarewell
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.election import Rank
 from wsa_proxy.carp.events import AddressAnswered
@@ -53,6 +53,8 @@ from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.events import DeadlineReached
 from wsa_proxy.carp.events import DemotionChanged
 from wsa_proxy.carp.events import Event
+from wsa_proxy.carp.events import FarewellReceived
+from wsa_proxy.carp.events import FirstContact
 from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
 from wsa_proxy.carp.wire import Version
@@ -69,20 +71,6 @@ ANNOUNCE_AGAIN_AFTER = 2  # advertisements after a promotion or a won conflict (
 ANNOUNCE_EVERY = 10  # advertisements: a lost announcement costs a client that long at most
 
 
-class Reason(Enum):
-    """Why a transition happened, one word for the log line."""
-
-    MASTER_SILENT = "master_silent"
-    MASTER_BOWED_OUT = "master_bowed_out"
-    MASTER_HOPELESS = "master_hopeless"
-    MASTER_DEMOTED = "master_demoted"
-    PREEMPTED = "preempted_inferior_master"
-    OUTRANKED = "better_advertisement_received"
-    TIED = "equal_advertisement_received"
-    OVERSLEPT = "overslept"
-    ADDRESS_ANSWERED = "address_answered_by_another_host"
-
-
 @dataclass(frozen=True, slots=True)
 class VirtualHostSettings:
     """What one node knows of its virtual host, in carp(4)'s words."""
@@ -94,9 +82,12 @@ class VirtualHostSettings:
     """1/256 seconds, 0..254."""
     preempt: bool
     versions: tuple[Version, ...]
-    """The IP versions of its addresses: each is advertised, and each has a master-down deadline."""
+    """The IP versions that have a master-down deadline each: those of its addresses, as on the BSDs; of a group that
+    takes sealed advertisements one, since all copies of one have the same counter, and only the first is heard."""
     tie_break: int = 0
-    """0..255, different on every node (the last byte of its address): the longer wait after yielding to an equal."""
+    """0..255, of every node another: the longer wait after a tie. In a sealed group 0: the counters decide."""
+    says_farewell: bool = False
+    """A defeated master says so once, in a form that only our own nodes know (``seal.py``)."""
 
 
 class VirtualHost:
@@ -109,6 +100,7 @@ class VirtualHost:
         self.last_master: str | None = None
         """Who sent the last advertisement that was believed."""
         self._master_down_s = election.master_down_s(settings.advbase, settings.advskew)
+        self._probe_lead_s = min(PROBE_LEAD_S_MAX, self._master_down_s / 4)
         self._deadlines_master_down_s: dict[Version, float] = {}
         self._deadline_advertisement_s = 0.0
         self._heard_at_s: dict[Version, float] = {}
@@ -203,7 +195,7 @@ class VirtualHost:
     def _probe(self, now: float) -> list[Command]:
         """Before the first acquisition the LAN is asked; a late question still gets its whole time for an answer."""
         for version, deadline_s in self._deadlines_master_down_s.items():
-            time_to_answer_s = self._probe_lead_s() * self._probes_left / PROBES
+            time_to_answer_s = self._probe_lead_s * self._probes_left / PROBES
             self._deadlines_master_down_s[version] = max(deadline_s, now + time_to_answer_s)
         self._probes_left -= 1
         return [ProbeAddresses()]
@@ -212,6 +204,11 @@ class VirtualHost:
         # Once a takeover by hearing is due, a late answer may have been the master's own, who has left since.
         if not self._held_before and self._reason_master_down is Reason.MASTER_SILENT:
             self._answered_by = event.by
+        return []
+
+    def _backup_first_contact(self, event: FirstContact, now: float) -> list[Command]:
+        # Somebody is there, or was: the silence has ended, and nothing else of it is believed.
+        self._listen(now)
         return []
 
     def _backup_stop(self, event: Stopped, now: float) -> list[Command]:
@@ -242,6 +239,10 @@ class VirtualHost:
         self._answer_after_s = now + self._interval_s() / 4
         self._announce_at = self._advertisements_sent + 1 + ANNOUNCE_AGAIN_AFTER
         return [*self._advertise(now), AnnounceAddresses()]
+
+    def _master_farewell(self, event: FarewellReceived, now: float) -> list[Command]:
+        # The loser's clients may have heard it last.
+        return [AnnounceAddresses()]
 
     def _master_deadline(self, event: DeadlineReached, now: float) -> list[Command]:
         if now < self._deadline_advertisement_s:
@@ -329,7 +330,10 @@ class VirtualHost:
             extra_s = self._tie_extra_s()
             self._tied_until_s = now + TIE_REMEMBERED_INTERVALS * self._master_down_s
         self._listen(now, extra_s)
-        return [ReleaseAddresses(), self._report(State.BACKUP, reason.value, evidence)]
+        commands: list[Command] = [ReleaseAddresses(), self._report(State.BACKUP, reason.value, evidence)]
+        if self.settings.says_farewell and reason is not Reason.OVERSLEPT:
+            commands.insert(0, SendFarewell(self.settings.advbase, self.advskew, self.demotion))
+        return commands
 
     def _advertise(self, now: float) -> list[Command]:
         self._deadline_advertisement_s = now + self._interval_s()
@@ -347,10 +351,8 @@ class VirtualHost:
 
     def _compared(self, other: Rank) -> str:
         own = self.rank
-        return (
-            f"its_interval_s={other.interval_256ths / 256:.3f} own_s={own.interval_256ths / 256:.3f}"
-            f" its_demotion={other.demotion} own_demotion={own.demotion}"
-        )
+        intervals = f"its_interval_s={other.interval_256ths / 256:.3f} own_s={own.interval_256ths / 256:.3f}"
+        return f"{intervals} its_demotion={other.demotion} own_demotion={own.demotion}"
 
     def _interval_s(self) -> float:
         return self.rank.interval_256ths / 256
@@ -359,10 +361,7 @@ class VirtualHost:
         return min(self._deadlines_master_down_s.values())
 
     def _next_probe_s(self) -> float:
-        return self._earliest_s() - self._probe_lead_s() * self._probes_left / PROBES
-
-    def _probe_lead_s(self) -> float:
-        return min(PROBE_LEAD_S_MAX, self._master_down_s / 4)
+        return self._earliest_s() - self._probe_lead_s * self._probes_left / PROBES
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,18 +375,24 @@ CELLS: dict[tuple[State, type], Callable[..., list[Command]] | Ignored] = {
     (State.INIT, Started): VirtualHost._start,
     (State.INIT, Stopped): Ignored("already out"),
     (State.INIT, AdvertisementReceived): Ignored("a node in INIT knows nothing and says nothing (FreeBSD ip_carp.c)"),
+    (State.INIT, FarewellReceived): Ignored("as any other advertisement"),
+    (State.INIT, FirstContact): Ignored("as any other advertisement"),
     (State.INIT, DeadlineReached): Ignored("INIT has no deadline; a timer that was armed before may still fire"),
     (State.INIT, DemotionChanged): VirtualHost._set_demotion,
     (State.INIT, AddressAnswered): Ignored("the question belongs to an earlier life"),
     (State.BACKUP, Started): Ignored("already listening"),
     (State.BACKUP, Stopped): VirtualHost._backup_stop,
     (State.BACKUP, AdvertisementReceived): VirtualHost._backup_hears,
+    (State.BACKUP, FarewellReceived): Ignored("the loser's last word: a better master is there, or its silence counts"),
+    (State.BACKUP, FirstContact): VirtualHost._backup_first_contact,
     (State.BACKUP, DeadlineReached): VirtualHost._backup_deadline,
     (State.BACKUP, DemotionChanged): VirtualHost._set_demotion,
     (State.BACKUP, AddressAnswered): VirtualHost._backup_address_answered,
     (State.MASTER, Started): Ignored("already serving"),
     (State.MASTER, Stopped): VirtualHost._master_stop,
     (State.MASTER, AdvertisementReceived): VirtualHost._master_hears,
+    (State.MASTER, FarewellReceived): VirtualHost._master_farewell,
+    (State.MASTER, FirstContact): Ignored("it may be a replay, and the next one tells"),
     (State.MASTER, DeadlineReached): VirtualHost._master_deadline,
     (State.MASTER, DemotionChanged): VirtualHost._master_demotion,
     (State.MASTER, AddressAnswered): Ignored("the answer came after the addresses were taken: the election decides"),

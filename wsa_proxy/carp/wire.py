@@ -63,7 +63,13 @@ class Reject(Enum):
     OTHER_VHID = "other_vhid"
     OTHER_FAMILY = "other_family"
     BAD_SECRET = "bad_secret"
+    PLAIN_MEMBER = "plain_member"
+    SEALED_MEMBER = "sealed_member"
+    REWRITTEN = "rewritten"
     ECHO = "echo"
+    DUPLICATE = "duplicate"
+    REPLAY = "replay"
+    STALE = "stale"
 
 
 def encode(advertisement: Advertisement) -> bytes:

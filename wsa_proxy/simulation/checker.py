@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from wsa_proxy.carp.commands import Reason
 from wsa_proxy.carp.commands import State
-from wsa_proxy.carp.virtual_host import Reason
 from wsa_proxy.simulation.bounds import EPSILON_S
 from wsa_proxy.simulation.bounds import LEASE_LEFT_S
 from wsa_proxy.simulation.bounds import LEASE_S
@@ -40,8 +40,6 @@ from wsa_proxy.simulation.violation import Violation
 
 CHECKERS_PORT = 31
 SAYS = frozenset({"advertisement", "farewell"})
-CAUSES = frozenset({"event", "first_contact", "farewell heard"})
-"""What a core answers."""
 ANSWERS = frozenset({"life", "commands"})
 """What changes what a node owes."""
 
@@ -71,7 +69,7 @@ class Checker:
         conduct = self._conducts[node.number]
         if kind in SAYS:
             self._owe(node.number, node.settings.versions, 1)
-        elif kind in CAUSES:
+        elif kind == "event":
             if conduct.memory.still_since_s is None:
                 self._judge_patience(node, conduct.memory)
             if len(self._masters) > 1:

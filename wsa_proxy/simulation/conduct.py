@@ -15,19 +15,22 @@ from wsa_proxy.carp.commands import AcquireAddresses
 from wsa_proxy.carp.commands import AnnounceAddresses
 from wsa_proxy.carp.commands import Command
 from wsa_proxy.carp.commands import ProbeAddresses
+from wsa_proxy.carp.commands import Reason
 from wsa_proxy.carp.commands import ReleaseAddresses
 from wsa_proxy.carp.commands import ReportRefusal
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import SendAdvertisement
+from wsa_proxy.carp.commands import SendFarewell
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.events import AddressAnswered
 from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.events import DeadlineReached
 from wsa_proxy.carp.events import DemotionChanged
 from wsa_proxy.carp.events import Event
+from wsa_proxy.carp.events import FarewellReceived
+from wsa_proxy.carp.events import FirstContact
 from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
-from wsa_proxy.carp.virtual_host import Reason
 from wsa_proxy.simulation.bounds import ANNOUNCE_AGAIN
 from wsa_proxy.simulation.bounds import ANNOUNCE_EVERY
 from wsa_proxy.simulation.bounds import CLAIM_S
@@ -45,7 +48,6 @@ from wsa_proxy.simulation.memory import NEVER_S
 from wsa_proxy.simulation.memory import Memory
 from wsa_proxy.simulation.node import Node
 from wsa_proxy.simulation.rights import Rights
-from wsa_proxy.simulation.sealed import SendFarewell
 from wsa_proxy.simulation.violation import Violation
 
 
@@ -119,20 +121,15 @@ class Conduct:
     def _transition(self, report: ReportTransition) -> None:
         self.marks[report.reason] += 1
 
-    def _first_contact(self, what: object) -> None:
-        self.marks["first_contact"] += 1
-        self._begin("first contact")
-        self._rights.rest(self.node.settings.versions)
-
-    def _farewell_heard(self, what: object) -> None:
-        self.marks["a farewell was heard"] += 1
-        self._begin("farewell")
-
     def _event(self, event: Event) -> None:
         self._begin(event)
         memory, node = self.memory, self.node
         if isinstance(event, AdvertisementReceived):
             self._rights.hears(event.advertisement, event.version)
+        elif isinstance(event, FirstContact):
+            self._rights.rest(node.settings.versions)
+        elif isinstance(event, FarewellReceived):
+            self.marks["a farewell was heard"] += 1
         elif isinstance(event, AddressAnswered):
             # What holds back a silence's end holds back no takeover for a reason.
             memory.answered, memory.answered_at_s = not memory.reasons, node.now
@@ -317,7 +314,7 @@ class Conduct:
         """What a master must do at once."""
         memory, node, cause = self.memory, self.node, self.memory.cause
         sent = any(isinstance(command, SendAdvertisement) for command in commands)
-        if cause == "farewell" and state is State.MASTER and AnnounceAddresses() not in commands:
+        if isinstance(cause, FarewellReceived) and state is State.MASTER and AnnounceAddresses() not in commands:
             raise Violation("V6", f"node {node.number} hears a farewell and does not announce")
         if isinstance(cause, DemotionChanged) and state is State.MASTER and not sent:
             raise Violation("I6", f"node {node.number} does not tell that its rank has changed")
@@ -358,8 +355,6 @@ _LISTENERS: dict[str, Callable[[Conduct, Any], None]] = {
     "transition": Conduct._transition,
     "announcement": Conduct._announcement,
     "accept": Conduct._accept,
-    "first_contact": Conduct._first_contact,
-    "farewell heard": Conduct._farewell_heard,
     "reject": Conduct._reject,
     "release again": Conduct._retry,
     "advertisement": Conduct._advertisement,

@@ -27,13 +27,13 @@ from typing import NamedTuple
 
 from wsa_proxy.carp import events
 from wsa_proxy.carp.commands import Command
+from wsa_proxy.carp.commands import Reason
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.events import Event
 from wsa_proxy.carp.virtual_host import PROBES
-from wsa_proxy.carp.virtual_host import Reason
 from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.carp.virtual_host import VirtualHostSettings
 from wsa_proxy.carp.wire import Advertisement

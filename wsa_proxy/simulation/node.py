@@ -24,6 +24,7 @@ from wsa_proxy.carp.commands import ProbeAddresses
 from wsa_proxy.carp.commands import ReleaseAddresses
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import SendAdvertisement
+from wsa_proxy.carp.commands import SendFarewell
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.election import master_down_s
 from wsa_proxy.carp.events import AddressAnswered
@@ -60,7 +61,7 @@ class Node(Machine):
         self,
         number: int,
         settings: VirtualHostSettings,
-        signer: Authenticator | None,
+        signer: Authenticator,
         lan: Lan,
         random: Random,
         tell: Tell,
@@ -234,7 +235,6 @@ class Node(Machine):
         self._tell(self, "done", None)
 
     def _hear(self, frame: Advertised, sender: int) -> None:
-        assert self._signer is not None
         believed = self._signer.accept(frame.payload, frame.ttl, frame.version)
         if isinstance(believed, Reject):
             self._refuse(frame, believed)
@@ -311,7 +311,7 @@ class Node(Machine):
             match command:
                 case ReportTransition():
                     self._tell(self, "transition", command)
-                case SendAdvertisement():
+                case SendAdvertisement() | SendFarewell():
                     self._send(command)
                 case AnnounceAddresses():
                     self._announce(decided_at_s)
@@ -376,8 +376,7 @@ class Node(Machine):
             self._tell(self, "announcement", self.now - decided_at_s)
             self._lan.send(self.number, Announced(self.settings.vhid))
 
-    def _send(self, command: SendAdvertisement) -> None:
-        assert self._signer is not None
+    def _send(self, command: SendAdvertisement | SendFarewell) -> None:
         payload = self._signer.sign(command.advbase, command.advskew, command.demotion)
         self._tell(self, "advertisement", command)
         for version in self.settings.versions:

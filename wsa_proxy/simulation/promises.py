@@ -8,6 +8,7 @@ from typing import NamedTuple
 from wsa_proxy.carp.commands import AcquireAddresses
 from wsa_proxy.carp.commands import AnnounceAddresses
 from wsa_proxy.carp.commands import Command
+from wsa_proxy.carp.commands import Reason
 from wsa_proxy.carp.commands import ReleaseAddresses
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import SendAdvertisement
@@ -17,7 +18,6 @@ from wsa_proxy.carp.events import DeadlineReached
 from wsa_proxy.carp.events import Event
 from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
-from wsa_proxy.carp.virtual_host import Reason
 from wsa_proxy.carp.virtual_host import VirtualHostSettings
 from wsa_proxy.simulation.bounds import BOW_OUT_WAIT_S
 from wsa_proxy.simulation.exhaustive import Judge

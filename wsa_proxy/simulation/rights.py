@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from wsa_proxy.carp.commands import Reason
 from wsa_proxy.carp.commands import State
-from wsa_proxy.carp.virtual_host import Reason
 from wsa_proxy.carp.wire import Advertisement
 from wsa_proxy.simulation.bounds import BOW_OUT_WAIT_PER_SKEW_S
 from wsa_proxy.simulation.bounds import BOW_OUT_WAIT_S

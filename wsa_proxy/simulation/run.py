@@ -18,6 +18,7 @@ from wsa_proxy.carp.auth import Signature
 from wsa_proxy.carp.auth import key_from_pass_phrase
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import SendAdvertisement
+from wsa_proxy.carp.commands import SendFarewell
 from wsa_proxy.carp.seal import Seal
 from wsa_proxy.carp.wire import Advertisement
 from wsa_proxy.simulation.belief import Belief
@@ -40,7 +41,6 @@ from wsa_proxy.simulation.plan import Plan
 from wsa_proxy.simulation.plan import draw
 from wsa_proxy.simulation.sealed import WALL_MS
 from wsa_proxy.simulation.sealed import SealedNode
-from wsa_proxy.simulation.sealed import SendFarewell
 from wsa_proxy.simulation.settling import Settling
 from wsa_proxy.simulation.twins import twins
 from wsa_proxy.simulation.violation import Violation
@@ -122,9 +122,7 @@ class Run:
         vhid, chance = member.settings.vhid, self._chance(100 + number)
         signer = Authenticator([KEY], vhid, hashed, chance.getrandbits(64))
         if self.plan.sealed:
-            node: Node = SealedNode(
-                number, member.settings, Signature(SEALED_KEY, vhid, hashed), self.lan, chance, hear
-            )
+            node: Node = SealedNode(number, member.settings, signer, SEALED_KEY, hashed, self.lan, chance, hear)
         else:
             node = Node(number, member.settings, signer, self.lan, chance, hear)
         node.lateness_s = node.lateness_s_max = self.plan.lateness_s

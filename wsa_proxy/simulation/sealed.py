@@ -1,33 +1,30 @@
-"""Nodes that sign with a sealed counter, and say farewell when they yield: what the protocol will need next.
+"""Nodes of a sealed group: the real credentials, whose counters say what the HMAC leaves out.
 
-The seal is the real one (``carp/seal.py``). The machine is the real one with three rules more: a defeated master says
-farewell, a farewell makes the winner announce again and means nothing to others, and a first contact only ends a
-silence. Equals need no wait after a tie, because a crossing is decided by the counters.
-
-The node's clocks are modelled, too: one that counts from its boot and drifts, and a wall clock that may be hours wrong.
+The node's clocks are modelled, too: one that counts from its boot and drifts, and a wall clock that may be hours wrong,
+and the file that outlives the process.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from dataclasses import replace
 from random import Random
 
-from wsa_proxy.carp import wire
-from wsa_proxy.carp.auth import Signature
-from wsa_proxy.carp.commands import AnnounceAddresses
-from wsa_proxy.carp.commands import Command
+from wsa_proxy.carp.auth import Address
+from wsa_proxy.carp.auth import Authenticator
 from wsa_proxy.carp.commands import SendAdvertisement
-from wsa_proxy.carp.commands import State
-from wsa_proxy.carp.events import AdvertisementReceived
+from wsa_proxy.carp.commands import SendFarewell
+from wsa_proxy.carp.credentials import Credentials
+from wsa_proxy.carp.credentials import Reading
+from wsa_proxy.carp.credentials import Sealer
+from wsa_proxy.carp.credentials import Security
+from wsa_proxy.carp.events import FirstContact
 from wsa_proxy.carp.seal import GroupTime
 from wsa_proxy.carp.seal import Saved
 from wsa_proxy.carp.seal import Verdict
-from wsa_proxy.carp.seal import unpack
-from wsa_proxy.carp.virtual_host import Reason
 from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.carp.virtual_host import VirtualHostSettings
-from wsa_proxy.carp.wire import Advertisement
 from wsa_proxy.carp.wire import Reject
 from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.lan import Frame
@@ -40,15 +37,8 @@ WALL_MS = 200_000_000_000.0  # the year 2026, from 2020
 WALL_WRONG_MS_MAX = 7_200_000.0
 STEPPED_TOO_EARLY = "a wall clock was stepped that may be looked at later"
 MOVED_MS = 100.0  # a line that moved more is written down
-
-
-@dataclass(frozen=True, slots=True)
-class SendFarewell:
-    """An advertisement with our own values and the farewell bit: I was master, and yield."""
-
-    advbase: int
-    advskew: int
-    demotion: int
+COUNTER = slice(8, 16)
+"""In the 36 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,38 +52,24 @@ class Judged:
     """On the node's clock, when the frame came into the socket's queue at the latest."""
 
 
-class SealedHost(VirtualHost):
-    """The virtual host of a sealed group. It has one master-down deadline, fed by either IP version."""
-
-    def __init__(self, settings: VirtualHostSettings) -> None:
-        super().__init__(replace(settings, versions=settings.versions[:1], tie_break=0))
-
-    def hear_farewell(self, now: float) -> list[Command]:
-        """The loser's clients may have heard it last. Who has overslept is master no longer, whatever it hears."""
-        overslept = self._wake(now)
-        return [*overslept, AnnounceAddresses()] if self.state is State.MASTER else overslept
-
-    def first_contact(self, now: float) -> None:
-        """Somebody is there, or was: listen, and believe nothing else of it."""
-        if self.state is State.BACKUP:
-            self._listen(now)
-
-    def _yield(self, now: float, reason: Reason, evidence: str) -> list[Command]:
-        farewell = SendFarewell(self.settings.advbase, self.advskew, self.demotion)
-        commands = super()._yield(now, reason, evidence)
-        said: list[Command] = [farewell] if reason in (Reason.TIED, Reason.OUTRANKED) else []  # type: ignore[list-item]
-        return said + commands
-
-
 class SealedNode(Node):
-    """A node of a sealed group. ``signature`` is of the sealed key."""
+    """A node of a sealed group. ``plain`` knows the group as plain CARP does; ``key`` is the sealed one."""
 
     def __init__(
-        self, number: int, settings: VirtualHostSettings, signature: Signature, lan: Lan, random: Random, tell: Tell
+        self,
+        number: int,
+        settings: VirtualHostSettings,
+        plain: Authenticator,
+        key: bytes,
+        addresses: Collection[Address],
+        lan: Lan,
+        random: Random,
+        tell: Tell,
     ) -> None:
-        super().__init__(number, settings, None, lan, random, tell)
-        self.group_time = GroupTime("", None, 0.0)
-        self._signature = signature
+        super().__init__(number, settings, plain, lan, random, tell)
+        self._key = key
+        self._addresses = addresses
+        self._new_credentials(GroupTime("", None, 0.0))
         self.saved: Saved | None = None
         """What its file says."""
         self._boot = 0
@@ -129,9 +105,15 @@ class SealedNode(Node):
     # -- lives ---------------------------------------------------------------------------------------------------------
 
     def _new_core(self) -> VirtualHost:
-        self.group_time = GroupTime(self.boot_id, self.saved, self.clock_ms)
+        self._new_credentials(GroupTime(self.boot_id, self.saved, self.clock_ms))
         self._queue_empty_at_s = self.now
-        return SealedHost(self.settings)
+        versions, farewell = self._credentials.versions, self._credentials.seals
+        return VirtualHost(replace(self.settings, versions=versions, tie_break=0, says_farewell=farewell))
+
+    def _new_credentials(self, group_time: GroupTime) -> None:
+        self.group_time = group_time
+        sealer = Sealer(self._key, self.settings.vhid, self._addresses, group_time)
+        self._credentials = Credentials([Security.SEALED], self._signer, [sealer])
 
     def demote(self, demotion: int) -> None:
         """The seal has one bit for it, and a rank that cannot be told must not be compared."""
@@ -163,20 +145,18 @@ class SealedNode(Node):
 
     # -- frames --------------------------------------------------------------------------------------------------------
 
-    def _send(self, command: SendAdvertisement) -> None:
-        self._seal(command.advbase, command.advskew, command.demotion, False, command)
-
-    def _do(self, commands: list[Command]) -> None:
-        for command in commands:
-            if isinstance(command, SendFarewell):
-                self._seal(command.advbase, command.advskew, command.demotion, True, command)
-        super()._do(commands)
-
-    def _seal(self, advbase: int, advskew: int, demotion: int, farewell: bool, command: object) -> None:
-        chance = self._random.randrange(16)
-        counter = self.group_time.sign(advbase, advskew, demotion, farewell, self.clock_ms, self.wall_ms, chance)
-        digest = self._signature.digest(counter)
-        payload = wire.encode(Advertisement(self.settings.vhid, advbase, advskew, demotion, counter, digest))
+    def _send(self, command: SendAdvertisement | SendFarewell) -> None:
+        farewell = isinstance(command, SendFarewell)
+        reading = Reading(self.clock_ms, self.clock_ms, self.wall_ms)
+        payload = self._credentials.sign(
+            command.advbase,
+            command.advskew,
+            command.demotion,
+            farewell=farewell,
+            reading=reading,
+            chance=self._random.randrange(16),
+        )
+        counter = int.from_bytes(payload[COUNTER])
         self._seen.add((counter, self.number))
         self._write()
         self._tell(self, "farewell" if farewell else "advertisement", command)
@@ -190,49 +170,35 @@ class SealedNode(Node):
         super().receive(frame, sender)
 
     def _hear(self, frame: Advertised, sender: int) -> None:
+        assert self.core is not None
         arrived_s = self._queue_empty_at_s
-        heard = self._verify(frame)
-        if isinstance(heard, Reject):
+        arrived_ms = (arrived_s - self._booted_at_s) * 1000 * (1 + self._drift)
+        heard = self._credentials.accept(
+            frame.payload,
+            frame.ttl,
+            frame.version,
+            f"node-{sender}",
+            limit_ms=self.core.rank.interval_256ths / 256 * 1000,
+            reading=Reading(self.clock_ms, arrived_ms, self.wall_ms),
+        )
+        if isinstance(heard, Reject) and heard.value not in _VERDICTS:
             self._refuse(frame, heard)
             return
-        judged = Judged(frame, heard.counter, self._judge(heard, arrived_s), arrived_s)
-        believed = judged.verdict in (Verdict.BELIEVED, Verdict.FIRST_CONTACT)
-        if (heard.counter, sender) not in self._seen:
-            self._seen.add((heard.counter, sender))
+        counter = int.from_bytes(frame.payload[COUNTER])
+        if (counter, sender) not in self._seen:
+            self._seen.add((counter, sender))
             # Overtaken by a third node's, or the same as our own (two who speak in the same millisecond with the same
             # chance, one in 16, take each other for an echo): a genuine one that is refused is a lost one.
-            self._lan.lost[sender, self.number] += not believed and not frame.forged and sender != self.number
-        if not believed:
-            self._tell(self, "refused", judged)
-            self._refuse(frame, judged.verdict)
-            return
-        self._tell(self, judged.verdict.value, judged)
-        self._write()
-        assert isinstance(self.core, SealedHost)
-        if judged.verdict is Verdict.FIRST_CONTACT:
-            self.core.first_contact(self.now)
-            self._do([])
-        elif unpack(heard.counter).farewell:
-            self._tell(self, "farewell heard", heard)
-            self._do(self.core.hear_farewell(self.now))
-        else:
-            self.handle(AdvertisementReceived(heard, self.settings.versions[0], f"node-{sender}"))
-
-    def _verify(self, frame: Advertised) -> Advertisement | Reject:
-        heard = wire.decode(frame.payload, frame.ttl)
+            refused = isinstance(heard, Reject)
+            self._lan.lost[sender, self.number] += refused and not frame.forged and sender != self.number
         if isinstance(heard, Reject):
-            return heard
-        if heard.vhid != self.settings.vhid:
-            return Reject.OTHER_VHID
-        if frame.version not in self.settings.versions:
-            return Reject.OTHER_FAMILY
-        return heard if self._signature.digest(heard.counter) == heard.digest else Reject.BAD_SECRET
+            self._tell(self, "refused", Judged(frame, counter, _VERDICTS[heard.value], arrived_s))
+            self._refuse(frame, heard)
+            return
+        verdict = Verdict.FIRST_CONTACT if isinstance(heard, FirstContact) else Verdict.BELIEVED
+        self._tell(self, verdict.value, Judged(frame, counter, verdict, arrived_s))
+        self._write()
+        self.handle(heard)
 
-    def _judge(self, heard: Advertisement, arrived_s: float) -> Verdict:
-        seal = unpack(heard.counter)
-        if (heard.advbase, heard.advskew, heard.demotion) != (seal.advbase, seal.advskew, seal.demoted):
-            return Verdict.REWRITTEN
-        assert self.core is not None
-        limit_ms = self.core.rank.interval_256ths / 256 * 1000
-        arrived_ms = (arrived_s - self._booted_at_s) * 1000 * (1 + self._drift)
-        return self.group_time.judge(heard.counter, limit_ms, self.clock_ms, arrived_ms, self.wall_ms)
+
+_VERDICTS = {verdict.value: verdict for verdict in Verdict}

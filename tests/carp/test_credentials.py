@@ -1,0 +1,179 @@
+"""What a node signs with and whom it believes, for each way to sign, for several secrets, and while a group moves."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+import pytest
+
+from tests.carp.test_wire import repaired
+from wsa_proxy.carp.auth import Authenticator
+from wsa_proxy.carp.auth import key_from_pass_phrase
+from wsa_proxy.carp.credentials import Credentials
+from wsa_proxy.carp.credentials import Reading
+from wsa_proxy.carp.credentials import Sealer
+from wsa_proxy.carp.credentials import Security
+from wsa_proxy.carp.credentials import key_name
+from wsa_proxy.carp.events import AdvertisementReceived
+from wsa_proxy.carp.events import FarewellReceived
+from wsa_proxy.carp.events import FirstContact
+from wsa_proxy.carp.seal import YEAR_2100_MS
+from wsa_proxy.carp.seal import GroupTime
+from wsa_proxy.carp.seal import unpack
+from wsa_proxy.carp.wire import Reject
+
+BOTH = [ip_address("10.0.0.3"), ip_address("fd00:77::3")]
+HOUR_MS = 3_600_000.0
+WALL_MS = 2e11
+T_MS = 1000.0
+CARP, SEALED = Security.CARP, Security.SEALED
+
+
+def at(seconds: float, wall_ms: float = WALL_MS) -> Reading:
+    return Reading(seconds * 1000, seconds * 1000, wall_ms + seconds * 1000)
+
+
+class Member:
+    """One node of the group: its ways to sign, its secrets (the first signs)."""
+
+    def __init__(self, *security: Security, secrets: str = "a", wall_ms: float = WALL_MS, number: int = 1) -> None:
+        phrases = [secret.encode() for secret in secrets]
+        plain = Authenticator([key_from_pass_phrase(phrase) for phrase in phrases], 7, BOTH, number)
+        # The real key takes 60 ms; what matters is that it is another one.
+        self.times = [GroupTime("boot", None, 0.0) for _ in phrases]
+        sealers = [Sealer(b"sealed " + phrase, 7, BOTH, time) for phrase, time in zip(phrases, self.times, strict=True)]
+        self.credentials = Credentials(security, plain, sealers)
+        self.wall_ms = wall_ms
+        self.chance = number
+
+    def says(self, seconds: float, advskew: int = 10, farewell: bool = False, advbase: int = 1) -> bytes:
+        reading = at(seconds, self.wall_ms)
+        return self.credentials.sign(advbase, advskew, 0, farewell=farewell, reading=reading, chance=self.chance)
+
+    def hears(self, payload: bytes, seconds: float, version: int = 4) -> object:
+        assert version in (4, 6)
+        reading = at(seconds, self.wall_ms)
+        return self.credentials.accept(payload, 255, version, "sender", limit_ms=T_MS, reading=reading)  # type: ignore[arg-type]
+
+
+def acquainted(*security: Security, secrets: str = "a") -> tuple[Member, Member]:
+    """Two members that know the time of the group."""
+    one, other = Member(*security, secrets=secrets), Member(*security, secrets=secrets, number=2)
+    other.hears(one.says(1), 1)
+    one.hears(other.says(1.1), 1.1)
+    return one, other
+
+
+@pytest.mark.parametrize(
+    ("hears", "says", "expected"),
+    [
+        ([CARP], [CARP], AdvertisementReceived),
+        ([SEALED], [CARP], Reject.PLAIN_MEMBER),
+        ([CARP], [SEALED], Reject.SEALED_MEMBER),
+        ([SEALED], [SEALED], FirstContact),
+        ([CARP, SEALED], [SEALED], AdvertisementReceived),
+        ([CARP, SEALED], [CARP], AdvertisementReceived),
+        ([SEALED, CARP], [CARP, SEALED], AdvertisementReceived),
+    ],
+)
+def test_who_is_believed(hears: list[Security], says: list[Security], expected: object) -> None:
+    """A group moves from carp by [carp, sealed] and [sealed, carp] to sealed, and each step understands the next."""
+    heard = Member(*hears).hears(Member(*says, number=2).says(1), 1)
+    assert heard is expected or (isinstance(expected, type) and isinstance(heard, expected))
+
+
+@pytest.mark.parametrize("security", [[CARP], [SEALED], [CARP, SEALED]])
+def test_another_secret_is_not_believed(security: list[Security]) -> None:
+    """In no way to sign."""
+    for says in ([CARP], [SEALED]):
+        assert Member(*security).hears(Member(*says, secrets="b", number=2).says(1), 1) is Reject.BAD_SECRET
+
+
+def test_a_sealed_advertisement_is_heard_once_in_whatever_version() -> None:
+    """One counter for all copies; the silence is that of one version."""
+    one, other = acquainted(SEALED)
+    assert one.credentials.versions == (4,) and Member(CARP).credentials.versions == (4, 6)
+    payload = one.says(2)
+    heard = other.hears(payload, 2, version=6)
+    assert isinstance(heard, AdvertisementReceived) and heard.version == 4
+    assert other.hears(payload, 2, version=4) is Reject.DUPLICATE
+    assert one.hears(payload, 2) is Reject.ECHO
+
+
+def test_what_was_heard_before_is_a_replay_and_what_was_held_back_is_stale() -> None:
+    """Under whatever address it comes: nobody is asked for it."""
+    one, other = acquainted(SEALED)
+    early, later = one.says(2), one.says(3)
+    assert isinstance(other.hears(later, 3), AdvertisementReceived)
+    assert other.hears(early, 3) is Reject.REPLAY
+    held = one.says(4)
+    assert other.hears(held, 7) is Reject.STALE
+
+
+@pytest.mark.parametrize("field", [2, 4, 5])
+def test_a_header_that_differs_from_the_counter_was_rewritten(field: int) -> None:
+    """advskew, demotion, advbase: the HMAC covers none of them."""
+    one, other = acquainted(SEALED)
+    payload = bytearray(one.says(2))
+    payload[field] ^= 1
+    assert other.hears(repaired(bytes(payload)), 2) is Reject.REWRITTEN
+
+
+def test_a_farewell_is_an_event_of_its_own() -> None:
+    """And none of a node that speaks plain CARP."""
+    one, other = acquainted(SEALED)
+    assert isinstance(other.hears(one.says(2, farewell=True), 2), FarewellReceived)
+    assert one.credentials.seals and not Member(CARP, SEALED).credentials.seals
+    plain = Member(CARP, SEALED).says(2, farewell=True)
+    assert isinstance(Member(CARP, number=2).hears(plain, 2), AdvertisementReceived)
+
+
+def test_a_demotion_of_any_degree_is_one_bit() -> None:
+    """The header says what the counter can say, or the others would call it rewritten."""
+    one, other = acquainted(SEALED)
+    payload = one.credentials.sign(1, 240, 3, reading=at(2), chance=0)
+    heard = other.hears(payload, 2)
+    assert isinstance(heard, AdvertisementReceived) and heard.advertisement.demotion == 1
+
+
+def test_a_secret_is_rotated_without_a_first_contact() -> None:
+    """[old, new] on all, [new, old] on all, then [new]: the time of the group is one, whatever secret tells it."""
+    one, other = acquainted(SEALED, secrets="on")
+    one.credentials.sealers = one.credentials.sealers[::-1]  # now it signs with the new one
+    assert one.credentials.sealers[0].time.line_ms is None
+    heard = other.hears(one.says(2), 2)
+    assert isinstance(heard, AdvertisementReceived)
+    assert isinstance(one.hears(other.says(2.1), 2.1), AdvertisementReceived)
+    # What was held back is too old under the new secret as well, although nothing of it was heard before.
+    third = Member(SEALED, secrets="on", number=3)
+    third.hears(other.says(3), 3)
+    assert third.hears(one.says(3), 30) is Reject.STALE
+
+
+def test_a_time_that_no_wall_clock_says_is_not_taken_over_to_another_secret() -> None:
+    """Who knows the old secret may have pushed its time to the end; the new one begins in 2100 at the latest."""
+    one = Member(SEALED, secrets="no")
+    one.times[1].adopt(YEAR_2100_MS, 0.0)
+    one.times[1].line_ms = YEAR_2100_MS * 1.7
+    assert unpack(int.from_bytes(one.says(1)[8:16])).ms <= YEAR_2100_MS
+
+
+def test_a_first_contact_teaches_the_time_and_nothing_else() -> None:
+    """The next one is believed."""
+    one, other = Member(SEALED), Member(SEALED, number=2, wall_ms=WALL_MS - HOUR_MS / 2)
+    assert isinstance(other.hears(one.says(1), 1), FirstContact)
+    assert isinstance(other.hears(one.says(2), 2), AdvertisementReceived)
+
+
+def test_a_group_must_sign_somehow_and_seals_with_a_secret_only() -> None:
+    """A mistake of our own code, not of the network."""
+    plain = Authenticator([bytes(20)], 7, BOTH, 1)
+    for security in ([], [SEALED], [CARP, SEALED]):
+        with pytest.raises(ValueError):
+            Credentials(security, plain, [])
+    assert Credentials([CARP], plain, []).versions == (4, 6)
+
+
+def test_a_key_has_a_name_that_tells_nothing_of_it() -> None:
+    """Different keys, different names."""
+    assert key_name(b"one") != key_name(b"two") and b"one".hex() not in key_name(b"one")

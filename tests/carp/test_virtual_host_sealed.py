@@ -1,0 +1,77 @@
+"""What a virtual host does in a sealed group beside the rest: it says farewell, hears one, and meets strangers."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.carp.playbook import ANNOUNCE
+from tests.carp.playbook import RELEASE
+from tests.carp.playbook import SECOND
+from tests.carp.playbook import TICK
+from tests.carp.playbook import Playbook
+from tests.carp.playbook import heard
+from wsa_proxy.carp.commands import SendFarewell
+from wsa_proxy.carp.commands import State
+from wsa_proxy.carp.events import DemotionChanged
+from wsa_proxy.carp.events import FarewellReceived
+from wsa_proxy.carp.events import FirstContact
+
+FAREWELL, STRANGER = FarewellReceived("10.0.0.2"), FirstContact("10.0.0.2")
+D = 3 * SECOND
+
+
+@pytest.mark.parametrize("better", [heard(1, 0), heard(1, 10)], ids=["better", "equal"])
+def test_who_is_defeated_says_farewell_while_it_holds_the_addresses(better: object) -> None:
+    """With its own values; then the addresses go."""
+    play = Playbook(advskew=10, says_farewell=True).master()
+    assert play.at(100, better) == [SendFarewell(1, 10, 0), RELEASE]  # type: ignore[arg-type]
+
+
+def test_a_demoted_master_says_farewell_as_what_it_is() -> None:
+    """Or the others would call it rewritten."""
+    play = Playbook(advskew=10, says_farewell=True).master()
+    play.at(50, DemotionChanged(1, "slow"))
+    assert play.at(100, heard(1, 100))[0] == SendFarewell(1, 240, 1)
+
+
+def test_who_has_overslept_says_nothing() -> None:
+    """Others have been master for long."""
+    play = Playbook(says_farewell=True).master()
+    assert play.at(5 * SECOND, TICK) == [RELEASE] and play.reason() == "overslept"
+
+
+def test_a_winner_announces_again_when_the_loser_says_farewell() -> None:
+    """The loser's clients may have heard it last; nothing else changes."""
+    play = Playbook().master()
+    deadline = play.deadline
+    assert play.at(100, FAREWELL) == [ANNOUNCE]
+    assert play.deadline == deadline and play.state is State.MASTER
+
+
+def test_a_frozen_master_does_not_answer_the_farewell_that_waited_for_it() -> None:
+    """Found by the tunnel: a farewell did not pass the rule that stands before all rules."""
+    play = Playbook().master()
+    assert play.at(6 * SECOND, FAREWELL) == [RELEASE] and play.state is State.BACKUP
+
+
+@pytest.mark.parametrize("event", [FAREWELL, STRANGER])
+def test_a_node_in_init_does_nothing_about_either(event: object) -> None:
+    """As with every advertisement."""
+    play = Playbook()
+    assert play.at(100, event) == [] and play.state is State.INIT  # type: ignore[arg-type]
+
+
+def test_a_farewell_moves_no_deadline_of_a_backup() -> None:
+    """A winner is there, or its silence counts from what was heard before."""
+    play = Playbook().listening()
+    deadline = play.deadline
+    assert play.at(100, FAREWELL) == [] and play.deadline == deadline
+
+
+def test_a_first_contact_ends_a_silence_and_means_nothing_to_a_master() -> None:
+    """It may be a replay: a bow-out or a better rank in it is not believed."""
+    play = Playbook().listening()
+    assert play.at(100, STRANGER) == [] and play.deadline == 100 + D
+    master = Playbook().master()
+    deadline = master.deadline
+    assert master.at(100, STRANGER) == [] and master.deadline == deadline

@@ -1,0 +1,158 @@
+"""What a node signs with, and whom it believes: plain CARP, sealed advertisements, or both while a group moves.
+
+The first of the group's ``security`` signs, all are accepted; the first secret signs, all are accepted. A sealed
+advertisement is a CARP advertisement with a key of its own and a counter that says what the HMAC leaves out
+(``seal.py``). What is believed becomes an event for the virtual host, everything else one reason.
+
+The time of the group is one, whatever key tells it: a secret that has not been heard or used yet takes the time that
+another one knows. So a secret is rotated without a node that must be met for the first time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from wsa_proxy.carp import wire
+from wsa_proxy.carp.auth import Address
+from wsa_proxy.carp.auth import Authenticator
+from wsa_proxy.carp.auth import Signature
+from wsa_proxy.carp.events import AdvertisementReceived
+from wsa_proxy.carp.events import FarewellReceived
+from wsa_proxy.carp.events import FirstContact
+from wsa_proxy.carp.seal import GroupTime
+from wsa_proxy.carp.seal import Verdict
+from wsa_proxy.carp.seal import unpack
+from wsa_proxy.carp.wire import Advertisement
+from wsa_proxy.carp.wire import Reject
+from wsa_proxy.carp.wire import Version
+
+type Believed = AdvertisementReceived | FarewellReceived | FirstContact
+
+
+class Security(Enum):
+    """A way to sign."""
+
+    CARP = "carp"
+    """Plain CARP, for the BSDs, pfSense, the WSA and ucarp: what was captured can be rewritten and replayed."""
+    SEALED = "sealed"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the clocks say at one moment, in milliseconds; see ``seal.py``."""
+
+    clock_ms: float
+    arrived_ms: float
+    """The clock when the receive queue was last seen empty."""
+    wall_ms: float
+    """From 2020-01-01 UTC."""
+
+
+class Sealer:
+    """One sealed key of one virtual host, with the group's time as this key has told it."""
+
+    def __init__(self, key: bytes, vhid: int, addresses: Collection[Address], time: GroupTime) -> None:
+        self.time = time
+        self._vhid = vhid
+        self._signature = Signature(key, vhid, addresses)
+
+    def fits(self, advertisement: Advertisement) -> bool:
+        """Whether this key has signed it."""
+        return self._signature.fits(advertisement)
+
+    def sign(self, advbase: int, advskew: int, demotion: int, farewell: bool, reading: Reading, chance: int) -> bytes:
+        """The 36 bytes, with the next counter. Raises OverflowError when the group's time has come to its end."""
+        counter = self.time.sign(advbase, advskew, demotion, farewell, reading.clock_ms, reading.wall_ms, chance)
+        digest = self._signature.digest(counter)
+        # The counter has one bit for the demotion, and a byte of it that nobody signs says no more.
+        return wire.encode(Advertisement(self._vhid, advbase, advskew, min(demotion, 1), counter, digest))
+
+    def judge(self, heard: Advertisement, limit_ms: float, reading: Reading) -> Verdict:
+        """What came of an advertisement that this key has signed."""
+        seal = unpack(heard.counter)
+        if (heard.advbase, heard.advskew, heard.demotion) != (seal.advbase, seal.advskew, seal.demoted):
+            return Verdict.REWRITTEN
+        return self.time.judge(heard.counter, limit_ms, reading.clock_ms, reading.arrived_ms, reading.wall_ms)
+
+
+class Credentials:
+    """Signs and believes for one virtual host. ``plain`` has its pass phrases, ``sealers`` a key of each of them."""
+
+    def __init__(self, security: Sequence[Security], plain: Authenticator, sealers: Sequence[Sealer]) -> None:
+        if not security or (Security.SEALED in security and not sealers):
+            raise ValueError("a group signs as carp or sealed, and seals with a secret only")
+        self.security = tuple(security)
+        self.sealers = tuple(sealers)
+        self.versions = plain.versions[:1] if Security.SEALED in security else plain.versions
+        """The IP versions that are silent each for itself. Of all copies of a sealed advertisement, in any version,
+        the first is believed and the others are duplicates: there one version stands for both."""
+        self._plain = plain
+
+    @property
+    def seals(self) -> bool:
+        """Whether what we send is sealed: then a farewell can be said."""
+        return self.security[0] is Security.SEALED
+
+    def sign(
+        self, advbase: int, advskew: int, demotion: int, *, farewell: bool = False, reading: Reading, chance: int
+    ) -> bytes:
+        """The 36 bytes for all copies of one advertisement: each IP version, each unicast peer."""
+        if not self.seals:
+            return self._plain.sign(advbase, advskew, demotion)
+        self._take_time(self.sealers[0], reading)
+        return self.sealers[0].sign(advbase, advskew, demotion, farewell, reading, chance)
+
+    def accept(
+        self, payload: bytes, ttl: int, version: Version, sender: str, *, limit_ms: float, reading: Reading
+    ) -> Believed | Reject:
+        """The event that a payload is, or the one reason why it is none. ``limit_ms`` is our own interval."""
+        heard = self._plain.identify(payload, ttl, version)
+        if isinstance(heard, Reject):
+            return heard
+        sealer = next((sealer for sealer in self.sealers if sealer.fits(heard)), None)
+        if sealer is not None and Security.SEALED in self.security:
+            return self._accept_sealed(sealer, heard, version, sender, limit_ms, reading)
+        if sealer is not None:
+            return Reject.SEALED_MEMBER
+        judged = self._plain.judge(heard)
+        if isinstance(judged, Reject):
+            return judged
+        return self._received(heard, version, sender) if Security.CARP in self.security else Reject.PLAIN_MEMBER
+
+    def _accept_sealed(
+        self,
+        sealer: Sealer,
+        heard: Advertisement,
+        version: Version,
+        sender: str,
+        limit_ms: float,
+        reading: Reading,
+    ) -> Believed | Reject:
+        self._take_time(sealer, reading)
+        verdict = sealer.judge(heard, limit_ms, reading)
+        if verdict not in (Verdict.BELIEVED, Verdict.FIRST_CONTACT):
+            return Reject(verdict.value)
+        # Who takes plain CARP as well gains nothing from meeting a sealed member with more care.
+        if verdict is Verdict.FIRST_CONTACT and Security.CARP not in self.security:
+            return FirstContact(sender)
+        if unpack(heard.counter).farewell:
+            return FarewellReceived(sender)
+        return self._received(heard, version, sender)
+
+    def _received(self, heard: Advertisement, version: Version, sender: str) -> AdvertisementReceived:
+        return AdvertisementReceived(heard, version if version in self.versions else self.versions[0], sender)
+
+    def _take_time(self, sealer: Sealer, reading: Reading) -> None:
+        """A key without a time takes that of another one."""
+        for other in self.sealers:
+            if sealer.time.line_ms is None and other.time.line_ms is not None:
+                sealer.time.adopt(other.time.line_ms, reading.clock_ms)
+
+
+def key_name(key: bytes) -> str:
+    """A name for a key that tells nothing of it, for the file that outlives the process."""
+    return hashlib.sha256(b"wsa-proxy key name" + key).hexdigest()[:16]
