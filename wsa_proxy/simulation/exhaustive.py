@@ -45,7 +45,13 @@ STATES_MAX = 1_000_000
 TICK, CRASH, TIMER, START, STOP = range(-2, 3)  # a greater number is an advertisement heard
 AIR: tuple[Event, ...] = (events.DeadlineReached(), events.Started("ready"), events.Stopped("stop"))
 
-DROPPED = {"settings", "_master_down_s", "demotion", "_answered_by"}  # the same always: nobody is demoted, or answers
+DROPPED = {
+    "settings",
+    "_master_down_s",
+    "_probe_lead_s",
+    "demotion",
+    "_answered_by",
+}  # the same always: nobody is demoted, or answers
 DROPPED |= {"last_master", "_heard_at_s"}  # for the operator's log only
 DROPPED |= {"_advertisements_sent", "_announce_at"}  # say only which advertisement an announcement precedes
 

@@ -24,6 +24,8 @@ STALL_S_MAX = 12.0
 HOPELESS_ADVBASES = (3, 4)
 """Beside 1. Of 3 the advskew decides."""
 VARIANTS = 4
+SKEW_MIXED_MAX = 200
+"""Beside another advbase."""
 OURS = "wsa-proxy"
 
 
@@ -149,6 +151,9 @@ def _draw_members(random: Random, count: int, sealed: bool) -> tuple[Member, ...
     skews = [random.choice([0, 0, 55, 100, random.randrange(255)]) for _ in range(count)]
     if kind == "mixed":
         advbases = [random.choice([1, 2]) for _ in range(count)]
+        # The patience of who has 1/0 is 3 s: of a master of 2/234, whose advertisements are 2.9 s apart and may be late
+        # by the weather's delay and the loop's lateness, it would forgive none.
+        skews = [min(skew, SKEW_MIXED_MAX) for skew in skews]
     if kind == "hopeless":
         advbases = [random.choice([1, random.choice(HOPELESS_ADVBASES)]) for _ in range(count)]
         # The interval of one is another's patience only where more than a delay lies between them.

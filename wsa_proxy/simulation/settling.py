@@ -80,10 +80,10 @@ class Settling:
         # and a node that sat in a kernel's refusal comes back first.
         refused = any(station.awake and station.state is State.INIT for station in among)
         patience_s = max(map(down_s, among)) + min(map(interval_s, among))
-        lost = self._lan.lost.total()
+        lost = self._lost()
         self._pass(patience_s + 2 * self._slack_s + self._ties_s(among) + RETRY_S * refused)
         # Now only a seal loses something, what a third node's has overtaken, and as in I1 each costs an interval.
-        rounds = min(self._lan.lost.total() - lost, OVERTAKEN_MAX)
+        rounds = min(self._lost() - lost, OVERTAKEN_MAX)
         self._pass(rounds * (min(map(interval_s, among)) + self._slack_s))
         master = self._the_master("V4")
         if master.settings.preempt and rank(master) != min(map(rank, among)):
@@ -171,6 +171,11 @@ class Settling:
         # V1: a lone healthy node is master within D + l, the probe's answers included.
         self._pass(down_s(master) + 4 * self._slack_s)
         self._somebody("V1", [master])
+
+    def _lost(self) -> int:
+        """Advertisements that one station of the group has missed of another; another virtual host's do not count."""
+        ours = {station.number for station in self._stations}
+        return sum(lost for (sender, _), lost in self._lan.lost.items() if sender in ours)
 
     # -- helpers -------------------------------------------------------------------------------------------------------
 
