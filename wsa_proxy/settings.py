@@ -34,6 +34,8 @@ class GroupSettings:
     """1/256 seconds, 0..254: 255 - priority (plus interval * 256 when advbase is 0)."""
     pass_phrases: tuple[bytes, ...]
     """The first signs, all are accepted; at most 19 bytes each. Empty: the group is not authenticated."""
+    security: tuple[str, ...]
+    """``sealed``, ``carp``: the first signs, all are accepted. Sealed needs a pass phrase."""
     port: int
     """Where the failover listener is bound on every virtual IP."""
 
@@ -49,6 +51,8 @@ class Settings:
     """Failover Handling: Preemptive."""
     state_dir: Path
     groups: tuple[GroupSettings, ...]
+    clock_tolerance_s: float = 3600.0
+    """How far behind the wall clock a first contact in a sealed group may be."""
 
     @property
     def socket_path(self) -> Path:

@@ -105,18 +105,18 @@ CASES: list[Case] = [
     ),
     (
         "    interface: auto\n",
-        "    interface: auto\n    security: sealed\n",
-        "9: groups[0].security: sealed: not yet: sealed comes with a later version; write carp, or remove the line",
-    ),
-    (
-        "    interface: auto\n",
-        "    interface: auto\n    security: [carp, sealed]\n",
-        "9: groups[0].security: not yet: sealed comes with a later version; write carp, or remove the line",
-    ),
-    (
-        "    interface: auto\n",
         "    interface: auto\n    security: x\n",
-        "9: groups[0].security: x: must be carp in this version",
+        "9: groups[0].security: x: must be sealed, carp, or a list of both: the first signs, all are accepted",
+    ),
+    (
+        "    interface: auto\n",
+        "    interface: auto\n    security: [carp, carp]\n",
+        "9: groups[0].security: must be sealed, carp, or a list of both: the first signs, all are accepted",
+    ),
+    (
+        "    shared_secret: twelve-bytes!\n",
+        "    security: [carp, sealed]\n",
+        "10: groups[0].security: sealed needs a shared_secret; write one, or security: carp",
     ),
     (
         "    interface: auto\n",

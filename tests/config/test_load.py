@@ -28,6 +28,35 @@ def test_a_right_file(tmp_path: Path) -> None:
     assert (group.advbase, group.advskew, group.pass_phrases, group.port) == (1, 0, (b"twelve-bytes!",), 8080)
 
 
+@pytest.mark.parametrize(
+    ("line", "security"),
+    [
+        ("", ("sealed",)),
+        ("    security: carp\n", ("carp",)),
+        ("    security: sealed\n", ("sealed",)),
+        ("    security: [carp, sealed]\n", ("carp", "sealed")),
+    ],
+)
+def test_a_group_with_a_secret_is_sealed_unless_it_says_otherwise(
+    tmp_path: Path, line: str, security: tuple[str, ...]
+) -> None:
+    """The first of the list signs, all are accepted."""
+    assert loaded(tmp_path, GOOD + line).settings.groups[0].security == security
+
+
+def test_a_group_without_a_secret_speaks_plain_carp(tmp_path: Path) -> None:
+    """Anybody could seal."""
+    text = "".join(line for line in GOOD.splitlines(keepends=True) if "secret" not in line)
+    assert loaded(tmp_path, text).settings.groups[0].security == ("carp",)
+
+
+def test_the_clock_tolerance_is_an_hour_unless_the_file_says_otherwise(tmp_path: Path) -> None:
+    """In seconds."""
+    assert loaded(tmp_path, GOOD).settings.clock_tolerance_s == 3600
+    assert loaded(tmp_path, GOOD + "clock_tolerance: 60\n").settings.clock_tolerance_s == 60
+    assert "must be a number of seconds from 1 to 604800" in told(tmp_path, GOOD + "clock_tolerance: 0\n")
+
+
 def test_everything_is_told_at_once(tmp_path: Path) -> None:
     """Errors of the keys, between the groups, of the host and of the files come together, in the file's order."""
     text = """\

@@ -10,6 +10,7 @@ import asyncio
 import math
 import re
 from ipaddress import ip_address
+from pathlib import Path
 
 from tests.fuzz import second_reader
 from tests.fuzz.story import OWN_COUNTER
@@ -28,6 +29,8 @@ from wsa_proxy.carp.commands import ReportRefusal
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import State
+from wsa_proxy.carp.credentials import Credentials
+from wsa_proxy.carp.credentials import Security
 from wsa_proxy.carp.events import DeadlineReached
 from wsa_proxy.carp.events import Event
 from wsa_proxy.carp.virtual_host import VirtualHost
@@ -35,7 +38,9 @@ from wsa_proxy.carp.wire import Advertisement
 from wsa_proxy.carp.wire import Reject
 from wsa_proxy.net import packet_socket
 from wsa_proxy.net.ports import Packet
+from wsa_proxy.runtime.clocks import Clocks
 from wsa_proxy.runtime.driver import Driver
+from wsa_proxy.runtime.seal_file import SealFile
 
 BEGIN_S = 1000.0
 LIFE = re.compile("(l[PF]*(SANm[SN]*Rb[PF]*)*(o|SANm[SN]*BRi))*(l[PF]*(SANm[SN]*Rb[PF]*)*(SANm[SN]*)?)?")
@@ -151,9 +156,10 @@ class Life:
         self.authenticator = Authenticator(keys, vhid, addresses, OWN_COUNTER)
         self.driver = _TappedDriver(
             self.host,
-            self.authenticator,
+            Credentials([Security.CARP], self.authenticator, []),
+            SealFile(Path("/nowhere"), "", lambda write: None),
             addresses,
-            clock=lambda: self.now,
+            clocks=Clocks(lambda: self.now, lambda: self.now * 1000, lambda: 0.0, ""),
             drain_kernel=lambda: None,
             close_connections=lambda _: 0,
         )

@@ -114,7 +114,7 @@ async def test_a_preferred_node_may_preempt_what_it_hears_when_it_wakes(make_hos
     await a.start()
     await b.start()
     await asyncio.sleep(3.5)
-    a.inbox.put(Packet(4, b.address, b.mac, 255, b.driver._authenticator.sign(1, 55, 0)))
+    a.inbox.put(Packet(4, b.address, b.mac, 255, b.says(1, 55, 0)))
     a.loop.now += 10
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -258,7 +258,7 @@ async def test_a_flood_of_garbage_changes_only_counters(make_host: MakeHost, cap
     await asyncio.sleep(3.5)
     received = b.driver.record.received
     inbox = b.inbox
-    good = a.driver._authenticator.sign(1, 0, 0)
+    good = a.says(1, 0, 0)
     with caplog.at_level(logging.WARNING):
         for number in range(10_000):
             inbox.put(Packet(4, "10.0.0.99", "02:00:00:00:00:99", 255 if number % 2 else 64, bytes(number % 40)))
@@ -281,7 +281,7 @@ async def test_a_queued_advertisement_counts_before_the_silence(make_host: MakeH
     await asyncio.sleep(2.2)
     for _ in range(5000):
         inbox.items.append(Packet(4, "10.0.0.99", "02:00:00:00:00:99", 64, b""))
-    inbox.items.append(Packet(4, a.address, a.mac, 255, a.driver._authenticator.sign(1, 0, 0)))
+    inbox.items.append(Packet(4, a.address, a.mac, 255, a.says(1, 0, 0)))
     b.loop.now += 0.9  # less than half a master-down interval late
     b.driver.turn()
     assert b.state == "backup" and not inbox.items
@@ -291,10 +291,10 @@ async def test_the_timer_is_armed_anew_only_when_the_deadline_changed(make_host:
     """Rule 2: packets that change nothing cost no timer."""
     a = make_host("a", 1)
     await a.start()
-    timer = a.driver._timer
+    timer = a.driver._wakeups._timer
     a.driver.turn()
     a.driver.turn()
-    assert a.driver._timer is timer
+    assert a.driver._wakeups._timer is timer
 
 
 async def test_dual_stack_sends_both_and_either_silence_counts(

@@ -95,7 +95,7 @@ async def test_the_end_of_our_own_lease_is_not_blamed_on_somebody(
     await a.start()
     await asyncio.sleep(3.7)
     await b.start()
-    a.inbox.put(Packet(4, b.address, b.mac, 255, b.driver._authenticator.sign(1, 55, 0)))
+    a.inbox.put(Packet(4, b.address, b.mac, 255, b.says(1, 55, 0)))
     a.loop.now += 10
     a.lose_address()
     a.driver.turn()
@@ -164,7 +164,7 @@ async def test_a_late_release_does_not_disturb_a_new_master(make_host: MakeHost)
     a.loop.now += 10
     a.driver.turn()
     a.release_error = None
-    a.inbox.put(Packet(4, b.address, b.mac, 255, b.driver._authenticator.sign(1, 55, 0)))
+    a.inbox.put(Packet(4, b.address, b.mac, 255, b.says(1, 55, 0)))
     a.driver.turn()
     assert a.state == "master"
     await asyncio.sleep(0.5)

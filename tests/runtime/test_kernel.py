@@ -25,6 +25,7 @@ def settings() -> Settings:
         advbase=1,
         advskew=0,
         pass_phrases=(b"a good phrase",),
+        security=("carp",),
         port=8080,
     )
     return Settings(Path("node.yaml"), "a", True, Path("state"), (group,))

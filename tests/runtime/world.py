@@ -25,6 +25,7 @@ from wsa_proxy.net.ports import KernelChange
 from wsa_proxy.net.ports import LinkChanged
 from wsa_proxy.net.ports import Packet
 from wsa_proxy.net.ports import Version
+from wsa_proxy.runtime.clocks import Clocks
 from wsa_proxy.runtime.driver import Driver
 from wsa_proxy.runtime.driver import Ports
 from wsa_proxy.runtime.health import Health
@@ -36,6 +37,8 @@ type MakeHost = Callable[..., Host]
 
 WELL = Health(hard=None, soft=None)
 LEASE_S = 1.0
+WALL_MS = 2e11
+"""Of every host, when its loop's time is 0."""
 
 
 class Inbox[T]:
@@ -216,10 +219,19 @@ class Host:
             "advbase": 1,
             "advskew": 0,
             "pass_phrases": (b"a good phrase",),
+            "security": ("carp",),
             "port": 8080,
         } | changes
         settings = Settings(folder / f"{name}.yaml", name, preempt, folder / name, (GroupSettings(**group),))
-        self.node = Node(settings, self, close_connections=self._close_connections, clock=loop.time)
+        self.wall_ms = WALL_MS
+        clocks = Clocks(loop.time, lambda: loop.time() * 1000, lambda: self.wall_ms + loop.time() * 1000, "boot")
+        self.node = Node(
+            settings,
+            self,
+            close_connections=self._close_connections,
+            clocks=clocks,
+            submit=lambda write: write(),
+        )
 
     # what the node's kernel must offer
 
@@ -254,6 +266,11 @@ class Host:
     def _close_connections(self, addresses: Collection[Address]) -> int:
         self.journal.append("close connections")
         return 0
+
+    def says(self, advbase: int, advskew: int, demotion: int) -> bytes:
+        """An advertisement as it would sign it now."""
+        reading = self.driver._read_clocks(0.0)
+        return self.driver._credentials.sign(advbase, advskew, demotion, reading=reading, chance=0)
 
     @property
     def inbox(self) -> Inbox[Packet]:

@@ -97,6 +97,11 @@ class Credentials:
         """Whether what we send is sealed: then a farewell can be said."""
         return self.security[0] is Security.SEALED
 
+    @property
+    def crossings_decided(self) -> bool:
+        """Whether of two advertisements that cross exactly one is believed: where all counters are of one key."""
+        return self.security == (Security.SEALED,) and len(self.sealers) == 1
+
     def sign(
         self, advbase: int, advskew: int, demotion: int, *, farewell: bool = False, reading: Reading, chance: int
     ) -> bytes:

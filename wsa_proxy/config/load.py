@@ -57,6 +57,8 @@ def load(path: Path, *, listen_port: int = 8080, host: HostFacts | None = None) 
     check_own_mode(document, keys)
     _check_shared(document, keys)
     secrets = [read_secrets(document, ("groups", n), group) for n, group in enumerate(keys.groups or ())]
+    for n, group in enumerate(keys.groups or ()):
+        _check_security(document, ("groups", n), group)
     fields = [_timers(document, ("groups", n), group, keys) for n, group in enumerate(keys.groups or ())]
     if document.errors:
         raise document.refuse()
@@ -65,7 +67,7 @@ def load(path: Path, *, listen_port: int = 8080, host: HostFacts | None = None) 
         for group, interface, pass_phrases, pair in zip(keys.groups or (), interfaces, secrets, fields, strict=True)
     )
     preempt = keys.failover_handling == "preemptive"
-    settings = Settings(path, keys.node or socket.gethostname(), preempt, state_dir, groups)
+    settings = Settings(path, keys.node or socket.gethostname(), preempt, state_dir, groups, keys.clock_tolerance)
     lines = tuple(document.places["groups", n, "hostname"].line for n in range(len(groups)))
     return Loaded(settings, in_order(document.warnings), lines)
 
@@ -97,6 +99,7 @@ def _settings(
         advbase=pair.advbase,
         advskew=pair.advskew,
         pass_phrases=pass_phrases,
+        security=group.security or ("sealed" if pass_phrases else "carp",),
         port=group.port or listen_port,
     )
 
@@ -116,6 +119,14 @@ def _check_shared(document: Document, keys: TopKeys) -> None:
                 line = next(document.places[path].line for path in (first, first[:-1]) if path in document.places)
                 what = "a virtual IP stands in one place only" if "virtual_ip" in at else "each group needs its own"
                 document.error(at, f"used twice, first on line {line}; {what}")
+
+
+def _check_security(document: Document, path: KeyPath, group: GroupKeys) -> None:
+    """Sealed needs a secret, or anybody could seal."""
+    if "sealed" in (group.security or ()) and not {(*path, "shared_secret"), (*path, "shared_secret_file")} & {
+        *document.places
+    }:
+        document.error((*path, "security"), "sealed needs a shared_secret; write one, or security: carp")
 
 
 def _timers(document: Document, path: KeyPath, group: GroupKeys, keys: TopKeys) -> Timers | None:

@@ -40,6 +40,8 @@ SECRETS_MAX = 8  # each is tried on a packet that none has signed
 VALIDATIONS_MAX = 4  # the first finds all errors, the second none; more would be a mistake in _take_out
 SECRET_BYTES_MAX = 19  # CARP_KEY_LEN is 20; ifconfig on the BSDs keeps 19 and a zero
 DESCRIPTION_CHARACTERS_MAX = 200
+CLOCK_TOLERANCE_S_MAX = 604_800
+SECURITY = ("sealed", "carp")
 INTERFACE_CHARACTERS_MAX = 15  # IFNAMSIZ is 16, with a zero
 
 ALLOWED = {
@@ -58,14 +60,15 @@ ALLOWED = {
     "advertisement_interval": f"must be {INTERVAL_TEXT}",
     "port": "must be a whole number from 1 to 65535",
     "mac": "must be interface in this version",
-    "security": "must be carp in this version",
+    "security": "must be sealed, carp, or a list of both: the first signs, all are accepted",
+    "clock_tolerance": "must be a number of seconds from 1 to 604800 (a week)",
 }
-TOP_KEYS = ("node", "failover_handling", "state_dir", "groups")
+TOP_KEYS = ("node", "failover_handling", "state_dir", "clock_tolerance", "groups")
 GROUP_KEYS = tuple(key for key in ALLOWED if key not in TOP_KEYS)
 REQUIRED = ("id", "hostname", "virtual_ip", "priority")
-NUMBER_KEYS = ("id", "priority", "port", "advertisement_interval")
+NUMBER_KEYS = ("id", "priority", "port", "advertisement_interval", "clock_tolerance")
 NOT_YET = (
-    "stall_limit", "health", "drain_timeout", "clock_tolerance", "admin", "pac", "notify",
+    "stall_limit", "health", "drain_timeout", "admin", "pac", "notify",
     "peers", "preempt_delay", "preempt_delay_max", "members",
 )  # fmt: skip
 OTHER_WORDS = {
@@ -145,11 +148,16 @@ def _secret(value: Plain) -> bytes:
     return secret
 
 
-def _security(value: Plain) -> Plain:
-    if value == ["sealed"] or value == "sealed" or (isinstance(value, list) and "sealed" in value):
-        raise ValueError("not yet: sealed comes with a later version; write carp, or remove the line")
-    if value not in ("carp", ["carp"]):
+def _security(value: Plain) -> tuple[str, ...]:
+    ways = tuple(value) if isinstance(value, list) else (value,)
+    if not ways or not all(way in SECURITY for way in ways) or len(set(ways)) < len(ways):
         raise ValueError(ALLOWED["security"])
+    return tuple(map(str, ways))
+
+
+def _clock_tolerance(value: Plain) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= CLOCK_TOLERANCE_S_MAX:
+        raise ValueError(ALLOWED["clock_tolerance"])
     return value
 
 
@@ -189,7 +197,7 @@ class GroupKeys(Keys):
     advertisement_interval: Annotated[float, PlainValidator(_interval)] = 1
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     mac: Annotated[Any, PlainValidator(_mac)] = "interface"
-    security: Annotated[Any, PlainValidator(_security)] = "carp"
+    security: Annotated[tuple[str, ...] | None, PlainValidator(_security)] = None
 
 
 class TopKeys(Keys):
@@ -198,6 +206,7 @@ class TopKeys(Keys):
     node: Annotated[str, AfterValidator(_name_of_node)] | None = None
     failover_handling: Literal["preemptive", "non-preemptive"] = "preemptive"
     state_dir: Annotated[str, AfterValidator(_path)] = "/var/lib/wsa-proxy"
+    clock_tolerance: Annotated[float, PlainValidator(_clock_tolerance)] = 3600
     groups: Annotated[list[GroupKeys], Field(min_length=1, max_length=255)] | None = None
 
 

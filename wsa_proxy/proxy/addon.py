@@ -38,11 +38,12 @@ from wsa_proxy.proxy.listener import FailoverListener
 from wsa_proxy.proxy.listener import ListenerError
 from wsa_proxy.proxy.listener import VirtualAddress
 from wsa_proxy.proxy.liveness import Liveness
+from wsa_proxy.runtime.clocks import boottime_s
 from wsa_proxy.runtime.control import ControlError
+from wsa_proxy.runtime.credentials import derive_keys
 from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.kernel import LinuxKernel
 from wsa_proxy.runtime.node import Node
-from wsa_proxy.runtime.node import boottime_s
 from wsa_proxy.runtime.tasks import create_task
 from wsa_proxy.settings import Settings
 
@@ -125,6 +126,7 @@ class CarpFailover:
             _refuse_to_run(NO_CONFIG)
         try:
             await self._listener.open()
+            await asyncio.to_thread(derive_keys, self._settings.groups)
             self._liveness = Liveness(self._listener, self._set_health, clock=boottime_s)
             self._node = Node(
                 self._settings,

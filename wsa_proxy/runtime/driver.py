@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Callable
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from wsa_proxy.carp import election
-from wsa_proxy.carp.auth import Authenticator
 from wsa_proxy.carp.commands import AcquireAddresses
 from wsa_proxy.carp.commands import AnnounceAddresses
 from wsa_proxy.carp.commands import Command
@@ -27,9 +27,12 @@ from wsa_proxy.carp.commands import ReleaseAddresses
 from wsa_proxy.carp.commands import ReportRefusal
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import SendAdvertisement
+from wsa_proxy.carp.commands import SendFarewell
 from wsa_proxy.carp.commands import State
+from wsa_proxy.carp.credentials import Believed
+from wsa_proxy.carp.credentials import Credentials
+from wsa_proxy.carp.credentials import Reading
 from wsa_proxy.carp.events import AddressAnswered
-from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.events import DeadlineReached
 from wsa_proxy.carp.events import DemotionChanged
 from wsa_proxy.carp.events import Event
@@ -37,12 +40,17 @@ from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
 from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.carp.wire import Reject
+from wsa_proxy.net.ports import FRAMES_PER_TURN_MAX
 from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import AddressPort
 from wsa_proxy.net.ports import AdvertisementPort
 from wsa_proxy.net.ports import NeighbourPort
 from wsa_proxy.net.ports import Packet
+from wsa_proxy.net.ports import Version
+from wsa_proxy.runtime.clocks import Clocks
 from wsa_proxy.runtime.record import Record
+from wsa_proxy.runtime.seal_file import SealFile
+from wsa_proxy.runtime.wakeups import Wakeups
 
 logger = logging.getLogger(__name__)
 
@@ -74,31 +82,34 @@ class Ports:
 
 
 class Driver:
-    """Runs one virtual host. ``clock`` is monotonic seconds that go on during suspend."""
+    """Runs one virtual host."""
 
     def __init__(
         self,
         virtual_host: VirtualHost,
-        authenticator: Authenticator,
+        credentials: Credentials,
+        seal_file: SealFile,
         addresses: Collection[Address],
         *,
-        clock: Callable[[], float],
+        clocks: Clocks,
         drain_kernel: Callable[[], None],
         close_connections: Callable[[Collection[Address]], int],
     ) -> None:
         self.virtual_host = virtual_host
-        self.record = Record(virtual_host.settings.vhid, clock)
+        self.record = Record(virtual_host.settings.vhid, clocks.now_s)
         self.obstacles: dict[str, str] = {}
         self.ports: Ports | None = None
-        self._authenticator = authenticator
+        self._credentials = credentials
+        self._seal_file = seal_file
         self._addresses = frozenset(addresses)
-        self._clock = clock
+        self._versions: tuple[Version, ...] = tuple(sorted({address.version for address in addresses}))
+        self._clocks = clocks
+        self._clock = clocks.now_s
+        self._queue_empty_at_ms = clocks.seal_ms()
         self._drain_kernel = drain_kernel
         self._close_connections = close_connections
         self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_deadline_s: float | None = None
-        self._readers: set[int] = set()
+        self._wakeups = Wakeups(clocks.now_s, self.turn)
         patience_s = election.master_down_s(virtual_host.settings.advbase, virtual_host.settings.advskew)
         self._frozen_s = min(FROZEN_S, FROZEN_INTERVALS * patience_s)
         self._renew_at_s = 0.0
@@ -121,7 +132,7 @@ class Driver:
         if self.ports is None:
             return
         ports, self.ports = self.ports, None
-        self._watch()  # before the descriptors are closed: their numbers may be somebody else's the moment after
+        self._wakeups.on(())
         ports.close()
 
     def set_obstacle(self, name: str, reason: str | None) -> None:
@@ -171,6 +182,7 @@ class Driver:
         """Handle one batch; True when there may be more."""
         if self.ports is None:
             return False
+        looked_at_ms = self._clocks.seal_ms()
         try:
             packets = self.ports.advertisements.receive()
             for answer in self.ports.neighbours.receive():
@@ -183,21 +195,34 @@ class Driver:
             return False
         for packet in packets:
             self._packet(packet)
+        if len(packets) < FRAMES_PER_TURN_MAX // 2:  # each of the two sockets has its share
+            self._queue_empty_at_ms = looked_at_ms
         return bool(packets)
 
     def _packet(self, packet: Packet) -> None:
-        advertisement = (
-            self._authenticator.accept(packet.payload, packet.ttl, packet.version)
-            if packet.header_intact
-            else Reject.BAD_CHECKSUM
-        )
-        if isinstance(advertisement, Reject):
-            self.record.rejected(advertisement, packet.source, packet.source_mac)
+        event = self._judge(packet) if packet.header_intact else Reject.BAD_CHECKSUM
+        if isinstance(event, Reject):
+            self.record.rejected(event, packet.source, packet.source_mac)
             return
         self.record.received += 1
         self._last_master_mac = packet.source_mac
         self._stop_probing()
-        self._handle(AdvertisementReceived(advertisement, packet.version, packet.source))
+        self._handle(event)
+        self._seal_file.look(self._clock())
+
+    def _judge(self, packet: Packet) -> Believed | Reject:
+        """What a packet means to this virtual host, or why it means nothing."""
+        return self._credentials.accept(
+            packet.payload,
+            packet.ttl,
+            packet.version,
+            packet.source,
+            limit_ms=self.virtual_host.rank.interval_256ths * 1000 / 256,
+            reading=self._read_clocks(self._queue_empty_at_ms),
+        )
+
+    def _read_clocks(self, arrived_ms: float) -> Reading:
+        return Reading(self._clocks.seal_ms(), arrived_ms, self._clocks.wall_ms())
 
     def _deadline_passed(self) -> bool:
         deadline_s = self.virtual_host.next_deadline()
@@ -236,13 +261,15 @@ class Driver:
             case ReportTransition():
                 self.record.transition(command)
                 if command.new is not State.BACKUP:
+                    self._seal_file.write(self._clock())
+                if command.new is not State.BACKUP:
                     self._stop_probing()
             case ReportRefusal():
                 self.record.refusal(command)
                 self._stop_probing()
             case _ if self.ports is None:
                 pass  # the interface is gone, and the addresses with it
-            case SendAdvertisement():
+            case SendAdvertisement() | SendFarewell():
                 self._send(command)
             case AcquireAddresses():
                 self._renew_at_s = self._clock() + RENEW_EVERY_S
@@ -258,17 +285,24 @@ class Driver:
 
     # -- the commands that need more than one call -------------------------------------------------------------------
 
-    def _send(self, command: SendAdvertisement) -> None:
+    def _send(self, command: SendAdvertisement | SendFarewell) -> None:
         """One advertisement in each IP version. A backup takes over when one version is silent, so each one counts."""
         assert self.ports is not None
-        payload = self._authenticator.sign(command.advbase, command.advskew, command.demotion)
+        payload = self._credentials.sign(
+            command.advbase,
+            command.advskew,
+            command.demotion,
+            farewell=isinstance(command, SendFarewell),
+            reading=self._read_clocks(self._queue_empty_at_ms),
+            chance=secrets.randbelow(16),
+        )
         errors: list[str] = []
-        for version in self.virtual_host.settings.versions:
+        for version in self._versions:
             try:
                 self.ports.advertisements.send(version, payload)
             except OSError as error:
                 errors.append(f"IPv{version}: {error}")
-        if len(errors) < len(self.virtual_host.settings.versions):
+        if len(errors) < len(self._versions):
             self.record.sent += 1
         if not errors:
             self._unheard_since_s = None
@@ -349,46 +383,18 @@ class Driver:
     def _stop_probing(self) -> None:
         if self.ports is None:
             return
-        for descriptor in self.ports.neighbours.fileno_list():
-            self._loop.remove_reader(descriptor)
-            self._readers.discard(descriptor)
+        self._wakeups.forget(self.ports.neighbours.fileno_list())
         self.ports.neighbours.stop_probing()
 
-    # -- the one timer, and the descriptors --------------------------------------------------------------------------
-
     def _arm(self) -> None:
-        self._watch()
-        deadlines_s = [self.virtual_host.next_deadline(), self._retry_at_s]
-        if self.virtual_host.state is State.MASTER:
-            deadlines_s.append(self._renew_at_s)
-        known_s = [deadline_s for deadline_s in deadlines_s if deadline_s is not None]
-        deadline_s = min(known_s) if known_s else None
-        if deadline_s == self._timer_deadline_s and self._timer is not None:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer, self._timer_deadline_s = None, deadline_s
-        if deadline_s is not None:
-            self._timer = self._loop.call_later(max(0.0, deadline_s - self._clock()), self._timer_fired)
-
-    def _timer_fired(self) -> None:
-        self._timer = None
-        self.turn()
-
-    def _watch(self) -> None:
-        """Let the loop wake us for exactly the descriptors that are open now."""
-        wanted: set[int] = set()
+        descriptors: list[int] = []
         if self.ports is not None:
-            wanted.update(self.ports.advertisements.fileno_list(), self.ports.neighbours.fileno_list())
-        for descriptor in self._readers - wanted:
-            self._loop.remove_reader(descriptor)
-        for descriptor in wanted - self._readers:
-            self._loop.add_reader(descriptor, self.turn)
-        self._readers = wanted
+            descriptors = [*self.ports.advertisements.fileno_list(), *self.ports.neighbours.fileno_list()]
+        self._wakeups.on(descriptors)
+        renew_at_s = self._renew_at_s if self.virtual_host.state is State.MASTER else None
+        self._wakeups.at((self.virtual_host.next_deadline(), self._retry_at_s, renew_at_s))
 
     def close(self) -> None:
         """End: the virtual host has been stopped; nothing wakes us any more."""
         self.detach()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._wakeups.close()

@@ -9,30 +9,31 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import secrets
-import time
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
 from datetime import datetime
 from typing import Any
 from typing import Protocol
 
-from wsa_proxy.carp.auth import Authenticator
-from wsa_proxy.carp.auth import key_from_pass_phrase
 from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.carp.virtual_host import VirtualHostSettings
-from wsa_proxy.carp.wire import Version
 from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import AddressChanged
 from wsa_proxy.net.ports import KernelMonitor
 from wsa_proxy.net.ports import LinkChanged
+from wsa_proxy.runtime.clocks import Clocks
+from wsa_proxy.runtime.clocks import host_clocks
 from wsa_proxy.runtime.control import ControlSocket
+from wsa_proxy.runtime.credentials import make_credentials
 from wsa_proxy.runtime.driver import Driver
 from wsa_proxy.runtime.driver import Ports
 from wsa_proxy.runtime.health import UNPROVEN
 from wsa_proxy.runtime.health import Health
+from wsa_proxy.runtime.seal_file import SealFile
+from wsa_proxy.runtime.seal_file import Submit
 from wsa_proxy.runtime.status import node_status
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
@@ -63,11 +64,6 @@ class Kernel(Protocol):
         """0..255, the last byte of the interface's own address."""
 
 
-def boottime_s() -> float:
-    """Monotonic seconds that count suspend too: a laptop lid or a paused host must not look like a short moment."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
 class Node:
     """All groups of one node; made inside the running loop."""
 
@@ -78,12 +74,16 @@ class Node:
         *,
         close_connections: Callable[[Collection[Address]], int],
         loop_lag_s: Callable[[], float] = lambda: 0.0,
-        clock: Callable[[], float] = boottime_s,
+        clocks: Clocks | None = None,
+        submit: Submit | None = None,
     ) -> None:
         self.settings = settings
         self.health = UNPROVEN
         self._kernel = kernel
-        self._clock = clock
+        self._clocks = clocks or host_clocks()
+        # One thread writes all files of the node, one after the other.
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="failover files")
+        self._submit = submit or self._writer.submit
         self._loop_lag_s = loop_lag_s
         self._started_at = datetime.now(UTC)
         self._monitor: KernelMonitor | None = None
@@ -92,27 +92,26 @@ class Node:
         self._groups = [(group, self._driver(group, close_connections)) for group in settings.groups]
 
     def _driver(self, group: GroupSettings, close_connections: Callable[[Collection[Address]], int]) -> Driver:
-        addresses = [virtual_ip.ip for virtual_ip in group.virtual_ips]
-        versions: tuple[Version, ...] = tuple(
-            version for version in (4, 6) if any(address.version == version for address in addresses)
-        )
+        seal_file = SealFile(self.settings.state_dir / f"seal-{group.vhid}.json", self._clocks.boot, self._submit)
+        credentials = make_credentials(group, seal_file, self._clocks.seal_ms(), self.settings.clock_tolerance_s)
         virtual_host = VirtualHost(
             VirtualHostSettings(
                 vhid=group.vhid,
                 advbase=group.advbase,
                 advskew=group.advskew,
                 preempt=self.settings.preempt,
-                versions=versions,
-                tie_break=self._kernel.tie_break(group.interface),
+                versions=credentials.versions,
+                # Counters of one key decide every crossing; those of several, and plain CARP's, do not.
+                tie_break=0 if credentials.crossings_decided else self._kernel.tie_break(group.interface),
+                says_farewell=credentials.seals,
             )
         )
-        keys = [key_from_pass_phrase(phrase) for phrase in group.pass_phrases or (b"",)]
-        authenticator = Authenticator(keys, group.vhid, addresses, secrets.randbits(64))
         driver = Driver(
             virtual_host,
-            authenticator,
-            addresses,
-            clock=self._clock,
+            credentials,
+            seal_file,
+            [virtual_ip.ip for virtual_ip in group.virtual_ips],
+            clocks=self._clocks,
             drain_kernel=self.drain_kernel,
             close_connections=close_connections,
         )
@@ -149,6 +148,7 @@ class Node:
             self._monitor.close()
             self._monitor = None
         self._control.close()
+        self._writer.shutdown()
 
     # -- the proxy's health ------------------------------------------------------------------------------------------
 
@@ -247,5 +247,5 @@ class Node:
             self.health,
             started_at=self._started_at,
             loop_lag_s=self._loop_lag_s(),
-            now=self._clock(),
+            now=self._clocks.now_s(),
         )

@@ -26,6 +26,11 @@ REJECT_HINTS = {
     Reject.BAD_SECRET: "the Shared Secret or the list of Virtual IPs differs there",
     Reject.VRRP: "a VRRP speaker (keepalived, a router) uses the same id on this LAN",
     Reject.BAD_VERSION: "not CARP version 2; a VRRP version 3 speaker perhaps",
+    Reject.PLAIN_MEMBER: "it speaks plain CARP with our secret: security must be the same on all nodes of a group",
+    Reject.SEALED_MEMBER: "it speaks sealed with our secret: security must be the same on all nodes of a group",
+    Reject.REWRITTEN: "a genuine advertisement with other values: somebody on this LAN forges",
+    Reject.REPLAY: "a genuine advertisement that was heard before: somebody on this LAN repeats what he has captured",
+    Reject.STALE: "a genuine advertisement that comes too late: held back, repeated, or this host's clock is wrong",
     Reject.ECHO: "our own advertisement came back: a virtual switch reflects it",
     Reject.OTHER_VHID: "another failover group on this LAN",
     Reject.OTHER_FAMILY: "the peer has addresses of an IP version that this group does not have",
@@ -73,7 +78,8 @@ class Record:
     def rejected(self, reject: Reject, source: str, source_mac: str) -> None:
         """Count a packet that is not believed; nothing else changes."""
         self.rejects[reject] += 1
-        if self._may_log(reject.value):
+        # Of a sealed advertisement all copies (IPv4, IPv6) have one counter: the second is no news.
+        if reject is not Reject.DUPLICATE and self._may_log(reject.value):
             hint = REJECT_HINTS.get(reject, "damaged, or sent from another network")
             line = "carp vhid=%d rejected=%s count=%d from=%s mac=%s: %s"
             logger.warning(line, self.vhid, reject.value, self.rejects[reject], source, source_mac, hint)
