@@ -215,7 +215,7 @@ class Life:
         """Of the virtual host and its driver, but the counters of rejects and the times of log lines."""
         driver, record = self.driver, self.driver.record
         told = (record.sent, record.received, list(record.transitions), record.reason, record.evidence)
-        return (repr(vars(self.host)), told, driver.letters, dict(driver.obstacles), driver._last_master_mac)
+        return (repr(vars(self.host)), told, driver.letters, dict(driver.obstacles))
 
     def _check(self) -> None:
         assert LIFE.fullmatch(self.driver.letters), f"no order of commands: {self.driver.letters}"

@@ -250,6 +250,20 @@ async def test_the_master_just_heard_may_answer_for_its_address(make_host: MakeH
     assert b.state == "master"
 
 
+async def test_a_master_may_answer_from_another_hardware_address_than_it_advertised_from(make_host: MakeHost) -> None:
+    """V11: a killed ucarp's kernel keeps the address, and answers from the card; its advertisements had another source."""
+    a, b = make_host("a", 1), make_host("b", 2, advskew=55)
+    await b.start()
+    await asyncio.sleep(1.0)
+    b.inbox.put(Packet(4, a.address, "00:00:5e:00:00:01", 255, a.driver._authenticator.sign(1, 0, 0)))
+    await asyncio.sleep(3.0)
+    assert b.ports is not None
+    neighbours: Any = b.ports.neighbours
+    neighbours.inbox.put(Answer(a.node.settings.groups[0].virtual_ips[0].ip, a.mac))
+    await asyncio.sleep(0.25)
+    assert b.state == "master" and b.last_transition() == "BACKUP -> MASTER master_silent"
+
+
 async def test_a_flood_of_garbage_changes_only_counters(make_host: MakeHost, caplog: pytest.LogCaptureFixture) -> None:
     """I3, I9: ten thousand bad packets, one log line for each reason, and the good one among them is heard."""
     a, b = make_host("a", 1), make_host("b", 2, advskew=55)

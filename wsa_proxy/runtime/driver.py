@@ -117,7 +117,6 @@ class Driver:
         self._retry_s = RETRY_S
         self._removed: set[Address] = set()
         self._unheard_since_s: float | None = None
-        self._last_master_mac: str | None = None
 
     # -- what the node tells -----------------------------------------------------------------------------------------
 
@@ -186,8 +185,9 @@ class Driver:
         try:
             packets = self.ports.advertisements.receive()
             for answer in self.ports.neighbours.receive():
-                # The master just heard answers for its address, of course; anybody else must not.
-                if answer.mac != self._last_master_mac:
+                # Once a master was heard the address is the group's, and it is a member that answers, even a dead one:
+                # a killed ucarp's kernel, from another hardware address than that of its advertisements.
+                if self.virtual_host.last_master is None:
                     self._handle(AddressAnswered(answer.mac))
         except OSError as error:
             # The interface went away under the socket; the link's obstacle follows from netlink.
@@ -205,7 +205,6 @@ class Driver:
             self.record.rejected(event, packet.source, packet.source_mac)
             return
         self.record.received += 1
-        self._last_master_mac = packet.source_mac
         self._stop_probing()
         self._handle(event)
         self._seal_file.look(self._clock())
