@@ -172,8 +172,11 @@ class Model:
         if (heard.advbase, heard.advskew) == (255, 255):  # a better one leaves: nothing changes for a master
             return []
         if own == other:  # FreeBSD carp_input: an equal is yielded to; the address decides who waits longer then
+            # Tied again: the other hears too late (ucarp, CAPTURE_TIMEOUT), so it must have spoken before we do.
+            late_s = 2 * self.interval_s if now < self.tied_until_s and self.tie_break else 0.0
             self.tied_until_s = now + 2 * self.patience_s
-            return self._steps_down(now, "equal_advertisement_received", self.interval_s / 5 * self.tie_break / 256)
+            extra_s = self.interval_s / 5 * self.tie_break / 256 + late_s
+            return self._steps_down(now, "equal_advertisement_received", extra_s)
         if own > other:
             return self._steps_down(now, "better_advertisement_received", 0.0)
         if now < self.may_answer_s - EPSILON_S:  # once in a quarter of the interval, or two masters never fall silent

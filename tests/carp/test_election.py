@@ -76,3 +76,19 @@ def test_a_hopeless_master_is_slower_than_our_patience() -> None:
     assert election.is_hopeless(85, 0, 255 * 256 + 255)  # the bow-out, by the same rule, up to advbase 85
     assert not election.is_hopeless(86, 0, 255 * 256 + 255)
     assert not election.is_hopeless(0, 13, 65535)
+
+
+@pytest.mark.parametrize(
+    ("interval_256ths", "tie_break", "again", "wait_s"),
+    [
+        (256, 0, False, 0.0),
+        (256, 0, True, 0.0),
+        (256, 128, False, 0.1),
+        (256, 128, True, 2.1),
+        (512, 64, False, 0.1),
+        (306, 20, True, 2 * 306 / 256 + 306 / 256 / 64),
+    ],
+)
+def test_the_wait_after_a_tie(interval_256ths: int, tie_break: int, again: bool, wait_s: float) -> None:
+    """A share of a fifth of the interval, by the address; after a second tie in a row, two intervals more."""
+    assert election.tie_wait_s(interval_256ths, tie_break, again=again) == pytest.approx(wait_s)

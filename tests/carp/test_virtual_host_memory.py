@@ -49,6 +49,35 @@ def test_equally_demoted_nodes_leave_each_other_alone() -> None:
     assert play.at(1, heard(1, 240, demotion=1)) == [] and play.state is State.BACKUP
 
 
+def tie(play: Playbook) -> float:
+    """A master yields to an equal just before its next advertisement; its patience in 1/256 s."""
+    assert play.state is State.MASTER and play.deadline is not None
+    tied = play.deadline - 1
+    assert play.at(tied, heard()) == [RELEASE]
+    return play.deadline - tied
+
+
+def test_who_ties_again_lets_the_other_one_be_heard_first() -> None:
+    """A ucarp hears a second late: it takes over beside us and yields at once, each time in the same instant."""
+    play = Playbook(tie_break=128).master()
+    assert tie(play) == pytest.approx(D + T / 10)
+    play.follow()
+    assert tie(play) == pytest.approx(D + T / 10 + 2 * T)
+    patience = play.deadline
+    assert patience is not None
+    play.at(patience - D - T, heard())  # what a ucarp says when it yields does not shorten it
+    assert play.deadline == patience
+
+
+def test_a_tie_that_is_long_over_is_no_first_of_two() -> None:
+    """After two master-down intervals it is forgotten."""
+    play = Playbook(tie_break=128).master()
+    tie(play)
+    for _ in range(4):  # a promotion after D, and three intervals
+        play.follow()
+    assert tie(play) == pytest.approx(D + T / 10)
+
+
 def test_only_an_equal_makes_the_wait_longer() -> None:
     """A better master is no tie: a backup's patience with it is the ordinary one."""
     play = Playbook(advskew=10, tie_break=255).master()

@@ -264,7 +264,7 @@ def no_takeover(reason: Reason) -> Plant:
 
 
 def no_extra_wait_after_a_tie(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(VirtualHost, "_tie_extra_s", lambda self: 0.0)
+    patch.setattr(VirtualHost, "_tie_extra_s", lambda self, again=False: 0.0)
 
 
 def a_tie_is_forgotten_too_soon(patch: pytest.MonkeyPatch) -> None:

@@ -251,7 +251,7 @@ async def test_the_master_just_heard_may_answer_for_its_address(make_host: MakeH
 
 
 async def test_a_master_may_answer_from_another_hardware_address_than_it_advertised_from(make_host: MakeHost) -> None:
-    """V11: a killed ucarp's kernel keeps the address, and answers from the card; its advertisements had another source."""
+    """V11: a killed ucarp's kernel keeps the address, and answers from the card; it had advertised from another."""
     a, b = make_host("a", 1), make_host("b", 2, advskew=55)
     await b.start()
     await asyncio.sleep(1.0)

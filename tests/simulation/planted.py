@@ -81,7 +81,7 @@ def plant_takeover_at_once_after_a_tie(patch: pytest.MonkeyPatch) -> None:
 
 
 def plant_no_longer_wait_after_a_tie(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(VirtualHost, "_tie_extra_s", lambda self: 0.0)
+    patch.setattr(VirtualHost, "_tie_extra_s", lambda self, again=False: 0.0)
 
 
 def plant_nobody_yields_to_an_equal(patch: pytest.MonkeyPatch) -> None:

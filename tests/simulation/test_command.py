@@ -23,7 +23,7 @@ def test_two_thousand_seeds_keep_every_promise() -> None:
 
 def test_a_broken_promise_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """The invariant, the seed, the virtual time, the last events, and the command that replays it."""
-    monkeypatch.setattr(VirtualHost, "_tie_extra_s", lambda self: 0.0)
+    monkeypatch.setattr(VirtualHost, "_tie_extra_s", lambda self, again=False: 0.0)
     monkeypatch.setattr(VirtualHost, "_take_over", lambda self, *arguments: [])
     for seed in range(50):
         if cli.main(["simulate", "--seed", str(seed)]) == 1:

@@ -14,6 +14,9 @@ ADVSKEW_DEMOTED = 240
 BOW_OUT = 255
 """advbase and advskew of a bow-out: the interval in which nobody can be a master."""
 
+TIED_AGAIN_INTERVALS = 2
+"""More than a ucarp needs to take over and be heard: it looks at its deadline once in an interval."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Rank:
@@ -51,6 +54,17 @@ def master_down_s(advbase: int, advskew: int) -> float:
     if advbase == 0:
         return 3 * interval_s(advbase, advskew)
     return 3 * advbase + advskew / 256
+
+
+def tie_wait_s(interval_256ths: int, tie_break: int, *, again: bool) -> float:
+    """How much longer a node is patient that has yielded to its equal; a ``tie_break`` of 0 is for groups without ties.
+
+    The last byte of the address decides, so that two that start together do not meet again for ever. If they do, the
+    other one hears too late for that: a ucarp reads a packet up to a second after it came, so it takes over in spite
+    of ours, and yields to it a moment later. Then it is given the time to be heard first.
+    """
+    interval_s = interval_256ths / 256
+    return interval_s / 5 * tie_break / 256 + (TIED_AGAIN_INTERVALS * interval_s if again and tie_break else 0.0)
 
 
 def effective_advskew(advbase: int, advskew: int, demotion: int) -> int:

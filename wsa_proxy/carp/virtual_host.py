@@ -300,8 +300,8 @@ class VirtualHost:
         """For a while after a tie: equals that react to the same advertisement in the same instant would tie again."""
         return self._tie_extra_s() if now < self._tied_until_s else 0.0
 
-    def _tie_extra_s(self) -> float:
-        return self._interval_s() / 5 * self.settings.tie_break / 256
+    def _tie_extra_s(self, *, again: bool = False) -> float:
+        return election.tie_wait_s(self.rank.interval_256ths, self.settings.tie_break, again=again)
 
     def _take_over(self, now: float, wait_s: float, reason: Reason, evidence: str) -> list[Command]:
         """At once, or after a wait in which somebody else may be heard to have done it."""
@@ -327,7 +327,7 @@ class VirtualHost:
         extra_s = 0.0
         if reason is Reason.TIED:
             # Equals that start together would meet again for ever; the address decides who waits longer.
-            extra_s = self._tie_extra_s()
+            extra_s = self._tie_extra_s(again=now < self._tied_until_s)
             self._tied_until_s = now + TIE_REMEMBERED_INTERVALS * self._master_down_s
         self._listen(now, extra_s)
         commands: list[Command] = [ReleaseAddresses(), self._report(State.BACKUP, reason.value, evidence)]

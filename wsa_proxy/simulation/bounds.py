@@ -24,6 +24,8 @@ ANNOUNCE_AGAIN = 2
 """V6: advertisements after a promotion or an answer."""
 TIE_REMEMBERED = 2
 """D: so long a tie's wait counts."""
+TIED_AGAIN = 2
+"""T: so much longer waits who ties again meanwhile."""
 RETRIES_MAX = 20
 """I9: of a refused release."""
 LEASE_S = 2.3

@@ -37,6 +37,7 @@ from wsa_proxy.simulation.bounds import CLAIM_S
 from wsa_proxy.simulation.bounds import EPSILON_S
 from wsa_proxy.simulation.bounds import RETRIES_MAX
 from wsa_proxy.simulation.bounds import TIE_REMEMBERED
+from wsa_proxy.simulation.bounds import TIED_AGAIN
 from wsa_proxy.simulation.bounds import down_s
 from wsa_proxy.simulation.bounds import heard_rank
 from wsa_proxy.simulation.bounds import interval_s
@@ -225,17 +226,19 @@ class Conduct:
         kinds = [type(command) for command in step]
         if kinds != [*[SendFarewell] * (heard and self._sealed), ReleaseAddresses, ReportTransition]:
             raise Violation("V6" if heard and self._sealed else "I7", f"defeat out of order: {step}")
-        memory.answer_due_s, longer_s = NEVER_S, 0.0
+        memory.answer_due_s, longer_s, again_s = NEVER_S, 0.0, 0.0
         if heard:
             self._rights.forget()  # it has heard it as a master
             assert isinstance(cause, AdvertisementReceived)
             tied = heard_rank(cause.advertisement) == rank(node)
             if tied != (report.reason == Reason.TIED.value):
                 raise Violation("V5", f"node {node.number} steps down for another reason than {report.reason}")
+            if tied and not self._sealed:
+                again_s = TIED_AGAIN * interval_s(node) * (node.now < memory.tied_until_s)
+                longer_s = own_tie_wait_s(node) + again_s
             if tied:
                 memory.tied_until_s = node.now + TIE_REMEMBERED * memory.down_s
-            longer_s = own_tie_wait_s(node) * (tied and not self._sealed)
-        self._rights.rest(node.settings.versions, longer_s)
+        self._rights.rest(node.settings.versions, longer_s, again_s)
 
     def _stop(self, step: list[Command], report: ReportTransition) -> None:
         # V3: who leaves in order bows out, once, and I7: before it removes the address.

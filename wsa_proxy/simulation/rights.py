@@ -109,14 +109,17 @@ class Rights:
         }
         return frozenset(reason.value for reason, applies in rules.items() if applies)
 
-    def rest(self, versions: Sequence[int], longer_s: float = 0.0) -> None:
-        """It listens for a whole D from now, in these IP versions, and for so much longer after a tie."""
+    def rest(self, versions: Sequence[int], longer_s: float = 0.0, again_s: float = 0.0) -> None:
+        """It listens for a whole D from now, in these IP versions, for at least so much longer after a tie, and for so
+        much of that at most, beside what any tie costs, because it has tied again; that is kept whoever is heard."""
         others = [until_s for version, until_s in self.memory.waits_until_s.items() if version not in versions]
         heard = [self.memory.waits_until_s[version] for version in versions if version in self.memory.waits_until_s]
         self.memory.asks_anew = bool(others) and (self.memory.asks_anew or min(heard) < min(others))
         for version in versions:
-            self.memory.rests_until_s[version] = self.node.now + self.memory.down_s + longer_s
-            self.memory.waits_until_s[version] = self.node.now + self.memory.down_s
+            patient_until_s = self.node.now + self.memory.down_s
+            self.memory.rests_until_s[version] = patient_until_s + longer_s
+            before_s = self.memory.waits_until_s.get(version, patient_until_s)
+            self.memory.waits_until_s[version] = max(before_s, patient_until_s + again_s)
         # A stranger's answer is about a silence; that has ended when something was heard in each IP version since.
         if min(self.memory.waits_until_s.values()) >= self.memory.answered_at_s + self.memory.down_s:
             self.memory.answered = False

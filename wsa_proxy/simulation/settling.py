@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from wsa_proxy.carp.commands import State
 from wsa_proxy.simulation.bounds import BOW_OUT_WAIT_S
+from wsa_proxy.simulation.bounds import TIED_AGAIN
 from wsa_proxy.simulation.bounds import Station
 from wsa_proxy.simulation.bounds import down_s
 from wsa_proxy.simulation.bounds import interval_s
@@ -194,7 +195,9 @@ class Settling:
         In a sealed group the counters decide which one of them does not."""
         if self._plan.sealed or len({rank(station)[1] for station in among}) == len(among):
             return 0.0
-        return TIES_MAX * max(down_s(station) + tie_wait_s(station) for station in among)
+        # The second tie in a row costs more; tie_wait_s is a fifth of the longest interval.
+        again_s = TIED_AGAIN * 5 * max(map(tie_wait_s, among))
+        return TIES_MAX * max(down_s(station) + tie_wait_s(station) for station in among) + (TIES_MAX - 1) * again_s
 
     def _the_master(self, invariant: str) -> Station:
         masters = [station for station in self._stations if station.state is State.MASTER]
