@@ -26,6 +26,7 @@ os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="a skipped test makes the run fail, with the list of them")
     parser.addoption("--rewrite-golden", action="store_true", help="write tests/golden/*.txt anew; then read the diff")
+    parser.addoption("--record-captures", action="store_true", help="write tests/interop/captures/*.pcap from this run")
 
 
 def skipped_tests(config: pytest.Config) -> list[str]:
