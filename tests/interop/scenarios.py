@@ -146,11 +146,13 @@ class Session:
         for node in self.track.nodes.values():
             node.stop()
 
-        def missing() -> dict[str, set[str]]:
-            held = {name: self.track.holders(BY_NAME[name]) for name in HANDED_OVER}
-            return {name: who for name, who in held.items() if who != {BY_NAME[name].host.name}}
+        def missing() -> list[str]:
+            late = [frame for frame in self.track.observer.frames if frame.at_s > self.marks["nodes stop"]]
+            spoke = {frame.host for frame in late if frame.vhid is not None}
+            successors = [BY_NAME[name] for name in HANDED_OVER]
+            return [p.name for p in successors if p.host.name not in spoke or self.track.holders(p) != {p.host.name}]
 
-        self.track.wait("the ucarps have taken over", missing, UCARP_DOWN_S_MAX)
+        self.track.wait("the ucarps have taken over, and say so", missing, UCARP_DOWN_S_MAX)
         self.track.wait("the nodes have ended", lambda: [n for n, o in self.track.nodes.items() if o.alive], 10)
 
     def seen(self, documents: dict[str, Any], holders: dict[str, list[str]]) -> dict[str, Any]:

@@ -41,8 +41,8 @@ STORIES = {
     "ucarp_preempts": "o+u+o+b",  # we yield at once, and without one
     "we_do_not_preempt": "u+o+bu*",
     "ucarp_does_not_preempt": "o+bu+",
-    "wrong_secret": "o+[ou]+bu+",
-    "tie_ours_lower": "o+[ou]+u+b?u*",
+    "wrong_secret": "o+[ou]+bu*",
+    "tie_ours_lower": "o+[ou]+(bu*)?",
     "tie_ours_higher": "o+[ou]+u+",
     "tie_ours_lower_but_not_for_ucarp": "o+[ou]+u+",
     "counter_adopted": "o+[ou]+u+",
