@@ -6,12 +6,25 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
+from pyroute2.netlink import NLM_F_DUMP
+from pyroute2.netlink.rtnl import RTM_GETLINK
+from pyroute2.netlink.rtnl.ifinfmsg import IFF_LOWER_UP
+from pyroute2.netlink.rtnl.ifinfmsg import IFF_RUNNING
+from pyroute2.netlink.rtnl.ifinfmsg import IFF_UP
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
+from wsa_proxy.net.addresses import AddressLease
 from wsa_proxy.net.links import KernelChanges
+from wsa_proxy.net.links import _decode_link
 from wsa_proxy.net.links import read_links
+from wsa_proxy.net.netlink import RouteSocket
+from wsa_proxy.net.netlink import encode
 from wsa_proxy.net.ports import AddressChanged
 from wsa_proxy.net.ports import KernelChange
 from wsa_proxy.net.ports import LinkChanged
+
+VIP4 = ip_address("10.0.0.3")
+VIP6 = ip_address("fd00:77::3")
 
 
 def link_changes(monitor: KernelChanges, name: str) -> list[LinkChanged]:
@@ -166,3 +179,43 @@ def test_overflow(lan: Any) -> None:
         pass
     lan.ip(f"link set {lan.LEFT} down")
     assert link_changes(monitor, lan.LEFT)[-1] == LinkChanged(lan.LEFT, lan.index, False)
+
+
+def test_leases_like_ours_are_not_told_but_their_end_is(lan: Any) -> None:
+    """Beginning and renewal of a lease stay in the kernel; its removal, its end, and any other address do not."""
+    monitor = KernelChanges(tell_leases=False)
+    lease = AddressLease(lan.LEFT, lan.index, [VIP4, VIP6])
+    for _ in range(3):
+        lease.acquire()
+    lan.ip(f"address add 10.0.0.4/24 dev {lan.LEFT} valid_lft 1 preferred_lft 1")
+    lan.ip(f"address add fd00:77::4/64 dev {lan.LEFT} nodad valid_lft 1 preferred_lft 0")
+    lan.ip(f"address add 10.0.0.5/32 dev {lan.LEFT}")
+    lan.ip(f"address add 10.0.0.6/32 dev {lan.LEFT} valid_lft 256 preferred_lft 1")
+    lan.ip(f"address del 10.0.0.3/32 dev {lan.LEFT}")
+    told: list[tuple[str, bool]] = []
+
+    def ended() -> bool:
+        told.extend((str(it.address), it.present) for it in monitor.receive() if isinstance(it, AddressChanged))
+        return (str(VIP6), False) in told
+
+    lan.until(ended, "the end of the other lease")
+    present = {address for address, is_present in told if is_present}
+    assert present == {"10.0.0.4", "fd00:77::4", "10.0.0.5", "10.0.0.6"}
+    assert {str(VIP4), str(VIP6)} <= {address for address, is_present in told if not is_present}
+    lan.ip(f"link set {lan.LEFT} down")
+    assert link_changes(monitor, lan.LEFT)[-1] == LinkChanged(lan.LEFT, lan.index, False), "longer than any address's"
+
+
+def test_links_as_pyroute2_reads_them(lan: Any) -> None:
+    """Name, index and flags are those that pyroute2 decodes, for every interface there is."""
+    lan.ip("link add bridge0 type bridge")
+    lan.ip(f"link set {lan.LEFT} master bridge0")
+    with RouteSocket() as route:
+        answers = route.dump(encode(ifinfmsg(), RTM_GETLINK, NLM_F_DUMP))
+    assert len(answers) >= 3
+    running = IFF_UP | IFF_LOWER_UP | IFF_RUNNING
+    for answer in answers:
+        read = ifinfmsg(answer.data)
+        read.decode()
+        is_running = read["flags"] & running == running
+        assert _decode_link(answer) == LinkChanged(read.get_attr("IFLA_IFNAME"), read["index"], is_running)

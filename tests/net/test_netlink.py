@@ -7,13 +7,19 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
+from pyroute2.netlink import NLM_F_DUMP
 from pyroute2.netlink.rtnl import RTM_DELADDR
+from pyroute2.netlink.rtnl import RTM_GETADDR
 from pyroute2.netlink.rtnl import RTM_NEWADDR
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 
 from wsa_proxy.net.netlink import FOREVER_S
 from wsa_proxy.net.netlink import REQUESTS_PER_SEND_MAX
+from wsa_proxy.net.netlink import HostAddress
+from wsa_proxy.net.netlink import Message
 from wsa_proxy.net.netlink import RouteSocket
+from wsa_proxy.net.netlink import decode_address
+from wsa_proxy.net.netlink import encode
 from wsa_proxy.net.netlink import encode_acknowledged
 from wsa_proxy.net.netlink import read_addresses
 
@@ -67,6 +73,40 @@ def test_read_addresses(lan: Any) -> None:
     assert 58 <= leased.valid_s <= 60 and 28 <= leased.preferred_s <= 30
     assert ip_address("127.0.0.1") in everywhere - here.keys()
     assert here.keys() < everywhere
+
+
+def test_addresses_as_pyroute2_reads_them(lan: Any) -> None:
+    """Every field is the one that pyroute2 decodes: families, flags, prefixes, lifetimes, the two ends of a tunnel."""
+    lan.ip(f"address add 10.9.0.1/25 dev {lan.LEFT} valid_lft 60 preferred_lft 30")
+    lan.ip(f"address add 10.9.1.1 peer 10.9.1.2/32 dev {lan.LEFT}")
+    lan.ip(f"address add fd00:77::9/128 dev {lan.LEFT} nodad noprefixroute valid_lft 60 preferred_lft 0")
+    lan.ip(f"address add fd00:77::8 peer fd00:77::7/128 dev {lan.LEFT} nodad")
+    with RouteSocket() as route:
+        answers = route.dump(encode(ifaddrmsg(), RTM_GETADDR, NLM_F_DUMP))
+    assert len(answers) >= 4 + 3
+    for answer in answers:
+        read = ifaddrmsg(answer.data)
+        read.decode()
+        lifetime = read.get_attr("IFA_CACHEINFO")
+        assert decode_address(answer) == HostAddress(
+            read["index"],
+            ip_address(read.get_attr("IFA_LOCAL") or read.get_attr("IFA_ADDRESS")),
+            read["prefixlen"],
+            read.get_attr("IFA_FLAGS"),
+            lifetime["ifa_valid"],
+            lifetime["ifa_preferred"],
+        )
+
+
+def test_messages_cut_short_are_read_without_an_error() -> None:
+    """The kernel sends none; but no length in a message leads beyond its end."""
+    message = ifaddrmsg()
+    message["family"] = socket.AF_INET
+    message["attrs"] = [("IFA_LOCAL", "10.9.0.1"), ("IFA_FLAGS", 0), ("IFA_CACHEINFO", {"ifa_valid": 1})]
+    whole = encode(message, RTM_NEWADDR, 0)
+    for length in range(len(whole)):
+        decoded = decode_address(Message(RTM_NEWADDR, 0, 0, whole[:length]))
+        assert decoded is None or decoded.address == ip_address("10.9.0.1")
 
 
 def test_missing_interface(lan: Any) -> None:

@@ -27,14 +27,14 @@ def test_filter_is_there_before_the_first_frame(lan: Any, monkeypatch: pytest.Mo
     """A frame that arrives while the socket is being opened does not slip past the filter."""
     with lan.on_the_right():
         sender = open_sender(lan.RIGHT, socket.if_nametoindex(lan.RIGHT))
-    real_attach = raw_socket._attach
+    real_attach = raw_socket.attach_filter
 
     def attach(receiver: Any, program: Any) -> None:
         sender.send(frame(7))
         real_attach(receiver, program)
         sender.send(frame(7))
 
-    monkeypatch.setattr(raw_socket, "_attach", attach)
+    monkeypatch.setattr(raw_socket, "attach_filter", attach)
     program = [load_half(14), skip(8, 0, 1), ACCEPT, REJECT]
     receiver = open_receiver(lan.LEFT, lan.index, ETHERTYPE_EXPERIMENTAL, program)
     for number in (7, 8, 9):

@@ -35,6 +35,9 @@ type Instruction = tuple[int, int, int, int]
 
 REJECT: Instruction = (0x06, 0, 0, 0)
 ACCEPT: Instruction = (0x06, 0, 0, FRAME_BYTES_MAX)
+ACCEPT_WHOLE: Instruction = (0x06, 0, 0, 0xFFFFFFFF)
+INDEX_IS_LOADED: Instruction = (0x07, 0, 0, 0)
+"""What was loaded is the index from now on."""
 # The kernel removes the tag of a VLAN that has no device here and hands the frame to the parent, marked as being for
 # another host. Without this test a group would hear the advertisements of VLANs that it does not belong to.
 LOAD_PACKET_TYPE: Instruction = (0x30, 0, 0, 0xFFFFF000 + 4)
@@ -56,6 +59,26 @@ def load_word(offset: int) -> Instruction:
     return (0x20, 0, 0, offset)
 
 
+def load_byte_at_index(offset: int) -> Instruction:
+    """Load one byte so far behind the index; a frame that is too short is rejected."""
+    return (0x50, 0, 0, offset)
+
+
+def load_word_at_index(offset: int) -> Instruction:
+    """Load four bytes so far behind the index."""
+    return (0x40, 0, 0, offset)
+
+
+def index_ipv4_payload(offset: int) -> Instruction:
+    """The index is the length of the IPv4 header that begins at the offset: four times the low half of its byte."""
+    return (0xB1, 0, 0, offset)
+
+
+def find_attribute(offset: int, attribute_type: int) -> list[Instruction]:
+    """Load the place of a netlink attribute, looking from the offset on; 0 when there is none."""
+    return [(0x01, 0, 0, attribute_type), (0x00, 0, 0, offset), (0x20, 0, 0, 0xFFFFF000 + 12)]
+
+
 def skip(value: int, if_equal: int, if_different: int) -> Instruction:
     """Skip so many instructions, depending on the value that was loaded."""
     return (0x15, if_equal, if_different, value)
@@ -69,7 +92,7 @@ def open_receiver(interface: str, index: int, ethertype: int, program: Sequence[
     """
     receiver = _open(interface)
     try:
-        _attach(receiver, program)
+        attach_filter(receiver, program)
         grow_receive_buffer(receiver, RECEIVE_BUFFER_BYTES)
         _bind(receiver, interface, index, ethertype)
     except BaseException:
@@ -142,7 +165,8 @@ def _bind(opened: socket.socket, interface: str, index: int, ethertype: int) -> 
         raise OSError(errno.ENODEV, f"interface {interface} was re-created: it has index {found}, not {index}")
 
 
-def _attach(receiver: socket.socket, program: Sequence[Instruction]) -> None:
+def attach_filter(receiver: socket.socket, program: Sequence[Instruction]) -> None:
+    """Have the kernel drop what the program rejects. Raises OSError."""
     code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *instruction) for instruction in program))
     header = struct.pack("HL", len(program), ctypes.addressof(code))  # struct sock_fprog, native alignment
     receiver.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, header)

@@ -32,7 +32,7 @@ class LinuxKernel:
         self._virtual = frozenset(virtual_ip.ip for group in settings.groups for virtual_ip in group.virtual_ips)
 
     def monitor(self) -> KernelMonitor:
-        return KernelChanges()
+        return KernelChanges(tell_leases=False)
 
     def links(self) -> Sequence[LinkChanged]:
         return read_links()
