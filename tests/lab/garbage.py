@@ -40,8 +40,8 @@ def kinds(secret: bytes, rng: random.Random) -> dict[str, list[bytes]]:
     vrrp3 = bytes(IP(src="10.0.0.9", dst="224.0.0.18") / VRRPv3(vrid=1, addrlist=["10.0.0.3"] * 8))[20:]
     return {
         "bad_ttl": [frame(right, ttl) for ttl in (1, 64, 254)],
-        "short": [frame(right[:length]) for length in range(36)],
-        "bad_version": [frame(bytes([0]) + rng.randbytes(60)) for _ in range(100)] + [frame(vrrp3)],
+        "short": [frame(right[:length]) for length in range(2, 36)],
+        "bad_version": [frame(bytes([0, 1]) + rng.randbytes(59)) for _ in range(100)] + [frame(vrrp3)],
         "vrrp": [frame(vrrp2)],
         "bad_checksum": [frame(payload) for payload in damaged],
         "bad_secret": [frame(wrong)],

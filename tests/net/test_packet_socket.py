@@ -32,8 +32,8 @@ def is_advertisement(frame: bytes) -> bool:
     return read_advertisement(frame) is not None
 
 
-def open_socket(lan: Any, versions: tuple[Any, ...] = (4, 6)) -> PacketSocket:
-    return PacketSocket(lan.LEFT, lan.index, versions, [VIP, ip_address("fd00:77::3")])
+def open_socket(lan: Any, versions: tuple[Any, ...] = (4, 6), vhid: int = F1["vhid"]) -> PacketSocket:
+    return PacketSocket(lan.LEFT, lan.index, vhid, versions, [VIP, ip_address("fd00:77::3")])
 
 
 def from_the_right(lan: Any, *frames: bytes) -> None:
@@ -65,8 +65,8 @@ def ipv4_frame(payload: bytes = PAYLOAD, **fields: Any) -> bytes:
 
 def test_vectors_are_received(lan: Any) -> None:
     """Every golden frame of another implementation arrives with its payload, whatever hardware address it uses."""
-    advertisements = open_socket(lan)
     for vector in VECTORS:
+        advertisements = open_socket(lan, vhid=vector["vhid"])
         frame = bytes.fromhex(vector["frame_hex"])
         from_the_right(lan, frame)
         assert received(lan, advertisements, 1) == [
@@ -139,7 +139,7 @@ def test_nothing_else_wakes_the_loop(lan: Any) -> None:
 
 CASES: dict[str, tuple[bytes, bytes, bool]] = {
     # name: frame, payload, header_intact
-    "padding is cut": (ipv4_frame(b"abc") + bytes(23), b"abc", True),
+    "padding is cut": (ipv4_frame(PAYLOAD[:3]) + bytes(23), PAYLOAD[:3], True),
     "trailing bytes are cut": (ipv4_frame() + b"trailer", PAYLOAD, True),
     "options are skipped": (ipv4_frame(options=[("NOP"), ("NOP"), ("NOP"), ("NOP")]), PAYLOAD, True),
     "first fragment": (ipv4_frame(flags="MF"), b"", True),
@@ -147,11 +147,11 @@ CASES: dict[str, tuple[bytes, bytes, bool]] = {
     "wrong checksum": (ipv4_frame(chksum=0x1234), PAYLOAD, False),
     "total length too long": (ipv4_frame(len=2000), b"", True),
     "total length below the header": (ipv4_frame(len=10), b"", True),
-    "header length below 20": (ipv4_frame(ihl=4), b"", True),
+    "header length below 20": (ipv4_frame(ihl=4, dst=f"224.{F1['vhid']}.0.18"), b"", True),
     "version 6 in an IPv4 frame": (ipv4_frame(version=6), b"", True),
     "low ttl is passed on": (ipv4_frame(ttl=1), PAYLOAD, True),
-    "truncated header": (ipv4_frame()[:24], b"", True),
-    "no payload": (ipv4_frame(b""), b"", True),
+    "truncated payload": (ipv4_frame()[:36], b"", True),
+    "no payload but padding": (ipv4_frame(b"") + PAYLOAD[:2], b"", True),
 }
 
 
@@ -171,36 +171,62 @@ def test_ipv6_lengths(lan: Any) -> None:
     header = Ether(src="02:00:00:00:00:02", dst="33:33:00:00:00:12", type=0x86DD)
     network: dict[str, Any] = {"src": "fe80::2", "dst": "ff02::12", "nh": 112, "hlim": 255}
     good = bytes(header / IPv6(**network) / PAYLOAD)
-    from_the_right(lan, good + b"padding", bytes(header / IPv6(**network, plen=99) / PAYLOAD), good[:21])
+    from_the_right(lan, good + b"padding", bytes(header / IPv6(**network, plen=99) / PAYLOAD), good[:56])
     packets = received(lan, advertisements, 3)
     assert [packet.payload for packet in packets] == [PAYLOAD, b"", b""]
-    assert [packet.source for packet in packets] == ["fe80::2", "fe80::2", "::"]
+    assert [packet.source for packet in packets] == ["fe80::2"] * 3
 
 
 def test_garbage(lan: Any) -> None:
-    """A thousand random frames of protocol 112 raise nothing, and a good advertisement after them is heard."""
+    """Random frames of protocol 112 raise nothing, and a good advertisement after them is heard; those with our id,
+    wherever their header says that it is, arrive."""
     advertisements = open_socket(lan)
     chance = random.Random(112)
-    frames = []
+    frames, ours = [], []
     for _ in range(1000):
         header = bytearray(chance.randbytes(chance.randrange(10, 120)))
         ethertype = chance.choice(["0800", "86dd"])
         header[9 if ethertype == "0800" else 6] = 112
+        place = (header[0] & 15) * 4 + 1 if ethertype == "0800" else 41
+        if place < len(header) and place != 9:
+            header[place] = F1["vhid"]
+            ours.append(bytes(header))
         frames.append(bytes.fromhex(GROUP_MAC + "020000000002" + ethertype) + bytes(header))
     packets: list[Packet] = []
     for start in range(0, 1000, 50):  # fits into the smallest receive buffer
         from_the_right(lan, *frames[start : start + 50])
-        packets += received(lan, advertisements, 50)
+        expected = len([frame for frame in frames[start : start + 50] if frame[14:] in ours])
+        packets += received(lan, advertisements, expected)
     from_the_right(lan, ipv4_frame())
     (last,) = received(lan, advertisements, 1)
     assert last.payload == PAYLOAD
-    assert len(packets) == 1000
+    assert len(packets) == len(ours) > 500
+
+
+OTHER_ID = bytes([PAYLOAD[0], F1["vhid"] + 1]) + PAYLOAD[2:]
+VRRP2 = bytes([0x21, F1["vhid"], 100, 1]) + bytes(16)
+VRRP3 = bytes([0x31, F1["vhid"], 100, 1]) + bytes(8)
+
+
+def test_other_ids_do_not_wake_the_loop(lan: Any) -> None:
+    """Of 255 groups on a LAN each hears its own id alone, behind IPv4 options too; a VRRP speaker with it is heard."""
+    advertisements = open_socket(lan)
+    options: dict[str, Any] = {"options": [("NOP")] * 8}
+    header = Ether(dst="33:33:00:00:00:12", type=0x86DD) / IPv6(src="fe80::2", dst="ff02::12", nh=112, hlim=255)
+    without_id = [ipv4_frame()[:35], bytes(header / PAYLOAD)[:55], ipv4_frame(b""), ipv4_frame()[:24]]
+    others = [ipv4_frame(OTHER_ID), ipv4_frame(OTHER_ID, **options), bytes(header / OTHER_ID), *without_id]
+    from_the_right(lan, *others)
+    assert not lan.readable(advertisements.fileno_list(), 0.1)
+    heard = [PAYLOAD, VRRP2, VRRP3, PAYLOAD[:2]]
+    from_the_right(lan, *[ipv4_frame(each, **options) for each in heard], *[ipv4_frame(each) for each in heard])
+    from_the_right(lan, *[bytes(header / each) for each in heard])
+    assert [packet.payload for packet in received(lan, advertisements, 12)] == heard * 3
 
 
 def test_a_storm_is_read_in_portions(lan: Any) -> None:
     """One call answers FRAMES_PER_TURN_MAX packets at most, and nothing of a storm is lost."""
     advertisements = open_socket(lan, (4,))
-    numbers = [struct.pack("!I", number) + PAYLOAD for number in range(200)]
+    numbers = [PAYLOAD + struct.pack("!I", number) for number in range(200)]
     from_the_right(lan, *(ipv4_frame(number) for number in numbers))
     with lan.on_the_right():
         lan.ip(f"link set {lan.RIGHT} down")  # by then all of them are through
@@ -307,8 +333,8 @@ def test_interface_down_and_gone(lan: Any) -> None:
 def test_open_errors(lan: Any) -> None:
     """A missing or re-created interface is an OSError that names it."""
     with pytest.raises(OSError, match="no-such0"):
-        PacketSocket("no-such0", 7, [4])
+        PacketSocket("no-such0", 7, 1, [4])
     with pytest.raises(OSError, match="re-created"):
-        PacketSocket(lan.LEFT, lan.index + 100, [4])
+        PacketSocket(lan.LEFT, lan.index + 100, 1, [4])
     with pytest.raises(OSError, match="IPv5"):
         open_socket(lan, (4,)).send(5, PAYLOAD)  # type: ignore[arg-type]

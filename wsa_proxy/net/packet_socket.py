@@ -1,6 +1,6 @@
-"""Sends and receives the payloads of protocol 112 on one interface; it judges none of them.
+"""Sends and receives the payloads of protocol 112 with one id on one interface; it judges none of them.
 
-Received frames are selected by interface, EtherType and protocol number, never by hardware address: ucarp, the BSDs
+Received frames are selected by interface, EtherType, protocol number and id, never by hardware address: ucarp, the BSDs
 and virtual switches all use different ones, some of them wrong, so the interface also takes all multicast.
 """
 
@@ -34,7 +34,9 @@ from wsa_proxy.net.raw_socket import LOAD_PACKET_TYPE
 from wsa_proxy.net.raw_socket import PACKET_TYPE_OTHER_HOST
 from wsa_proxy.net.raw_socket import REJECT
 from wsa_proxy.net.raw_socket import Instruction
+from wsa_proxy.net.raw_socket import index_ipv4_payload
 from wsa_proxy.net.raw_socket import load_byte
+from wsa_proxy.net.raw_socket import load_byte_at_index
 from wsa_proxy.net.raw_socket import open_receiver
 from wsa_proxy.net.raw_socket import own_mac
 from wsa_proxy.net.raw_socket import queued_frames
@@ -57,7 +59,12 @@ class PacketSocket:
     """The AdvertisementPort of one interface. A re-created interface needs a new one."""
 
     def __init__(
-        self, interface: str, index: int, versions: Collection[Version], never_source: Collection[Address] = ()
+        self,
+        interface: str,
+        index: int,
+        vhid: int,
+        versions: Collection[Version],
+        never_source: Collection[Address] = (),
     ) -> None:
         """``never_source``: the virtual addresses, which are not ours to speak from. Raises OSError."""
         self._interface = interface
@@ -69,7 +76,7 @@ class PacketSocket:
         self._members: list[socket.socket] = []
         try:
             for version in sorted(versions):
-                self._receivers[version] = _open_receiver(interface, index, version)
+                self._receivers[version] = _open_receiver(interface, index, vhid, version)
                 self._members.append(_join(interface, index, version))
         except BaseException:
             self.close()
@@ -146,22 +153,37 @@ def _choose_source(index: int, version: Version, never: frozenset[Address]) -> A
     raise OSError(errno.EADDRNOTAVAIL, "the interface has no IPv6 address, not even a link-local one")
 
 
-def _filter(version: Version) -> list[Instruction]:
-    """Protocol 112 and nothing else may wake the proxy's loop."""
-    offset = ETHERNET_HEADER_BYTES + (9 if version == 4 else 6)
+def _filter(vhid: int, version: Version) -> list[Instruction]:
+    """Protocol 112 with this id, and nothing else, may wake the proxy's loop: with 255 groups on a LAN each would be
+    woken for all the others' advertisements.
+
+    The id is the second byte of CARP and of every VRRP, so whoever uses ours is heard and named, whatever he speaks. A
+    frame that ends before it belongs to nobody and is dropped here, uncounted: if all groups counted it, a stranger
+    would wake all of them with each frame.
+    """
+    vhid_after = ETHERNET_HEADER_BYTES + 1
+    if version == 4:
+        protocol = ETHERNET_HEADER_BYTES + 9
+        load_vhid = [index_ipv4_payload(ETHERNET_HEADER_BYTES), load_byte_at_index(vhid_after)]
+    else:
+        protocol = ETHERNET_HEADER_BYTES + 6
+        load_vhid = [load_byte(_IPV6_HEADER_BYTES + vhid_after)]
+    to_the_end = len(load_vhid) + 2
     return [
         LOAD_PACKET_TYPE,
-        skip(PACKET_TYPE_OTHER_HOST, 3, 0),
-        load_byte(offset),
-        skip(PROTOCOL_CARP, 0, 1),
+        skip(PACKET_TYPE_OTHER_HOST, 2 + to_the_end, 0),
+        load_byte(protocol),
+        skip(PROTOCOL_CARP, 0, to_the_end),
+        *load_vhid,
+        skip(vhid, 0, 1),
         ACCEPT,
         REJECT,
     ]
 
 
-def _open_receiver(interface: str, index: int, version: Version) -> socket.socket:
+def _open_receiver(interface: str, index: int, vhid: int, version: Version) -> socket.socket:
     ethertype = ETHERTYPE_IPV4 if version == 4 else ETHERTYPE_IPV6
-    receiver = open_receiver(interface, index, ethertype, _filter(version))
+    receiver = open_receiver(interface, index, ethertype, _filter(vhid, version))
     try:
         mac = bytes.fromhex((GROUP_MAC_IPV4 if version == 4 else GROUP_MAC_IPV6).replace(":", ""))
         for kind, address in ((_PACKET_MR_MULTICAST, mac), (_PACKET_MR_ALLMULTI, b"")):
@@ -194,7 +216,7 @@ def _join(interface: str, index: int, version: Version) -> socket.socket:
 
 def _decode_ipv4(frame: bytes) -> Packet:
     header = frame[ETHERNET_HEADER_BYTES:]
-    header_bytes = (header[0] & 0x0F) * 4  # the filter has read byte 9, so it is there
+    header_bytes = (header[0] & 0x0F) * 4  # the filter has read bytes behind it
     total_bytes = int.from_bytes(header[2:4])
     fragment = int.from_bytes(header[6:8]) & 0x3FFF  # "more fragments" and the offset
     sensible = header[0] >> 4 == 4 and _IPV4_HEADER_BYTES_MIN <= header_bytes <= total_bytes <= len(header)

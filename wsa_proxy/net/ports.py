@@ -22,7 +22,7 @@ FRAMES_PER_TURN_MAX = 64  # the socket's buffer takes a storm; the loop turns be
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One IP packet of protocol 112 as it arrived, unjudged."""
+    """One IP packet of protocol 112 and our id as it arrived, unjudged."""
 
     version: Version
     source: str
@@ -71,7 +71,7 @@ type KernelChange = LinkChanged | AddressChanged
 
 
 class AdvertisementPort(Protocol):
-    """Sends and receives the payloads of protocol 112 on one interface."""
+    """Sends and receives the payloads of protocol 112 with one id on one interface."""
 
     def fileno_list(self) -> list[int]:
         """The descriptors that become readable when something arrived."""

@@ -46,7 +46,7 @@ class LinuxKernel:
         except OSError as error:
             # Without it clients may learn a stale owner for some seconds after a switch: worth a line, not an end.
             logger.warning("carp vhid=%d arp_announce of %s could not be set: %s", group.vhid, group.interface, error)
-        advertisements = PacketSocket(group.interface, index, versions, never_source=self._virtual)
+        advertisements = PacketSocket(group.interface, index, group.vhid, versions, never_source=self._virtual)
         try:
             neighbours = Neighbours(group.interface, index, addresses)
             try:
