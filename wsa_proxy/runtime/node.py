@@ -90,6 +90,7 @@ class Node:
         self._retry: asyncio.TimerHandle | None = None
         self._control = ControlSocket(settings.socket_path, {"status": self.status})
         self._groups = [(group, self._driver(group, close_connections)) for group in settings.groups]
+        self._owners = {virtual_ip.ip: driver for group, driver in self._groups for virtual_ip in group.virtual_ips}
 
     def _driver(self, group: GroupSettings, close_connections: Callable[[Collection[Address]], int]) -> Driver:
         seal_file = SealFile(self.settings.state_dir / f"seal-{group.vhid}.json", self._clocks.boot, self._submit)
@@ -228,14 +229,16 @@ class Node:
             driver.set_obstacle("link", None)
 
     def _address_changed(self, change: AddressChanged) -> None:
-        for group, driver in self._groups:
+        owner = self._owners.get(change.address)
+        # No group speaks from a virtual address, so only its own one hears of it: with 255 groups that come and go,
+        # each would make all the others choose their source addresses anew.
+        for driver in [owner] if owner is not None else [driver for _, driver in self._groups]:
             if driver.ports is None or change.index != driver.ports.index:
                 continue
-            if change.address in {virtual_ip.ip for virtual_ip in group.virtual_ips}:
-                if not change.present:
-                    driver.address_removed(change.address)
-            else:
+            if owner is None:
                 driver.ports.advertisements.refresh()
+            elif not change.present:
+                driver.address_removed(change.address)
 
     # -- what others ask ---------------------------------------------------------------------------------------------
 
