@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from wsa_proxy.net.addresses import AddressLease
+from wsa_proxy.net.addresses import LeaseKeeper
 from wsa_proxy.net.addresses import remove_leftovers
 from wsa_proxy.net.addresses import set_arp_announce
 from wsa_proxy.net.links import KernelChanges
@@ -20,7 +21,7 @@ BOTH = (VIP4, VIP6)
 
 
 def open_lease(lan: Any) -> AddressLease:
-    return AddressLease(lan.LEFT, lan.index, BOTH)
+    return AddressLease(LeaseKeeper(), lan.LEFT, lan.index, BOTH)
 
 
 def test_lease_as_the_kernel_shows_it(lan: Any) -> None:
@@ -147,7 +148,7 @@ def test_removed_by_somebody(lan: Any) -> None:
 
 def test_one_of_several_fails(lan: Any) -> None:
     """When one address cannot be added, the error names it and the interface, and none is left behind."""
-    lease = AddressLease(lan.LEFT, lan.index, [VIP4, ip_address("ff02::3")])
+    lease = AddressLease(LeaseKeeper(), lan.LEFT, lan.index, [VIP4, ip_address("ff02::3")])
     with pytest.raises(OSError, match=f"cannot add ff02::3 to|cannot add ff02::3 on {lan.LEFT}"):
         lease.acquire()
     assert lan.address("10.0.0.3") is None
@@ -176,7 +177,7 @@ def test_many_addresses(lan: Any) -> None:
     """254 addresses are acquired, renewed and released, each acknowledged, with the smallest receive buffer."""
     lan.ip(f"address add 10.7.0.1/16 dev {lan.LEFT}")
     addresses = [ip_address(f"10.7.1.{number}") for number in range(1, 255)]
-    lease = AddressLease(lan.LEFT, lan.index, addresses)
+    lease = AddressLease(LeaseKeeper(), lan.LEFT, lan.index, addresses)
     lease.acquire()
     lease.renew()
     assert lease.held() == frozenset(addresses)
@@ -223,7 +224,87 @@ def test_an_address_that_dhcp_gave_is_the_hosts_own(lan: Any) -> None:
     """It has a finite lifetime as well, but the LAN's prefix: to its last second it is neither removed nor taken."""
     lan.ip(f"address add {VIP4}/24 dev {lan.LEFT} valid_lft 20 preferred_lft 20")
     assert remove_leftovers([VIP4]) == []
-    lease = AddressLease(lan.LEFT, lan.index, [VIP4])
+    lease = AddressLease(LeaseKeeper(), lan.LEFT, lan.index, [VIP4])
     with pytest.raises(OSError, match=r"an address with a lease \(DHCP\) of left"):
         lease.acquire()
     assert lan.address(str(VIP4)) is not None
+
+
+def several(lan: Any, keeper: LeaseKeeper, count: int) -> list[AddressLease]:
+    """Leases of so many groups, an address of each IP version in each."""
+    return [
+        AddressLease(keeper, lan.LEFT, lan.index, [ip_address(f"10.0.1.{vhid}"), ip_address(f"fd00:77::1:{vhid}")])
+        for vhid in range(1, count + 1)
+    ]
+
+
+def test_a_beat_renews_all_that_is_held_and_nothing_else(lan: Any) -> None:
+    """One batch for all groups; who has given back, closed, or never taken his addresses does not get them back."""
+    keeper = LeaseKeeper()
+    leases = several(lan, keeper, 5)
+    for lease in leases[:4]:
+        lease.acquire()
+    leases[0].release()
+    leases[1].close()
+    for address in ("10.0.1.2/32", "10.0.1.3/32", "10.0.1.4/32", "fd00:77::1:4/128"):
+        lan.ip(f"address del {address} dev {lan.LEFT}")
+    assert keeper.beat(leases) == {}
+    assert [len(lease.held()) for lease in leases] == [0, 1, 2, 2, 0]
+    keeper.close()
+    keeper.close()
+
+
+def test_a_beat_prolongs(lan: Any) -> None:
+    """300 addresses that are renewed four times a second are there at every moment of more than one lease."""
+    keeper = LeaseKeeper()
+    leases = several(lan, keeper, 150)
+    for lease in leases:
+        lease.acquire()
+    deadline = time.monotonic() + 1.8
+    renewal = 0.0
+    while time.monotonic() < deadline:
+        if time.monotonic() >= renewal:
+            assert keeper.beat(leases) == {}
+            renewal = time.monotonic() + 0.25
+        assert len(leases[0].held()) == len(leases[-1].held()) == 2
+        time.sleep(0.01)
+
+
+def test_what_the_kernel_refuses_in_a_beat_is_told_to_its_group(lan: Any) -> None:
+    """The others of the batch are renewed, before and after it; the reason names address and interface."""
+    keeper = LeaseKeeper()
+    leases = several(lan, keeper, 3)
+    lan.ip("link add name extra type veth peer name arte")
+    elsewhere = AddressLease(keeper, "extra", socket.if_nametoindex("extra"), [ip_address("10.0.2.1"), VIP6])
+    order = [leases[0], elsewhere, leases[1], leases[2]]
+    for lease in order:
+        lease.acquire()
+    lan.ip("link delete extra")
+    for vhid in (1, 2, 3):
+        lan.ip(f"address del 10.0.1.{vhid}/32 dev {lan.LEFT}")
+    failed = keeper.beat(order)
+    assert list(failed) == [elsewhere]
+    assert str(failed[elsewhere]) == "[Errno 19] cannot add 10.0.2.1 on extra: No such device (ENODEV)"
+    assert [len(lease.held()) for lease in leases] == [2, 2, 2]
+
+
+def test_a_beat_whose_acknowledgements_are_lost_is_asked_anew_group_by_group(
+    lan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never the same batch again, and never all groups for one: each answers for itself."""
+    keeper = LeaseKeeper()
+    leases = several(lan, keeper, 3)
+    for lease in leases:
+        lease.acquire()
+    real, sizes = keeper.route.request, []
+
+    def request(messages: Any) -> list[int]:
+        sizes.append(len(messages))
+        if len(messages) > 2 or messages == leases[1].adds:
+            raise OSError(errno.ENOBUFS, "no buffer space")
+        return real(messages)
+
+    monkeypatch.setattr(keeper.route, "request", request)
+    failed = keeper.beat(leases)
+    assert sizes == [6, 2, 2, 2]
+    assert list(failed) == [leases[1]] and failed[leases[1]].errno == errno.ENOBUFS

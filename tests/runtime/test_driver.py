@@ -123,13 +123,13 @@ async def test_a_preferred_node_may_preempt_what_it_hears_when_it_wakes(make_hos
 
 
 async def test_frozen_inside_the_renewal_the_address_goes_at_once(make_host: MakeHost) -> None:
-    """The kernel put the lease back although somebody else may have it: it is released within the same turn."""
+    """The kernel put the lease back although somebody else may have it: it is released within the same beat."""
     a = make_host("a", 1)
     await a.start()
     await asyncio.sleep(3.6)
     a.freeze_in_kernel_s = 10.0
     a.loop.now += 0.5
-    a.driver.turn()  # one turn, and nothing after it
+    a.beat()  # one beat, and nothing after it
     assert not a.holds and a.last_transition() == "MASTER -> BACKUP overslept"
 
 
@@ -255,7 +255,7 @@ async def test_a_master_may_answer_from_another_hardware_address_than_it_adverti
     a, b = make_host("a", 1), make_host("b", 2, advskew=55)
     await b.start()
     await asyncio.sleep(1.0)
-    b.inbox.put(Packet(4, a.address, "00:00:5e:00:00:01", 255, a.driver._authenticator.sign(1, 0, 0)))
+    b.inbox.put(Packet(4, a.address, "00:00:5e:00:00:01", 255, a.says(1, 0, 0)))
     await asyncio.sleep(3.0)
     assert b.ports is not None
     neighbours: Any = b.ports.neighbours

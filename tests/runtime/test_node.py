@@ -11,6 +11,7 @@ import pytest
 
 from tests.runtime.world import WELL
 from tests.runtime.world import MakeHost
+from wsa_proxy.net.ports import AddressChanged
 from wsa_proxy.runtime.control import ControlError
 from wsa_proxy.runtime.health import UNPROVEN
 
@@ -152,3 +153,17 @@ async def test_ports_that_could_not_be_opened_once_are_tried_again(make_host: Ma
     host.open_error = None
     await asyncio.sleep(4.1)
     assert host.state == "backup"
+
+
+async def test_the_source_is_chosen_anew_for_the_hosts_own_addresses_only(make_host: MakeHost) -> None:
+    """Each of 255 groups that takes its virtual address would make all the others look for theirs again."""
+    host = make_host("a", 1, more_vhids=(2,))
+    await host.start()
+    host.journal.clear()
+    for address, index in (("10.0.0.3", 2), ("10.0.1.2", 2), ("10.0.0.9", 3)):
+        host.kernel_monitor.inbox.put(AddressChanged(index, ip_address(address), present=True, permanent=False))
+    host.node.drain_kernel()
+    assert host.journal == []
+    host.kernel_monitor.inbox.put(AddressChanged(2, ip_address("10.0.0.9"), present=True, permanent=True))
+    host.node.drain_kernel()
+    assert host.journal == ["refresh 1", "refresh 2"]

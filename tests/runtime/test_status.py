@@ -34,7 +34,7 @@ async def test_what_the_kernel_holds_is_asked_and_may_be_unknown(make_host: Make
     await host.start()
     await asyncio.sleep(3.5)
     assert host.node.status()["groups"][0]["virtual_ip_held"] == ["10.0.0.3"]
-    host.lease_until_s = 0.0
+    host.leases_until_s[1] = 0.0
     assert host.node.status()["groups"][0]["virtual_ip_held"] == []
     assert host.ports is not None
 

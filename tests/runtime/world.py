@@ -11,6 +11,7 @@ import contextlib
 import os
 from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Mapping
 from collections.abc import Sequence
 from ipaddress import ip_interface
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.runtime.virtual_time import VirtualTimeLoop
 from wsa_proxy.net.ports import FRAMES_PER_TURN_MAX
 from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import AddressChanged
+from wsa_proxy.net.ports import AddressPort
 from wsa_proxy.net.ports import Answer
 from wsa_proxy.net.ports import KernelChange
 from wsa_proxy.net.ports import LinkChanged
@@ -27,9 +29,9 @@ from wsa_proxy.net.ports import Packet
 from wsa_proxy.net.ports import Version
 from wsa_proxy.runtime.clocks import Clocks
 from wsa_proxy.runtime.driver import Driver
-from wsa_proxy.runtime.driver import Ports
 from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.node import Node
+from wsa_proxy.runtime.ports import Ports
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
 
@@ -66,15 +68,17 @@ class Inbox[T]:
 
 
 class FakeAdvertisements:
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, vhid: int) -> None:
         self.host = host
+        self.vhid = vhid
         self.inbox: Inbox[Packet] = Inbox()
         host.lan.listeners.append(self)
 
     def fileno_list(self) -> list[int]:
         return [self.inbox.descriptor]
 
-    def refresh(self) -> None: ...
+    def refresh(self) -> None:
+        self.host.journal.append(f"refresh {self.vhid}")
 
     def send(self, version: Version, payload: bytes) -> None:
         if self.host.send_error is not None:
@@ -87,7 +91,8 @@ class FakeAdvertisements:
         self.host.freeze_after_send_s = 0.0
         packet = Packet(version, self.host.address, self.host.mac, 255, payload)
         for listener in self.host.lan.listeners:
-            if listener is not self and self.host.running and listener.host.running:
+            heard = listener is not self and listener.vhid == payload[1]
+            if heard and self.host.running and listener.host.running:
                 listener.inbox.put(packet)
 
     def receive(self) -> Sequence[Packet]:
@@ -100,8 +105,9 @@ class FakeAdvertisements:
 
 
 class FakeAddresses:
-    def __init__(self, host: Host, addresses: Sequence[Address]) -> None:
+    def __init__(self, host: Host, vhid: int, addresses: Sequence[Address]) -> None:
         self.host = host
+        self.vhid = vhid
         self.addresses = frozenset(addresses)
 
     def acquire(self) -> None:
@@ -114,18 +120,37 @@ class FakeAddresses:
     def _add(self) -> None:
         self.host.loop.now += self.host.freeze_in_kernel_s
         self.host.freeze_in_kernel_s = 0.0
-        if self.host.address_error is not None:
+        if self.host.address_error is not None and self.vhid not in self.host.spared:
             raise self.host.address_error
-        self.host.lease_until_s = self.host.loop.now + LEASE_S
+        self.host.leases_until_s[self.vhid] = self.host.loop.now + LEASE_S
 
     def release(self) -> None:
         self.host.journal.append("release")
         if self.host.release_error is not None:
             raise self.host.release_error
-        self.host.lease_until_s = 0.0
+        self.host.leases_until_s[self.vhid] = 0.0
 
     def held(self) -> frozenset[Address]:
-        return self.addresses if self.host.holds else frozenset()
+        return self.addresses if self.host.holds_group(self.vhid) else frozenset()
+
+    def close(self) -> None: ...
+
+
+class FakeLeases:
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.batches: list[int] = []
+        """How many groups each beat renewed."""
+
+    def beat(self, leases: Sequence[AddressPort]) -> Mapping[AddressPort, OSError]:
+        self.batches.append(len(leases))
+        failed: dict[AddressPort, OSError] = {}
+        for lease in leases:
+            try:
+                lease.renew()
+            except OSError as error:
+                failed[lease] = error
+        return failed
 
     def close(self) -> None: ...
 
@@ -195,7 +220,10 @@ class Host:
         self.number = number
         self.index, self.running = 2, True
         self.journal: list[str] = []
-        self.lease_until_s = 0.0
+        self.leases_until_s: dict[int, float] = {}
+        self.fake_leases = FakeLeases(self)
+        self.spared: set[int] = set()
+        """The groups that ``address_error`` does not concern."""
         self.leftovers: list[Address] = []
         self.send_error: OSError | None = None
         self.silent_version = 0
@@ -208,6 +236,7 @@ class Host:
         self.kernel_monitor = FakeMonitor()
         self.ports: Ports | None = None
         preempt = changes.pop("preempt", True)
+        more_vhids = changes.pop("more_vhids", ())
         virtual_ips = changes.pop("virtual_ips", ("10.0.0.3/24",))
         group: dict[str, Any] = {
             "vhid": 1,
@@ -222,7 +251,9 @@ class Host:
             "security": ("carp",),
             "port": 8080,
         } | changes
-        settings = Settings(folder / f"{name}.yaml", name, preempt, folder / name, (GroupSettings(**group),))
+        more = [group | {"vhid": vhid, "virtual_ips": (ip_interface(f"10.0.1.{vhid}/24"),)} for vhid in more_vhids]
+        groups = tuple(GroupSettings(**each) for each in [group, *more])
+        settings = Settings(folder / f"{name}.yaml", name, preempt, folder / name, groups)
         self.wall_ms = WALL_MS
         clocks = Clocks(loop.time, lambda: loop.time() * 1000, lambda: self.wall_ms + loop.time() * 1000, "boot")
         self.node = Node(
@@ -238,15 +269,20 @@ class Host:
     def monitor(self) -> FakeMonitor:
         return self.kernel_monitor
 
+    def leases(self) -> FakeLeases:
+        return self.fake_leases
+
     def links(self) -> Sequence[LinkChanged]:
         return [LinkChanged("eth0", self.index, self.running)] if self.index else []
 
     def open(self, group: GroupSettings, index: int) -> Ports:
         if self.open_error is not None:
             raise self.open_error
-        addresses = FakeAddresses(self, [virtual_ip.ip for virtual_ip in group.virtual_ips])
-        self.ports = Ports(index, FakeAdvertisements(self), addresses, FakeNeighbours(self))
-        return self.ports
+        addresses = FakeAddresses(self, group.vhid, [virtual_ip.ip for virtual_ip in group.virtual_ips])
+        ports = Ports(index, FakeAdvertisements(self, group.vhid), addresses, FakeNeighbours(self))
+        if group.vhid == 1:
+            self.ports = ports
+        return ports
 
     def remove_leftovers(self, addresses: Collection[Address]) -> Sequence[Address]:
         self.journal.append("clean")
@@ -287,23 +323,36 @@ class Host:
 
     @property
     def holds(self) -> bool:
-        return self.loop.now < self.lease_until_s
+        return self.holds_group(1)
+
+    def holds_group(self, vhid: int) -> bool:
+        return self.loop.now < self.leases_until_s.get(vhid, 0.0)
+
+    @property
+    def lease_until_s(self) -> float:
+        """Of group 1, which most tests are about."""
+        return self.leases_until_s.get(1, 0.0)
 
     async def start(self) -> None:
         """Start the node with a proxy in good health."""
         await self.node.start()
         self.node.set_health(WELL)
 
+    def beat(self) -> None:
+        """The beat's timer fires now."""
+        assert self.node._beat is not None
+        self.node._beat.beat()
+
     def set_link(self, *, running: bool, index: int | None = None) -> None:
         self.running = running
         self.index = self.index if index is None else index
         if not self.index:
-            self.lease_until_s = 0.0
+            self.leases_until_s.clear()
         self.kernel_monitor.inbox.put(LinkChanged("eth0", self.index, running))
 
     def lose_address(self) -> None:
         """Somebody else removes the virtual IP."""
-        self.lease_until_s = 0.0
+        self.leases_until_s[1] = 0.0
         address = self.node.settings.groups[0].virtual_ips[0].ip
         self.kernel_monitor.inbox.put(AddressChanged(self.index, address, present=False, permanent=False))
 

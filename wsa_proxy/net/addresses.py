@@ -16,6 +16,7 @@ import os
 import socket
 import struct
 from collections.abc import Collection
+from collections.abc import Mapping
 from collections.abc import Sequence
 
 from pyroute2.netlink import NLM_F_CREATE
@@ -33,6 +34,7 @@ from wsa_proxy.net.netlink import RouteSocket
 from wsa_proxy.net.netlink import encode_acknowledged
 from wsa_proxy.net.netlink import read_addresses
 from wsa_proxy.net.ports import Address
+from wsa_proxy.net.ports import AddressPort
 
 LEASE_S = 1
 """The kernel's lifetime of a virtual address, in the whole seconds it counts in; renew it several times within.
@@ -47,46 +49,106 @@ _IFLA_INET_CONF = 1
 _IPV4_DEVCONF_ARP_ANNOUNCE = 18
 
 
+class LeaseKeeper:
+    """The LeasePort of one node: one netlink socket for the virtual addresses of all its groups.
+
+    A group's addresses are taken (``hold``) and given back (``release``) at once and alone; the renewals of all groups
+    are one batch (``beat``), so that a renewal costs some microseconds and not a call of its own.
+    """
+
+    def __init__(self) -> None:
+        """Opens the netlink socket. Raises OSError."""
+        self.route = RouteSocket()
+        self._held: dict[AddressPort, AddressLease] = {}
+
+    def hold(self, lease: AddressLease) -> None:
+        """Add the addresses, or prolong them; from now on a beat renews them. Raises OSError."""
+        error = self._add(lease)
+        if error is not None:
+            raise error
+        self._held[lease] = lease
+
+    def beat(self, leases: Sequence[AddressPort]) -> Mapping[AddressPort, OSError]:
+        held = [self._held[lease] for lease in leases if lease in self._held]
+        try:
+            results = self.route.request([message for lease in held for message in lease.adds])
+        except OSError:
+            # Nobody knows what the kernel did. The same batch is never sent again; each group gets one of its own, so
+            # that what made this one fail is told to the group that it concerns.
+            return {lease: error for lease in held if (error := self._add(lease)) is not None}
+        if not any(results):
+            return {}
+        failed: dict[AddressPort, OSError] = {}
+        first = 0
+        for lease in held:
+            error = lease.failure("add", results[first : first + len(lease.adds)])
+            first += len(lease.adds)
+            if error is not None:
+                failed[lease] = error
+        return failed
+
+    def release(self, lease: AddressLease) -> None:
+        """Renew no more, and remove the addresses. Raises OSError."""
+        self.forget(lease)
+        # An address that is not there, or whose interface is gone, is released.
+        results = self.route.request(lease.removals)
+        error = lease.failure("remove", results, harmless=(errno.EADDRNOTAVAIL, errno.ENODEV))
+        if error is not None:
+            raise error
+
+    def forget(self, lease: AddressLease) -> None:
+        """Renew no more; what is still there runs out."""
+        self._held.pop(lease, None)
+
+    def close(self) -> None:
+        self.route.close()
+
+    def _add(self, lease: AddressLease) -> OSError | None:
+        try:
+            return lease.failure("add", self.route.request(lease.adds))
+        except OSError as error:
+            return error
+
+
 class AddressLease:
     """The AddressPort of one virtual host on one interface. A re-created interface needs a new one."""
 
-    def __init__(self, interface: str, index: int, addresses: Sequence[Address]) -> None:
-        """Opens its netlink socket and encodes the messages. Raises OSError."""
+    def __init__(self, keeper: LeaseKeeper, interface: str, index: int, addresses: Sequence[Address]) -> None:
+        """Encodes the messages."""
+        self._keeper = keeper
         self._interface = interface
         self._index = index
         self._addresses = tuple(addresses)
         flags = NLM_F_CREATE | NLM_F_REPLACE  # the same request adds an address and prolongs it
-        self._adds = [_encode(index, address, address.max_prefixlen, RTM_NEWADDR, flags) for address in addresses]
-        self._removals = [_encode(index, address, address.max_prefixlen, RTM_DELADDR) for address in addresses]
-        self._route = RouteSocket()
+        self.adds = [_encode(index, address, address.max_prefixlen, RTM_NEWADDR, flags) for address in addresses]
+        self.removals = [_encode(index, address, address.max_prefixlen, RTM_DELADDR) for address in addresses]
 
     def acquire(self) -> None:
         """As the contract says; refuses (EEXIST) an address that this host has for itself, on any interface."""
         strays: list[HostAddress] = []
-        for entry in read_addresses(self._route):
+        for entry in read_addresses(self._keeper.route):
             if entry.address not in self._addresses:
                 continue
             if not entry.may_be_ours:
                 raise OSError(errno.EEXIST, _taken(entry))
             if entry.index != self._index or entry.prefix_length != entry.address.max_prefixlen:
                 strays.append(entry)
-        _remove(self._route, strays)
+        _remove(self._keeper.route, strays)
         try:
             self.renew()
         except OSError:
-            self._route.request(self._removals)  # the first error is the one that matters
+            self._keeper.route.request(self.removals)  # the first error is the one that matters
             raise
 
     def renew(self) -> None:
-        self._carry_out("add", self._adds, harmless=())
+        self._keeper.hold(self)
 
     def release(self) -> None:
-        # An address that is not there, or whose interface is gone, is released.
-        self._carry_out("remove", self._removals, harmless=(errno.EADDRNOTAVAIL, errno.ENODEV))
+        self._keeper.release(self)
 
     def held(self) -> frozenset[Address]:
         try:
-            entries = read_addresses(self._route, self._index)
+            entries = read_addresses(self._keeper.route, self._index)
         except OSError as error:
             if error.errno == errno.ENODEV:  # no interface, no addresses
                 return frozenset()
@@ -94,14 +156,14 @@ class AddressLease:
         return frozenset(entry.address for entry in entries) & frozenset(self._addresses)
 
     def close(self) -> None:
-        """Close the netlink socket; what is still held runs out. Harmless when repeated."""
-        self._route.close()
+        self._keeper.forget(self)
 
-    def _carry_out(self, verb: str, messages: Sequence[bytes], harmless: Collection[int]) -> None:
-        results = self._route.request(messages)
+    def failure(self, verb: str, results: Sequence[int], harmless: Collection[int] = ()) -> OSError | None:
+        """The first of these results, one for each address, that is an error."""
         for address, result in zip(self._addresses, results, strict=True):
             if result and result not in harmless:
-                raise OSError(result, f"cannot {verb} {address} on {self._interface}: {_meaning(result)}")
+                return OSError(result, f"cannot {verb} {address} on {self._interface}: {_meaning(result)}")
+        return None
 
 
 def remove_leftovers(addresses: Collection[Address]) -> list[HostAddress]:

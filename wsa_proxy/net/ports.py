@@ -6,6 +6,7 @@ methods answer what is queued, and the netlink requests are carried out by the k
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -103,6 +104,19 @@ class AddressPort(Protocol):
 
     def held(self) -> frozenset[Address]:
         """The virtual addresses that the kernel has right now on the interface, asked now."""
+
+    def close(self) -> None:
+        """No beat renews them any more; what is still held runs out by itself. Harmless when repeated."""
+
+
+class LeasePort(Protocol):
+    """Renews what the AddressPorts of one node hold. One process writes the addresses of all its groups."""
+
+    def beat(self, leases: Sequence[AddressPort]) -> Mapping[AddressPort, OSError]:
+        """Prolong every lease of these, in one batch; answers those that the kernel refused, each with its reason.
+
+        What is not held (given back, or never had) is left alone.
+        """
 
     def close(self) -> None:
         """Close the descriptors; what is still held runs out by itself. Harmless when repeated."""

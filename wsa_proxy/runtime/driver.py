@@ -16,7 +16,6 @@ import logging
 import secrets
 from collections.abc import Callable
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from wsa_proxy.carp import election
 from wsa_proxy.carp.commands import AcquireAddresses
@@ -42,12 +41,10 @@ from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.carp.wire import Reject
 from wsa_proxy.net.ports import FRAMES_PER_TURN_MAX
 from wsa_proxy.net.ports import Address
-from wsa_proxy.net.ports import AddressPort
-from wsa_proxy.net.ports import AdvertisementPort
-from wsa_proxy.net.ports import NeighbourPort
 from wsa_proxy.net.ports import Packet
 from wsa_proxy.net.ports import Version
 from wsa_proxy.runtime.clocks import Clocks
+from wsa_proxy.runtime.ports import Ports
 from wsa_proxy.runtime.record import Record
 from wsa_proxy.runtime.seal_file import SealFile
 from wsa_proxy.runtime.wakeups import Wakeups
@@ -63,22 +60,6 @@ RELEASE_TRIES = 20  # until the lease has ended by itself
 RETRY_S = 5.0  # how long a node stays out after the kernel refused, before it listens again; doubled each time
 RETRY_S_MAX = 300.0  # a preferred node that can never hold the address must not disturb the others all the time
 SEND_SILENCE_INTERVALS = 2.5  # a master that could not send for so long is not heard
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """The kernel side of one virtual host on one interface."""
-
-    index: int
-    """Of the interface; a re-created interface has another one and needs other ports."""
-    advertisements: AdvertisementPort
-    addresses: AddressPort
-    neighbours: NeighbourPort
-
-    def close(self) -> None:
-        self.neighbours.close()
-        self.advertisements.close()
-        self.addresses.close()
 
 
 class Driver:
@@ -112,7 +93,7 @@ class Driver:
         self._wakeups = Wakeups(clocks.now_s, self.turn)
         patience_s = election.master_down_s(virtual_host.settings.advbase, virtual_host.settings.advskew)
         self._frozen_s = min(FROZEN_S, FROZEN_INTERVALS * patience_s)
-        self._renew_at_s = 0.0
+        self._renewed_at_s = 0.0
         self._retry_at_s: float | None = None
         self._retry_s = RETRY_S
         self._removed: set[Address] = set()
@@ -173,7 +154,7 @@ class Driver:
                     break
             self._handle(DeadlineReached())
             self._retry()
-            self._renew()
+            self._put_back()
         finally:
             self._arm()  # whatever went wrong, the next deadline is kept
 
@@ -271,7 +252,7 @@ class Driver:
             case SendAdvertisement() | SendFarewell():
                 self._send(command)
             case AcquireAddresses():
-                self._renew_at_s = self._clock() + RENEW_EVERY_S
+                self._renewed_at_s = self._clock()
                 self.ports.addresses.acquire()
             case ReleaseAddresses():
                 self._removed.clear()  # what went away before was our own lease, or is nobody's business any more
@@ -335,26 +316,46 @@ class Driver:
         except Exception:
             logger.exception("carp vhid=%d the connections could not be ended in order", self.record.vhid)
 
-    def _renew(self) -> None:
+    # -- the lease; ``beat.py`` prolongs it --------------------------------------------------------------------------
+
+    def may_renew(self, late: bool) -> bool:
+        """Asked before each beat: master by what the clock says now, or after a turn if that may have changed.
+
+        Not for each beat a turn: while its own advertisement is not due and the beat is in time, no lease has ended and
+        nobody's patience either, and a better master's packet, if one waits, is read in the same turn of the loop.
+        """
+        if self.virtual_host.state is State.MASTER and (late or self._removed or self._deadline_passed()):
+            self.turn()
+        return self.virtual_host.state is State.MASTER and self.ports is not None
+
+    def renewed(self, decided_at_s: float, error: OSError | None) -> None:
+        """The kernel has prolonged the lease, or refused to. A renewal is an add: what the process slept through since
+        the decision may have made the address another's."""
+        if error is not None:
+            self._leave(str(error))
+            return
+        self._renewed_at_s = decided_at_s
+        self._retry_s = RETRY_S
+        if self._was_frozen(decided_at_s):
+            self._look_again()
+            self._arm()
+
+    def _put_back(self) -> None:
+        """An address that was removed under a master is there again at once, and the operator is told."""
         removed, self._removed = self._removed, set()
-        if self.virtual_host.state is not State.MASTER or self.ports is None:
+        if not removed or self.virtual_host.state is not State.MASTER or self.ports is None:
             return
         began_at_s = self._clock()
-        if began_at_s < self._renew_at_s and not removed:
-            return
-        late_s = began_at_s - self._renew_at_s
+        late_s = began_at_s - self._renewed_at_s - RENEW_EVERY_S
         by = "somebody" if late_s < FROZEN_S else f"the kernel (no renewal, the loop was {late_s:.1f} s late)"
         for address in sorted(map(str, removed)):
             logger.warning("carp vhid=%d %s removed the virtual IP %s; it is put back", self.record.vhid, by, address)
-        self._renew_at_s = began_at_s + RENEW_EVERY_S
         try:
             self.ports.addresses.renew()
         except OSError as error:
             self._leave(str(error))
-            return
-        self._retry_s = RETRY_S
-        if self._was_frozen(began_at_s):
-            self._look_again()
+        else:
+            self.renewed(began_at_s, None)
 
     def _was_frozen(self, decided_at_s: float) -> bool:
         """So long after a decision, what it wanted to take or has taken may be another's."""
@@ -390,8 +391,7 @@ class Driver:
         if self.ports is not None:
             descriptors = [*self.ports.advertisements.fileno_list(), *self.ports.neighbours.fileno_list()]
         self._wakeups.on(descriptors)
-        renew_at_s = self._renew_at_s if self.virtual_host.state is State.MASTER else None
-        self._wakeups.at((self.virtual_host.next_deadline(), self._retry_at_s, renew_at_s))
+        self._wakeups.at((self.virtual_host.next_deadline(), self._retry_at_s))
 
     def close(self) -> None:
         """End: the virtual host has been stopped; nothing wakes us any more."""

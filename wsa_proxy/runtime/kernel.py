@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from wsa_proxy.net import addresses as net_addresses
 from wsa_proxy.net import neighbour_table
 from wsa_proxy.net.addresses import AddressLease
+from wsa_proxy.net.addresses import LeaseKeeper
 from wsa_proxy.net.host import read_host
 from wsa_proxy.net.links import KernelChanges
 from wsa_proxy.net.links import read_links
@@ -18,7 +19,7 @@ from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import KernelMonitor
 from wsa_proxy.net.ports import LinkChanged
 from wsa_proxy.net.ports import Version
-from wsa_proxy.runtime.driver import Ports
+from wsa_proxy.runtime.ports import Ports
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
 
@@ -26,13 +27,20 @@ logger = logging.getLogger(__name__)
 
 
 class LinuxKernel:
-    """Opens sockets; holds none itself."""
+    """Opens sockets, and holds the one on which the virtual addresses of all groups are written."""
 
     def __init__(self, settings: Settings) -> None:
         self._virtual = frozenset(virtual_ip.ip for group in settings.groups for virtual_ip in group.virtual_ips)
+        self._keeper: LeaseKeeper | None = None
 
     def monitor(self) -> KernelMonitor:
         return KernelChanges(tell_leases=False)
+
+    def leases(self) -> LeaseKeeper:
+        """The one for all groups; opened when it is first asked for. Raises OSError."""
+        if self._keeper is None:
+            self._keeper = LeaseKeeper()
+        return self._keeper
 
     def links(self) -> Sequence[LinkChanged]:
         return read_links()
@@ -50,7 +58,7 @@ class LinuxKernel:
         try:
             neighbours = Neighbours(group.interface, index, addresses)
             try:
-                lease = AddressLease(group.interface, index, addresses)
+                lease = AddressLease(self.leases(), group.interface, index, addresses)
             except OSError:
                 neighbours.close()
                 raise

@@ -23,15 +23,17 @@ from wsa_proxy.carp.virtual_host import VirtualHostSettings
 from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import AddressChanged
 from wsa_proxy.net.ports import KernelMonitor
+from wsa_proxy.net.ports import LeasePort
 from wsa_proxy.net.ports import LinkChanged
+from wsa_proxy.runtime.beat import Beat
 from wsa_proxy.runtime.clocks import Clocks
 from wsa_proxy.runtime.clocks import host_clocks
 from wsa_proxy.runtime.control import ControlSocket
 from wsa_proxy.runtime.credentials import make_credentials
 from wsa_proxy.runtime.driver import Driver
-from wsa_proxy.runtime.driver import Ports
 from wsa_proxy.runtime.health import UNPROVEN
 from wsa_proxy.runtime.health import Health
+from wsa_proxy.runtime.ports import Ports
 from wsa_proxy.runtime.seal_file import SealFile
 from wsa_proxy.runtime.seal_file import Submit
 from wsa_proxy.runtime.status import node_status
@@ -47,6 +49,9 @@ class Kernel(Protocol):
     """Where a node gets its ports from; ``runtime/kernel.py`` is the real one."""
 
     def monitor(self) -> KernelMonitor: ...
+
+    def leases(self) -> LeasePort:
+        """What renews the leases of all groups that ``open`` gave ports to. Raises OSError."""
 
     def links(self) -> Sequence[LinkChanged]:
         """All interfaces as they are now."""
@@ -87,6 +92,7 @@ class Node:
         self._loop_lag_s = loop_lag_s
         self._started_at = datetime.now(UTC)
         self._monitor: KernelMonitor | None = None
+        self._beat: Beat | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._control = ControlSocket(settings.socket_path, {"status": self.status})
         self._groups = [(group, self._driver(group, close_connections)) for group in settings.groups]
@@ -130,6 +136,12 @@ class Node:
         self._monitor = self._kernel.monitor()
         for descriptor in self._monitor.fileno_list():
             asyncio.get_running_loop().add_reader(descriptor, self.drain_kernel)
+        self._beat = Beat(
+            [driver for _, driver in self._groups],
+            self._kernel.leases(),
+            clock=self._clocks.now_s,
+            drain_kernel=self.drain_kernel,
+        )
         self._read_links()
 
     def stop(self, reason: str) -> None:
@@ -141,6 +153,8 @@ class Node:
         """Let go of everything; ``stop`` came before."""
         for _, driver in self._groups:
             driver.close()
+        if self._beat is not None:
+            self._beat.close()
         if self._retry is not None:
             self._retry.cancel()
         if self._monitor is not None:
