@@ -127,7 +127,7 @@ def test_foreign_host_answers(lan: Any) -> None:
 
 
 def test_nobody_answers(lan: Any) -> None:
-    """Without an owner there is no answer; before and after probing no descriptor is open."""
+    """Without an owner there is no answer; before and after probing there is no descriptor to wait for."""
     neighbours = open_neighbours(lan)
     assert neighbours.fileno_list() == []
     assert neighbours.receive() == []
@@ -143,6 +143,26 @@ def test_nobody_answers(lan: Any) -> None:
     assert len(neighbours.fileno_list()) == 2
     neighbours.close()
     neighbours.close()
+
+
+def test_between_two_questions_nothing_is_heard_and_nothing_is_closed(lan: Any) -> None:
+    """Closing a packet socket takes the kernel milliseconds, in the middle of a takeover; so it becomes deaf instead,
+    and an answer to the last question is none to the next."""
+    neighbours = open_neighbours(lan)
+    neighbours.probe()
+    descriptors = neighbours.fileno_list()
+    packet = ARP(op=2, hwsrc=FOREIGN_MAC, psrc=str(VIP4), hwdst="00:00:00:00:00:00", pdst=str(VIP4))
+    claim = Ether(src=FOREIGN_MAC, dst="ff:ff:ff:ff:ff:ff") / packet
+    from_the_right(lan, claim)
+    assert lan.readable(descriptors, 1.0)
+    neighbours.stop_probing()
+    from_the_right(lan, claim)
+    assert not lan.readable(descriptors, 0.1), "deaf, and what was queued is gone"
+    neighbours.probe()
+    assert neighbours.fileno_list() == descriptors
+    assert neighbours.receive() == []
+    from_the_right(lan, claim)
+    assert answers(lan, neighbours, 1) == [Answer(VIP4, FOREIGN_MAC)]
 
 
 def test_only_owners_wake_the_loop(lan: Any) -> None:

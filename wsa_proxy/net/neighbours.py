@@ -1,7 +1,9 @@
 """Talks ARP and neighbour discovery about the virtual addresses of one virtual host.
 
 Two directions: ``announce`` tells the LAN where the addresses are now; ``probe`` asks whether somebody else has them,
-and only while that is asked a receiver is open, so that ARP does not wake the proxy's loop for nothing.
+and only while that is asked the receivers hear anything, so that ARP does not wake the proxy's loop for nothing. They
+are made deaf by a filter and not closed: closing a packet socket waits until no processor of the kernel can be using it
+any more (measured: 6 ms), and that in the middle of every takeover, for each group one after another.
 Answers are not signed. They are told to people and keep a starting node modest; they never hold a takeover back.
 """
 
@@ -25,6 +27,7 @@ from wsa_proxy.net.raw_socket import ETHERTYPE_ARP
 from wsa_proxy.net.raw_socket import ETHERTYPE_IPV6
 from wsa_proxy.net.raw_socket import REJECT
 from wsa_proxy.net.raw_socket import Instruction
+from wsa_proxy.net.raw_socket import attach_filter
 from wsa_proxy.net.raw_socket import load_byte
 from wsa_proxy.net.raw_socket import load_half
 from wsa_proxy.net.raw_socket import load_word
@@ -55,11 +58,13 @@ class Neighbours:
         self._interface = interface
         self._index = index
         self._addresses = frozenset(addresses)
-        self._receivers: list[socket.socket] = []
+        self._receivers: list[tuple[socket.socket, list[Instruction]]] = []
+        """Each with the filter that it has while something is asked."""
+        self._probing = False
         self._sender = open_sender(interface, index)
         try:
             self._mac = own_mac(self._sender)
-            self._router = _forwards(interface)
+            self._router = self._is_router()
             self._build()
         except BaseException:
             self._sender.close()
@@ -73,11 +78,15 @@ class Neighbours:
         self._look_again()
         if not self._receivers:
             self._open_receivers()
+        elif not self._probing:
+            for receiver, program in self._receivers:
+                attach_filter(receiver, program)
+        self._probing = True
         self._send("probe", self._probes)
 
     def receive(self) -> Sequence[Answer]:
         answers: list[Answer] = []
-        for receiver in self._receivers:
+        for receiver, _ in self._receivers if self._probing else ():
             for frame in queued_frames(receiver):
                 answer = _read_answer(frame)
                 # Our own announcement may come back to us through a switch; it is no foreign owner.
@@ -86,24 +95,35 @@ class Neighbours:
         return answers
 
     def stop_probing(self) -> None:
-        for receiver in self._receivers:
-            receiver.close()
-        self._receivers.clear()
+        if not self._probing:
+            return
+        self._probing = False
+        for receiver, _ in self._receivers:
+            attach_filter(receiver, [REJECT])
+            while any(True for _ in queued_frames(receiver)):
+                pass  # an answer to the last question is none to the next
 
     def fileno_list(self) -> list[int]:
-        return [receiver.fileno() for receiver in self._receivers]
+        return [receiver.fileno() for receiver, _ in self._receivers] if self._probing else []
 
     def close(self) -> None:
         """Close everything; harmless when repeated."""
-        self.stop_probing()
+        for receiver, _ in self._receivers:
+            receiver.close()
+        self._receivers.clear()
+        self._probing = False
         self._sender.close()
 
     def _look_again(self) -> None:
         """Build the frames anew when the hardware address or the forwarding changed under us."""
-        mac, router = own_mac(self._sender), _forwards(self._interface)
+        mac, router = own_mac(self._sender), self._is_router()
         if (mac, router) != (self._mac, self._router):
             self._mac, self._router = mac, router
             self._build()
+
+    def _is_router(self) -> bool:
+        """Only neighbour advertisements say it."""
+        return any(address.version == 6 for address in self._addresses) and _forwards(self._interface)
 
     def _build(self) -> None:
         ordered = sorted(self._addresses, key=lambda address: (address.version, address.packed))
@@ -121,15 +141,17 @@ class Neighbours:
     def _open_receivers(self) -> None:
         ipv4 = [address for address in self._addresses if isinstance(address, IPv4Address)]
         ipv6 = [address for address in self._addresses if isinstance(address, IPv6Address)]
+        programs = ([(ETHERTYPE_ARP, arp_filter(ipv4))] if ipv4 else []) + (
+            [(ETHERTYPE_IPV6, neighbour_filter(ipv6))] if ipv6 else []
+        )
         try:
-            if ipv4:
-                program = arp_filter(ipv4)
-                self._receivers.append(open_receiver(self._interface, self._index, ETHERTYPE_ARP, program))
-            if ipv6:
-                program = neighbour_filter(ipv6)
-                self._receivers.append(open_receiver(self._interface, self._index, ETHERTYPE_IPV6, program))
+            for ethertype, program in programs:
+                receiver = open_receiver(self._interface, self._index, ethertype, program)
+                self._receivers.append((receiver, program))
         except BaseException:
-            self.stop_probing()
+            for receiver, _ in self._receivers:
+                receiver.close()
+            self._receivers.clear()
             raise
 
 

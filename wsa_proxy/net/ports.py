@@ -129,13 +129,13 @@ class NeighbourPort(Protocol):
         """Gratuitous ARP / unsolicited neighbour advertisement for every address. Raises OSError."""
 
     def probe(self) -> None:
-        """Ask once who has each address, without claiming it. Raises OSError. Opens the receiver if needed."""
+        """Ask once who has each address, without claiming it; from now on answers are heard. Raises OSError."""
 
     def receive(self) -> Sequence[Answer]:
         """Answers to the probes that are queued; empty when none is, or when nothing was asked."""
 
     def stop_probing(self) -> None:
-        """Close the receiver, so that no ARP wakes the loop; harmless when repeated."""
+        """Hear no answers any more, so that no ARP wakes the loop; harmless when repeated."""
 
     def fileno_list(self) -> list[int]:
         """The descriptors that become readable when an answer arrived; empty unless probing."""
