@@ -17,6 +17,7 @@ from scapy.layers.l2 import Ether
 
 from wsa_proxy.net.frames import Carp
 from wsa_proxy.net.frames import read_advertisement
+from wsa_proxy.net.packet_socket import Headers
 from wsa_proxy.net.packet_socket import PacketSocket
 from wsa_proxy.net.ports import FRAMES_PER_TURN_MAX
 from wsa_proxy.net.ports import Packet
@@ -33,7 +34,7 @@ def is_advertisement(frame: bytes) -> bool:
 
 
 def open_socket(lan: Any, versions: tuple[Any, ...] = (4, 6), vhid: int = F1["vhid"]) -> PacketSocket:
-    return PacketSocket(lan.LEFT, lan.index, vhid, versions, [VIP, ip_address("fd00:77::3")])
+    return PacketSocket(lan.LEFT, lan.index, vhid, versions, Headers([VIP, ip_address("fd00:77::3")]))
 
 
 def from_the_right(lan: Any, *frames: bytes) -> None:
@@ -333,8 +334,8 @@ def test_interface_down_and_gone(lan: Any) -> None:
 def test_open_errors(lan: Any) -> None:
     """A missing or re-created interface is an OSError that names it."""
     with pytest.raises(OSError, match="no-such0"):
-        PacketSocket("no-such0", 7, 1, [4])
+        PacketSocket("no-such0", 7, 1, [4], Headers())
     with pytest.raises(OSError, match="re-created"):
-        PacketSocket(lan.LEFT, lan.index + 100, 1, [4])
+        PacketSocket(lan.LEFT, lan.index + 100, 1, [4], Headers())
     with pytest.raises(OSError, match="IPv5"):
         open_socket(lan, (4,)).send(5, PAYLOAD)  # type: ignore[arg-type]

@@ -126,9 +126,7 @@ class AddressLease:
     def acquire(self) -> None:
         """As the contract says; refuses (EEXIST) an address that this host has for itself, on any interface."""
         strays: list[HostAddress] = []
-        for entry in read_addresses(self._keeper.route):
-            if entry.address not in self._addresses:
-                continue
+        for entry in read_addresses(self._keeper.route, wanted=self._addresses):
             if not entry.may_be_ours:
                 raise OSError(errno.EEXIST, _taken(entry))
             if entry.index != self._index or entry.prefix_length != entry.address.max_prefixlen:
@@ -148,12 +146,12 @@ class AddressLease:
 
     def held(self) -> frozenset[Address]:
         try:
-            entries = read_addresses(self._keeper.route, self._index)
+            entries = read_addresses(self._keeper.route, self._index, self._addresses)
         except OSError as error:
             if error.errno == errno.ENODEV:  # no interface, no addresses
                 return frozenset()
             raise
-        return frozenset(entry.address for entry in entries) & frozenset(self._addresses)
+        return frozenset(entry.address for entry in entries)
 
     def close(self) -> None:
         self._keeper.forget(self)
@@ -172,7 +170,7 @@ def remove_leftovers(addresses: Collection[Address]) -> list[HostAddress]:
     Answers what was removed, for the log. Permanent ones stay; ``acquire`` complains about them. Raises OSError.
     """
     with RouteSocket() as route:
-        found = [entry for entry in read_addresses(route) if entry.address in addresses and entry.may_be_ours]
+        found = [entry for entry in read_addresses(route, wanted=addresses) if entry.may_be_ours]
         _remove(route, found)
     return found
 

@@ -13,6 +13,7 @@ import errno
 import os
 import socket
 import struct
+from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -264,13 +265,21 @@ def decode_address(message: Message) -> HostAddress | None:
     )
 
 
-def read_addresses(route: RouteSocket, index: int = 0) -> list[HostAddress]:
-    """The addresses of one interface in the kernel's order, or of all (index 0). Raises OSError."""
+def read_addresses(
+    route: RouteSocket, index: int = 0, wanted: Collection[Address] | None = None
+) -> list[HostAddress]:
+    """The addresses of one interface in the kernel's order, or of all (index 0); or those ``wanted`` among them.
+
+    With 255 groups each looks for its own among all the others', so the rest is not even decoded. Raises OSError.
+    """
     request = ifaddrmsg()
     request["index"] = index
-    answers = route.dump(encode(request, RTM_GETADDR, NLM_F_DUMP))
-    found = [decode_address(answer) for answer in answers if answer.type == RTM_NEWADDR]
-    return [entry for entry in found if entry is not None and index in (0, entry.index)]
+    answers = [answer for answer in route.dump(encode(request, RTM_GETADDR, NLM_F_DUMP)) if answer.type == RTM_NEWADDR]
+    if wanted is not None:
+        packed = [address.packed for address in wanted]
+        answers = [answer for answer in answers if any(each in answer.data for each in packed)]
+    found = [entry for answer in answers if (entry := decode_address(answer)) is not None]
+    return [entry for entry in found if index in (0, entry.index) and (wanted is None or entry.address in wanted)]
 
 
 def _split(datagram: bytes) -> Iterator[Message]:

@@ -45,6 +45,7 @@ from wsa_proxy.net.raw_socket import skip
 _ADVERTISEMENT_BYTES = 36
 _IPV4_HEADER_BYTES_MIN = 20
 _IPV6_HEADER_BYTES = 40
+_WORDS = {length: struct.Struct(f"!{length // 2}H") for length in range(20, 64, 4)}  # by the length of an IPv4 header
 _UNSPECIFIED = IPv4Address("0.0.0.0")
 
 # From linux/if_packet.h and linux/in.h; Python's socket module does not have them all.
@@ -53,6 +54,39 @@ _PACKET_ADD_MEMBERSHIP = 1
 _PACKET_MR_MULTICAST = 0
 _PACKET_MR_ALLMULTI = 2
 _IPV6_JOIN_GROUP = 20
+
+
+class Headers:
+    """What stands in front of the payloads of a node's groups: one table for all, since only the payloads differ.
+
+    scapy takes 1 ms for a header, and the addresses of an interface with 255 virtual ones take about as long to read.
+    """
+
+    def __init__(self, never_source: Collection[Address] = ()) -> None:
+        """``never_source``: the virtual addresses, which are not ours to speak from."""
+        self._never_source = frozenset(never_source)
+        self._sources: dict[tuple[int, Version], Address] = {}
+        self._headers: dict[tuple[int, Version, str, int], bytes] = {}
+
+    def clear(self) -> None:
+        """An address of an interface came or went: choose the source addresses anew."""
+        self._sources.clear()
+        self._headers.clear()
+
+    def header(self, index: int, version: Version, mac: str, payload_bytes: int) -> bytes:
+        """Ethernet and IP header; scapy builds it when interface, hardware address or length is new. Raises OSError."""
+        key = (index, version, mac, payload_bytes)
+        header = self._headers.get(key)
+        if header is None:
+            source = self._source(index, version)
+            header = self._headers[key] = advertisement_header(version, mac, source, payload_bytes)
+        return header
+
+    def _source(self, index: int, version: Version) -> Address:
+        source = self._sources.get((index, version))
+        if source is None:
+            source = self._sources[index, version] = _choose_source(index, version, self._never_source)
+        return source
 
 
 class PacketSocket:
@@ -64,14 +98,12 @@ class PacketSocket:
         index: int,
         vhid: int,
         versions: Collection[Version],
-        never_source: Collection[Address] = (),
+        headers: Headers,
     ) -> None:
-        """``never_source``: the virtual addresses, which are not ours to speak from. Raises OSError."""
+        """Joins the groups of these IP versions. Raises OSError."""
         self._interface = interface
         self._index = index
-        self._never_source = frozenset(never_source)
-        self._sources: dict[Version, Address] = {}
-        self._headers: dict[Version, tuple[str, int, bytes]] = {}
+        self._headers = headers
         self._receivers: dict[Version, socket.socket] = {}
         self._members: list[socket.socket] = []
         try:
@@ -87,7 +119,6 @@ class PacketSocket:
 
     def refresh(self) -> None:
         """An address of the interface came or went: choose the source addresses anew at the next send."""
-        self._sources.clear()
         self._headers.clear()
 
     def send(self, version: Version, payload: bytes) -> None:
@@ -99,7 +130,7 @@ class PacketSocket:
         if sender is None:
             raise OSError(errno.EBADF, f"no socket for IPv{version} on {self._interface}")
         try:
-            sender.send(self._header(sender, version, len(payload)) + payload)
+            sender.send(self._headers.header(self._index, version, own_mac(sender), len(payload)) + payload)
         except OSError as error:
             reason = error.strerror or str(error)
             text = f"cannot send an IPv{version} advertisement on {self._interface}: {reason}"
@@ -121,20 +152,6 @@ class PacketSocket:
             opened.close()
         self._receivers.clear()
         self._members.clear()
-
-    def _header(self, sender: socket.socket, version: Version, payload_bytes: int) -> bytes:
-        """The header for this payload; scapy builds it when the hardware address, source or length is new."""
-        mac = own_mac(sender)
-        known = self._headers.get(version)
-        if known is None or known[:2] != (mac, payload_bytes):
-            header = advertisement_header(version, mac, self._source(version), payload_bytes)
-            known = self._headers[version] = (mac, payload_bytes, header)
-        return known[2]
-
-    def _source(self, version: Version) -> Address:
-        if version not in self._sources:
-            self._sources[version] = _choose_source(self._index, version, self._never_source)
-        return self._sources[version]
 
 
 def _choose_source(index: int, version: Version, never: frozenset[Address]) -> Address:
@@ -217,16 +234,16 @@ def _join(interface: str, index: int, version: Version) -> socket.socket:
 def _decode_ipv4(frame: bytes) -> Packet:
     header = frame[ETHERNET_HEADER_BYTES:]
     header_bytes = (header[0] & 0x0F) * 4  # the filter has read bytes behind it
-    total_bytes = int.from_bytes(header[2:4])
-    fragment = int.from_bytes(header[6:8]) & 0x3FFF  # "more fragments" and the offset
+    total_bytes = header[2] << 8 | header[3]
+    fragment = (header[6] & 0x3F) << 8 | header[7]  # "more fragments" and the offset
     sensible = header[0] >> 4 == 4 and _IPV4_HEADER_BYTES_MIN <= header_bytes <= total_bytes <= len(header)
     return Packet(
-        version=4,
-        source=socket.inet_ntop(socket.AF_INET, header[12:16].ljust(4, b"\0")),
-        source_mac=frame[6:12].hex(":"),
-        ttl=header[8],
-        payload=header[header_bytes:total_bytes] if sensible and not fragment else b"",
-        header_intact=not sensible or _sums_to_ones(header[:header_bytes]),
+        4,
+        socket.inet_ntop(socket.AF_INET, header[12:16].ljust(4, b"\0")),
+        frame[6:12].hex(":"),
+        header[8],
+        header[header_bytes:total_bytes] if sensible and not fragment else b"",
+        not sensible or _sums_to_ones(header[:header_bytes]),
     )
 
 
@@ -244,8 +261,7 @@ def _decode_ipv6(frame: bytes) -> Packet:
 
 
 def _sums_to_ones(header: bytes) -> bool:
-    """The Internet checksum of an intact header, its own field included, is all ones."""
-    total: int = sum(struct.unpack(f"!{len(header) // 2}H", header))
-    while total > 0xFFFF:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total == 0xFFFF
+    """The Internet checksum of an intact header, its own field included, is all ones; as a sum without carry, a
+    multiple of that. (A sum of nothing is none, but a header has its length in it.)"""
+    total: int = sum(_WORDS[len(header)].unpack(header))
+    return total % 0xFFFF == 0

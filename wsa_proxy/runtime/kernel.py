@@ -14,6 +14,7 @@ from wsa_proxy.net.host import read_host
 from wsa_proxy.net.links import KernelChanges
 from wsa_proxy.net.links import read_links
 from wsa_proxy.net.neighbours import Neighbours
+from wsa_proxy.net.packet_socket import Headers
 from wsa_proxy.net.packet_socket import PacketSocket
 from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import KernelMonitor
@@ -31,6 +32,7 @@ class LinuxKernel:
 
     def __init__(self, settings: Settings) -> None:
         self._virtual = frozenset(virtual_ip.ip for group in settings.groups for virtual_ip in group.virtual_ips)
+        self._headers = Headers(self._virtual)
         self._keeper: LeaseKeeper | None = None
 
     def monitor(self) -> KernelMonitor:
@@ -54,7 +56,7 @@ class LinuxKernel:
         except OSError as error:
             # Without it clients may learn a stale owner for some seconds after a switch: worth a line, not an end.
             logger.warning("carp vhid=%d arp_announce of %s could not be set: %s", group.vhid, group.interface, error)
-        advertisements = PacketSocket(group.interface, index, group.vhid, versions, never_source=self._virtual)
+        advertisements = PacketSocket(group.interface, index, group.vhid, versions, self._headers)
         try:
             neighbours = Neighbours(group.interface, index, addresses)
             try:
