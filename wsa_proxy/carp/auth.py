@@ -85,11 +85,16 @@ class Authenticator:
         """The IP versions of the virtual host's addresses."""
         self._counter = counter
         self._signatures = [Signature(key, vhid, hashed) for key in keys for hashed in _hashed(addresses)]
+        self._signed: tuple[tuple[int, int, int], bytes] | None = None
 
     def sign(self, advbase: int, advskew: int, demotion: int) -> bytes:
         """The 36 bytes of our advertisement with these values, signed with the first key."""
-        digest = self._signatures[0].digest(self._counter)
-        return wire.encode(Advertisement(self._vhid, advbase, advskew, demotion, self._counter, digest))
+        values = (advbase, advskew, demotion)
+        # With a counter that never changes, an advertisement is the same as the one before until a value is another.
+        if self._signed is None or self._signed[0] != values:
+            digest = self._signatures[0].digest(self._counter)
+            self._signed = values, wire.encode(Advertisement(self._vhid, *values, self._counter, digest))
+        return self._signed[1]
 
     def accept(self, payload: bytes, ttl: int, version: Version) -> Advertisement | Reject:
         """The advertisement in this payload if a peer of this virtual host sent it, else the one reason why not."""
