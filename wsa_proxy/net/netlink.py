@@ -265,9 +265,7 @@ def decode_address(message: Message) -> HostAddress | None:
     )
 
 
-def read_addresses(
-    route: RouteSocket, index: int = 0, wanted: Collection[Address] | None = None
-) -> list[HostAddress]:
+def read_addresses(route: RouteSocket, index: int = 0, wanted: Collection[Address] | None = None) -> list[HostAddress]:
     """The addresses of one interface in the kernel's order, or of all (index 0); or those ``wanted`` among them.
 
     With 255 groups each looks for its own among all the others', so the rest is not even decoded. Raises OSError.

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import secrets
 from collections.abc import Callable
 from collections.abc import Collection
@@ -45,9 +46,10 @@ from wsa_proxy.net.ports import Packet
 from wsa_proxy.net.ports import Version
 from wsa_proxy.runtime.clocks import Clocks
 from wsa_proxy.runtime.ports import Ports
+from wsa_proxy.runtime.readers import Readers
 from wsa_proxy.runtime.record import Record
 from wsa_proxy.runtime.seal_file import SealFile
-from wsa_proxy.runtime.wakeups import Wakeups
+from wsa_proxy.runtime.timer import DeadlineTimer
 
 logger = logging.getLogger(__name__)
 
@@ -90,11 +92,12 @@ class Driver:
         self._drain_kernel = drain_kernel
         self._close_connections = close_connections
         self._loop = asyncio.get_running_loop()
-        self._wakeups = Wakeups(clocks.now_s, self.turn)
+        self._timer = DeadlineTimer(clocks.now_s, self._next_deadline, self.turn)
+        self._readers = Readers(self.turn)
         patience_s = election.master_down_s(virtual_host.settings.advbase, virtual_host.settings.advskew)
         self._frozen_s = min(FROZEN_S, FROZEN_INTERVALS * patience_s)
         self._renewed_at_s = 0.0
-        self._retry_at_s: float | None = None
+        self._retry_at_s = math.inf
         self._retry_s = RETRY_S
         self._removed: set[Address] = set()
         self._unheard_since_s: float | None = None
@@ -112,12 +115,14 @@ class Driver:
         if self.ports is None:
             return
         ports, self.ports = self.ports, None
-        self._wakeups.on(())
+        self._readers.watch(())
         ports.close()
 
     def set_obstacle(self, name: str, reason: str | None) -> None:
         """Something stands in the way (a reason) or does not any more (None)."""
-        if reason is not None and reason != self.obstacles.get(name):
+        if reason == self.obstacles.get(name):
+            return
+        if reason is not None:
             logger.warning("carp vhid=%d cannot take part: %s", self.record.vhid, reason)
         before = bool(self.obstacles)
         if reason is None:
@@ -152,7 +157,8 @@ class Driver:
             for _ in range(ROUNDS_MAX):
                 if not self._receive() or not self._deadline_passed():
                     break
-            self._handle(DeadlineReached())
+            if self._deadline_passed():
+                self._handle(DeadlineReached())
             self._retry()
             self._put_back()
         finally:
@@ -210,7 +216,9 @@ class Driver:
 
     def _handle(self, event: Event) -> None:
         now = self._clock()
-        self._perform(self.virtual_host.handle(event, now), now)
+        commands = self.virtual_host.handle(event, now)
+        if commands:
+            self._perform(commands, now)
 
     def _perform(self, commands: list[Command], decided_at_s: float) -> None:
         """Carry commands out in order, and look at the clock before each one that claims anything.
@@ -376,24 +384,28 @@ class Driver:
             self.set_obstacle("kernel", reason)
 
     def _retry(self) -> None:
-        if self._retry_at_s is not None and self._clock() >= self._retry_at_s:
-            self._retry_at_s = None
+        if self._clock() >= self._retry_at_s:
+            self._retry_at_s = math.inf
             self.set_obstacle("kernel", None)
 
     def _stop_probing(self) -> None:
-        if self.ports is None:
+        if self.ports is None or not (descriptors := self.ports.neighbours.fileno_list()):
             return
-        self._wakeups.forget(self.ports.neighbours.fileno_list())
+        self._readers.forget(descriptors)
         self.ports.neighbours.stop_probing()
+
+    def _next_deadline(self) -> float:
+        deadline_s = self.virtual_host.next_deadline()
+        return self._retry_at_s if deadline_s is None else min(deadline_s, self._retry_at_s)
 
     def _arm(self) -> None:
         descriptors: list[int] = []
         if self.ports is not None:
             descriptors = [*self.ports.advertisements.fileno_list(), *self.ports.neighbours.fileno_list()]
-        self._wakeups.on(descriptors)
-        self._wakeups.at((self.virtual_host.next_deadline(), self._retry_at_s))
+        self._readers.watch(descriptors)
+        self._timer.arm()
 
     def close(self) -> None:
         """End: the virtual host has been stopped; nothing wakes us any more."""
         self.detach()
-        self._wakeups.close()
+        self._timer.close()
