@@ -1,6 +1,6 @@
 # Each command does all the set-up that it needs, also on a fresh machine.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test simulate-million mutants fuzz lint packages lock clean
+.PHONY: help setup run test simulate-million mutants fuzz cost lint packages lock clean
 SHELL := /bin/bash
 
 PYTEST_FLAGS ?=
@@ -29,6 +29,9 @@ mutants: setup       ## plant bugs into the protocol, one by one: each must be c
 
 fuzz: setup          ## look for packets that break the receive path; a minute for each target (FUZZ_SECONDS=...)
 	@.venv/bin/python -m tests.fuzz.campaign $(FUZZ_SECONDS)
+
+cost: setup          ## what 1, 16 and 255 groups cost the proxy's loop, on this machine; six minutes
+	@.venv/bin/python -m tests.bench.cost
 
 lint: setup          ## ruff and mypy --strict
 	@echo "lint: ruff" && .venv/bin/ruff check

@@ -1,0 +1,84 @@
+"""What many groups cost: ``make cost``, six minutes; docs/cost.md says what came out.
+
+A real node with the real kernel, at one end of a cable in network namespaces of its own, so it needs no root. First the
+whole process over some seconds, with the neighbour's advertisements coming evenly; then one operation after another,
+with the time inside the system calls of the sockets apart. Each line is the median of some runs, with the lowest and
+the highest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+RUN_S_MAX = 120.0
+
+PROCESSES: dict[str, dict[str, Any]] = {
+    "1 master": {"groups": 1},
+    "16 masters": {"groups": 16},
+    "255 masters": {"groups": 255},
+    "255 masters, IPv4 and IPv6": {"groups": 255, "dual": True},
+    "255 masters hear 255 inferior a second": {"groups": 255, "heard": 255},
+    "255 backups hear 255 a second": {"groups": 255, "heard": 255, "state": "backup"},
+}
+OPERATIONS = {"sent": "advertisement sent", "received": "advertisement received", "renewed": "lease renewed"}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="What many failover groups cost the proxy's loop.")
+    parser.add_argument("--runs", type=int, default=3, help="of each line (3)")
+    parser.add_argument("--seconds", type=float, default=5.0, help="that a process is watched in a run (5)")
+    wanted = parser.parse_args()
+    print(f"the whole process, % of a core: median of {wanted.runs} runs of {wanted.seconds:g} s (lowest..highest)\n")
+    print(f"{'':40} {'total':>18} {'user':>6} {'system':>6} {'sent/s':>7} {'heard/s':>7} {'settled s':>9}")
+    for name, about in PROCESSES.items():
+        runs = [run("share", about | {"seconds": wanted.seconds}) for _ in range(wanted.runs)]
+        total = spread([100 * (each["user"] + each["system"]) for each in runs])
+        user, system = (100 * median(each[part] for each in runs) for part in ("user", "system"))
+        others = [median(each[part] for each in runs) for part in ("sent", "received", "settled_s")]
+        print(f"{name:40} {total:>18} {user:6.1f} {system:6.1f} {others[0]:7.0f} {others[1]:7.0f} {others[2]:9.1f}")
+    print("\none operation after another, in microseconds\n")
+    print(f"{'':40} {'Python':>18} {'in system calls':>18} {'calls':>6}")
+    for groups in (1, 255):
+        results = [run("operations", {"groups": groups}) for _ in range(wanted.runs)]
+        for key, name in OPERATIONS.items():
+            python, kernel = (spread([each[key][part] for each in results]) for part in ("python_us", "kernel_us"))
+            calls = median(each[key]["calls"] for each in results)
+            print(f"{name + f', {groups} groups':40} {python:>18} {kernel:>18} {calls:6.2f}")
+    print("\na frame of the proxy's own traffic in the kernel, by groups on the interface, in microseconds\n")
+    results = [run("foreign", {}) for _ in range(wanted.runs)]
+    for number in results[0]:
+        print(f"{number + ' groups':40} {spread([each[number] for each in results]):>18}")
+    return 0
+
+
+def run(scenario: str, about: dict[str, Any]) -> dict[str, Any]:
+    """One run in fresh namespaces, in a process of its own."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "wsa_proxy.lab", f"tests/bench/scenarios.py:{scenario}"],
+        cwd=ROOT,
+        env=os.environ | {"COST": json.dumps(about)},
+        capture_output=True,
+        text=True,
+        timeout=RUN_S_MAX,
+        check=False,
+    )
+    if ended.returncode != 0:
+        raise SystemExit(f"{scenario} {about} failed:\n{ended.stderr[-2000:]}")
+    result: dict[str, Any] = json.loads(ended.stdout)
+    return result
+
+
+def spread(values: list[float]) -> str:
+    return f"{median(values):.1f} ({min(values):.1f}..{max(values):.1f})"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""What many groups cost, counted and not timed: system calls and Python's own calls do not depend on the machine.
+
+docs/cost.md has the times. The bounds are about a tenth above what is needed today, so that a change that costs
+something is a decision.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from tests.bench.counted import Count
+from tests.bench.counted import count_system_calls
+from tests.bench.scenarios import advertise
+from tests.bench.scenarios import hear
+from tests.bench.scenarios import renew
+from tests.bench.world import Neighbour
+from tests.bench.world import drivers_of
+from tests.bench.world import make_node
+from tests.bench.world import settle
+from tests.cable import Lan
+from wsa_proxy.carp.commands import State
+from wsa_proxy.runtime.node import Node
+
+GROUPS = 16
+RENEWED_CALLS = 35  # today 31
+SENT_CALLS = 100  # today 90
+RECEIVED_CALLS = 145  # today 134
+ROUNDS = 3  # of all groups, after a first one in which caches are filled
+
+
+def count_python_calls(work: Callable[[], None]) -> int:
+    """Function calls of Python and of C, as the interpreter reports them."""
+    calls = 0
+
+    def called(frame: FrameType, event: str, argument: Any) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(called)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+def cost_of(
+    count: Count, works: list[tuple[Callable[[], None], Callable[[], None]]]
+) -> tuple[dict[str, float], float]:
+    """System calls by name, and Python's calls, of one operation: the mean over some rounds without the first."""
+    python, operations = 0, 0
+    for number in range(ROUNDS + 1):
+        if number == 1:
+            count.calls.clear()
+        for prepare, work in works:
+            prepare()
+            calls = count_python_calls(work)
+            python, operations = (python + calls, operations + 1) if number else (0, 0)
+    return {name: calls / operations for name, calls in count.calls.items()}, python / operations
+
+
+def with_masters(lan: Lan, look: Callable[[Node, Count, Neighbour], None]) -> None:
+    """GROUPS groups that are master, on a real kernel."""
+    with pytest.MonkeyPatch.context() as patch:
+        neighbour = Neighbour(lan, GROUPS, advskew=0)
+        count = count_system_calls(patch)
+
+        async def live() -> None:
+            node = make_node(GROUPS, advskew=100)
+            await settle(node, State.MASTER)
+            node.drain_kernel()
+            look(node, count, neighbour)
+            node.stop("the test is over")
+            node.close()
+
+        asyncio.run(live())
+
+
+def test_what_an_advertisement_and_a_renewal_cost(lan: Lan) -> None:
+    """A turn that sends makes four system calls, one that hears makes three, and a beat has one acknowledgement a
+    renewal; with the calls in Python these are most of what 255 groups cost."""
+
+    def look(node: Node, count: Count, neighbour: Neighbour) -> None:
+        drivers = drivers_of(node)
+        system, python = cost_of(count, [(lambda: None, lambda: renew(node))])
+        # The kernel's news and the end of two queues, the batch, and the acknowledgements.
+        assert system == {"recv": GROUPS + 2, "send": 1}
+        assert python / GROUPS < RENEWED_CALLS, python
+        for driver in drivers:
+            driver.virtual_host._advertisements_sent = 3  # the third and the tenth announce the address as well
+        system, python = cost_of(count, [advertise(driver) for driver in drivers])
+        assert system == {"recv": 2, "getsockname": 1, "send": 1}
+        assert python < SENT_CALLS, python
+        for number, driver in enumerate(drivers):
+            neighbour.speak(number)
+            driver.turn()  # it yields
+        system, python = cost_of(count, [hear(neighbour, *each) for each in enumerate(drivers)])
+        assert system == {"recv": 3}
+        assert python < RECEIVED_CALLS, python
+
+    with_masters(lan, look)
+
+
+def test_nobody_is_woken_for_anothers_business(lan: Lan) -> None:
+    """Neither by the advertisements of other groups nor by the renewals of all: the loop sleeps on."""
+
+    def look(node: Node, count: Count, neighbour: Neighbour) -> None:
+        assert node._monitor is not None
+        adverts = {
+            descriptor: driver.record.vhid
+            for driver in drivers_of(node)
+            if driver.ports is not None
+            for descriptor in driver.ports.advertisements.fileno_list()
+        }
+        renew(node)
+        assert not select.select([*adverts, *node._monitor.fileno_list()], [], [], 0.05)[0]
+        neighbour.speak(4)
+        readable = select.select(list(adverts), [], [], 0.5)[0]
+        assert [adverts[descriptor] for descriptor in readable] == [5]
+
+    with_masters(lan, look)
