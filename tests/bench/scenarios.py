@@ -23,9 +23,9 @@ from tests.bench.world import settle
 from wsa_proxy.carp.commands import State
 from wsa_proxy.net.packet_socket import Headers
 from wsa_proxy.net.packet_socket import PacketSocket
+from wsa_proxy.runtime.clocks import boottime_s
 from wsa_proxy.runtime.driver import Driver
 from wsa_proxy.runtime.node import Node
-from wsa_proxy.runtime.node import boottime_s
 
 WORSE, BETTER = 254, 0
 OPERATIONS = 1000

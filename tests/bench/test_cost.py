@@ -51,9 +51,7 @@ def count_python_calls(work: Callable[[], None]) -> int:
     return calls
 
 
-def cost_of(
-    count: Count, works: list[tuple[Callable[[], None], Callable[[], None]]]
-) -> tuple[dict[str, float], float]:
+def cost_of(count: Count, works: list[tuple[Callable[[], None], Callable[[], None]]]) -> tuple[dict[str, float], float]:
     """System calls by name, and Python's calls, of one operation: the mean over some rounds without the first."""
     python, operations = 0, 0
     for number in range(ROUNDS + 1):

@@ -68,6 +68,7 @@ def make_node(groups: int, *, dual: bool = False, advskew: int = 0) -> Node:
                 advbase=1,
                 advskew=advskew,
                 pass_phrases=(PASS_PHRASE,),
+                security=("carp",),
                 port=8080,
             )
             for vhid in range(1, groups + 1)

@@ -19,7 +19,6 @@ from wsa_proxy.carp import wire
 from wsa_proxy.carp.auth import Authenticator
 from wsa_proxy.carp.auth import Signature
 from wsa_proxy.carp.auth import key_from_pass_phrase
-from wsa_proxy.carp.auth import sealed_key
 from wsa_proxy.carp.wire import Advertisement
 from wsa_proxy.carp.wire import Reject
 
@@ -188,9 +187,3 @@ def test_link_local_addresses_are_left_out_of_what_we_sign_and_may_be_in_what_we
     assert isinstance(other.accept(vector.packet, 255, vector.version), Advertisement)
     stranger = Authenticator([vector.key], vector.vhid, without, OURS)
     assert stranger.accept(vector.packet, 255, vector.version) is Reject.BAD_SECRET
-
-
-def test_the_sealed_key_is_scrypt_of_the_secret() -> None:
-    """Made with another implementation: openssl kdf -keylen 20 -kdfopt pass:secret -kdfopt n:16384 ... SCRYPT."""
-    assert sealed_key(b"secret").hex() == "a84db540c7f402ed36b05c3c3948d9fef5fece07"
-    assert sealed_key(b"secret") != KEY

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from wsa_proxy.carp.auth import key_from_pass_phrase
 from wsa_proxy.carp.seal import GroupTime
 from wsa_proxy.carp.seal import Saved
 from wsa_proxy.carp.seal import Seal
 from wsa_proxy.carp.seal import Verdict
+from wsa_proxy.carp.seal import sealed_key
 from wsa_proxy.carp.seal import unpack
 
 HOUR_MS = 3_600_000.0
@@ -155,3 +157,9 @@ def test_the_chance_is_what_the_caller_draws() -> None:
     """Two equals that speak in the same millisecond would take each other for an echo."""
     said = {fresh().sign(1, 0, 0, False, 0.0, WALL_MS, chance) for chance in range(16)}
     assert {unpack(number).chance for number in said} == set(range(16))
+
+
+def test_the_sealed_key_is_scrypt_of_the_secret() -> None:
+    """Made with another implementation: openssl kdf -keylen 20 -kdfopt pass:secret -kdfopt n:16384 ... SCRYPT."""
+    assert sealed_key(b"secret").hex() == "a84db540c7f402ed36b05c3c3948d9fef5fece07"
+    assert sealed_key(b"secret") != key_from_pass_phrase(b"secret")

@@ -40,6 +40,7 @@ from wsa_proxy.net import packet_socket
 from wsa_proxy.net.ports import Packet
 from wsa_proxy.runtime.clocks import Clocks
 from wsa_proxy.runtime.driver import Driver
+from wsa_proxy.runtime.identity import Identity
 from wsa_proxy.runtime.seal_file import SealFile
 
 BEGIN_S = 1000.0
@@ -156,10 +157,13 @@ class Life:
         self.authenticator = Authenticator(keys, vhid, addresses, OWN_COUNTER)
         self.driver = _TappedDriver(
             self.host,
-            Credentials([Security.CARP], self.authenticator, []),
-            SealFile(Path("/nowhere"), "", lambda write: None),
+            Identity(
+                Credentials([Security.CARP], self.authenticator, []),
+                SealFile(Path("/nowhere"), "", lambda write: None),
+                Clocks(lambda: self.now, lambda: self.now * 1000, lambda: 0.0, ""),
+            ),
             addresses,
-            clocks=Clocks(lambda: self.now, lambda: self.now * 1000, lambda: 0.0, ""),
+            clock=lambda: self.now,
             drain_kernel=lambda: None,
             close_connections=lambda _: 0,
         )
@@ -174,6 +178,8 @@ class Life:
         )
         if not packet.header_intact:
             reason = "bad_checksum"
+        elif isinstance(accepted := self.authenticator.accept(packet.payload, packet.ttl, packet.version), Reject):
+            assert accepted.value == reason
         if reason is not None:
             self._hear_rejected(packet, reason)
         else:

@@ -17,6 +17,7 @@ from wsa_proxy.carp.auth import Authenticator
 from wsa_proxy.carp.auth import key_from_pass_phrase
 from wsa_proxy.net.frames import Carp
 from wsa_proxy.net.frames import read_advertisement
+from wsa_proxy.net.packet_socket import Headers
 from wsa_proxy.net.packet_socket import PacketSocket
 
 VHID = 42
@@ -57,7 +58,7 @@ def test_tcpdump_and_scapy_accept_whatever_we_send(lan: Any, addresses: str) -> 
     virtual = [ip_address(text) for text in texts]
     versions = sorted({address.version for address in virtual})
     authenticator = Authenticator([key_from_pass_phrase(SECRET)], VHID, virtual, COUNTER)
-    port = PacketSocket(lan.LEFT, lan.index, versions, virtual)
+    port = PacketSocket(lan.LEFT, lan.index, VHID, versions, Headers(virtual))
     wire = lan.wire(lambda frame: read_advertisement(frame) is not None)
     for name, (advbase, advskew, demotion) in KINDS.items():
         payload = authenticator.sign(advbase, advskew, demotion)

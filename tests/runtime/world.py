@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.runtime.virtual_time import VirtualTimeLoop
+from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.net.ports import FRAMES_PER_TURN_MAX
 from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import AddressChanged
@@ -305,8 +306,7 @@ class Host:
 
     def says(self, advbase: int, advskew: int, demotion: int) -> bytes:
         """An advertisement as it would sign it now."""
-        reading = self.driver._read_clocks(0.0)
-        return self.driver._credentials.sign(advbase, advskew, demotion, reading=reading, chance=0)
+        return self.driver._identity.sign(SendAdvertisement(advbase, advskew, demotion))
 
     @property
     def inbox(self) -> Inbox[Packet]:

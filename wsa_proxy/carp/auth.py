@@ -10,7 +10,6 @@ no implementation of plain CARP can tell a replay. That is a property of the pro
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import hmac
 from collections.abc import Collection
@@ -38,16 +37,6 @@ def key_from_pass_phrase(pass_phrase: bytes) -> bytes:
     if len(pass_phrase) > PASS_PHRASE_BYTES_MAX:
         raise ValueError(f"a pass phrase has at most {PASS_PHRASE_BYTES_MAX} bytes, not {len(pass_phrase)}")
     return pass_phrase.ljust(KEY_BYTES, b"\0")
-
-
-@functools.lru_cache(maxsize=64)
-def sealed_key(pass_phrase: bytes) -> bytes:
-    """The 20-byte key of sealed advertisements. Takes some 60 ms: not for a loop that has to turn.
-
-    Not the key of plain CARP, whose every counter would pass for a seal: there the header that it asks for can be
-    written by anybody. Slow to make, because one captured advertisement is enough to guess phrases.
-    """
-    return hashlib.scrypt(pass_phrase, salt=b"wsa-proxy sealed 1", n=2**14, r=8, p=1, dklen=KEY_BYTES)
 
 
 class Signature:

@@ -13,10 +13,13 @@ random (4). ``clock_ms`` is an argument: milliseconds of a clock that is not sle
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 
+from wsa_proxy.carp.auth import KEY_BYTES
 from wsa_proxy.carp.election import BOW_OUT
 
 MS_BITS = 42
@@ -30,6 +33,16 @@ SINK = 1 / 1000
 """Group time is let fall by this much behind the own clock, for clocks of which none is exact."""
 YEAR_2100_MS = 2_524_608_000_000.0
 """From 2020: a wall clock that is later is not believed, or nothing could ever be above it."""
+
+
+@functools.lru_cache(maxsize=64)
+def sealed_key(pass_phrase: bytes) -> bytes:
+    """The 20-byte key of sealed advertisements. Takes some 60 ms: not for a loop that has to turn.
+
+    Not the key of plain CARP, whose every counter would pass for a seal: there the header that it asks for can be
+    written by anybody. Slow to make, because one captured advertisement is enough to guess phrases.
+    """
+    return hashlib.scrypt(pass_phrase, salt=b"wsa-proxy sealed 1", n=2**14, r=8, p=1, dklen=KEY_BYTES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,8 +40,8 @@ from wsa_proxy.proxy.listener import VirtualAddress
 from wsa_proxy.proxy.liveness import Liveness
 from wsa_proxy.runtime.clocks import boottime_s
 from wsa_proxy.runtime.control import ControlError
-from wsa_proxy.runtime.credentials import derive_keys
 from wsa_proxy.runtime.health import Health
+from wsa_proxy.runtime.identity import derive_keys
 from wsa_proxy.runtime.kernel import LinuxKernel
 from wsa_proxy.runtime.node import Node
 from wsa_proxy.runtime.tasks import create_task

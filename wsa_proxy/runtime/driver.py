@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import secrets
 from collections.abc import Callable
 from collections.abc import Collection
 
@@ -29,9 +28,6 @@ from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import SendFarewell
 from wsa_proxy.carp.commands import State
-from wsa_proxy.carp.credentials import Believed
-from wsa_proxy.carp.credentials import Credentials
-from wsa_proxy.carp.credentials import Reading
 from wsa_proxy.carp.events import AddressAnswered
 from wsa_proxy.carp.events import DeadlineReached
 from wsa_proxy.carp.events import DemotionChanged
@@ -44,11 +40,10 @@ from wsa_proxy.net.ports import FRAMES_PER_TURN_MAX
 from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import Packet
 from wsa_proxy.net.ports import Version
-from wsa_proxy.runtime.clocks import Clocks
+from wsa_proxy.runtime.identity import Identity
 from wsa_proxy.runtime.ports import Ports
 from wsa_proxy.runtime.readers import Readers
 from wsa_proxy.runtime.record import Record
-from wsa_proxy.runtime.seal_file import SealFile
 from wsa_proxy.runtime.timer import DeadlineTimer
 
 logger = logging.getLogger(__name__)
@@ -65,34 +60,30 @@ SEND_SILENCE_INTERVALS = 2.5  # a master that could not send for so long is not 
 
 
 class Driver:
-    """Runs one virtual host."""
+    """Runs one virtual host. ``clock`` is monotonic seconds that go on during suspend."""
 
     def __init__(
         self,
         virtual_host: VirtualHost,
-        credentials: Credentials,
-        seal_file: SealFile,
+        identity: Identity,
         addresses: Collection[Address],
         *,
-        clocks: Clocks,
+        clock: Callable[[], float],
         drain_kernel: Callable[[], None],
         close_connections: Callable[[Collection[Address]], int],
     ) -> None:
         self.virtual_host = virtual_host
-        self.record = Record(virtual_host.settings.vhid, clocks.now_s)
+        self.record = Record(virtual_host.settings.vhid, clock)
         self.obstacles: dict[str, str] = {}
         self.ports: Ports | None = None
-        self._credentials = credentials
-        self._seal_file = seal_file
+        self._identity = identity
         self._addresses = frozenset(addresses)
         self._versions: tuple[Version, ...] = tuple(sorted({address.version for address in addresses}))
-        self._clocks = clocks
-        self._clock = clocks.now_s
-        self._queue_empty_at_ms = clocks.seal_ms()
+        self._clock = clock
         self._drain_kernel = drain_kernel
         self._close_connections = close_connections
         self._loop = asyncio.get_running_loop()
-        self._timer = DeadlineTimer(clocks.now_s, self._next_deadline, self.turn)
+        self._timer = DeadlineTimer(clock, self._next_deadline, self.turn)
         self._readers = Readers(self.turn)
         patience_s = election.master_down_s(virtual_host.settings.advbase, virtual_host.settings.advskew)
         self._frozen_s = min(FROZEN_S, FROZEN_INTERVALS * patience_s)
@@ -168,7 +159,7 @@ class Driver:
         """Handle one batch; True when there may be more."""
         if self.ports is None:
             return False
-        looked_at_ms = self._clocks.seal_ms()
+        looked_at_ms = self._identity.seal_clock_ms()
         try:
             packets = self.ports.advertisements.receive()
             for answer in self.ports.neighbours.receive():
@@ -183,32 +174,17 @@ class Driver:
         for packet in packets:
             self._packet(packet)
         if len(packets) < FRAMES_PER_TURN_MAX // 2:  # each of the two sockets has its share
-            self._queue_empty_at_ms = looked_at_ms
+            self._identity.queue_was_empty(looked_at_ms)
         return bool(packets)
 
     def _packet(self, packet: Packet) -> None:
-        event = self._judge(packet) if packet.header_intact else Reject.BAD_CHECKSUM
+        event = self._identity.judge(packet, self.virtual_host.rank.interval_256ths)
         if isinstance(event, Reject):
             self.record.rejected(event, packet.source, packet.source_mac)
             return
         self.record.received += 1
         self._stop_probing()
         self._handle(event)
-        self._seal_file.look(self._clock())
-
-    def _judge(self, packet: Packet) -> Believed | Reject:
-        """What a packet means to this virtual host, or why it means nothing."""
-        return self._credentials.accept(
-            packet.payload,
-            packet.ttl,
-            packet.version,
-            packet.source,
-            limit_ms=self.virtual_host.rank.interval_256ths * 1000 / 256,
-            reading=self._read_clocks(self._queue_empty_at_ms),
-        )
-
-    def _read_clocks(self, arrived_ms: float) -> Reading:
-        return Reading(self._clocks.seal_ms(), arrived_ms, self._clocks.wall_ms())
 
     def _deadline_passed(self) -> bool:
         deadline_s = self.virtual_host.next_deadline()
@@ -249,7 +225,7 @@ class Driver:
             case ReportTransition():
                 self.record.transition(command)
                 if command.new is not State.BACKUP:
-                    self._seal_file.write(self._clock())
+                    self._identity.remember()
                 if command.new is not State.BACKUP:
                     self._stop_probing()
             case ReportRefusal():
@@ -276,14 +252,7 @@ class Driver:
     def _send(self, command: SendAdvertisement | SendFarewell) -> None:
         """One advertisement in each IP version. A backup takes over when one version is silent, so each one counts."""
         assert self.ports is not None
-        payload = self._credentials.sign(
-            command.advbase,
-            command.advskew,
-            command.demotion,
-            farewell=isinstance(command, SendFarewell),
-            reading=self._read_clocks(self._queue_empty_at_ms),
-            chance=secrets.randbelow(16),
-        )
+        payload = self._identity.sign(command)
         errors: list[str] = []
         for version in self._versions:
             try:

@@ -29,10 +29,10 @@ from wsa_proxy.runtime.beat import Beat
 from wsa_proxy.runtime.clocks import Clocks
 from wsa_proxy.runtime.clocks import host_clocks
 from wsa_proxy.runtime.control import ControlSocket
-from wsa_proxy.runtime.credentials import make_credentials
 from wsa_proxy.runtime.driver import Driver
 from wsa_proxy.runtime.health import UNPROVEN
 from wsa_proxy.runtime.health import Health
+from wsa_proxy.runtime.identity import make_identity
 from wsa_proxy.runtime.ports import Ports
 from wsa_proxy.runtime.seal_file import SealFile
 from wsa_proxy.runtime.seal_file import Submit
@@ -100,7 +100,8 @@ class Node:
 
     def _driver(self, group: GroupSettings, close_connections: Callable[[Collection[Address]], int]) -> Driver:
         seal_file = SealFile(self.settings.state_dir / f"seal-{group.vhid}.json", self._clocks.boot, self._submit)
-        credentials = make_credentials(group, seal_file, self._clocks.seal_ms(), self.settings.clock_tolerance_s)
+        identity = make_identity(group, seal_file, self._clocks, self.settings.clock_tolerance_s)
+        credentials = identity.credentials
         virtual_host = VirtualHost(
             VirtualHostSettings(
                 vhid=group.vhid,
@@ -115,10 +116,9 @@ class Node:
         )
         driver = Driver(
             virtual_host,
-            credentials,
-            seal_file,
+            identity,
             [virtual_ip.ip for virtual_ip in group.virtual_ips],
-            clocks=self._clocks,
+            clock=self._clocks.now_s,
             drain_kernel=self.drain_kernel,
             close_connections=close_connections,
         )

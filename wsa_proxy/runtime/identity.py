@@ -1,0 +1,96 @@
+"""Who a node is in its group: what it signs, whom it believes, and what it remembers of the group's time.
+
+Puts together the credentials (``carp``), the clocks and the file.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+
+from wsa_proxy.carp.auth import Authenticator
+from wsa_proxy.carp.auth import key_from_pass_phrase
+from wsa_proxy.carp.commands import SendAdvertisement
+from wsa_proxy.carp.commands import SendFarewell
+from wsa_proxy.carp.credentials import Believed
+from wsa_proxy.carp.credentials import Credentials
+from wsa_proxy.carp.credentials import Reading
+from wsa_proxy.carp.credentials import Sealer
+from wsa_proxy.carp.credentials import Security
+from wsa_proxy.carp.credentials import key_name
+from wsa_proxy.carp.seal import sealed_key
+from wsa_proxy.carp.wire import Reject
+from wsa_proxy.net.ports import Packet
+from wsa_proxy.runtime.clocks import Clocks
+from wsa_proxy.runtime.seal_file import SealFile
+from wsa_proxy.settings import GroupSettings
+
+
+class Identity:
+    """Signs and judges for one virtual host."""
+
+    def __init__(self, credentials: Credentials, seal_file: SealFile, clocks: Clocks) -> None:
+        self.credentials = credentials
+        self._seal_file = seal_file
+        self._clocks = clocks
+        self._queue_empty_at_ms = clocks.seal_ms()
+
+    def sign(self, command: SendAdvertisement | SendFarewell) -> bytes:
+        """The 36 bytes for all copies of one advertisement."""
+        farewell = isinstance(command, SendFarewell)
+        reading, chance = self._read_clocks(), secrets.randbelow(16)
+        values = (command.advbase, command.advskew, command.demotion)
+        payload = self.credentials.sign(*values, farewell=farewell, reading=reading, chance=chance)
+        self._seal_file.look(self._clocks.now_s())
+        return payload
+
+    def judge(self, packet: Packet, interval_256ths: int) -> Believed | Reject:
+        """What a packet means to the virtual host, whose own interval this is, or why it means nothing."""
+        if not packet.header_intact:
+            return Reject.BAD_CHECKSUM
+        event = self.credentials.accept(
+            packet.payload,
+            packet.ttl,
+            packet.version,
+            packet.source,
+            limit_ms=interval_256ths * 1000 / 256,
+            reading=self._read_clocks(),
+        )
+        if not isinstance(event, Reject):
+            self._seal_file.look(self._clocks.now_s())
+        return event
+
+    def seal_clock_ms(self) -> float:
+        """To be read before the receive queue is looked at."""
+        return self._clocks.seal_ms()
+
+    def queue_was_empty(self, at_ms: float) -> None:
+        """All packets that come from now on have arrived after this: a late loop makes nothing old."""
+        self._queue_empty_at_ms = at_ms
+
+    def remember(self) -> None:
+        """Have the file written: this node begins or ends to speak."""
+        self._seal_file.write(self._clocks.now_s())
+
+    def _read_clocks(self) -> Reading:
+        return Reading(self._clocks.seal_ms(), self._queue_empty_at_ms, self._clocks.wall_ms())
+
+
+def make_identity(group: GroupSettings, seal_file: SealFile, clocks: Clocks, clock_tolerance_s: float) -> Identity:
+    """That of one group; without a pass phrase it signs with 20 zero bytes, as the BSDs do. Slow unless
+    ``derive_keys`` came before."""
+    addresses = [virtual_ip.ip for virtual_ip in group.virtual_ips]
+    keys = [key_from_pass_phrase(phrase) for phrase in group.pass_phrases or (b"",)]
+    plain = Authenticator(keys, group.vhid, addresses, secrets.randbits(64))
+    sealed_keys = {key_name(key): key for key in map(sealed_key, group.pass_phrases)}
+    clock_ms, tolerance_ms = clocks.seal_ms(), clock_tolerance_s * 1000
+    times = {name: seal_file.group_time(name, clock_ms, tolerance_ms) for name in sealed_keys}
+    seal_file.watch(times)
+    sealers = [Sealer(key, group.vhid, addresses, times[name]) for name, key in sealed_keys.items()]
+    return Identity(Credentials([Security(way) for way in group.security], plain, sealers), seal_file, clocks)
+
+
+def derive_keys(groups: Iterable[GroupSettings]) -> None:
+    """Have the slow keys of all pass phrases ready; for a thread."""
+    for phrase in {phrase for group in groups for phrase in group.pass_phrases}:
+        sealed_key(phrase)
