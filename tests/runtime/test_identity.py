@@ -1,0 +1,97 @@
+"""Who a node is in its group: keys of all its secrets, and a time that one late loop does not make wrong."""
+
+from __future__ import annotations
+
+from ipaddress import ip_interface
+from pathlib import Path
+
+from wsa_proxy.carp.commands import SendAdvertisement
+from wsa_proxy.carp.commands import SendFarewell
+from wsa_proxy.carp.events import AdvertisementReceived
+from wsa_proxy.carp.events import FarewellReceived
+from wsa_proxy.carp.events import FirstContact
+from wsa_proxy.carp.seal import sealed_key
+from wsa_proxy.carp.wire import Reject
+from wsa_proxy.net.ports import Packet
+from wsa_proxy.runtime.clocks import Clocks
+from wsa_proxy.runtime.identity import Identity
+from wsa_proxy.runtime.identity import derive_keys
+from wsa_proxy.runtime.identity import make_identity
+from wsa_proxy.runtime.seal_file import SealFile
+from wsa_proxy.settings import GroupSettings
+
+T = 256
+ADVERTISEMENT = SendAdvertisement(1, 10, 0)
+
+
+class Member:
+    """An identity with a clock that the test moves."""
+
+    def __init__(self, folder: Path, name: str, *phrases: bytes, security: tuple[str, ...] = ("sealed",)) -> None:
+        self.now_s = 1000.0
+        clocks = Clocks(lambda: self.now_s, lambda: self.now_s * 1000, lambda: 2e11 + self.now_s * 1000, "boot")
+        self.file = SealFile(folder / name, "boot", lambda write: write())
+        group = GroupSettings(
+            1, "", "proxy", (ip_interface("10.0.0.3/24"),), "eth0", 255, 1, 10, phrases, security, 8080
+        )
+        self.identity: Identity = make_identity(group, self.file, clocks, 3600.0)
+
+    def hears(self, payload: bytes) -> object:
+        return self.identity.judge(Packet(4, "10.0.0.9", "02:00:00:00:00:09", 255, payload), T)
+
+
+def test_a_late_loop_makes_nothing_old(tmp_path: Path) -> None:
+    """What waited in the socket for 5 s is judged by when it can have come; what comes after that by the clock."""
+    one, other = Member(tmp_path, "one", b"secret"), Member(tmp_path, "other", b"secret")
+    assert isinstance(other.hears(one.identity.sign(ADVERTISEMENT)), FirstContact)
+    one.now_s += 1
+    waited = one.identity.sign(ADVERTISEMENT)
+    one.now_s += 1
+    held_back = one.identity.sign(ADVERTISEMENT)
+    other.now_s += 1
+    other.identity.queue_was_empty(other.identity.seal_clock_ms())
+    other.now_s += 5
+    assert isinstance(other.hears(waited), AdvertisementReceived)
+    other.identity.queue_was_empty(other.identity.seal_clock_ms())
+    assert other.hears(held_back) is Reject.STALE
+
+
+def test_a_farewell_is_signed_as_one(tmp_path: Path) -> None:
+    """And heard as one."""
+    one, other = Member(tmp_path, "one", b"secret"), Member(tmp_path, "other", b"secret")
+    other.hears(one.identity.sign(ADVERTISEMENT))
+    assert isinstance(other.hears(one.identity.sign(SendFarewell(1, 10, 0))), FarewellReceived)
+
+
+def test_what_was_said_is_remembered(tmp_path: Path) -> None:
+    """By a process that comes after this one: its own advertisement is nothing new to it."""
+    before = Member(tmp_path, "one", b"secret")
+    payload = before.identity.sign(ADVERTISEMENT)
+    before.identity.remember()
+    assert Member(tmp_path, "one", b"secret").hears(payload) in (Reject.REPLAY, Reject.DUPLICATE)
+
+
+def test_an_ip_header_that_is_not_intact_is_named_first(tmp_path: Path) -> None:
+    """Whatever it carries."""
+    one = Member(tmp_path, "one", b"secret")
+    packet = Packet(4, "10.0.0.9", "02:00:00:00:00:09", 255, b"", header_intact=False)
+    assert one.identity.judge(packet, T) is Reject.BAD_CHECKSUM
+
+
+def test_a_group_without_a_secret_signs_as_the_bsds_do(tmp_path: Path) -> None:
+    """With 20 zero bytes, and nothing sealed can be told from a wrong secret."""
+    one = Member(tmp_path, "one", security=("carp",))
+    other = Member(tmp_path, "other", security=("carp",))
+    assert isinstance(other.hears(one.identity.sign(ADVERTISEMENT)), AdvertisementReceived)
+    assert other.hears(Member(tmp_path, "third", b"secret").identity.sign(ADVERTISEMENT)) is Reject.BAD_SECRET
+
+
+def test_the_slow_keys_are_made_once(tmp_path: Path) -> None:
+    """Then the loop need not wait for them."""
+    phrase = b"of this test alone"
+    member = Member(tmp_path, "one", b"secret")
+    group = GroupSettings(1, "", "", (), "eth0", 255, 1, 0, (phrase,), ("sealed",), 1)
+    derive_keys([group])
+    misses = sealed_key.cache_info().misses
+    derive_keys([group])
+    assert sealed_key.cache_info().misses == misses and member.identity.credentials.seals
