@@ -136,7 +136,7 @@ def dual_stack() -> dict[str, Any]:
 
 
 def flooded() -> dict[str, Any]:
-    """A stranger on the LAN sends 5,000 bad packets a second for ten seconds, and ten good ones among them."""
+    """A stranger on the LAN sends 5,000 bad packets a second for ten seconds, and eight good ones among them."""
     secret = b"flooded by garbage"
     lab = start({"shared_secret": secret.decode()})
     before = {name: status(lab, name)["groups"][0] for name in "ab"}

@@ -191,6 +191,6 @@ def test_garbage_at_5000_packets_a_second_changes_only_counters() -> None:
         assert after["transitions"] == before["transitions"]
         counted = {kind: after["rejected"][kind] - before["rejected"][kind] for kind in after["rejected"]}
         assert {kind: count for kind, count in counted.items() if count} == sent
-    # The master hears the ten good ones and nobody else; the backup hears the master, too.
-    assert seen["after"]["a"]["advertisements_received"] - seen["before"]["a"]["advertisements_received"] == 10
+    # The master hears the eight good ones and nobody else; the backup hears the master, too.
+    assert seen["after"]["a"]["advertisements_received"] - seen["before"]["a"]["advertisements_received"] == 8
     assert seen["after"]["b"]["advertisements_received"] - seen["before"]["b"]["advertisements_received"] >= 18
