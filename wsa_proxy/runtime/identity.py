@@ -25,21 +25,27 @@ from wsa_proxy.runtime.clocks import Clocks
 from wsa_proxy.runtime.seal_file import SealFile
 from wsa_proxy.settings import GroupSettings
 
+UNREAD = Reading(0.0, 0.0, 0.0)
+"""For plain CARP, which asks for no time."""
+
 
 class Identity:
     """Signs and judges for one virtual host."""
 
     def __init__(self, credentials: Credentials, seal_file: SealFile, clocks: Clocks) -> None:
         self.credentials = credentials
+        self._sealed = Security.SEALED in credentials.security
         self._seal_file = seal_file
         self._clocks = clocks
         self._queue_empty_at_ms = clocks.seal_ms()
 
     def sign(self, command: SendAdvertisement | SendFarewell) -> bytes:
         """The 36 bytes for all copies of one advertisement."""
-        farewell = isinstance(command, SendFarewell)
-        reading, chance = self._read_clocks(), secrets.randbelow(16)
         values = (command.advbase, command.advskew, command.demotion)
+        if not self.credentials.seals:
+            return self.credentials.sign(*values, reading=UNREAD, chance=0)
+        farewell = isinstance(command, SendFarewell)
+        reading, chance = self._read_clocks(), secrets.token_bytes(1)[0] & 0xF
         payload = self.credentials.sign(*values, farewell=farewell, reading=reading, chance=chance)
         self._seal_file.look(self._clocks.now_s())
         return payload
@@ -54,15 +60,15 @@ class Identity:
             packet.version,
             packet.source,
             limit_ms=interval_256ths * 1000 / 256,
-            reading=self._read_clocks(),
+            reading=self._read_clocks() if self._sealed else UNREAD,
         )
-        if not isinstance(event, Reject):
+        if self._sealed and not isinstance(event, Reject):
             self._seal_file.look(self._clocks.now_s())
         return event
 
     def seal_clock_ms(self) -> float:
-        """To be read before the receive queue is looked at."""
-        return self._clocks.seal_ms()
+        """To be read before the receive queue is looked at; plain CARP asks for no time."""
+        return self._clocks.seal_ms() if self._sealed else 0.0
 
     def queue_was_empty(self, at_ms: float) -> None:
         """All packets that come from now on have arrived after this: a late loop makes nothing old."""
