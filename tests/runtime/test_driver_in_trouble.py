@@ -48,6 +48,17 @@ async def test_a_master_that_cannot_send_gives_up(make_host: MakeHost) -> None:
     assert "advertisements cannot be sent" in a.driver.obstacles["kernel"]
 
 
+async def test_a_demoted_master_that_cannot_send_gives_up_as_early(make_host: MakeHost) -> None:
+    """Its own interval is nearly two seconds then, and the others' patience is still three."""
+    a = make_host("a", 1)
+    await a.start()
+    await asyncio.sleep(3.5)
+    a.send_error = OSError(errno.EPERM, "operation not permitted")
+    a.node.set_health(Health(hard=None, soft="slow"))  # and says so in vain
+    await asyncio.sleep(4.0)
+    assert a.state == "init" and not a.holds
+
+
 async def test_a_node_that_can_never_hold_the_address_tries_less_and_less_often(make_host: MakeHost) -> None:
     """Each try preempts the one that serves for a moment: 5 s, then 10, 20 and so on, five minutes at most."""
     a = make_host("a", 1)

@@ -92,6 +92,9 @@ class Driver:
         self._retry_s = RETRY_S
         self._removed: set[Address] = set()
         self._unheard_since_s: float | None = None
+        # Of the configured interval: a demoted node's is longer, and the others' patience is not.
+        own_s = election.interval_s(virtual_host.settings.advbase, virtual_host.settings.advskew)
+        self._unheard_max_s = SEND_SILENCE_INTERVALS * (virtual_host.settings.advbase or own_s)
 
     # -- what the node tells -----------------------------------------------------------------------------------------
 
@@ -267,7 +270,7 @@ class Driver:
         self.record.send_failed("; ".join(errors))
         now = self._clock()
         self._unheard_since_s = self._unheard_since_s or now
-        if now - self._unheard_since_s > SEND_SILENCE_INTERVALS * self.virtual_host.rank.interval_256ths / 256:
+        if now - self._unheard_since_s > self._unheard_max_s:
             self._unheard_since_s = None
             self._loop.call_soon(self._leave, f"advertisements cannot be sent: {'; '.join(errors)}")
 

@@ -34,7 +34,8 @@ class Identity:
 
     def __init__(self, credentials: Credentials, seal_file: SealFile, clocks: Clocks) -> None:
         self.credentials = credentials
-        self._sealed = Security.SEALED in credentials.security
+        self.is_sealed = Security.SEALED in credentials.security
+        """Whether sealed advertisements are sent or believed."""
         self._seal_file = seal_file
         self._clocks = clocks
         self._queue_empty_at_ms = clocks.seal_ms()
@@ -60,15 +61,15 @@ class Identity:
             packet.version,
             packet.source,
             limit_ms=interval_256ths * 1000 / 256,
-            reading=self._read_clocks() if self._sealed else UNREAD,
+            reading=self._read_clocks() if self.is_sealed else UNREAD,
         )
-        if self._sealed and not isinstance(event, Reject):
+        if self.is_sealed and not isinstance(event, Reject):
             self._seal_file.look(self._clocks.now_s())
         return event
 
     def seal_clock_ms(self) -> float:
         """To be read before the receive queue is looked at; plain CARP asks for no time."""
-        return self._clocks.seal_ms() if self._sealed else 0.0
+        return self._clocks.seal_ms() if self.is_sealed else 0.0
 
     def queue_was_empty(self, at_ms: float) -> None:
         """All packets that come from now on have arrived after this: a late loop makes nothing old."""
