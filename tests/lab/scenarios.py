@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.lab import garbage
+from tests.lab import hostile
 from wsa_proxy.lab import namespace
 from wsa_proxy.lab.faults import FAULTS
 from wsa_proxy.lab.lab import Lab
@@ -145,6 +146,25 @@ def flooded() -> dict[str, Any]:
     lab.settle()
     after = {name: status(lab, name)["groups"][0] for name in "ab"}
     return seen(lab, before=before, after=after, storm=storm)
+
+
+def attacked() -> dict[str, Any]:
+    """A hostile host sends again what it has captured, as it is, from elsewhere, with advskew 0 and as a bow-out; the
+    master dies meanwhile, and comes back."""
+    lab = start()
+    captured = hostile.capture("a", 4, 8.0)
+    frames = [*captured, *map(hostile.under_another_source, captured)]
+    forged = [hostile.rewritten(captured[-1], *values) for values in ((1, 1), (255, 255), (0, 1))]
+    replay = hostile.Replay(lab.topology.networks["client"], [*frames, *forged])
+    time.sleep(3.0)
+    unharmed = {name: status(lab, name)["groups"][0] for name in "ab"}
+    do(lab, "kill", "a")
+    lab.wait_service()
+    do(lab, "start", "a")
+    lab.settle()
+    sent = replay.stop()
+    after = {name: status(lab, name)["groups"][0] for name in "ab"}
+    return seen(lab, captured=len(captured), unharmed=unharmed, after=after, sent=sent)
 
 
 def itself() -> dict[str, Any]:

@@ -178,6 +178,22 @@ def test_asked_for_itself_it_answers_502_and_a_thousand_clients_do_not_stall_it(
     assert len(seen["transitions"]) == 3  # both start, one becomes master: nothing else happened
 
 
+def test_what_was_captured_moves_nothing_and_holds_no_takeover_back() -> None:
+    """I4: fifty packets a second, under the master's and another address, rewritten too; the master dies in between."""
+    seen: Seen = run_inside(scenarios.attacked, SCENARIO_S_MAX)
+    check_always(seen)
+    assert seen["captured"] == 4 and seen["sent"] > 300
+    for name, transitions in (("a", 2), ("b", 1)):
+        group = seen["unharmed"][name]
+        assert len(group["transitions"]) == transitions, group["transitions"]
+        assert group["rejected"]["rewritten"] > 20
+    assert seen["unharmed"]["b"]["rejected"]["replay"] > 50
+    killed = row(seen, "kill a")
+    assert killed["took_over"] == "b" and killed["outage_ms"] <= SILENCE_MS_MAX + noise_ms(killed), killed
+    # The one that comes back knows from its file what it has heard before.
+    assert seen["after"]["a"]["state"] == "master" and seen["after"]["a"]["rejected"]["replay"] > 50
+
+
 def test_garbage_at_5000_packets_a_second_changes_only_counters() -> None:
     """I3: every bad packet moves exactly the one counter that names it, and the good ones among them are heard."""
     seen: Seen = run_inside(scenarios.flooded, SCENARIO_S_MAX)
