@@ -34,7 +34,7 @@ PREEMPTED = 0.02  # this share of the samples, the longest, are another process'
 
 def parameters() -> dict[str, Any]:
     found: dict[str, Any] = json.loads(os.environ.get("COST", "{}"))
-    return {"groups": 16, "dual": False, "state": "master", "heard": 0, "seconds": 5.0} | found
+    return {"groups": 16, "dual": False, "state": "master", "heard": 0, "seconds": 5.0, "security": "sealed"} | found
 
 
 def share() -> dict[str, float]:
@@ -44,8 +44,9 @@ def share() -> dict[str, float]:
 
     async def live() -> dict[str, float]:
         backup = wanted["state"] == "backup"
-        neighbour = Neighbour(lan, wanted["groups"], advskew=BETTER if backup else WORSE)
-        node = make_node(wanted["groups"], dual=wanted["dual"], advskew=100 if backup else 0)
+        neighbour = Neighbour(lan, wanted["groups"], advskew=BETTER if backup else WORSE, security=wanted["security"])
+        advskew = 100 if backup else 0
+        node = make_node(wanted["groups"], dual=wanted["dual"], advskew=advskew, security=wanted["security"])
         if wanted["heard"] and backup:
             neighbour.speak_on(wanted["heard"])
         settled_s = await settle(node, State.BACKUP if backup else State.MASTER)
@@ -106,11 +107,11 @@ def operations() -> dict[str, dict[str, float]]:
     wanted = parameters()
     lan = build_lan()
     with pytest.MonkeyPatch.context() as patch:
-        neighbour = Neighbour(lan, wanted["groups"], advskew=BETTER)
+        neighbour = Neighbour(lan, wanted["groups"], advskew=BETTER, security=wanted["security"])
         count = count_system_calls(patch)
 
         async def live() -> dict[str, dict[str, float]]:
-            node = make_node(wanted["groups"], advskew=100)
+            node = make_node(wanted["groups"], advskew=100, security=wanted["security"])
             await settle(node, State.MASTER)
             drivers = drivers_of(node)
             result = {

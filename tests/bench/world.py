@@ -22,7 +22,15 @@ from tests.cable import Lan
 from wsa_proxy.carp.auth import Authenticator
 from wsa_proxy.carp.auth import key_from_pass_phrase
 from wsa_proxy.carp.commands import State
+from wsa_proxy.carp.credentials import Credentials
+from wsa_proxy.carp.credentials import Reading
+from wsa_proxy.carp.credentials import Sealer
+from wsa_proxy.carp.credentials import Security
+from wsa_proxy.carp.seal import GroupTime
+from wsa_proxy.carp.seal import sealed_key
 from wsa_proxy.net.frames import advertisement_header
+from wsa_proxy.runtime.clocks import seal_ms
+from wsa_proxy.runtime.clocks import wall_ms
 from wsa_proxy.runtime.driver import Driver
 from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.kernel import LinuxKernel
@@ -48,7 +56,7 @@ def build_lan() -> Lan:
     return lan
 
 
-def make_node(groups: int, *, dual: bool = False, advskew: int = 0) -> Node:
+def make_node(groups: int, *, dual: bool = False, advskew: int = 0, security: str = "sealed") -> Node:
     """Must be called inside the loop; ``close_connections`` has nothing to close."""
     settings = Settings(
         Path("cost.yaml"),
@@ -68,7 +76,7 @@ def make_node(groups: int, *, dual: bool = False, advskew: int = 0) -> Node:
                 advbase=1,
                 advskew=advskew,
                 pass_phrases=(PASS_PHRASE,),
-                security=("carp",),
+                security=(security,),
                 port=8080,
             )
             for vhid in range(1, groups + 1)
@@ -97,15 +105,19 @@ async def settle(node: Node, state: State) -> float:
 class Neighbour:
     """A node at the other end of the cable that only speaks: one advertisement for each group at each call."""
 
-    def __init__(self, lan: Lan, groups: int, *, advskew: int) -> None:
+    def __init__(self, lan: Lan, groups: int, *, advskew: int, security: str = "sealed") -> None:
         with lan.on_the_right():
             self._sender = lan.raw_socket(Lan.RIGHT)
-        header = advertisement_header(4, lan_mac(self._sender), ip_address("10.0.0.2"), _PAYLOAD_BYTES)
-        self.frames = [header + signed(vhid, advskew) for vhid in range(1, groups + 1)]
+        self._header = advertisement_header(4, lan_mac(self._sender), ip_address("10.0.0.2"), _PAYLOAD_BYTES)
+        self._advskew = advskew
+        self._members = [credentials(vhid, security) for vhid in range(1, groups + 1)]
 
     def speak(self, number: int) -> None:
         """The frame arrives inside the call: a veth pair has no wire to wait for."""
-        self._sender.send(self.frames[number])
+        now_ms = seal_ms()
+        reading = Reading(now_ms, now_ms, wall_ms())
+        payload = self._members[number].sign(1, self._advskew, 0, reading=reading, chance=number & 0xF)
+        self._sender.send(self._header + payload)
 
     def speak_on(self, per_second: float) -> None:
         """In a process of its own, evenly, until this process ends."""
@@ -114,7 +126,7 @@ class Neighbour:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
         due_s, number = time.monotonic(), 0
         while True:
-            self.speak(number % len(self.frames))
+            self.speak(number % len(self._members))
             number += 1
             due_s += 1 / per_second
             time.sleep(max(0.0, due_s - time.monotonic()))
@@ -125,7 +137,9 @@ def lan_mac(opened: socket.socket) -> str:
     return mac.hex(":")
 
 
-def signed(vhid: int, advskew: int) -> bytes:
-    """What another node of the group would say."""
-    authenticator = Authenticator([key_from_pass_phrase(PASS_PHRASE)], vhid, virtual_ips(vhid, False), 42)
-    return authenticator.sign(1, advskew, 0)
+def credentials(vhid: int, security: str) -> Credentials:
+    """Those of another node of the group."""
+    addresses = virtual_ips(vhid, False)
+    plain = Authenticator([key_from_pass_phrase(PASS_PHRASE)], vhid, addresses, 42)
+    sealer = Sealer(sealed_key(PASS_PHRASE), vhid, addresses, GroupTime("", None, seal_ms()))
+    return Credentials([Security(security)], plain, [sealer])
