@@ -124,9 +124,11 @@ def status_text(status: dict[str, Any]) -> str:
             f"  priority {group['priority']} (advskew {group['advskew']}, demotion {group['demotion']})"
             f"    sent {group['advertisements_sent']}  received {group['advertisements_received']}",
         ]
-        rejected = {reason: count for reason, count in group["rejected"].items() if count}
-        if rejected:
-            lines.append("  rejected: " + ", ".join(f"{reason} {count}" for reason, count in rejected.items()))
+        for reason, count in group["rejected"].items():
+            last = group["last_rejected"].get(reason)
+            if count and last:
+                at = f"last {_duration(last['age_s'])} ago from {last['from']} (unverified), {last['mac']}"
+                lines.append(f"  rejected: {reason} {count}, {at}")
         lines += [f"  out because {name}: {reason}" for name, reason in group["obstacles"].items()]
     health = status["health"]
     lines += ["", f"proxy: {health['hard'] or health['soft'] or 'well'}"]

@@ -6,6 +6,7 @@ A scenario does things and returns what it saw. The judging is in the tests, whi
 from __future__ import annotations
 
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -150,8 +151,10 @@ def flooded() -> dict[str, Any]:
 
 def attacked() -> dict[str, Any]:
     """A hostile host sends again what it has captured, as it is, from elsewhere, with advskew 0 and as a bow-out; the
-    master dies meanwhile, and comes back."""
+    master dies meanwhile, and comes back. The switch reflects what the master sends."""
     lab = start()
+    # A bridge that reflects: what a sends comes back to it.
+    subprocess.run(["ip", "link", "set", "dev", "a", "type", "bridge_slave", "hairpin", "on"], check=True)
     captured = hostile.capture("a", 4, 8.0)
     frames = [*captured, *map(hostile.under_another_source, captured)]
     forged = [hostile.rewritten(captured[-1], *values) for values in ((1, 1), (255, 255), (0, 1))]

@@ -188,6 +188,8 @@ def test_what_was_captured_moves_nothing_and_holds_no_takeover_back() -> None:
         assert len(group["transitions"]) == transitions, group["transitions"]
         assert group["rejected"]["rewritten"] > 20
     assert seen["unharmed"]["b"]["rejected"]["replay"] > 50
+    assert seen["unharmed"]["a"]["rejected"]["echo"] > 3
+    assert "our own advertisement came back" in seen["logs"]["a"]
     killed = row(seen, "kill a")
     assert killed["took_over"] == "b" and killed["outage_ms"] <= SILENCE_MS_MAX + noise_ms(killed), killed
     # The one that comes back knows from its file what it has heard before.

@@ -15,6 +15,7 @@ GROUP_KEYS = {
     "id", "description", "hostname", "virtual_ip", "interface", "priority", "port", "advertisement_interval_s",
     "master_down_interval_s", "state", "since", "age_s", "reason", "evidence", "obstacles", "virtual_ip_held",
     "advskew", "demotion", "last_master", "advertisements_sent", "advertisements_received", "rejected", "transitions",
+    "security", "last_rejected",
 }  # fmt: skip
 
 
@@ -53,6 +54,18 @@ async def test_the_master_a_backup_listens_to_is_named(make_host: MakeHost) -> N
     await asyncio.sleep(3.5)
     assert a.node.status()["groups"][0]["last_master"] is None
     assert b.node.status()["groups"][0]["last_master"] == "10.0.0.1"
+
+
+async def test_who_was_not_believed_last_is_named(make_host: MakeHost) -> None:
+    """With its hardware address and when; a node of a sealed group that speaks plain CARP is found by it."""
+    a, b = make_host("a", 1, security=("sealed",)), make_host("b", 2, advskew=55)
+    await a.start()
+    await b.start()
+    await asyncio.sleep(10)
+    group = a.node.status()["groups"][0]
+    assert group["security"] == ["sealed"] and group["rejected"]["plain_member"] > 0
+    assert group["last_rejected"]["plain_member"].items() >= {"from": b.address, "mac": b.mac}.items()
+    assert 0 <= group["last_rejected"]["plain_member"]["age_s"] < 2
 
 
 async def test_test_results_carry_their_age(make_host: MakeHost) -> None:

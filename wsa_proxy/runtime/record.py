@@ -24,17 +24,28 @@ LINE_EVERY_S = 60.0
 
 REJECT_HINTS = {
     Reject.BAD_SECRET: "the Shared Secret or the list of Virtual IPs differs there",
-    Reject.VRRP: "a VRRP speaker (keepalived, a router) uses the same id on this LAN",
-    Reject.BAD_VERSION: "not CARP version 2; a VRRP version 3 speaker perhaps",
+    Reject.VRRP: "a VRRP version 2 speaker (keepalived, a router) uses the same id on this LAN: give one another id",
+    Reject.BAD_VERSION: "not CARP version 2; a VRRP version 3 speaker with the same id perhaps: give one another id",
     Reject.PLAIN_MEMBER: "it speaks plain CARP with our secret: security must be the same on all nodes of a group",
     Reject.SEALED_MEMBER: "it speaks sealed with our secret: security must be the same on all nodes of a group",
     Reject.REWRITTEN: "a genuine advertisement with other values: somebody on this LAN forges",
     Reject.REPLAY: "a genuine advertisement that was heard before: somebody on this LAN repeats what he has captured",
     Reject.STALE: "a genuine advertisement that comes too late: held back, repeated, or this host's clock is wrong",
-    Reject.ECHO: "our own advertisement came back: a virtual switch reflects it",
+    Reject.ECHO: "our own advertisement came back, which does no harm: a switch reflects it (a Linux bridge's hairpin"
+    " mode; ESXi with several uplinks: Net.ReversePathFwdCheckPromisc=1)",
     Reject.OTHER_VHID: "another failover group on this LAN",
     Reject.OTHER_FAMILY: "the peer has addresses of an IP version that this group does not have",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The last packet that was not believed for one reason; nobody signs who sent it."""
+
+    source: str
+    source_mac: str
+    at_s: float
+    """Monotonic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +64,7 @@ class Record:
         self.sent = 0
         self.received = 0
         self.rejects = dict.fromkeys(Reject, 0)
+        self.last_rejected: dict[Reject, Rejected] = {}
         self.transitions: deque[Transition] = deque(maxlen=TRANSITIONS_MAX)
         self.since = datetime.now(UTC)
         self.since_s = clock()
@@ -78,6 +90,7 @@ class Record:
     def rejected(self, reject: Reject, source: str, source_mac: str) -> None:
         """Count a packet that is not believed; nothing else changes."""
         self.rejects[reject] += 1
+        self.last_rejected[reject] = Rejected(source, source_mac, self._clock())
         # Of a sealed advertisement all copies (IPv4, IPv6) have one counter: the second is no news.
         if reject is not Reject.DUPLICATE and self._may_log(reject.value):
             hint = REJECT_HINTS.get(reject, "damaged, or sent from another network")

@@ -79,7 +79,12 @@ def _group_status(group: GroupSettings, driver: Driver, now: float) -> dict[str,
         "last_master": None if host.state is State.MASTER else host.last_master,
         "advertisements_sent": record.sent,
         "advertisements_received": record.received,
+        "security": list(group.security),
         "rejected": {reject.value: count for reject, count in record.rejects.items()},
+        "last_rejected": {
+            reject.value: {"from": last.source, "mac": last.source_mac, "age_s": round(now - last.at_s, 2)}
+            for reject, last in record.last_rejected.items()
+        },
         "transitions": [
             {
                 "at": transition.at.isoformat(),
