@@ -19,6 +19,7 @@ SECONDS_MAX = 60.0
 CARP = slice(34, 70)
 """In an Ethernet frame with an IPv4 header of 20 bytes."""
 OTHER_SOURCE = "10.0.0.66"
+MAC = bytes.fromhex("020000000066")
 
 
 def capture(interface: str, count: int, seconds: float) -> list[bytes]:
@@ -38,10 +39,16 @@ def capture(interface: str, count: int, seconds: float) -> list[bytes]:
     return found
 
 
+def from_here(frame: bytes) -> bytes:
+    """With the hostile host's own hardware address. (With the master's it would draw the master's traffic to its own
+    port of the switch, which no CARP can do anything about.)"""
+    return frame[:6] + MAC + frame[12:]
+
+
 def under_another_source(frame: bytes) -> bytes:
-    """From another IP and hardware address, with a right checksum."""
+    """From another IP address, with a right checksum."""
     packet = Ether(frame)
-    packet.src, packet[IP].src = "02:00:00:00:00:66", OTHER_SOURCE
+    packet[IP].src = OTHER_SOURCE
     del packet[IP].chksum
     return bytes(packet)
 
@@ -60,7 +67,7 @@ class Replay:
     def __init__(self, network: Path, frames: Sequence[bytes]) -> None:
         self.sent = 0
         self._network = network
-        self._frames = list(frames)
+        self._frames = [from_here(frame) for frame in frames]
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._send, name="hostile host", daemon=True)
         self._thread.start()
