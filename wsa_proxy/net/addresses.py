@@ -14,7 +14,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import struct
 from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -23,12 +22,13 @@ from pyroute2.netlink import NLM_F_CREATE
 from pyroute2.netlink import NLM_F_REPLACE
 from pyroute2.netlink.rtnl import RTM_DELADDR
 from pyroute2.netlink.rtnl import RTM_NEWADDR
-from pyroute2.netlink.rtnl import RTM_SETLINK
 from pyroute2.netlink.rtnl.ifaddrmsg import IFA_F_NODAD
 from pyroute2.netlink.rtnl.ifaddrmsg import IFA_F_NOPREFIXROUTE
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
-from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
+from wsa_proxy.net.interface_settings import ARP_ANNOUNCE_BEST
+from wsa_proxy.net.interface_settings import Setting
+from wsa_proxy.net.interface_settings import set_ipv4
 from wsa_proxy.net.netlink import HostAddress
 from wsa_proxy.net.netlink import RouteSocket
 from wsa_proxy.net.netlink import encode_acknowledged
@@ -41,12 +41,6 @@ LEASE_S = 1
 
 Not 2: the kernel's timers are rounded up to an eighth of their length, and 2 s then lasted up to 2.4 s.
 """
-
-_ARP_ANNOUNCE_BEST = 2  # the kernel's ARP requests name the host's own address, never another one
-# From linux/if_link.h and linux/ip.h.
-_IFLA_AF_SPEC = 26
-_IFLA_INET_CONF = 1
-_IPV4_DEVCONF_ARP_ANNOUNCE = 18
 
 
 class LeaseKeeper:
@@ -179,20 +173,10 @@ def set_arp_announce(interface: str, index: int) -> None:
     """Keep the virtual address out of the ARP requests that the kernel sends on a physical interface.
 
     Else "who has X, tell VIP" with our hardware address would draw the neighbours back to a node that has just lost
-    the address. Done through netlink, since /proc/sys may be read-only. The former value is not put back at the end:
-    the setting is harmless alone, and another group may need it. Raises OSError.
+    the address. Raises OSError.
     """
-    setting = _attribute(_IPV4_DEVCONF_ARP_ANNOUNCE, struct.pack("=I", _ARP_ANNOUNCE_BEST))
-    # pyroute2 writes all 30 settings of an interface or none; the kernel takes a single one in this nesting.
-    specification = _attribute(_IFLA_AF_SPEC, _attribute(socket.AF_INET, _attribute(_IFLA_INET_CONF, setting)))
-    request = ifinfmsg()
-    request["index"] = index
-    message = bytearray(encode_acknowledged(request, RTM_SETLINK) + specification)
-    struct.pack_into("=I", message, 0, len(message))
     with RouteSocket() as route:
-        result = route.request([bytes(message)])[0]
-    if result:
-        raise OSError(result, f"cannot set arp_announce on {interface}: {_meaning(result)}")
+        set_ipv4(route, interface, index, {Setting.ARP_ANNOUNCE: ARP_ANNOUNCE_BEST})
 
 
 def _encode(index: int, address: Address, prefix_length: int, message_type: int, flags: int = 0) -> bytes:
@@ -218,11 +202,6 @@ def _remove(route: RouteSocket, entries: Sequence[HostAddress]) -> None:
     for entry, result in zip(entries, route.request(requests), strict=True):
         if result not in (0, errno.EADDRNOTAVAIL, errno.ENODEV):
             raise OSError(result, f"cannot remove {entry.address} from {_name(entry.index)}: {_meaning(result)}")
-
-
-def _attribute(attribute_type: int, payload: bytes) -> bytes:
-    """One netlink attribute; nested ones are payloads of the outer."""
-    return struct.pack("=HH", 4 + len(payload), attribute_type) + payload
 
 
 def _taken(entry: HostAddress) -> str:

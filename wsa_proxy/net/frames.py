@@ -121,10 +121,15 @@ def probe(mac: str, address: Address) -> bytes:
     """
     if isinstance(address, IPv4Address):
         return _arp_request(mac, sender="0.0.0.0", target=str(address))
-    group = IPv6Address(_SOLICITED_NODE | int(address) & 0xFFFFFF)
+    group = solicited_node(address)
     network = IPv6(src="::", dst=str(group), hlim=_HOP_LIMIT)
     solicitation = ICMPv6ND_NS(tgt=str(address))
     return bytes(Ether(src=mac, dst=_multicast_mac(group), type=ETHERTYPE_IPV6) / network / solicitation)
+
+
+def solicited_node(address: IPv6Address) -> IPv6Address:
+    """The group in which a host is asked for this address (RFC 4291 2.7.1)."""
+    return IPv6Address(_SOLICITED_NODE | int(address) & 0xFFFFFF)
 
 
 def _arp_request(mac: str, sender: str, target: str) -> bytes:
