@@ -31,7 +31,7 @@ class Tap:
         self._socket.bind((port, 3))
 
     def queued(self) -> list[bytes]:
-        found = []
+        found: list[bytes] = []
         while True:
             try:
                 frame, (_, _, packet_type, _, _) = self._socket.recvfrom(4096)
@@ -51,6 +51,7 @@ class Switch:
         self._lan = lan
         self._home = os.open("/proc/self/ns/net", os.O_RDONLY)
         self._networks: dict[str, int] = {}
+        lan.ip(f"link delete {lan.LEFT}")  # a switch has no addresses: it would answer for the hosts' as well
         # Without snooping, every multicast goes everywhere; a port forwards from the first frame on.
         lan.ip(f"link add name {self.NAME} type bridge mcast_snooping 0 forward_delay 0")
         lan.ip(f"link set {self.NAME} up")
@@ -63,7 +64,7 @@ class Switch:
         os.setns(self._home, os.CLONE_NEWNET)
         lan = self._lan
         lan.ip(f"link add name {name} type veth peer name eth0 netns {self.path(name)}")
-        lan.ip(f"link set {name} master {self.NAME} up")
+        lan.ip(f"link set dev {name} master {self.NAME} up")
         with self.on(name):
             lan.ip("link set lo up")
             lan.ip("link set eth0 addrgenmode none up")
@@ -80,11 +81,13 @@ class Switch:
     @contextmanager
     def on(self, name: str) -> Iterator[None]:
         """What is opened or started in this block belongs to that host."""
+        before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         os.setns(self._networks[name], os.CLONE_NEWNET)
         try:
             yield
         finally:
-            os.setns(self._home, os.CLONE_NEWNET)
+            os.setns(before, os.CLONE_NEWNET)
+            os.close(before)
 
     def port_of(self, mac: str) -> str | None:
         """By which port the switch has learnt a hardware address."""

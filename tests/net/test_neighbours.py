@@ -249,3 +249,26 @@ def test_interface_down_and_gone(lan: Any) -> None:
     assert not lan.readable(neighbours.fileno_list(), 0.05), "a dead socket would keep the loop busy"
     with pytest.raises(OSError, match="no-such0"):
         Neighbours("no-such0", 7, [VIP4])
+
+
+def test_virtual_mac(lan: Any) -> None:
+    """Announcements come from the virtual MAC and name it, in both versions; probes come from the host's own."""
+    wire = lan.wire(is_about_addresses)
+    neighbours = Neighbours(lan.LEFT, lan.index, [VIP4, VIP6], "00:00:5e:00:01:01")
+    neighbours.announce()
+    arp, advertisement = (Ether(frame) for frame in wire.take(2))
+    assert (arp.src, arp[ARP].hwsrc, arp[ARP].psrc) == ("00:00:5e:00:01:01", "00:00:5e:00:01:01", str(VIP4))
+    assert advertisement.src == advertisement[ICMPv6NDOptDstLLAddr].lladdr == "00:00:5e:00:01:01"
+    neighbours.probe()
+    probes = wire.take(2)
+    assert [Ether(frame).src for frame in probes] == [lan.mac(), lan.mac()]
+    assert not any(bytes.fromhex("00005e000101") in frame for frame in probes)
+
+
+def test_another_owner_with_the_virtual_mac(lan: Any) -> None:
+    """A master that answers with the virtual MAC, which is ours too, is somebody else; our own hardware address is not."""
+    neighbours = Neighbours(lan.LEFT, lan.index, [VIP4], "00:00:5e:00:01:01")
+    neighbours.probe()
+    for mac in (lan.mac(), "00:00:5e:00:01:01"):
+        from_the_right(lan, Ether(src=mac, dst=lan.mac()) / ARP(op=2, hwsrc=mac, psrc=str(VIP4), hwdst=lan.mac()))
+    assert answers(lan, neighbours, 1) == [Answer(VIP4, "00:00:5e:00:01:01")]

@@ -339,3 +339,20 @@ def test_open_errors(lan: Any) -> None:
         PacketSocket(lan.LEFT, lan.index + 100, 1, [4], Headers())
     with pytest.raises(OSError, match="IPv5"):
         open_socket(lan, (4,)).send(5, PAYLOAD)  # type: ignore[arg-type]
+
+
+def test_sent_from_the_virtual_mac(lan: Any) -> None:
+    """With a virtual MAC the advertisements come from it, but for a farewell; IP source and receiving are as without."""
+    advertisements = PacketSocket(lan.LEFT, lan.index, (4, 6), [VIP], "00:00:5e:00:01:01")
+    wire = lan.wire(is_advertisement)
+    for version in (4, 6):
+        advertisements.send(version, PAYLOAD)
+        advertisements.send(version, PAYLOAD, from_own_mac=True)
+        virtual, own = wire.take(2)
+        assert (Ether(virtual).src, Ether(own).src) == ("00:00:5e:00:01:01", lan.mac())
+        assert virtual[:6] == own[:6] and virtual[12:] == own[12:]
+    from_the_right(lan, ipv4_frame())
+    received(lan, advertisements, 1)
+    lan.ip(f"link delete {lan.LEFT}")
+    with pytest.raises(OSError, match=lan.LEFT):
+        advertisements.send(4, PAYLOAD)

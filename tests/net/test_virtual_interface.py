@@ -43,6 +43,8 @@ def test_virtual_mac() -> None:
 
 def test_made_as_the_kernel_shows_it(lan: Any) -> None:
     """create makes a macvlan in bridge mode with the virtual MAC: down, without any address, and with its settings."""
+    for setting, family in (("rp_filter", 4), ("accept_ra", 6)):
+        Path(f"/proc/sys/net/ipv{family}/conf/default/{setting}").write_text("1")
     interface = open_interface(lan)
     assert not interface.is_up()
     assert interface.create() == []

@@ -53,11 +53,16 @@ _OPTION_TARGET_MAC = bytes([2, 1])  # type and length (in units of 8 bytes)
 class Neighbours:
     """The NeighbourPort of one virtual host on one interface. A re-created interface needs a new one."""
 
-    def __init__(self, interface: str, index: int, addresses: Sequence[Address]) -> None:
-        """Opens the sending socket and builds the frames, about 1 ms each. Raises OSError."""
+    def __init__(self, interface: str, index: int, addresses: Sequence[Address], source_mac: str | None = None) -> None:
+        """Opens the sending socket and builds the frames, about 1 ms each.
+
+        ``source_mac``: the virtual MAC, which the announcements name and come from; else it is the interface's own.
+        A probe always comes from the interface's own: who probes is not MASTER. Raises OSError.
+        """
         self._interface = interface
         self._index = index
         self._addresses = frozenset(addresses)
+        self._source_mac = source_mac
         self._receivers: list[tuple[socket.socket, list[Instruction]]] = []
         """Each with the filter that it has while something is asked."""
         self._probing = False
@@ -89,7 +94,8 @@ class Neighbours:
         for receiver, _ in self._receivers if self._probing else ():
             for frame in queued_frames(receiver):
                 answer = _read_answer(frame)
-                # Our own announcement may come back to us through a switch; it is no foreign owner.
+                # Our own announcement may come back to us through a switch; it is no foreign owner. The virtual MAC
+                # is one: who probes has not announced anything from there.
                 if answer is not None and answer.address in self._addresses and answer.mac != self._mac:
                     answers.append(answer)
         return answers
@@ -127,7 +133,8 @@ class Neighbours:
 
     def _build(self) -> None:
         ordered = sorted(self._addresses, key=lambda address: (address.version, address.packed))
-        self._announcements = [frames.announcement(self._mac, address, self._router) for address in ordered]
+        announced = self._source_mac or self._mac
+        self._announcements = [frames.announcement(announced, address, self._router) for address in ordered]
         self._probes = [frames.probe(self._mac, address) for address in ordered]
 
     def _send(self, verb: str, built: Iterable[bytes]) -> None:

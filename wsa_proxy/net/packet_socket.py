@@ -99,9 +99,12 @@ class PacketSocket:
         vhid: int,
         versions: Collection[Version],
         headers: Headers,
+        source_mac: str | None = None,
     ) -> None:
-        """Joins the groups of these IP versions. Raises OSError."""
+        """Joins the groups of these IP versions. ``source_mac``: the virtual MAC, from which to send; else it is the
+        interface's own. Raises OSError."""
         self._interface = interface
+        self._source_mac = source_mac
         self._index = index
         self._headers = headers
         self._receivers: dict[Version, socket.socket] = {}
@@ -121,16 +124,18 @@ class PacketSocket:
         """An address of the interface came or went: choose the source addresses anew at the next send."""
         self._headers.clear()
 
-    def send(self, version: Version, payload: bytes) -> None:
+    def send(self, version: Version, payload: bytes, *, from_own_mac: bool = False) -> None:
         """Multicast one payload. Raises OSError when the frame could not leave.
 
-        A pulled cable is no error to the kernel: the link monitor tells of it.
+        ``from_own_mac``: not from the virtual MAC, since we are no longer MASTER; a farewell from there would turn the
+        switch's port back to us. A pulled cable is no error to the kernel: the link monitor tells of it.
         """
         sender = self._receivers.get(version)
         if sender is None:
             raise OSError(errno.EBADF, f"no socket for IPv{version} on {self._interface}")
         try:
-            sender.send(self._headers.header(self._index, version, own_mac(sender), len(payload)) + payload)
+            mac = self._source_mac if self._source_mac and not from_own_mac else own_mac(sender)
+            sender.send(self._headers.header(self._index, version, mac, len(payload)) + payload)
         except OSError as error:
             reason = error.strerror or str(error)
             text = f"cannot send an IPv{version} advertisement on {self._interface}: {reason}"
