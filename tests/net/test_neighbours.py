@@ -266,7 +266,7 @@ def test_virtual_mac(lan: Any) -> None:
 
 
 def test_another_owner_with_the_virtual_mac(lan: Any) -> None:
-    """A master that answers with the virtual MAC, which is ours too, is somebody else; our own hardware address is not."""
+    """Who answers with the virtual MAC, which is ours too, is another master; our own hardware address is no answer."""
     neighbours = Neighbours(lan.LEFT, lan.index, [VIP4], "00:00:5e:00:01:01")
     neighbours.probe()
     for mac in (lan.mac(), "00:00:5e:00:01:01"):

@@ -1,15 +1,13 @@
-"""The virtual MAC on a learning switch: who answers with it, who is silent, and what a failover changes for a client."""
+"""The virtual MAC on a learning switch: who answers with it, who is silent, what a failover changes for a client."""
 
 from __future__ import annotations
 
 import os
 import signal
 import socket
-import time
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
-from typing import Literal
 
 import pytest
 from scapy.layers.inet6 import ICMPv6ND_RA
@@ -25,69 +23,17 @@ from tests.learning_switch import answers_ping
 from tests.learning_switch import family_of
 from tests.learning_switch import reaches
 from tests.learning_switch import vmac_frames
-from wsa_proxy.net.addresses import AddressLease
-from wsa_proxy.net.neighbours import Neighbours
-from wsa_proxy.net.packet_socket import PacketSocket
-from wsa_proxy.net.virtual_interface import VirtualInterface
+from tests.net.virtual_node import BOTH
+from tests.net.virtual_node import LEASE_S
+from tests.net.virtual_node import MAC
+from tests.net.virtual_node import MLD_REPORTS_S
+from tests.net.virtual_node import NAME
+from tests.net.virtual_node import VIP4
+from tests.net.virtual_node import VIP6
+from tests.net.virtual_node import Node
+from tests.net.virtual_node import watch
 
-VIP4 = ip_address("10.0.0.100")
-VIP6 = ip_address("fd00:77::100")
-BOTH = (VIP4, VIP6)
-MAC = "00:00:5e:00:01:2a"
-VHID = 42
-NAME = "carp42"
 PORT = 7777
-LEASE_S = 1.5  # at most, with the kernel's granularity
-# The kernel reports a new or left group at once, and again within mldv2_unsolicited_report_interval, one second.
-MLD_REPORTS_S = 1.2
-
-
-class Node:
-    """All that one node has in the kernel, on a host of the switch."""
-
-    def __init__(self, switch: Switch, name: str, parent: str = "eth0") -> None:
-        self._on = lambda: switch.on(name)
-        self.name = name
-        with self._on():
-            index = socket.if_nametoindex(parent)
-            self.interface = VirtualInterface(parent, index, VHID, BOTH)
-            self.warnings = self.interface.create()
-            self.lease = AddressLease(NAME, self.interface.index, BOTH)
-            self.advertisements = PacketSocket(parent, index, (4, 6), BOTH, self.interface.mac)
-            self.neighbours = Neighbours(parent, index, BOTH, self.interface.mac)
-
-    def promote(self) -> None:
-        """In the order of the product: addresses, up, advertisement, announcement."""
-        with self._on():
-            self.lease.acquire()
-            self.interface.up()
-        self.advertise()
-        self.announce()
-
-    def advertise(self, version: Literal[4, 6] = 4, payload: bytes = b"advertisement", own: bool = False) -> None:
-        with self._on():
-            self.advertisements.send(version, payload, from_own_mac=own)
-
-    def announce(self) -> None:
-        with self._on():
-            self.neighbours.announce()
-
-    def demote(self) -> None:
-        with self._on():
-            self.interface.down()
-            self.lease.release()
-
-
-def watch(tap: Tap, seconds: float, node: Node | None = None) -> list[str]:
-    """What comes from the virtual MAC in so many seconds; a node keeps its lease meanwhile."""
-    frames: list[bytes] = []
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if node is not None:
-            node.lease.renew()
-        time.sleep(0.1)
-        frames += tap.queued()
-    return vmac_frames(frames, MAC)
 
 
 def questions(frames: list[bytes]) -> list[str]:
@@ -137,7 +83,7 @@ def test_silent_after_the_lease_ended(lan: Any) -> None:
 
 
 def test_without_the_entries_the_kernel_would_talk(lan: Any) -> None:
-    """The two tests above would see it: with an ordinary macvlan, MLD reports come from the virtual MAC at both ends."""
+    """The two tests above would see it: of an ordinary macvlan, MLD reports come at both ends."""
     switch = Switch(lan)
     tap = Tap("a")
     node = Node(switch, "a")
@@ -201,7 +147,7 @@ def test_only_the_master_answers_and_with_the_virtual_mac(lan: Any) -> None:
 
 
 def test_the_hosts_own_addresses(lan: Any) -> None:
-    """The master's own addresses are answered from its own hardware address only, and its own traffic leaves from it."""
+    """The master's own addresses are answered from its own hardware address, and its own traffic leaves from there."""
     switch = Switch(lan)
     node = Node(switch, "a")
     with switch.on("a"):
@@ -261,7 +207,7 @@ def broadcast_socket(interface: bytes) -> socket.socket:
 
 
 def test_two_masters_hear_each_other(lan: Any) -> None:
-    """A packet socket on the parent hears the other master's advertisements, which come from the same hardware address."""
+    """A packet socket on the parent hears the other master's advertisements, although they come from the same MAC."""
     switch = Switch(lan)
     a, b = Node(switch, "a"), Node(switch, "b")
     a.promote()
@@ -276,7 +222,7 @@ def test_two_masters_hear_each_other(lan: Any) -> None:
 
 
 def test_a_private_macvlan_would_make_masters_deaf(lan: Any) -> None:
-    """Why the mode is bridge: in private mode the kernel swallows what comes from the macvlan's own hardware address."""
+    """Why the mode is bridge: in private mode the kernel swallows what comes from the macvlan's own MAC."""
     switch = Switch(lan)
     a, b = Node(switch, "a"), Node(switch, "b")
     with switch.on("a"):
@@ -317,7 +263,7 @@ def test_router_advertisements_change_nothing(lan: Any) -> None:
 
 @pytest.mark.parametrize("address", BOTH, ids=["ipv4", "ipv6"])
 def test_failover_with_every_announcement_lost(lan: Any, address: Any) -> None:
-    """One advertisement turns the switch: TCP, UDP and ICMP go on at the new master, and nobody asks for the address."""
+    """One advertisement turns the switch: TCP, UDP and ICMP go on at the new master, and nobody asks who has it."""
     switch = Switch(lan)
     a, b = Node(switch, "a"), Node(switch, "b")
     with switch.on("a"):
@@ -345,7 +291,7 @@ def test_failover_with_every_announcement_lost(lan: Any, address: Any) -> None:
 
     assert owner() == "a"
     assert (switch.neighbour("client", str(address)), switch.port_of(MAC)) == (MAC, "a")
-    # Dropped before the switch has learnt from them: a frame that only lies in a later hook has turned the port already.
+    # Dropped before the switch learns from them; in a later hook they would have turned the port already.
     switch.nft(
         "add table bridge lost\n"
         "add chain bridge lost incoming { type filter hook prerouting priority -300; }\n"
