@@ -32,6 +32,7 @@ from tests.net.virtual_node import VIP4
 from tests.net.virtual_node import VIP6
 from tests.net.virtual_node import Node
 from tests.net.virtual_node import watch
+from wsa_proxy.net.interface_settings import settings_in_the_way
 
 PORT = 7777
 
@@ -65,14 +66,15 @@ def test_silent_after_the_lease_ended(lan: Any) -> None:
     ready, told = os.pipe()
     child = os.fork()
     if child == 0:
-        Node(switch, "a").promote()
-        os.write(told, b"!")
-        signal.pause()
-        os._exit(1)
+        try:
+            Node(switch, "a").promote()
+        finally:
+            os.write(told, b"!")
+            signal.pause()
     os.read(ready, 1)
-    assert len(vmac_frames(tap.queued(), MAC)) == 3
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
+    assert len(vmac_frames(tap.queued(), MAC)) == 3
     assert watch(tap, LEASE_S + MLD_REPORTS_S) == []
     with switch.on("a"):
         assert f"{NAME}@eth0: <BROADCAST,MULTICAST,UP" in lan.ip(f"link show dev {NAME}")
@@ -162,6 +164,32 @@ def test_the_hosts_own_addresses(lan: Any) -> None:
         assert [reaches(address) for address in BOTH] == [True, True], "the master reaches the addresses itself"
     assert switch.neighbour("client", "10.0.0.1") == own
     assert vmac_frames(tap.queued(), MAC) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "told", "works"),
+    [
+        ("rp_filter", 1, True, False),
+        ("rp_filter", 2, False, True),
+        ("arp_ignore", 2, True, False),
+        ("arp_ignore", 1, False, True),
+    ],
+)
+def test_settings_for_all_interfaces(lan: Any, setting: str, value: int, told: bool, works: bool) -> None:
+    """What ``settings_in_the_way`` complains about really keeps clients from the address, and the rest does not."""
+    switch = Switch(lan)
+    with switch.on("a"):
+        Path(f"/proc/sys/net/ipv4/conf/all/{setting}").write_text(str(value))
+        assert bool(settings_in_the_way()) == told
+    Node(switch, "a").promote()
+    with switch.on("client"):
+        # A warm entry, if the question is not what the setting is about.
+        if setting == "rp_filter":
+            lan.ip(f"neighbour replace {VIP4} lladdr {MAC} dev eth0 nud permanent")
+        else:
+            lan.ip("neighbour flush dev eth0")
+        assert reaches(VIP4) == works
+        assert reaches(ip_address("10.0.0.1")), "the host's own address works all the time"
 
 
 def test_broadcasts(lan: Any) -> None:
