@@ -343,7 +343,7 @@ def test_open_errors(lan: Any) -> None:
 
 def test_sent_from_the_virtual_mac(lan: Any) -> None:
     """With a virtual MAC the advertisements come from it, but for a farewell; all the rest is as without."""
-    advertisements = PacketSocket(lan.LEFT, lan.index, (4, 6), [VIP], "00:00:5e:00:01:01")
+    advertisements = PacketSocket(lan.LEFT, lan.index, 1, (4, 6), Headers([VIP]), "00:00:5e:00:01:01")
     wire = lan.wire(is_advertisement)
     for version in (4, 6):
         advertisements.send(version, PAYLOAD)

@@ -166,6 +166,16 @@ def test_without_privilege(lan: Any) -> None:
         open_interface(lan).create()
 
 
+def test_a_host_without_ipv6(lan: Any) -> None:
+    """Where IPv6 is off, a group of IPv4 addresses works and nothing is complained about."""
+    for name in ("all", "default"):
+        Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
+    interface = VirtualInterface(lan.LEFT, lan.index, VHID, [VIP4])
+    assert interface.create() == []
+    interface.up()
+    assert interface.is_up()
+
+
 def test_in_a_running_loop(lan: Any) -> None:
     """All of it works inside a running event loop, which pyroute2's own synchronous class refuses."""
 

@@ -12,6 +12,7 @@ from tests.learning_switch import Tap
 from tests.learning_switch import vmac_frames
 from wsa_proxy.net.addresses import AddressLease
 from wsa_proxy.net.neighbours import Neighbours
+from wsa_proxy.net.packet_socket import Headers
 from wsa_proxy.net.packet_socket import PacketSocket
 from wsa_proxy.net.virtual_interface import VirtualInterface
 
@@ -37,7 +38,7 @@ class Node:
             self.interface = VirtualInterface(parent, index, VHID, BOTH)
             self.warnings = self.interface.create()
             self.lease = AddressLease(NAME, self.interface.index, BOTH)
-            self.advertisements = PacketSocket(parent, index, (4, 6), BOTH, self.interface.mac)
+            self.advertisements = PacketSocket(parent, index, VHID, (4, 6), Headers(BOTH), self.interface.mac)
             self.neighbours = Neighbours(parent, index, BOTH, self.interface.mac)
 
     def promote(self) -> None:

@@ -4,6 +4,8 @@
 
 - ``packet_socket.py``  advertisements (IP protocol 112) on one interface: send, receive, join the groups
 - ``addresses.py``      the virtual addresses as a lease that the kernel ends by itself
+- ``virtual_interface.py``  the virtual MAC: a macvlan that carries the addresses
+- ``foreign_mac.py``    does the network carry frames of another hardware address than the network card's?
 - ``neighbours.py``     gratuitous ARP, neighbour advertisements, and the probe "who has this address?"
 - ``neighbour_table.py``  the neighbours that the kernel has asked for in vain: have it ask again at once
 - ``links.py``          what the kernel reports: interfaces and addresses that come and go
@@ -12,6 +14,7 @@
 and below them, known to nobody outside this folder:
 
 - ``netlink.py``        requests to the kernel's rtnetlink that are answered before the call returns
+- ``interface_settings.py``  sysctls of one interface
 - ``raw_socket.py``     AF_PACKET sockets of one interface, with a filter in the kernel
 - ``frames.py``         every frame we send, built with scapy, and scapy's second reading of what we receive
 

@@ -65,6 +65,9 @@ _MODE = "bridge"
 # Where MLD reports go: all routers that speak version 2, and all routers (the "done" of version 1).
 _MLD_ROUTERS = (IPv6Address("ff02::16"), IPv6Address("ff02::2"))
 
+# How the kernel refuses an IPv6 neighbour where it has no IPv6, or where that is disabled: there is no MLD, either.
+_NO_IPV6 = (errno.EAFNOSUPPORT, errno.EINVAL)
+
 # The host's other addresses are not answered with the virtual MAC; the way back to a client leads through the parent.
 _OWN_SETTINGS = {
     Setting.ARP_IGNORE: ARP_IGNORE_OTHERS,
@@ -107,6 +110,7 @@ class VirtualInterface:
         self._parent = parent
         self._parent_index = parent_index
         self._groups = sorted({solicited_node(each) for each in addresses if isinstance(each, IPv6Address)})
+        self._entries: list[bytes] = []
         self._member: socket.socket | None = None
         self._route = RouteSocket()
 
@@ -127,6 +131,7 @@ class VirtualInterface:
             if found is None:
                 raise OSError(errno.ENODEV, f"{self.name} was removed while it was made")
         self.index = found.index
+        self._entries = [self._encode_entry(group) for group in (*_MLD_ROUTERS, *self._groups)]
         self.down()
         self._flush()
         return self._set_up()
@@ -134,8 +139,7 @@ class VirtualInterface:
     def up(self) -> None:
         """The node is MASTER: receive and answer with the virtual MAC. Raises OSError."""
         # Setting an interface down empties its neighbour table, so the MLD reports are turned round each time.
-        for group in (*_MLD_ROUTERS, *self._groups):
-            self._request("keep the MLD reports of", self._encode_group(group), harmless=(errno.EAFNOSUPPORT,))
+        self._request("keep the MLD reports of", *self._entries, harmless=_NO_IPV6)
         self._request("set up", _encode_link(self.index, RTM_SETLINK, IFF_UP))
 
     def down(self) -> None:
@@ -210,7 +214,7 @@ class VirtualInterface:
         ]
         return encode_acknowledged(message, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL)
 
-    def _encode_group(self, group: IPv6Address) -> bytes:
+    def _encode_entry(self, group: IPv6Address) -> bytes:
         message = ndmsg()
         message["family"] = socket.AF_INET6
         message["ifindex"] = self.index
@@ -233,10 +237,10 @@ class VirtualInterface:
             raise
         return _decode_link(answers[0].data)
 
-    def _request(self, verb: str, message: bytes, harmless: Collection[int] = ()) -> None:
-        result = self._route.request([message])[0]
-        if result and result not in harmless:
-            raise OSError(result, f"cannot {verb} {self.name} on {self._parent}: {self._meaning(result)}")
+    def _request(self, verb: str, *messages: bytes, harmless: Collection[int] = ()) -> None:
+        for result in self._route.request(messages):
+            if result and result not in harmless:
+                raise OSError(result, f"cannot {verb} {self.name} on {self._parent}: {self._meaning(result)}")
 
     def _meaning(self, number: int) -> str:
         text = f"{os.strerror(number)} ({errno.errorcode.get(number, number)})"
