@@ -11,6 +11,7 @@ from scapy.layers.l2 import Ether
 from tests.learning_switch import Switch
 from tests.learning_switch import Tap
 from tests.learning_switch import reaches
+from tests.learning_switch import run
 from wsa_proxy.net.foreign_mac import ANSWERS_TO_BE_SURE
 from wsa_proxy.net.foreign_mac import WITNESSES_MAX
 from wsa_proxy.net.foreign_mac import ForeignMacTest
@@ -168,3 +169,17 @@ def test_errors(lan: Any) -> None:
         test.receive()
         with pytest.raises(OSError, match="no-such0"):
             ForeignMacTest("no-such0", 7, [CLIENT])
+
+
+def test_the_network_card_takes_the_answers(lan: Any) -> None:
+    """The card's filter has the test address while the test is open, and no longer: a veth itself filters nothing."""
+    switch = Switch(lan)
+    test = open_test(lan, switch)
+
+    def listed() -> bool:
+        with switch.on("a"):
+            return test.mac in run("bridge", "fdb", "show", "dev", "eth0")
+
+    assert listed()
+    test.close()
+    assert not listed()
