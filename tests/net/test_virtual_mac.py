@@ -28,6 +28,7 @@ from tests.net.virtual_node import LEASE_S
 from tests.net.virtual_node import MAC
 from tests.net.virtual_node import MLD_REPORTS_S
 from tests.net.virtual_node import NAME
+from tests.net.virtual_node import VHID
 from tests.net.virtual_node import VIP4
 from tests.net.virtual_node import VIP6
 from tests.net.virtual_node import Node
@@ -35,6 +36,7 @@ from tests.net.virtual_node import watch
 from wsa_proxy.net.interface_settings import settings_in_the_way
 
 PORT = 7777
+SAID, MARKER = (bytes([0x21, VHID]) + text * 34 for text in (b"x", b"y"))
 
 
 def questions(frames: list[bytes]) -> list[str]:
@@ -243,10 +245,10 @@ def test_two_masters_hear_each_other(lan: Any) -> None:
     for node, other in ((a, b), (b, a)):
         other.advertisements.receive()
         node.advertise(4)
-        node.advertise(6, b"x" * 36)
+        node.advertise(6, SAID)
         heard = lan.until(other.advertisements.receive, "an advertisement")
         assert [packet.source_mac for packet in heard] == [MAC] * len(heard)
-        assert heard[-1].payload == b"x" * 36
+        assert heard[-1].payload == SAID
 
 
 def test_a_private_macvlan_would_make_masters_deaf(lan: Any) -> None:
@@ -259,9 +261,9 @@ def test_a_private_macvlan_would_make_masters_deaf(lan: Any) -> None:
     b.promote()
     a.advertisements.receive()
     b.advertise()
-    b.advertise(4, b"marker", own=True)
+    b.advertise(4, MARKER, own=True)
     heard = lan.until(a.advertisements.receive, "the marker")
-    assert [packet.payload for packet in heard] == [b"marker"]
+    assert [packet.payload for packet in heard] == [MARKER]
 
 
 def test_router_advertisements_change_nothing(lan: Any) -> None:

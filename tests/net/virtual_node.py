@@ -11,6 +11,7 @@ from tests.learning_switch import Switch
 from tests.learning_switch import Tap
 from tests.learning_switch import vmac_frames
 from wsa_proxy.net.addresses import AddressLease
+from wsa_proxy.net.addresses import LeaseKeeper
 from wsa_proxy.net.neighbours import Neighbours
 from wsa_proxy.net.packet_socket import Headers
 from wsa_proxy.net.packet_socket import PacketSocket
@@ -22,6 +23,8 @@ BOTH = (VIP4, VIP6)
 MAC = "00:00:5e:00:01:2a"
 VHID = 42
 NAME = "carp42"
+ADVERTISEMENT = bytes([0x21, VHID]) + bytes(34)
+"""As far as the filter in the kernel looks."""
 LEASE_S = 1.5  # at most, with the kernel's granularity
 # The kernel reports a new or left group at once, and again within mldv2_unsolicited_report_interval, one second.
 MLD_REPORTS_S = 1.2
@@ -37,7 +40,7 @@ class Node:
             index = socket.if_nametoindex(parent)
             self.interface = VirtualInterface(parent, index, VHID, BOTH)
             self.warnings = self.interface.create()
-            self.lease = AddressLease(NAME, self.interface.index, BOTH)
+            self.lease = AddressLease(LeaseKeeper(), NAME, self.interface.index, BOTH)
             self.advertisements = PacketSocket(parent, index, VHID, (4, 6), Headers(BOTH), self.interface.mac)
             self.neighbours = Neighbours(parent, index, BOTH, self.interface.mac)
 
@@ -49,7 +52,7 @@ class Node:
         self.advertise()
         self.announce()
 
-    def advertise(self, version: Literal[4, 6] = 4, payload: bytes = b"advertisement", own: bool = False) -> None:
+    def advertise(self, version: Literal[4, 6] = 4, payload: bytes = ADVERTISEMENT, own: bool = False) -> None:
         with self._switch.on(self.name):
             self.advertisements.send(version, payload, from_own_mac=own)
 

@@ -12,6 +12,7 @@ from wsa_proxy.carp import election
 from wsa_proxy.carp.commands import State
 from wsa_proxy.runtime.driver import Driver
 from wsa_proxy.runtime.health import Health
+from wsa_proxy.runtime.record import Transition
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
 
@@ -85,16 +86,18 @@ def _group_status(group: GroupSettings, driver: Driver, now: float) -> dict[str,
             reject.value: {"from": last.source, "mac": last.source_mac, "age_s": round(now - last.at_s, 2)}
             for reject, last in record.last_rejected.items()
         },
-        "transitions": [
-            {
-                "at": transition.at.isoformat(),
-                "from": transition.report.old.value,
-                "to": transition.report.new.value,
-                "reason": transition.report.reason,
-                "evidence": transition.report.evidence,
-            }
-            for transition in record.transitions
-        ],
+        "transitions": [_transition_status(transition) for transition in record.transitions],
+    }
+
+
+def _transition_status(transition: Transition) -> dict[str, Any]:
+    report = transition.report
+    return {
+        "at": transition.at.isoformat(),
+        "from": report.old.value,
+        "to": report.new.value,
+        "reason": report.reason,
+        "evidence": report.evidence,
     }
 
 
