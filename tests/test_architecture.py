@@ -29,7 +29,8 @@ ARROWS: dict[str, set[str]] = {
     "addons": {"proxy"},
     "lab": {"settings", "resources", "config", "runtime", "net"},
     "simulation": {"carp"},
-    "cli": {"settings", "resources", "config", "runtime", "lab", "simulation"},
+    "watch": {"settings", "config", "carp", "net"},
+    "cli": {"settings", "resources", "config", "runtime", "lab", "simulation", "watch"},
 }
 
 # The protocol knows no socket, clock, loop, log or chance: time is an argument, the rest are commands.

@@ -6,7 +6,8 @@ The rooms, and the arrows between them (one way only)::
                                    |          \\-> net       the kernel: packets, addresses, neighbours, links
                                    \\-> config -> settings   the file, its errors, the frozen result
     simulation -> carp                                       a LAN with faults in virtual time, and its judge
-    cli -> config, runtime.control, lab, simulation          the command line
+    watch -> carp, net, config                               who advertises what on a LAN, and who is believed
+    cli -> config, runtime.control, lab, simulation, watch   the command line
     lab                                                      real nodes, a client and an origin in namespaces
 
 ``carp`` and ``net`` import nothing of ours. ``runtime.driver`` is the only code that sees both; ``proxy`` is the only

@@ -1,4 +1,4 @@
-"""The command line: ``wsa-proxy run | check | status | lab | simulate``.
+"""The command line: ``wsa-proxy run | check | status | watch | lab | simulate``.
 
 Each verb imports what it needs only when it is called, so that ``status`` answers at once.
 """
@@ -49,6 +49,12 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("file", type=Path, metavar="FILE", nargs="?", help="its configuration, for its state_dir")
     status.add_argument("--json", action="store_true", help="the whole document")
     status.set_defaults(call=_status)
+
+    watch = verbs.add_parser("watch", help="show who advertises what on a LAN or in a capture, and who is believed")
+    import wsa_proxy.watch.command
+
+    wsa_proxy.watch.command.add_arguments(watch)
+    watch.set_defaults(call=wsa_proxy.watch.command.main)
 
     lab = verbs.add_parser("lab", help="try failover: real nodes, a client and an origin in network namespaces")
     import wsa_proxy.lab.command

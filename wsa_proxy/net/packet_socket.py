@@ -112,7 +112,7 @@ class PacketSocket:
         try:
             for version in sorted(versions):
                 self._receivers[version] = _open_receiver(interface, index, vhid, version)
-                self._members.append(_join(interface, index, version))
+                self._members.append(join_group(interface, index, version))
         except BaseException:
             self.close()
             raise
@@ -217,7 +217,7 @@ def _open_receiver(interface: str, index: int, vhid: int, version: Version) -> s
     return receiver
 
 
-def _join(interface: str, index: int, version: Version) -> socket.socket:
+def join_group(interface: str, index: int, version: Version) -> socket.socket:
     """A socket that is a member of the group and receives nothing: its IGMP or MLD report opens snooping switches."""
     member = socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
     try:

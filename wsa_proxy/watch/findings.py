@@ -1,0 +1,128 @@
+"""What is wrong between senders: two masters of one id, VRRP and CARP with one id, repetitions.
+
+A finding begins once, goes on while it is seen, and ends; the newest are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wsa_proxy.watch.vrrp import Vrrp
+
+if TYPE_CHECKING:
+    from wsa_proxy.watch.ledger import Row
+
+FINDINGS_MAX = 64
+GOES_ON_S = 10.0
+"""How long a finding stands after it was seen last, where no interval says it better."""
+NAMED_MAX = 4
+PATIENCE_INTERVALS = 3
+"""Two masters are two until one of them has missed so many."""
+
+
+@dataclass(slots=True)
+class Finding:
+    """One thing that is wrong. Times are the capture's."""
+
+    key: Hashable
+    text: str
+    aspect: Hashable
+    """When this changes, it is told anew; the text may change more often."""
+    first_s: float
+    last_s: float
+    patience_s: float
+    count: int = 1
+
+    def is_current(self, now_s: float) -> bool:
+        """It was seen a moment ago."""
+        return now_s - self.last_s <= self.patience_s
+
+
+class Findings:
+    """All findings, the newest last."""
+
+    def __init__(self) -> None:
+        self._found: dict[Hashable, Finding] = {}
+
+    def all(self) -> list[Finding]:
+        """In the order in which they began."""
+        return list(self._found.values())
+
+    def current(self, now_s: float) -> list[Finding]:
+        """Those that go on."""
+        return [each for each in self._found.values() if each.is_current(now_s)]
+
+    def found(
+        self, key: Hashable, text: str, now_s: float, *, aspect: Hashable = None, patience_s: float = GOES_ON_S
+    ) -> list[Finding]:
+        """Take a finding down; the answer is itself if it is new or begins anew, else empty."""
+        known = self._found.get(key)
+        goes_on = known is not None and known.is_current(now_s)
+        if known is not None and goes_on and known.aspect == aspect:
+            known.text, known.last_s, known.patience_s = text, now_s, patience_s
+            known.count += 1
+            return []
+        first_s = known.first_s if known is not None and goes_on else now_s
+        self._found.pop(key, None)
+        if len(self._found) >= FINDINGS_MAX:
+            del self._found[next(iter(self._found))]
+        self._found[key] = Finding(key, text, aspect, first_s, now_s, patience_s)
+        return [self._found[key]]
+
+    def compare(self, row: Row, rows: Sequence[Row], now_s: float) -> list[Finding]:
+        """Judge one sender, who has just been heard, by the others of its id."""
+        if not row.masters:
+            return []
+        news: list[Finding] = []
+        masters = [each for each in rows if each.advertises(now_s)]
+        same = [each for each in masters if isinstance(each.heard.says, Vrrp) is isinstance(row.heard.says, Vrrp)]
+        rivals = [each for each in same if _are_rivals(row, each)]
+        # One node speaks in both IP versions: name its address in the one of which we have another's.
+        rivals = [each for each in rivals if each.heard.version == row.heard.version] or rivals
+        if rivals:
+            names = frozenset((each.heard.source, each.heard.mac) for each in [row, *rivals])
+            news += self.found(
+                ("masters", row.place, row.heard.version),
+                _masters_text(row, rivals),
+                now_s,
+                aspect=names,
+                patience_s=PATIENCE_INTERVALS * max(each.interval_s for each in same),
+            )
+        if len(same) < len(masters):
+            carp, vrrp = (
+                next(each.heard.source for each in masters if isinstance(each.heard.says, Vrrp) is kind)
+                for kind in (False, True)
+            )
+            text = f"id {row.number}: CARP ({carp}) and VRRP ({vrrp}) with one id: they fight for its virtual MAC"
+            news += self.found(("protocols", row.place), text, now_s)
+        return news
+
+
+def _are_rivals(row: Row, other: Row) -> bool:
+    """Have both advertised side by side for longer than an interval? One node's two IP versions are no rivals."""
+    ours, theirs = row.heard, other.heard
+    if row is other or (ours.version != theirs.version and ours.mac == theirs.mac):
+        return False
+    together_s = min(row.last_s, other.last_s) - max(row.since_s, other.since_s)
+    return together_s > max(row.interval_s, other.interval_s)
+
+
+def _masters_text(row: Row, rivals: Sequence[Row]) -> str:
+    """``id 1: two masters: 10.0.0.1 and 10.0.0.2``, and who of them is not believed."""
+    masters = sorted([row, *rivals], key=lambda each: (each.heard.source, each.heard.mac))
+    many = {2: "two"}.get(len(masters), str(len(masters)))
+    sources = [each.heard.source for each in masters]
+    # Behind one source address, or behind the virtual MAC, only the other address tells two senders apart.
+    names = [
+        f"{each.heard.source} ({each.heard.mac})" if sources.count(each.heard.source) > 1 else each.heard.source
+        for each in masters[:NAMED_MAX]
+    ]
+    rest = "" if len(masters) <= NAMED_MAX else f" and {len(masters) - NAMED_MAX} more"
+    listed = " and ".join([", ".join(names[:-1]), names[-1]]) if not rest else ", ".join(names)
+    doubted = [
+        f"{each.heard.source}: {each.opinion.word}" for each in masters[:NAMED_MAX] if each.opinion.tone == "bad"
+    ]
+    return f"id {row.number}: {many} masters: {listed}{rest}" + (f" ({', '.join(doubted)})" if doubted else "")
