@@ -7,8 +7,7 @@ repr shows them.
 
 from __future__ import annotations
 
-import functools
-import hashlib
+import secrets
 from collections.abc import Iterable
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,8 +17,14 @@ from pathlib import Path
 
 from wsa_proxy.carp import election
 from wsa_proxy.carp.auth import Address
+from wsa_proxy.carp.auth import Authenticator
 from wsa_proxy.carp.auth import Signature
 from wsa_proxy.carp.auth import key_from_pass_phrase
+from wsa_proxy.carp.credentials import Credentials
+from wsa_proxy.carp.credentials import Sealer
+from wsa_proxy.carp.credentials import Security
+from wsa_proxy.carp.seal import GroupTime
+from wsa_proxy.carp.seal import sealed_key
 from wsa_proxy.config.files import read_secrets
 from wsa_proxy.config.host_check import check_host
 from wsa_proxy.config.schema import GroupKeys
@@ -29,24 +34,13 @@ from wsa_proxy.config.timers import misfit_text
 from wsa_proxy.config.timers import timers
 from wsa_proxy.net.host import HostFacts
 
-CARP, SEALED = "carp", "sealed"
 ADDRESSES_EXPLAINED_MAX = 8
 """Of groups with more virtual IPs no other lists are tried to explain a digest that does not fit."""
 
 
 @dataclass(frozen=True, slots=True)
-class WatchedKey:
-    """One key with which a digest may fit."""
-
-    security: str
-    number: int
-    """Which secret of the group it comes from, counted from 1."""
-    signature: Signature = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class OtherList:
-    """What a sender with the right secret and other virtual IPs would sign with: words and key."""
+    """What a sender with the usual mistake would sign with: words and key."""
 
     text: str
     signature: Signature = field(repr=False)
@@ -63,10 +57,11 @@ class WatchedGroup:
     addresses: tuple[Address, ...]
     advbase: int
     advskew: int
-    security: tuple[str, ...]
-    """What the file accepts: carp, sealed or both."""
-    keys: tuple[WatchedKey, ...]
-    other_lists: tuple[OtherList, ...]
+    security: tuple[Security, ...]
+    """The first signs, all are accepted."""
+    clock_tolerance_s: float
+    pass_phrases: tuple[bytes, ...] = field(repr=False)
+    other_lists: tuple[OtherList, ...] = field(repr=False)
 
     @property
     def interval_s(self) -> float:
@@ -77,6 +72,17 @@ class WatchedGroup:
     def master_down_s(self) -> float:
         """The silence after which this node takes over."""
         return election.master_down_s(self.advbase, self.advskew)
+
+    def credentials(self, clock_ms: float) -> Credentials:
+        """Those of a node that starts now and has not heard anything yet."""
+        keys = [key_from_pass_phrase(phrase) for phrase in self.pass_phrases or (b"",)]
+        # Nothing is signed with it, and nobody says a number of 64 bits by chance: so nothing is taken for an echo.
+        plain = Authenticator(keys, self.vhid, self.addresses, secrets.randbits(64))
+        sealers = [
+            Sealer(key, self.vhid, self.addresses, GroupTime("", None, clock_ms, self.clock_tolerance_s * 1000))
+            for key in map(sealed_key, self.pass_phrases)
+        ]
+        return Credentials(self.security, plain, sealers)
 
 
 def read_groups(path: Path, host: HostFacts | None) -> tuple[WatchedGroup, ...]:
@@ -93,22 +99,26 @@ def read_groups(path: Path, host: HostFacts | None) -> tuple[WatchedGroup, ...]:
     else:
         for place, usual in without_prefix.items():
             document.error(place, f"must have a prefix; write {usual}")
-    secrets = [read_secrets(document, ("groups", n), group) for n, group in enumerate(groups)]
+    phrases = [read_secrets(document, ("groups", n), group) for n, group in enumerate(groups)]
     for n, group in enumerate(groups):
         if group.priority is not None and timers(group.advertisement_interval, group.priority) is None:
             text = misfit_text(group.advertisement_interval, group.priority)
             document.error(("groups", n, "advertisement_interval"), text)
+        if "sealed" in (group.security or ()) and not phrases[n]:
+            document.error(("groups", n, "security"), "sealed needs a shared_secret; write one, or security: carp")
     if document.errors:
         raise document.refuse()
-    return tuple(map(_group, groups, interfaces, secrets))
+    tolerance_s = keys.clock_tolerance
+    return tuple(_group(*each, tolerance_s) for each in zip(groups, interfaces, phrases, strict=True))
 
 
-def _group(group: GroupKeys, interface: str, secrets: tuple[bytes, ...]) -> WatchedGroup:
+def _group(group: GroupKeys, interface: str, phrases: tuple[bytes, ...], clock_tolerance_s: float) -> WatchedGroup:
     assert group.id is not None
     assert group.priority is not None
     fields = timers(group.advertisement_interval, group.priority)
     assert fields is not None
     addresses = tuple(ip_interface(each).ip for each in group.virtual_ip if each is not None)
+    ways = group.security or ("sealed" if phrases else "carp",)
     return WatchedGroup(
         vhid=group.id,
         hostname=group.hostname or "",
@@ -116,36 +126,34 @@ def _group(group: GroupKeys, interface: str, secrets: tuple[bytes, ...]) -> Watc
         addresses=addresses,
         advbase=fields.advbase,
         advskew=fields.advskew,
-        security=(group.security,) if isinstance(group.security, str) else tuple(group.security),
-        keys=tuple(keys_of(secrets, group.id, addresses)),
-        other_lists=tuple(other_lists(secrets, group.id, addresses)),
+        security=tuple(Security(way) for way in ways),
+        clock_tolerance_s=clock_tolerance_s,
+        pass_phrases=phrases,
+        other_lists=tuple(_other_lists(phrases, group.id, addresses)),
     )
 
 
-def keys_of(secrets: Iterable[bytes], vhid: int, addresses: tuple[Address, ...]) -> Iterator[WatchedKey]:
-    """Every key of a group, in the order in which they are tried; without a secret 20 zero bytes, as every CARP."""
-    for number, secret in enumerate(tuple(secrets) or (b"",), start=1):
-        yield WatchedKey(CARP, number, Signature(key_from_pass_phrase(secret), vhid, addresses))
-        if secret:
-            yield WatchedKey(SEALED, number, Signature(wire_key(secret), vhid, addresses))
-
-
-@functools.lru_cache(maxsize=64)
-def wire_key(secret: bytes) -> bytes:
-    """The key of the sealed counter: never that of plain CARP, or any plain counter would pass as a seal."""
-    return hashlib.scrypt(secret, salt=b"wsa-proxy sealed 1", n=2**14, r=8, p=1, dklen=20)
-
-
-def other_lists(secrets: Iterable[bytes], vhid: int, addresses: tuple[Address, ...]) -> Iterator[OtherList]:
+def _other_lists(phrases: tuple[bytes, ...], vhid: int, addresses: tuple[Address, ...]) -> Iterator[OtherList]:
     """The usual mistakes: no secret there, or a list of virtual IPs that lacks some of ours."""
-    if tuple(secrets):
+    if phrases:
         yield OtherList("it fits without any secret", Signature(key_from_pass_phrase(b""), vhid, addresses))
     if not 1 < len(addresses) <= ADDRESSES_EXPLAINED_MAX:
         return
+    for part in _parts(addresses):
+        text = f"it fits with {', '.join(map(str, part))} as the only virtual IP{'s' if len(part) > 1 else ''}"
+        for key in _keys(phrases):
+            yield OtherList(text, Signature(key, vhid, part))
+
+
+def _parts(addresses: tuple[Address, ...]) -> Iterable[tuple[Address, ...]]:
+    """Those of one IP version, all but one, each alone."""
     parts = [tuple(each for each in addresses if each.version == version) for version in (4, 6)]
     parts += [tuple(each for each in addresses if each != left_out) for left_out in addresses]
     parts += [(each,) for each in addresses]
-    for part in dict.fromkeys(part for part in parts if part and len(part) < len(addresses)):
-        text = f"it fits with {', '.join(map(str, part))} as the only virtual IP{'s' if len(part) > 1 else ''}"
-        for key in keys_of(secrets, vhid, part):
-            yield OtherList(text, key.signature)
+    return dict.fromkeys(part for part in parts if 0 < len(part) < len(addresses))
+
+
+def _keys(phrases: tuple[bytes, ...]) -> Iterator[bytes]:
+    """Every key that a group may be signed with."""
+    yield from map(key_from_pass_phrase, phrases or (b"",))
+    yield from map(sealed_key, phrases)

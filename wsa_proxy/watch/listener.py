@@ -26,7 +26,7 @@ class Listener:
         """Raises OSError, with words about the privilege that is missing."""
         self.notes: list[str] = []
         """What went wrong on the way, newest last; few."""
-        self._wall_s = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+        self._wall_s = time.time() - _even_s()
         self._taps: list[Tap] = []
         self._dropped = 0
         try:
@@ -38,7 +38,7 @@ class Listener:
 
     def now_s(self) -> float:
         """Seconds since 1970 as they were when the watch began, going on evenly."""
-        return self._wall_s + time.clock_gettime(time.CLOCK_BOOTTIME)
+        return self._wall_s + _even_s()
 
     def wait(self, limit_s: float, also: Sequence[int] = ()) -> tuple[list[Captured], list[int]]:
         """What has been heard, as soon as there is something; and which of the other descriptors are readable."""
@@ -73,3 +73,9 @@ class Listener:
             at_s = self.now_s() - (late_s if 0 < late_s < LATE_S_MAX else 0.0)
             heard.append(Captured(at_s, each.frame, 1, tap.interface, each.sent_here, each.length_bytes))
         return heard
+
+
+def _even_s() -> float:
+    """Counts suspended time and is not slewed: of a clock that chrony hurries, every seal would soon be too old."""
+    suspended_s = time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
+    return time.clock_gettime(time.CLOCK_MONOTONIC_RAW) + suspended_s
