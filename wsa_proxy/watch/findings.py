@@ -35,6 +35,8 @@ class Finding:
     last_s: float
     patience_s: float
     count: int = 1
+    alarm: bool = True
+    """False: it is worth a line, and nothing is wrong."""
 
     def is_current(self, now_s: float) -> bool:
         """It was seen a moment ago."""
@@ -67,10 +69,31 @@ class Findings:
             return []
         first_s = known.first_s if known is not None and goes_on else now_s
         self._found.pop(key, None)
-        if len(self._found) >= FINDINGS_MAX:
-            del self._found[next(iter(self._found))]
+        self._make_room()
         self._found[key] = Finding(key, text, aspect, first_s, now_s, patience_s)
         return [self._found[key]]
+
+    def took_over(self, row: Row, rows: Sequence[Row], now_s: float) -> list[Finding]:
+        """A sender has begun to advertise: whom does it follow, and what did that one say last?"""
+        before = max(
+            (each for each in rows if each is not row and _speak_alike(row, each) and each.opinion.tone != "bad"),
+            key=lambda each: each.last_s,
+            default=None,
+        )
+        if before is None or row.opinion.tone == "bad":
+            return []
+        said = "after its farewell" if not before.masters else f"silent for {max(now_s - before.last_s, 0):.2f} s"
+        if before.advertises(now_s):
+            said = f"which spoke {max(now_s - before.last_s, 0):.2f} s ago"
+        text = f"id {row.number}: {row.heard.source} begins, {before.heard.source} {said}"
+        key = ("took over", row.place, now_s)
+        self._make_room()
+        self._found[key] = Finding(key, text, None, now_s, now_s, 0.0, alarm=False)
+        return [self._found[key]]
+
+    def _make_room(self) -> None:
+        if len(self._found) >= FINDINGS_MAX:
+            del self._found[next(iter(self._found))]
 
     def compare(self, row: Row, rows: Sequence[Row], now_s: float) -> list[Finding]:
         """Judge one sender, who has just been heard, by the others of its id."""
@@ -99,6 +122,12 @@ class Findings:
             text = f"id {row.number}: CARP ({carp}) and VRRP ({vrrp}) with one id: they fight for its virtual MAC"
             news += self.found(("protocols", row.place), text, now_s)
         return news
+
+
+def _speak_alike(row: Row, other: Row) -> bool:
+    """In the same IP version, and both CARP or both VRRP."""
+    ours, theirs = row.heard, other.heard
+    return ours.version == theirs.version and isinstance(ours.says, Vrrp) is isinstance(theirs.says, Vrrp)
 
 
 def _are_rivals(row: Row, other: Row) -> bool:

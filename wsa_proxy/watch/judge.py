@@ -121,6 +121,8 @@ class _Node:
             return Opinion(VALID, tone="good", seal=found)
         if event is Reject.DUPLICATE and self._is_copy(heard, says):
             return Opinion(VALID, "a copy of the one before it", tone="good", seal=found)
+        if found is None:
+            found = plausible_seal(says, heard.captured.at_s)
         return Opinion(event.value, self._why(event, heard, says, tops, clock_ms), seal=found)
 
     def _is_copy(self, heard: Heard, says: Advertisement) -> bool:
@@ -152,9 +154,8 @@ class _Node:
             if other.signature.fits(says):
                 return other.text
         count = len(self._group.pass_phrases)
-        secrets = {0: "no secret", 1: "the secret"}.get(count, f"one of the {count} secrets")
-        addresses = ", ".join(map(str, self._group.addresses))
-        return f"{secrets} and {addresses} expected: it has another secret, or other virtual IPs"
+        secrets = {0: "with a secret", 1: "with another secret"}.get(count, f"with none of the {count} secrets")
+        return f"signed {secrets}, or for other virtual IPs than {', '.join(map(str, self._group.addresses))}"
 
 
 def plausible_seal(advertisement: Advertisement, at_s: float) -> Seal | None:

@@ -8,7 +8,6 @@ the LAN with invented senders gets a bounded number of rows, and pushes out thos
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass
 from dataclasses import field
 
@@ -110,8 +109,12 @@ class Ledger:
         if row is None:
             self._make_room()
             row = self._rows[key] = Row(heard, opinion, first_s=heard.captured.at_s, since_s=heard.captured.at_s)
+            begins = True
         else:
-            _go_on(row, heard)
+            begins = not row.advertises(heard.captured.at_s) or heard.captured.at_s < row.last_s
+        if begins:
+            row.since_s = heard.captured.at_s
+            row.times_s.clear()
         row.count += 1
         row.counter = _behaviour(row, heard, opinion)
         row.times_s.append(heard.captured.at_s)
@@ -119,7 +122,9 @@ class Ledger:
         row.heard, row.opinion = heard, opinion
         row.masters = _claims(heard, opinion)
         now_s = heard.captured.at_s
-        news = self.findings.compare(row, self.of_place(row.place), now_s)
+        of_place = self.of_place(row.place)
+        news = self.findings.took_over(row, of_place, now_s) if begins and row.masters else []
+        news += self.findings.compare(row, of_place, now_s)
         if repeat:
             news += self.findings.found(("repeat", row.place, repeat.kind), repeat.text, now_s)
         return row, news
@@ -143,12 +148,6 @@ def _key(heard: Heard) -> RowKey:
 def _worth(row: Row) -> tuple[int, float]:
     tones = {"bad": 0, "plain": 1, "good": 2}
     return (tones[row.opinion.tone], row.last_s)
-
-
-def _go_on(row: Row, heard: Heard) -> None:
-    now_s = heard.captured.at_s
-    if not row.advertises(now_s) or now_s < row.last_s:
-        row.since_s = now_s
 
 
 def _claims(heard: Heard, opinion: Opinion) -> bool:
@@ -177,8 +176,3 @@ def _behaviour(row: Row, heard: Heard, opinion: Opinion) -> str:
     if now == before:
         return "constant"
     return "counting" if 0 < now - before <= 16 else "random"
-
-
-def silent_rows(rows: Iterable[Row], now_s: float) -> list[Row]:
-    """Those that advertise no more."""
-    return [row for row in rows if not row.advertises(now_s)]

@@ -57,7 +57,8 @@ def show(
         while not session.ended and (until_s is None or clock() < until_s):
             if clock() - drawn_s >= FRAME_S:
                 drawn_s = clock()
-                live.update(render(session.snapshot(drawn_s, notes(), console.size.height, FOOTER)), refresh=True)
+                size = (console.size.width, console.size.height)
+                live.update(render(session.snapshot(drawn_s, notes(), size, FOOTER)), refresh=True)
             frames, keys = wait(drawn_s + FRAME_S - clock(), keyboard)
             for captured in frames:
                 if not session.ended:

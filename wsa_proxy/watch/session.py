@@ -52,8 +52,8 @@ class Session:
             self.ended = True
         return entry
 
-    def snapshot(self, now_s: float, notes: Sequence[str], height: int | None, footer: str = "") -> Snapshot:
-        """What is known now."""
+    def snapshot(self, now_s: float, notes: Sequence[str], size: tuple[int, int] | None, footer: str = "") -> Snapshot:
+        """What is known now; for a terminal of that size, or for one without end."""
         began_s = now_s if self.began_s is None else self.began_s
         rows = self.ledger.rows
         senders = f"{len(rows)} sender{'' if len(rows) == 1 else 's'}"
@@ -62,4 +62,4 @@ class Session:
             notes = [*notes, f"too many senders: {self.ledger.rows_dropped} are no longer shown"]
         findings = self.ledger.findings.all()
         told = sentences(rows, self._groups, began_s, now_s)
-        return Snapshot(title, rows, told, findings, notes, now_s, height, footer)
+        return Snapshot(title, rows, told, findings, notes, now_s, size, footer)

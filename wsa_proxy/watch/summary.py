@@ -69,13 +69,17 @@ def _of_other(number: int, rows: Sequence[Row], has_file: bool, now_s: float) ->
         last = max(mine, key=lambda row: row.last_s)
         silent_s = now_s - last.last_s
         return Sentence(f"{name}: silent for {silent_s:.1f} s; the last was {last.heard.source}{_left(last)}", "plain")
-    kinds = {row.heard.protocol.split()[0] for row in active}
-    if _count(active) > 1 and len(kinds) == 1:
+    protocols = {row.heard.protocol for row in active}
+    if len(protocols) > 1:
+        spoken = [f"{row.heard.source} ({row.heard.protocol})" for row in active]
+        return Sentence(f"{name}: {_listed(spoken)}", "bad")
+    if _count(active) > 1:
         return Sentence(f"{name}: {'TWO' if _count(active) == 2 else _count(active)} MASTERS {_names(active)}", "bad")
-    if active[0].opinion.word == UNVERIFIED:
+    word = active[0].opinion.word
+    if word == UNVERIFIED:
         return Sentence(f"{name}: {_names(active)} says it is the master{_priority(active[0])}", "plain")
-    text = f"{name}: {_names(active, with_word=has_file or active[0].opinion.tone == 'bad')}"
-    return Sentence(f"{text} by {active[0].heard.protocol}", "plain")
+    kind = f"by {active[0].heard.protocol}{_priority(active[0])}" if active[0].opinion.tone != "bad" else f"({word})"
+    return Sentence(f"{name}: {_names(active)} {kind}", "plain")
 
 
 def _count(rows: Sequence[Row]) -> int:
@@ -89,8 +93,12 @@ def _names(rows: Sequence[Row], with_word: bool = False) -> str:
     version = 4 if any(row.heard.version == 4 for row in rows) else 6
     chosen = [row for row in rows if row.heard.version == version or with_word]
     names = [f"{row.heard.source} ({row.opinion.word})" if with_word else row.heard.source for row in chosen]
-    rest = f", {len(names) - NAMED_MAX} more" if len(names) > NAMED_MAX else ""
-    return " and ".join(names[:2]) if len(names) == 2 else ", ".join(names[:NAMED_MAX]) + rest
+    return _listed(names)
+
+
+def _listed(names: Sequence[str]) -> str:
+    rest = f" and {len(names) - NAMED_MAX} more" if len(names) > NAMED_MAX else ""
+    return " and ".join(names) if len(names) == 2 else ", ".join(names[:NAMED_MAX]) + rest
 
 
 def _priority(row: Row) -> str:

@@ -15,6 +15,8 @@ from wsa_proxy.watch.summary import priority_text
 from wsa_proxy.watch.vrrp import Vrrp
 
 ADDRESSES_SHOWN_MAX = 4
+DATE_FROM_S = 3600.0
+"""A group time that is so far from the capture's is shown with its date."""
 
 
 def stamp(at_s: float, with_date: bool = True) -> str:
@@ -39,8 +41,8 @@ def line(row: Row) -> str:
 
 
 def finding_line(finding: Finding) -> str:
-    """Something is wrong between senders."""
-    return f"{stamp(finding.first_s)} !! {finding.text}"
+    """What is wrong between senders, after two exclamation marks; what is only worth knowing, after two dashes."""
+    return f"{stamp(finding.first_s)} {'!!' if finding.alarm else '--'} {finding.text}"
 
 
 def number_text(row: Row) -> str:
@@ -92,13 +94,17 @@ def kind_text(row: Row) -> str:
     return ""
 
 
-def counter_text(row: Row) -> str:
-    """How the counter behaves; of a seal the group time, and how far it is from the capture's clock."""
+def counter_text(row: Row, short: bool = False) -> str:
+    """How the counter behaves; of a seal the group time, and how far it is from the capture's clock.
+
+    ``short``: without the date where that is the capture's own.
+    """
     found = row.opinion.seal
     if found is None:
         return row.counter
     ahead_s = seal_s(found) - row.last_s
-    return f"sealed {stamp(seal_s(found))} ({ahead_s:+.3f} s)"
+    with_date = not short or abs(ahead_s) > DATE_FROM_S
+    return f"sealed {stamp(seal_s(found), with_date)} ({ahead_s:+.3f} s)"
 
 
 def seal_s(found: Seal) -> float:

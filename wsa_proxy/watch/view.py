@@ -1,16 +1,18 @@
 """The table: what is known now -> lines that fit a terminal of 80 columns. Pure.
 
-First a sentence for each id, then what is wrong, then two lines for each sender: its numbers and its verdict, and under
-them where it comes from and why it is not believed.
+First a sentence for each id, then what is wrong and who began when, then the senders: a line with the numbers and the
+verdict, under it where it comes from, and under that why it is not believed.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Group
 from rich.console import RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from wsa_proxy.carp.wire import Advertisement
@@ -31,7 +33,9 @@ STYLES: dict[Tone, str] = {"good": "bold green", "plain": "yellow", "bad": "bold
 SILENT = "dim"
 HINT = "unverified: give the node's file to check digests, --config /etc/wsa-proxy/node.yaml"
 FINDINGS_SHOWN_MAX = 6
-ROW_LINES = 2
+INDENT = "    "
+LINES_AROUND_TABLE = 4
+"""A blank, the heading, what is left out, the footer."""
 COLUMNS = (("id", "right"), ("sender", "left"), ("interval", "right"), ("skew", "right"), ("prio", "right"),
            ("dem", "right"), ("seen", "right"), ("count", "right"), ("rate", "right"), ("verdict", "left"))  # fmt: skip
 
@@ -47,26 +51,29 @@ class Snapshot:
     notes: Sequence[str]
     """About the watch itself: what it missed."""
     now_s: float
-    height: int | None
-    """Lines of the terminal; None: no limit."""
+    size: tuple[int, int] | None
+    """Columns and lines of the terminal; None: no limit."""
     footer: str = ""
 
 
 def render(snapshot: Snapshot) -> Group:
     """The whole screen."""
-    parts: list[RenderableType] = [_line(Text(snapshot.title, style="bold"))]
-    parts += [_line(Text(each.text, style=STYLES[each.tone])) for each in snapshot.sentences]
+    parts: list[Text] = [_line(Text(snapshot.title, style="bold"))]
+    parts += [Text(each.text, style=STYLES[each.tone]) for each in snapshot.sentences]
     parts += _findings(snapshot.findings, snapshot.now_s)
     parts += [_line(Text(note, style="yellow")) for note in snapshot.notes]
     if any(row.opinion.word == UNVERIFIED for row in snapshot.rows):
         parts.append(_line(Text(HINT, style="dim")))
-    rows = _most_wanted(snapshot, fixed_lines=len(parts) + 4)
-    parts += [Text(), *_table(rows, snapshot.now_s)]
+    with_interface = len({row.heard.captured.interface for row in snapshot.rows}) > 1
+    columns = snapshot.size[0] if snapshot.size else 0
+    above = sum(_height(part.plain, columns) if columns and not part.no_wrap else 1 for part in parts)
+    rows = _most_wanted(snapshot, above + LINES_AROUND_TABLE)
+    below: list[RenderableType] = [Text(), *_table(rows, snapshot.now_s, with_interface)]
     if len(rows) < len(snapshot.rows):
-        parts.append(_line(Text(f"and {len(snapshot.rows) - len(rows)} more senders", style="dim")))
+        below.append(_line(Text(f"and {len(snapshot.rows) - len(rows)} more senders", style="dim")))
     if snapshot.footer:
-        parts.append(_line(Text(snapshot.footer, style="dim")))
-    return Group(*parts)
+        below.append(_line(Text(snapshot.footer, style="dim")))
+    return Group(*parts, *below)
 
 
 def _line(text: Text) -> Text:
@@ -74,30 +81,46 @@ def _line(text: Text) -> Text:
     return text
 
 
-def _findings(findings: Sequence[Finding], now_s: float) -> list[RenderableType]:
-    """The newest; one that is over is told as such, with how long it lasted."""
-    lines: list[RenderableType] = []
-    for finding in findings[-FINDINGS_SHOWN_MAX:]:
+def _findings(findings: Sequence[Finding], now_s: float) -> list[Text]:
+    """What goes on, and the newest of what is over, with how long it lasted."""
+    newest = findings[-FINDINGS_SHOWN_MAX:]
+    going_on = [each for each in findings[:-FINDINGS_SHOWN_MAX] if each.alarm and each.is_current(now_s)]
+    lines: list[Text] = []
+    for finding in [*going_on[-FINDINGS_SHOWN_MAX:], *newest]:
+        begun = stamp(finding.first_s, with_date=False).partition(".")[0]
+        if not finding.alarm:
+            lines.append(_line(Text(f"-- {begun}  {finding.text}", style="cyan")))
+            continue
         goes_on = finding.is_current(now_s)
-        lasted = f" for {finding.last_s - finding.first_s:.1f} s" if finding.last_s > finding.first_s else ""
-        over = "" if goes_on else " (over)"
-        text = f"!! {stamp(finding.first_s, with_date=False)}{lasted}{over}  {finding.text}"
-        lines.append(Text(text, style="bold red" if goes_on else "dim", overflow="fold"))
+        lasted = f" for {finding.last_s - finding.first_s:.0f} s" if finding.last_s - finding.first_s >= 1 else ""
+        over = "" if goes_on else ", over"
+        style = "bold red" if goes_on else "dim"
+        lines.append(Text(f"!! {begun}{lasted}{over}  {finding.text}", style=style, overflow="fold"))
     return lines
+
+
+def _height(text: str, columns: int) -> int:
+    """Lines that it takes; words make it longer than its letters do, hence the tenth."""
+    return math.ceil(len(text) * 1.1 / max(columns, 1))
 
 
 def _most_wanted(snapshot: Snapshot, fixed_lines: int) -> list[Row]:
     """As many as there is room for: who is heard now comes before who is silent, then the order of the rows."""
-    if snapshot.height is None:
+    if snapshot.size is None:
         return list(snapshot.rows)
-    room = max((snapshot.height - fixed_lines) // ROW_LINES, 1)
-    by_need = sorted(snapshot.rows, key=lambda row: not row.advertises(snapshot.now_s))
-    chosen = {id(row) for row in by_need[:room]}
+    columns, lines = snapshot.size
+    room = lines - fixed_lines
+    chosen: set[int] = set()
+    for row in sorted(snapshot.rows, key=lambda row: not row.advertises(snapshot.now_s)):
+        room -= 2 + _height(why_text(row), columns - len(INDENT))
+        if room < 0 and chosen:
+            break
+        chosen.add(id(row))
     return [row for row in snapshot.rows if id(row) in chosen]
 
 
-def _table(rows: Sequence[Row], now_s: float) -> list[RenderableType]:
-    """A heading, then two lines for each sender. Not rich's table: in that no cell can be as wide as the row."""
+def _table(rows: Sequence[Row], now_s: float, with_interface: bool) -> list[RenderableType]:
+    """A heading, then two or three lines for each sender. Not rich's table: there no cell can be as wide as a row."""
     cells = [_cells(row, now_s) for row in rows]
     widths = [
         max(len(each) for each in (heading, *(line[place].plain for line in cells)))
@@ -106,7 +129,11 @@ def _table(rows: Sequence[Row], now_s: float) -> list[RenderableType]:
     lines: list[RenderableType] = [_line(_joined([Text(heading, style="dim") for heading, _ in COLUMNS], widths))]
     for row, line in zip(rows, cells, strict=True):
         lines.append(_line(_joined(line, widths)))
-        lines.append(_line(Text(f"    {detail(row)}", style=SILENT if not row.advertises(now_s) else "")))
+        style = SILENT if not row.advertises(now_s) else ""
+        lines.append(_line(Text(f"{INDENT}{detail(row, with_interface)}", style=style)))
+        if why := why_text(row):
+            bad = row.opinion.tone == "bad" and not style
+            lines.append(Padding(Text(why, style=STYLES["bad"] if bad else style), (0, 0, 0, len(INDENT))))
     return lines
 
 
@@ -143,24 +170,23 @@ def _cells(row: Row, now_s: float) -> list[Text]:
     return [*(Text(cell, style=style) for cell in cells), verdict]
 
 
-def detail(row: Row) -> str:
-    """The second line of a sender: where it comes from, what is special, why it is not believed."""
+def detail(row: Row, with_interface: bool) -> str:
+    """The second line of a sender: where it comes from, and what is special."""
     heard = row.heard
     parts = [
         f"{heard.protocol} from {heard.mac or 'a link without MAC'}",
-        f"on {printable(heard.captured.interface)}" if heard.captured.interface else "",
+        f"on {printable(heard.captured.interface)}" if with_interface and heard.captured.interface else "",
         *(f"vlan {vlan}" for vlan in heard.vlans),
         "sent here" if heard.sent_here else "",
         kind_text(row),
         vrrp_text(heard.says) if isinstance(heard.says, Vrrp) else "",
-        f"counter {counter_text(row)}" if row.counter else "",
-        row.opinion.why,
-        _before(row),
+        counter_text(row, short=True) if row.opinion.seal else f"counter {row.counter}" if row.counter else "",
     ]
     return ", ".join(part for part in parts if part)
 
 
-def _before(row: Row) -> str:
-    """Other verdicts on the same sender, with their number."""
+def why_text(row: Row) -> str:
+    """The third line, if there is one: why it is not believed, and other verdicts on the same sender."""
     others = [f"{count} {word}" for word, count in row.words.items() if word != row.opinion.word]
-    return f"also {', '.join(others)}" if others else ""
+    before = f"also {', '.join(others)}" if others else ""
+    return "; ".join(part for part in (row.opinion.why, before) if part)
