@@ -62,24 +62,28 @@ class CaptureReader:
     def __iter__(self) -> Iterator[Captured]:
         """Raises CaptureError for a link that is not understood."""
         number, at_s = 0, 0.0
-        with self._complaints:
-            while True:
-                try:
-                    frame, metadata = next(self._reader)
-                except StopIteration:
-                    break
-                except (Scapy_Exception, *_DAMAGE) as error:
-                    self._complaints.heard = self._complaints.heard or type(error).__name__
-                    break
-                number += 1
-                captured = self._captured(frame, metadata, at_s)
-                at_s = captured.at_s
-                yield captured
+        while (read := self._next()) is not None:
+            number += 1
+            captured = self._captured(*read, at_s)
+            at_s = captured.at_s
+            yield captured
         if self._complaints.heard:
-            self.damage = f"{self._name} is damaged or cut after frame {number}; it was read up to there"
+            self.damage = f"{self._name} is damaged or cut at frame {number}; it was read up to there"
 
     def close(self) -> None:
         self._reader.close()
+
+    def _next(self) -> tuple[bytes, Any] | None:
+        """The next frame with what the file says about it; None at the end, and where the damage begins."""
+        with self._complaints:
+            try:
+                frame, metadata = next(self._reader)
+            except StopIteration:
+                return None
+            except (Scapy_Exception, *_DAMAGE):
+                self._complaints.heard = True
+                return None
+            return frame, metadata
 
     def _captured(self, frame: bytes, metadata: Any, at_before_s: float) -> Captured:
         if isinstance(self._reader, RawPcapNgReader):
@@ -154,17 +158,20 @@ class _Complaints(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.heard = ""
+        self.heard = False
         self._logger = logging.getLogger("scapy.runtime")
-        self._propagate = True
+        self._before = (True, logging.NOTSET)
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.heard = self.heard or "complaint"
+        self.heard = True
 
     def __enter__(self) -> None:
-        self._propagate, self._logger.propagate = self._logger.propagate, False
+        self._before = (self._logger.propagate, self._logger.level)
+        self._logger.propagate = False
+        self._logger.setLevel(logging.WARNING)
         self._logger.addHandler(self)
 
     def __exit__(self, *_: object) -> None:
         self._logger.removeHandler(self)
-        self._logger.propagate = self._propagate
+        self._logger.propagate, level = self._before
+        self._logger.setLevel(level)

@@ -134,7 +134,8 @@ def _read(captured: Captured, link: Packet, network: Packet, vlans: tuple[int, .
         fault = _fault(payload, ttl)
     says = _says(payload, network)
     if isinstance(says, Vrrp):
-        fault = Fault(fault.reject if fault else Reject.BAD_CHECKSUM, "" if says.intact else "its checksum is wrong")
+        # With 7 addresses its shape is right for CARP, and its digest is not.
+        fault = Fault(fault.reject if fault else Reject.BAD_SECRET, "" if says.intact else "its checksum is wrong")
     elif fault and fault.reject is Reject.SHORT and missing > 0:
         fault = Fault(fault.reject, f"the capture has cut {missing} bytes off; what was on the wire cannot be told")
     return Heard(
@@ -184,11 +185,10 @@ def _payload(network: Packet) -> tuple[bytes, Fault | None]:
 
 
 def _says(payload: bytes, network: Packet) -> Advertisement | Vrrp | None:
-    if isinstance(wire.decode(payload, wire.TTL), Reject):
-        vrrp = read_vrrp(payload, network)
-        # With 7 addresses it looks like a longer CARP advertisement: then only a right checksum makes it VRRP.
-        if vrrp is not None and (vrrp.intact or payload[3] != _AUTHLEN_WORDS):
-            return vrrp
+    vrrp = read_vrrp(payload, network)
+    # With 7 addresses it looks like a CARP advertisement with a tail: then only a right checksum makes it VRRP.
+    if vrrp is not None and (vrrp.intact or payload[3] != _AUTHLEN_WORDS):
+        return vrrp
     if len(payload) < wire.HEADER_BYTES or payload[0] >> 4 != 2:
         return None
     read = Carp(payload)

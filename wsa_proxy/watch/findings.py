@@ -82,10 +82,13 @@ class Findings:
         )
         if before is None or row.opinion.tone == "bad":
             return []
-        said = "after its farewell" if not before.masters else f"silent for {max(now_s - before.last_s, 0):.2f} s"
-        if before.advertises(now_s):
-            said = f"which spoke {max(now_s - before.last_s, 0):.2f} s ago"
-        text = f"id {row.number}: {row.heard.source} begins, {before.heard.source} {said}"
+        ago_s = max(now_s - before.last_s, 0.0)
+        how = f"takes over from {before.heard.source}, which was silent for {ago_s:.2f} s"
+        if not before.masters:
+            how = f"takes over from {before.heard.source}, which has left"
+        elif before.advertises(now_s):
+            how = f"begins beside {before.heard.source}, which spoke {ago_s:.2f} s ago"
+        text = f"id {row.number}: {row.heard.source} {how}"
         key = ("took over", row.place, now_s)
         self._make_room()
         self._found[key] = Finding(key, text, None, now_s, now_s, 0.0, alarm=False)

@@ -13,6 +13,7 @@ from dataclasses import field
 
 from wsa_proxy.carp.election import interval_s
 from wsa_proxy.carp.wire import Advertisement
+from wsa_proxy.carp.wire import Reject
 from wsa_proxy.watch.decode import Heard
 from wsa_proxy.watch.findings import Finding
 from wsa_proxy.watch.findings import Findings
@@ -21,6 +22,9 @@ from wsa_proxy.watch.repeats import Repeats
 from wsa_proxy.watch.vrrp import Vrrp
 
 ROWS_MAX = 256
+HOSTILE = frozenset(each.value for each in (Reject.REWRITTEN, Reject.DUPLICATE, Reject.REPLAY, Reject.STALE))
+"""What no member of the group does: somebody in between does."""
+NO_CLAIM = HOSTILE | {Reject.BAD_TTL.value, Reject.BAD_CHECKSUM.value}
 TIMES_MAX = 16
 """Of a row's newest packets, for its rate."""
 RATE_OVER_S = 30.0
@@ -127,6 +131,9 @@ class Ledger:
         news += self.findings.compare(row, of_place, now_s)
         if repeat:
             news += self.findings.found(("repeat", row.place, repeat.kind), repeat.text, now_s)
+        elif opinion.word in HOSTILE:
+            text = f"id {row.number}: {opinion.word} of {heard.source} ({heard.mac}): {opinion.why}"
+            news += self.findings.found(("refused", row.place, opinion.word, heard.mac), text, now_s)
         return row, news
 
     def of_place(self, place: Place) -> list[Row]:
@@ -157,7 +164,7 @@ def _claims(heard: Heard, opinion: Opinion) -> bool:
         return not says.gives_up
     if says is None or says.is_bow_out or (opinion.seal is not None and opinion.seal.farewell):
         return False
-    return opinion.word not in ("rewritten", "duplicate", "replay", "stale", "bad_ttl", "bad_checksum")
+    return opinion.word not in NO_CLAIM
 
 
 def _counter(heard: Heard) -> int | None:

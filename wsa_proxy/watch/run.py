@@ -86,13 +86,13 @@ def _listen(options: argparse.Namespace) -> None:
         until_s = None if options.seconds is None else listener.now_s() + options.seconds
         with screen.ending_on_signals(session):
             if console is not None:
-                screen.show(session, console, listener.wait, listener.now_s, lambda: _notes(listener), until_s)
+                screen.show(session, console, listener.wait, listener.now_s, lambda: _notes(listener, session), until_s)
                 return
             while not session.ended and (until_s is None or listener.now_s() < until_s):
                 limit_s = WAIT_S if until_s is None else min(WAIT_S, until_s - listener.now_s())
                 for captured in listener.wait(limit_s)[0]:
                     _print_entry(session, captured)
-        for note in _notes(listener):
+        for note in _notes(listener, session):
             print(f"wsa-proxy watch: {note}", file=sys.stderr)
 
 
@@ -163,8 +163,11 @@ def _checked_with(options: argparse.Namespace) -> str:
     return f"  checked with {printable(options.config.name)}" if options.config else ""
 
 
-def _notes(listener: Listener) -> list[str]:
+def _notes(listener: Listener, session: Session) -> list[str]:
+    """What this watch has missed."""
     notes = list(listener.notes[-SCREEN_NOTES_MAX:])
     if listener.dropped:
         notes.append(f"{listener.dropped} packets came faster than they could be read, and are not shown")
+    if session.unreadable:
+        notes.append(f"{session.unreadable} packets were cut or damaged before the end of their IP header")
     return notes

@@ -62,7 +62,7 @@ def fields_text(row: Row) -> str:
     parts = [
         kind,
         f"interval {row.interval_s:.3f} s" if not says.is_bow_out else "",
-        f"advbase {says.advbase} advskew {says.advskew}",
+        f"advskew {says.advskew}" if not says.is_bow_out else "",
         f"priority {priority}" if priority else "",
         f"demotion {says.demotion}",
         f"counter {says.counter:016x} {counter_text(row)}",

@@ -164,7 +164,7 @@ def _cells(row: Row, now_s: float) -> list[Text]:
         str(carp.demotion) if carp else "",
         f"{max(now_s - row.last_s, 0):.1f} s",
         str(row.count),
-        f"{rate:.3g}/s" if rate is not None else "",
+        f"{rate:.3g}/s" if rate is not None and not silent else "",
     ]
     verdict = Text(row.opinion.word, style=SILENT if silent and row.opinion.tone != "bad" else STYLES[row.opinion.tone])
     return [*(Text(cell, style=style) for cell in cells), verdict]
