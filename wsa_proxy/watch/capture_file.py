@@ -153,25 +153,27 @@ class CaptureWriter:
         self._writer.write_header(None)
 
 
-class _Complaints(logging.Handler):
-    """Whether scapy has complained about the file; its words are for programmers and stay off the terminal."""
+class _Complaints(logging.Filter):
+    """Whether scapy has complained about the file; its words are for programmers and stay off the terminal.
+
+    It stands before scapy's own filter, which lets the fifth complaint of the same kind through to nobody.
+    """
 
     def __init__(self) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__()
         self.heard = False
         self._logger = logging.getLogger("scapy.runtime")
-        self._before = (True, logging.NOTSET)
+        self._level = logging.NOTSET
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def filter(self, record: logging.LogRecord) -> bool:
         self.heard = True
+        return False
 
     def __enter__(self) -> None:
-        self._before = (self._logger.propagate, self._logger.level)
-        self._logger.propagate = False
+        self._level = self._logger.level
         self._logger.setLevel(logging.WARNING)
-        self._logger.addHandler(self)
+        self._logger.filters.insert(0, self)
 
     def __exit__(self, *_: object) -> None:
-        self._logger.removeHandler(self)
-        self._logger.propagate, level = self._before
-        self._logger.setLevel(level)
+        self._logger.removeFilter(self)
+        self._logger.setLevel(self._level)

@@ -31,7 +31,7 @@ from wsa_proxy.watch.vrrp import Vrrp
 
 STYLES: dict[Tone, str] = {"good": "bold green", "plain": "yellow", "bad": "bold red"}
 SILENT = "dim"
-HINT = "unverified: give the node's file to check digests, --config /etc/wsa-proxy/node.yaml"
+HINT = "unverified: to check digests, --config /etc/wsa-proxy/node.yaml"
 FINDINGS_SHOWN_MAX = 6
 INDENT = "    "
 LINES_AROUND_TABLE = 4
