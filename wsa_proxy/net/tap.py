@@ -8,6 +8,7 @@ all VLANs of the interface, whose tags the kernel has taken off and tells beside
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import struct
 from collections.abc import Iterator
@@ -69,6 +70,8 @@ class Tap:
     def __init__(self, interface: str, index: int) -> None:
         """Raises OSError, with words about the missing privilege or interface."""
         self.interface = interface
+        self.trouble = ""
+        """What has happened to the interface, in the kernel's words; empty if nothing has."""
         self._socket = open_receiver(interface, index, _ETHERTYPE_ALL, _filter())
         self._members: list[socket.socket] = []
         try:
@@ -86,18 +89,20 @@ class Tap:
         return self._socket.fileno()
 
     def receive(self) -> Sequence[TappedFrame]:
-        """The frames that wait, FRAMES_PER_TURN_MAX at most. Raises OSError when the interface goes down or is gone,
-        once; what comes after it is up again is heard."""
+        """The frames that wait, FRAMES_PER_TURN_MAX at most. Raises OSError, but not for an interface that goes down
+        or away: that is ``trouble``, and what comes after it is up again is heard."""
         frames: list[TappedFrame] = []
         for _ in range(FRAMES_PER_TURN_MAX):
             try:
                 frame, ancillary, _flags, address = self._socket.recvmsg(FRAME_BYTES_MAX, _ANCILLARY_BYTES)
             except BlockingIOError:
                 break
-            except OSError:
-                if frames:
-                    break  # told at the next call, after what came before it
-                raise
+            except OSError as error:
+                # The kernel says it once, before what is still queued.
+                if error.errno not in (errno.ENETDOWN, errno.ENODEV, errno.ENXIO):
+                    raise
+                self.trouble = os.strerror(error.errno)
+                continue
             frames.append(_tapped(frame, ancillary, sent_here=address[2] == _PACKET_OUTGOING))
         return frames
 

@@ -6,7 +6,6 @@ was late for a moment takes no advertisement for an old one.
 
 from __future__ import annotations
 
-import os
 import select
 import time
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from wsa_proxy.net.host import InterfaceFacts
 from wsa_proxy.net.tap import Tap
 from wsa_proxy.watch.decode import Captured
 
+NOTES_MAX = 3
 LATE_S_MAX = 60.0
 """A stamp that is older was made before the wall clock was set."""
 
@@ -59,14 +59,14 @@ class Listener:
             tap.close()
         self._taps.clear()
 
+    def _note(self, note: str) -> None:
+        self.notes = [*(each for each in self.notes if each != note), note][-NOTES_MAX:]
+
     def _read(self, tap: Tap) -> list[Captured]:
-        try:
-            frames = tap.receive()
-        except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else str(error)
-            note = f"{tap.interface}: {reason}; what comes after it is up again is heard"
-            self.notes = [*(each for each in self.notes if each != note), note][-3:]
-            return []
+        frames = tap.receive()
+        if tap.trouble:
+            self._note(f"{tap.interface}: {tap.trouble}; what comes after it is up again is heard")
+            tap.trouble = ""
         heard = []
         for each in frames:
             late_s = time.time() - each.at_s
