@@ -147,6 +147,8 @@ def test_an_interface_that_goes_down(lan: Any) -> None:
     assert (tap.receive(), tap.trouble) == ([], "")
     lan.ip(f"link set {lan.LEFT} up")
     lan.wait_up(lan.LEFT)
+    with lan.on_the_right():
+        lan.wait_up(lan.RIGHT)
     from_the_right(lan, bytes(Ether(**MULTICAST) / ipv4()))
     assert len(tapped(lan, tap, 1)) == 1
 

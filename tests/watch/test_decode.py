@@ -104,7 +104,8 @@ def test_tunnels_and_other_protocols_are_nothing_of_ours() -> None:
     inner = IP(src="10.0.0.1", dst="224.0.0.18", ttl=255, proto=112) / F1.packet
     outer = Ether(dst="33:33:00:00:00:12") / IPv6(src="fe80::1", dst="ff02::12", nh=4) / inner
     assert decode(Captured(1.0, bytes(outer))) is None
-    assert decode(Captured(1.0, frame(F1.packet, proto=17))) is None
+    assert decode(Captured(1.0, frame(b"p" * 36, proto=17))) is None  # p is 112
+    assert decode(Captured(1.0, frame(b"p" * 36, "fe80::1", nh=17))) is None
     assert decode(Captured(1.0, frame(F1.packet), link=105)) is None
 
 

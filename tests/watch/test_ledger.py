@@ -47,11 +47,11 @@ def test_rate_and_pauses() -> None:
     """The rate is that of the present run; after three intervals of silence it advertises no more."""
     ledger = Ledger()
     row = ledger.enter(heard(F1.packet, 0.0), GOOD)[0]
-    for at_s in (60.0, 60.5, 61.0):
+    for at_s in (20.0, 20.5, 21.0):
         row = ledger.enter(heard(F1.packet, at_s), GOOD)[0]
-    assert row.rate(BEGIN_S + 61) == 2.0
-    assert row.since_s == BEGIN_S + 60
-    assert row.advertises(BEGIN_S + 63.9) and not row.advertises(BEGIN_S + 64.1)
+    assert row.rate(BEGIN_S + 21) == 2.0
+    assert row.since_s == BEGIN_S + 20
+    assert row.advertises(BEGIN_S + 23.9) and not row.advertises(BEGIN_S + 24.1)
 
 
 def test_who_leaves_or_repeats_claims_nothing() -> None:

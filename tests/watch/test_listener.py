@@ -62,6 +62,8 @@ def test_an_interface_that_goes_down_is_noted(lan: Any) -> None:
         lan.ip(f"link set {lan.LEFT} up")
     assert listener.notes == ["left: Network is down; what comes after it is up again is heard"]
     lan.wait_up(lan.LEFT)
+    with lan.on_the_right():
+        lan.wait_up(lan.RIGHT)
     from_the_right(lan, frame(F1.packet))
     lan.until(lambda: listener.wait(0.1)[0], "a frame")
     assert listener.dropped == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +89,18 @@ def test_many_ids_are_cut_short() -> None:
         session.take(captured(vrrp_2(vrid=vrid)))
     sentences = told(session, 0.1)
     assert len(sentences) == IDS_MAX and sentences[-1][0] == "and 184 more ids"
+
+
+def test_two_interfaces(tmp_path: Path) -> None:
+    """One sender that is heard on two interfaces is one; two LANs with one id have a sentence each."""
+    session, sender = checked(tmp_path), Sender()
+    for interface in ("eth0", "eth1"):
+        session.take(replace(captured(sender.payload(1.0), 1.0), interface=interface))
+    assert told(session, 1.1) == [("id 1 proxy.example.com: master 10.0.0.1, priority 255", "good")]
+    unknown = Session("eth0, eth1", None)
+    for number, interface in ((1, "eth0"), (2, "eth1")):
+        unknown.take(replace(captured(F1.packet, 1.0, f"10.0.0.{number}"), interface=interface))
+    assert [text for text, _ in told(unknown, 1.1)] == [
+        "id 1 on eth0: 10.0.0.1 says it is the master, priority 255",
+        "id 1 on eth1: 10.0.0.2 says it is the master, priority 255",
+    ]

@@ -6,6 +6,7 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
+from hypothesis import example
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -82,7 +83,8 @@ def test_it_fits_any_terminal(columns: int, lines: int, senders: int) -> None:
 
 
 @settings(max_examples=40)
-@given(st.binary(max_size=60), st.text(max_size=16))
+@given(st.binary(max_size=60), st.text(st.sampled_from("a\x1b[2J\x9b\r\n\u202e"), max_size=16))
+@example(b"", "\x1b[2J")
 def test_no_control_character_reaches_the_terminal(payload: bytes, interface: str) -> None:
     """Also where a capture's interfaces have names that somebody chose."""
     session = Session("eth0", None)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wsa_proxy.carp.wire import Advertisement
+from wsa_proxy.config.source import printable
 from wsa_proxy.watch.groups import WatchedGroup
 from wsa_proxy.watch.judge import UNVERIFIED
 from wsa_proxy.watch.judge import Tone
@@ -29,8 +30,13 @@ def sentences(
     """The groups of the file first, then the other ids that were heard."""
     told = [_of_group(group, rows, began_s, now_s) for group in groups or ()]
     known = {group.vhid for group in groups or ()}
-    others = sorted({row.number for row in rows if row.number >= 0} - known)
-    told += [_of_other(number, rows, groups is not None, now_s) for number in others]
+    others = sorted({(row.number, row.heard.captured.interface) for row in rows if row.number not in known})
+    several = len({interface for _, interface in others}) > 1
+    for number, interface in others:
+        mine = [row for row in rows if (row.number, row.heard.captured.interface) == (number, interface)]
+        name = f"id {number}" + (f" on {printable(interface)}" if several else "")
+        if number >= 0:
+            told.append(_of_other(f"{name}, not in the file" if groups is not None else name, mine, now_s))
     if not told:
         told = [Sentence(f"nothing of protocol 112 heard for {now_s - began_s:.0f} s: no CARP, no VRRP", "bad")]
     if len(told) > IDS_MAX:
@@ -41,6 +47,7 @@ def sentences(
 def _of_group(group: WatchedGroup, rows: Sequence[Row], began_s: float, now_s: float) -> Sentence:
     name = f"id {group.vhid} {group.hostname}".rstrip()
     mine = [row for row in rows if row.number == group.vhid]
+    mine = [row for row in mine if row.heard.captured.interface == group.interface] if group.interface else mine
     active = [row for row in mine if row.advertises(now_s)]
     masters = [row for row in active if row.opinion.is_believed]
     doubted = [row for row in active if not row.opinion.is_believed]
@@ -61,10 +68,8 @@ def _of_group(group: WatchedGroup, rows: Sequence[Row], began_s: float, now_s: f
     return Sentence(f"{name}: NO MASTER for {since_s:.1f} s{left}", "bad")
 
 
-def _of_other(number: int, rows: Sequence[Row], has_file: bool, now_s: float) -> Sentence:
-    mine = [row for row in rows if row.number == number]
+def _of_other(name: str, mine: Sequence[Row], now_s: float) -> Sentence:
     active = [row for row in mine if row.advertises(now_s)]
-    name = f"id {number}{', not in the file' if has_file else ''}"
     if not active:
         last = max(mine, key=lambda row: row.last_s)
         silent_s = now_s - last.last_s
@@ -83,9 +88,9 @@ def _of_other(number: int, rows: Sequence[Row], has_file: bool, now_s: float) ->
 
 
 def _count(rows: Sequence[Row]) -> int:
-    """Senders; one node's two IP versions are one."""
-    versions = {row.heard.version for row in rows}
-    return max(sum(row.heard.version == version for row in rows) for version in versions)
+    """Senders; one node's two IP versions are one, and so is what is heard of it on two interfaces."""
+    senders = {(row.heard.version, row.heard.mac, row.heard.source) for row in rows}
+    return max(sum(version == each for version, _, _ in senders) for each in (4, 6))
 
 
 def _names(rows: Sequence[Row], with_word: bool = False) -> str:
@@ -93,7 +98,7 @@ def _names(rows: Sequence[Row], with_word: bool = False) -> str:
     version = 4 if any(row.heard.version == 4 for row in rows) else 6
     chosen = [row for row in rows if row.heard.version == version or with_word]
     names = [f"{row.heard.source} ({row.opinion.word})" if with_word else row.heard.source for row in chosen]
-    return _listed(names)
+    return _listed(list(dict.fromkeys(names)) if _count(chosen) < len(names) else names)
 
 
 def _listed(names: Sequence[str]) -> str:
