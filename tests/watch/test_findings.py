@@ -70,6 +70,19 @@ def test_one_node_in_both_ip_versions_is_one_master() -> None:
     assert told == []
 
 
+def test_two_masters_in_both_ip_versions_are_told_once() -> None:
+    """Two nodes with four addresses are two masters, and one of them has begun."""
+    ledger, told = Ledger(), []
+    for second in range(5):
+        for version, (first, second_node) in enumerate([("10.0.0.1", "10.0.0.2"), ("fe80::1", "fe80::2")]):
+            told += hear(ledger, F1.packet, second + version / 1000, first)
+            told += hear(ledger, of_b(), second + 0.5 + version / 1000, second_node, MAC_B)
+    assert told == [
+        "id 1: 10.0.0.2 begins beside 10.0.0.1, which spoke 0.50 s ago",
+        "id 1: two masters: 10.0.0.1 and 10.0.0.2",
+    ]
+
+
 def test_masters_in_different_ip_versions_are_two() -> None:
     """A switch that loses one of them makes two."""
     ledger, told = Ledger(), []

@@ -123,6 +123,17 @@ def test_copies_of_one_advertisement_are_no_duplicates(tmp_path: Path) -> None:
     assert judge.opinion(heard(farewell, 1.0, "fe80::1", MAC_B)).word == "duplicate"
 
 
+def test_a_copy_that_was_overtaken(tmp_path: Path) -> None:
+    """Another node's answer comes between the two IP versions of an advertisement: no alarm, but from another MAC."""
+    groups = read_groups(configuration(tmp_path, virtual_ip="[10.0.0.3/24, fd00:77::3/64]"), None)
+    judge, one, other = Judge(groups), *(Sender(addresses=groups[0].addresses) for _ in range(2))
+    first, answer = one.payload(0.0), other.payload(0.002)
+    assert judge.opinion(heard(first, 0.0)).word == "valid"
+    assert judge.opinion(heard(answer, 0.002, "10.0.0.2", MAC_B)).word == "valid"
+    assert judge.opinion(heard(first, 0.003, "fe80::1")).word == "valid"
+    assert judge.opinion(heard(first, 0.003, "fe80::2", MAC_B)).word == "replay"
+
+
 def test_the_clock_is_the_captures(tmp_path: Path) -> None:
     """A capture of years ago is judged as it would have been then."""
     judge, sender = Judge(read_groups(configuration(tmp_path), None)), Sender()

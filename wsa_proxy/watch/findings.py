@@ -29,8 +29,6 @@ class Finding:
 
     key: Hashable
     text: str
-    aspect: Hashable
-    """When this changes, it is told anew; the text may change more often."""
     first_s: float
     last_s: float
     patience_s: float
@@ -57,20 +55,16 @@ class Findings:
         """Those that go on."""
         return [each for each in self._found.values() if each.is_current(now_s)]
 
-    def found(
-        self, key: Hashable, text: str, now_s: float, *, aspect: Hashable = None, patience_s: float = GOES_ON_S
-    ) -> list[Finding]:
+    def found(self, key: Hashable, text: str, now_s: float, *, patience_s: float = GOES_ON_S) -> list[Finding]:
         """Take a finding down; the answer is itself if it is new or begins anew, else empty."""
         known = self._found.get(key)
-        goes_on = known is not None and known.is_current(now_s)
-        if known is not None and goes_on and known.aspect == aspect:
-            known.text, known.last_s, known.patience_s = text, now_s, patience_s
+        if known is not None and known.is_current(now_s):
+            known.last_s, known.patience_s = now_s, patience_s
             known.count += 1
             return []
-        first_s = known.first_s if known is not None and goes_on else now_s
         self._found.pop(key, None)
         self._make_room()
-        self._found[key] = Finding(key, text, aspect, first_s, now_s, patience_s)
+        self._found[key] = Finding(key, text, now_s, now_s, patience_s)
         return [self._found[key]]
 
     def took_over(self, row: Row, rows: Sequence[Row], now_s: float) -> list[Finding]:
@@ -80,7 +74,7 @@ class Findings:
             key=lambda each: each.last_s,
             default=None,
         )
-        if before is None or row.opinion.tone == "bad":
+        if before is None or row.opinion.tone == "bad" or any(_is_twin(row, each) for each in rows):
             return []
         ago_s = max(now_s - before.last_s, 0.0)
         how = f"takes over from {before.heard.source}, which was silent for {ago_s:.2f} s"
@@ -91,7 +85,7 @@ class Findings:
         text = f"id {row.number}: {row.heard.source} {how}"
         key = ("took over", row.place, now_s)
         self._make_room()
-        self._found[key] = Finding(key, text, None, now_s, now_s, 0.0, alarm=False)
+        self._found[key] = Finding(key, text, now_s, now_s, 0.0, alarm=False)
         return [self._found[key]]
 
     def _make_room(self) -> None:
@@ -109,14 +103,9 @@ class Findings:
         # One node speaks in both IP versions: name its address in the one of which we have another's.
         rivals = [each for each in rivals if each.heard.version == row.heard.version] or rivals
         if rivals:
-            names = frozenset((each.heard.source, each.heard.mac) for each in [row, *rivals])
-            news += self.found(
-                ("masters", row.place, row.heard.version),
-                _masters_text(row, rivals),
-                now_s,
-                aspect=names,
-                patience_s=PATIENCE_INTERVALS * max(each.interval_s for each in same),
-            )
+            patience_s = PATIENCE_INTERVALS * max(each.interval_s for each in same)
+            key = ("masters", row.place, _identities([row, *rivals]))
+            news += self.found(key, _masters_text(row, rivals), now_s, patience_s=patience_s)
         if len(same) < len(masters):
             carp, vrrp = (
                 next(each.heard.source for each in masters if isinstance(each.heard.says, Vrrp) is kind)
@@ -133,6 +122,12 @@ def _speak_alike(row: Row, other: Row) -> bool:
     return ours.version == theirs.version and isinstance(ours.says, Vrrp) is isinstance(theirs.says, Vrrp)
 
 
+def _is_twin(row: Row, other: Row) -> bool:
+    """The same node in the other IP version, which has begun with this one."""
+    began_together = abs(row.since_s - other.since_s) <= max(row.interval_s, other.interval_s)
+    return row.heard.mac == other.heard.mac and row.heard.version != other.heard.version and began_together
+
+
 def _are_rivals(row: Row, other: Row) -> bool:
     """Have both advertised side by side for longer than an interval? One node's two IP versions are no rivals."""
     ours, theirs = row.heard, other.heard
@@ -140,6 +135,12 @@ def _are_rivals(row: Row, other: Row) -> bool:
         return False
     together_s = min(row.last_s, other.last_s) - max(row.since_s, other.since_s)
     return together_s > max(row.interval_s, other.interval_s)
+
+
+def _identities(rows: Sequence[Row]) -> frozenset[tuple[str, str]]:
+    """The same in both IP versions where MACs tell the nodes apart, so that two masters are told once."""
+    macs = {row.heard.mac for row in rows}
+    return frozenset((row.heard.mac, "" if len(macs) == len(rows) else row.heard.source) for row in rows)
 
 
 def _masters_text(row: Row, rivals: Sequence[Row]) -> str:

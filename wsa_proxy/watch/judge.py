@@ -6,6 +6,7 @@ Its clock is the capture's.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
@@ -26,12 +27,14 @@ type Tone = Literal["good", "plain", "bad"]
 type _Place = tuple[str, tuple[int, ...], int]
 
 VALID, UNVERIFIED = "valid", "unverified"
+COPY = "a copy of one that was heard"
 YEAR_2020_S = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
 COPIES_OF_BOW_OUT_MAX = 3
 """A guardian sends it at 0, 20 and 100 ms."""
 NODES_MAX = 64
 """For each interface and VLAN a node is imagined; those after so many share one."""
 COPIES_TO_MAX = 16
+BELIEVED_REMEMBERED = 16
 SEAL_PLAUSIBLE_S = 86_400.0
 """Without a key, a counter that repeats its header and says a time so near is taken for a seal."""
 
@@ -96,13 +99,13 @@ class Judge:
 
 
 class _Node:
-    """A node of one group that only listens: what it believes, and the newest that it believed."""
+    """A node of one group that only listens: what it believes, and the newest that it has believed."""
 
     def __init__(self, group: WatchedGroup, at_s: float) -> None:
         self._group = group
         self._credentials: Credentials = group.credentials(_clock_ms(at_s))
-        self._last: tuple[int, str] | None = None
-        self._copies: dict[tuple[int, str], int] = {}
+        self._copies: OrderedDict[tuple[int, str], dict[tuple[int, str], int]] = OrderedDict()
+        """Of the newest believed ones, by counter and MAC: how often by IP version and destination."""
 
     def opinion(self, heard: Heard, says: Advertisement) -> Opinion:
         clock_ms = _clock_ms(heard.captured.at_s)
@@ -117,21 +120,27 @@ class _Node:
             reading=Reading(clock_ms, arrived_ms=clock_ms, wall_ms=clock_ms),
         )
         if not isinstance(event, Reject):
-            self._last, self._copies = (says.counter, heard.mac), {(heard.version, heard.destination): 1}
+            self._copies[says.counter, heard.mac] = {(heard.version, heard.destination): 1}
+            if len(self._copies) > BELIEVED_REMEMBERED:
+                self._copies.popitem(last=False)
             return Opinion(VALID, tone="good", seal=found)
-        if event is Reject.DUPLICATE and self._is_copy(heard, says):
-            return Opinion(VALID, "a copy of the one before it", tone="good", seal=found)
+        if event in (Reject.DUPLICATE, Reject.REPLAY) and self._is_copy(heard, says):
+            return Opinion(VALID, COPY, tone="good", seal=found)
         if found is None:
             found = plausible_seal(says, heard.captured.at_s)
         return Opinion(event.value, self._why(event, heard, says, tops, clock_ms), seal=found)
 
     def _is_copy(self, heard: Heard, says: Advertisement) -> bool:
-        """One counter serves both IP versions and each unicast peer; a bow-out is sent three times to each."""
-        if self._last != (says.counter, heard.mac) or len(self._copies) >= COPIES_TO_MAX:
+        """One counter serves both IP versions and each unicast peer; a bow-out is sent three times to each.
+
+        Another node's answer may overtake the second copy, which is then below the highest.
+        """
+        copies = self._copies.get((says.counter, heard.mac))
+        if copies is None or len(copies) >= COPIES_TO_MAX:
             return False
         to = (heard.version, heard.destination)
-        self._copies[to] = self._copies.get(to, 0) + 1
-        return self._copies[to] <= (COPIES_OF_BOW_OUT_MAX if says.is_bow_out else 1)
+        copies[to] = copies.get(to, 0) + 1
+        return copies[to] <= (COPIES_OF_BOW_OUT_MAX if says.is_bow_out else 1)
 
     def _why(self, reject: Reject, heard: Heard, says: Advertisement, tops: Sequence[int], clock_ms: float) -> str:
         match reject:

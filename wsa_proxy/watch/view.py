@@ -189,4 +189,5 @@ def why_text(row: Row) -> str:
     """The third line, if there is one: why it is not believed, and other verdicts on the same sender."""
     others = [f"{count} {word}" for word, count in row.words.items() if word != row.opinion.word]
     before = f"also {', '.join(others)}" if others else ""
-    return "; ".join(part for part in (row.opinion.why, before) if part)
+    why = "" if row.opinion.is_believed else row.opinion.why
+    return "; ".join(part for part in (why, before) if part)
