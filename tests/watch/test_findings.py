@@ -14,6 +14,7 @@ from wsa_proxy.carp import wire
 from wsa_proxy.watch.findings import FINDINGS_MAX
 from wsa_proxy.watch.findings import Findings
 from wsa_proxy.watch.judge import Judge
+from wsa_proxy.watch.judge import Opinion
 from wsa_proxy.watch.ledger import Ledger
 
 VIRTUAL_MAC = "00:00:5e:00:01:01"
@@ -68,6 +69,19 @@ def test_one_node_in_both_ip_versions_is_one_master() -> None:
         told += hear(ledger, F1.packet, second)
         told += hear(ledger, F1.packet, second, "fe80::1")
     assert told == []
+
+
+def test_why_there_are_two() -> None:
+    """Who is not believed has the reason with him; where both are, they do not hear each other."""
+    for opinion, because in (
+        (Opinion("valid", tone="good"), " (they do not hear each other, or one not the other)"),
+        (Opinion("bad_secret"), " (10.0.0.2: bad_secret)"),
+    ):
+        ledger = Ledger()
+        for second in range(4):
+            ledger.enter(heard(F1.packet, second), Opinion("valid", tone="good"))
+            ledger.enter(heard(of_b(), second + 0.5, "10.0.0.2", MAC_B), opinion)
+        assert [each.text for each in ledger.findings.all()][-1] == f"id 1: two masters: 10.0.0.1 and 10.0.0.2{because}"
 
 
 def test_two_masters_in_both_ip_versions_are_told_once() -> None:

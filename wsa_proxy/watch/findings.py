@@ -158,4 +158,7 @@ def _masters_text(row: Row, rivals: Sequence[Row]) -> str:
     doubted = [
         f"{each.heard.source}: {each.opinion.word}" for each in masters[:NAMED_MAX] if each.opinion.tone == "bad"
     ]
-    return f"id {row.number}: {many} masters: {listed}{rest}" + (f" ({', '.join(doubted)})" if doubted else "")
+    because = f" ({', '.join(doubted)})" if doubted else ""
+    if all(each.opinion.is_believed for each in masters):
+        because = " (they do not hear each other, or one not the other)"
+    return f"id {row.number}: {many} masters: {listed}{rest}{because}"

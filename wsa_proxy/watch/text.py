@@ -70,14 +70,18 @@ def fields_text(row: Row) -> str:
     return " ".join(part for part in parts if part)
 
 
-def vrrp_text(says: Vrrp) -> str:
-    """Priority, interval and addresses of a VRRP advertisement."""
+def vrrp_text(says: Vrrp, short: bool = False) -> str:
+    """Priority, interval and addresses of a VRRP advertisement; ``short``: without what stands in the table."""
     shown = ", ".join(says.addresses[:ADDRESSES_SHOWN_MAX]) or "none"
     if len(says.addresses) > ADDRESSES_SHOWN_MAX:
         shown += f" and {len(says.addresses) - ADDRESSES_SHOWN_MAX} more"
-    leaves = "gives up, " if says.gives_up else ""
-    auth = f", auth {says.auth}" if says.auth else ""
-    return f"{leaves}priority {says.priority}, interval {says.interval_s:g} s, addresses {shown}{auth}"
+    parts = [
+        "gives up" if says.gives_up else "",
+        "" if short else f"priority {says.priority}, interval {says.interval_s:g} s",
+        f"addresses {shown}",
+        f"auth {says.auth}" if says.auth else "",
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def kind_text(row: Row) -> str:

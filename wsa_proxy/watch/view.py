@@ -89,7 +89,7 @@ def _findings(findings: Sequence[Finding], now_s: float) -> list[Text]:
     for finding in [*going_on[-FINDINGS_SHOWN_MAX:], *newest]:
         begun = stamp(finding.first_s, with_date=False).partition(".")[0]
         if not finding.alarm:
-            lines.append(_line(Text(f"-- {begun}  {finding.text}", style="cyan")))
+            lines.append(Text(f"-- {begun}  {finding.text}", style="cyan"))
             continue
         goes_on = finding.is_current(now_s)
         lasted = f" for {finding.last_s - finding.first_s:.0f} s" if finding.last_s - finding.first_s >= 1 else ""
@@ -179,7 +179,7 @@ def detail(row: Row, with_interface: bool) -> str:
         *(f"vlan {vlan}" for vlan in heard.vlans),
         "sent here" if heard.sent_here else "",
         kind_text(row),
-        vrrp_text(heard.says) if isinstance(heard.says, Vrrp) else "",
+        vrrp_text(heard.says, short=True) if isinstance(heard.says, Vrrp) else "",
         counter_text(row, short=True) if row.opinion.seal else f"counter {row.counter}" if row.counter else "",
     ]
     return ", ".join(part for part in parts if part)
