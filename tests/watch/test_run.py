@@ -242,3 +242,18 @@ def test_standard_input_and_a_closed_pipe(tmp_path: Path) -> None:
     closed = subprocess.run(command, input=data, stdout=writing, stderr=subprocess.PIPE, timeout=60, check=False)
     os.close(writing)
     assert (closed.returncode, closed.stderr) == (0, b"")
+
+
+def test_ctrl_c_ends_a_silent_pipe() -> None:
+    """What came through it has its lines at once; then Ctrl-C is status 0."""
+    command = [sys.executable, "-m", "wsa_proxy.cli", "watch", "--read", "-"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write((CAPTURES / "we_preempt.pcap").read_bytes())
+    process.stdin.flush()
+    assert select.select([process.stdout], [], [], 20)[0]
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=20) == 0
+    assert process.stderr is not None and process.stderr.read() == b""
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        pipe.close()

@@ -9,6 +9,7 @@
 - ``neighbours.py``     gratuitous ARP, neighbour advertisements, and the probe "who has this address?"
 - ``neighbour_table.py``  the neighbours that the kernel has asked for in vain: have it ask again at once
 - ``links.py``          what the kernel reports: interfaces and addresses that come and go
+- ``tap.py``           everything of protocol 112 that one interface hears or sends, for people
 - ``host.py``           what this host looks like before anything is started
 
 and below them, known to nobody outside this folder:

@@ -104,7 +104,8 @@ def _read(options: argparse.Namespace) -> None:
         session = Session(where, groups, writer, options.count)
         console = _console(options)
         last_s = 0.0
-        with screen.ending_on_signals(session):
+        # Here Ctrl-C may be an exception: nothing is being drawn, and a pipe that is silent would hold us for ever.
+        with contextlib.suppress(KeyboardInterrupt):
             for captured in reader:
                 last_s = captured.at_s
                 if session.began_s is not None and options.seconds is not None:
