@@ -13,8 +13,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from wsa_proxy.carp import wire
 from wsa_proxy.carp.auth import Address
@@ -25,6 +25,7 @@ from wsa_proxy.carp.events import FarewellReceived
 from wsa_proxy.carp.events import FirstContact
 from wsa_proxy.carp.seal import GroupTime
 from wsa_proxy.carp.seal import Verdict
+from wsa_proxy.carp.seal import is_farewell
 from wsa_proxy.carp.seal import unpack
 from wsa_proxy.carp.wire import Advertisement
 from wsa_proxy.carp.wire import Reject
@@ -41,8 +42,7 @@ class Security(Enum):
     SEALED = "sealed"
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What the clocks say at one moment, in milliseconds; see ``seal.py``."""
 
     clock_ms: float
@@ -147,7 +147,7 @@ class Credentials:
         # Who takes plain CARP as well gains nothing from meeting a sealed member with more care.
         if verdict is Verdict.FIRST_CONTACT and Security.CARP not in self.security:
             return FirstContact(sender)
-        if unpack(heard.counter).farewell:
+        if is_farewell(heard.counter):
             return FarewellReceived(sender)
         return self._received(heard, version, sender)
 

@@ -82,6 +82,11 @@ def unpack(counter: int) -> Seal:
     )
 
 
+def is_farewell(counter: int) -> bool:
+    """The farewell bit alone; cheaper than ``unpack``."""
+    return bool(counter >> 5 & 1)
+
+
 class Verdict(Enum):
     """What came of a counter; all but the first two name the one counter that changes, and nothing else does."""
 
