@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import time
 from pathlib import Path
@@ -15,15 +14,16 @@ from scapy.layers.l2 import Dot1AD
 from scapy.layers.l2 import Dot1Q
 from scapy.layers.l2 import Ether
 
+from tests.net.test_packet_socket import F1
+from tests.net.test_packet_socket import PAYLOAD
+from tests.net.test_packet_socket import VECTORS
+from tests.net.test_packet_socket import from_the_right
 from wsa_proxy.net.packet_socket import Headers
 from wsa_proxy.net.packet_socket import PacketSocket
 from wsa_proxy.net.ports import FRAMES_PER_TURN_MAX
 from wsa_proxy.net.tap import Tap
 from wsa_proxy.net.tap import TappedFrame
 
-VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "carp-vectors.json").read_text())["vectors"]
-F1 = next(vector for vector in VECTORS if vector["id"] == "F1")
-PAYLOAD = bytes.fromhex(F1["packet_hex"])
 MULTICAST: dict[str, Any] = {"src": "02:00:00:00:00:02", "dst": "01:00:5e:00:00:12"}
 
 
@@ -35,14 +35,6 @@ def ipv4(**fields: Any) -> Any:
 def ipv6(**fields: Any) -> Any:
     values: dict[str, Any] = {"src": "fe80::2", "dst": "ff02::12", "hlim": 255, "nh": 112} | fields
     return IPv6(**values) / PAYLOAD
-
-
-def from_the_right(lan: Any, *frames: bytes) -> None:
-    with lan.on_the_right():
-        sender = lan.raw_socket(lan.RIGHT)
-    for frame in frames:
-        sender.send(frame)
-    sender.close()
 
 
 def tapped(lan: Any, tap: Tap, count: int) -> list[TappedFrame]:

@@ -11,6 +11,7 @@ another one knows. So a secret is rotated without a node that must be met for th
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Sequence
 from enum import Enum
@@ -20,12 +21,14 @@ from wsa_proxy.carp import wire
 from wsa_proxy.carp.auth import Address
 from wsa_proxy.carp.auth import Authenticator
 from wsa_proxy.carp.auth import Signature
+from wsa_proxy.carp.auth import key_from_pass_phrase
 from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.events import FarewellReceived
 from wsa_proxy.carp.events import FirstContact
 from wsa_proxy.carp.seal import GroupTime
 from wsa_proxy.carp.seal import Verdict
 from wsa_proxy.carp.seal import is_farewell
+from wsa_proxy.carp.seal import sealed_key
 from wsa_proxy.carp.seal import unpack
 from wsa_proxy.carp.wire import Advertisement
 from wsa_proxy.carp.wire import Reject
@@ -118,18 +121,16 @@ class Credentials:
         heard = self._plain.identify(payload, ttl, version)
         if isinstance(heard, Reject):
             return heard
-        # What is most probable is tried first: each key costs an HMAC.
-        if self.security[0] is Security.CARP and not isinstance(judged := self._plain.judge(heard), Reject):
-            return self._received(judged, version, sender)
-        for sealer in self.sealers:
-            if sealer.fits(heard):
-                sealed = Security.SEALED in self.security
-                accept = self._accept_sealed
-                return accept(sealer, heard, version, sender, limit_ms, reading) if sealed else Reject.SEALED_MEMBER
-        judged = self._plain.judge(heard)
-        if isinstance(judged, Reject):
-            return judged
-        return self._received(judged, version, sender) if Security.CARP in self.security else Reject.PLAIN_MEMBER
+        # Plain CARP first where we speak it: each key costs an HMAC, and most of what is heard is as what is said.
+        plain = None if self.seals else self._plain.judge(heard)
+        if plain is None or plain is Reject.BAD_SECRET:
+            sealer = next((sealer for sealer in self.sealers if sealer.fits(heard)), None)
+            if sealer is not None:
+                return self._accept_sealed(sealer, heard, version, sender, limit_ms, reading)
+            plain = plain or self._plain.judge(heard)
+        if isinstance(plain, Reject):
+            return plain
+        return self._received(plain, version, sender) if Security.CARP in self.security else Reject.PLAIN_MEMBER
 
     def _accept_sealed(
         self,
@@ -140,6 +141,8 @@ class Credentials:
         limit_ms: float,
         reading: Reading,
     ) -> Believed | Reject:
+        if Security.SEALED not in self.security:
+            return Reject.SEALED_MEMBER
         self._take_time(sealer, reading)
         verdict = sealer.judge(heard, limit_ms, reading)
         if verdict not in (Verdict.BELIEVED, Verdict.FIRST_CONTACT):
@@ -159,6 +162,24 @@ class Credentials:
         for other in self.sealers:
             if sealer.time.line_ms is None and other.time.line_ms is not None:
                 sealer.time.adopt(other.time.line_ms, reading.clock_ms)
+
+
+def make_credentials(
+    security: Sequence[Security],
+    pass_phrases: Sequence[bytes],
+    vhid: int,
+    addresses: Collection[Address],
+    counter: int,
+    time_of: Callable[[str], GroupTime],
+) -> Credentials:
+    """Those of one node; without a pass phrase plain CARP signs with 20 zero bytes, as the BSDs do.
+
+    ``counter`` is plain CARP's; ``time_of`` answers what is known of the group's time by the name of a sealed key.
+    Takes some 60 ms for each pass phrase whose sealed key was not made before.
+    """
+    plain_keys = [key_from_pass_phrase(phrase) for phrase in pass_phrases or (b"",)]
+    sealers = [Sealer(key, vhid, addresses, time_of(key_name(key))) for key in map(sealed_key, pass_phrases)]
+    return Credentials(security, Authenticator(plain_keys, vhid, addresses, counter), sealers)
 
 
 def key_name(key: bytes) -> str:

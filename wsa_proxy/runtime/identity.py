@@ -8,16 +8,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 
-from wsa_proxy.carp.auth import Authenticator
-from wsa_proxy.carp.auth import key_from_pass_phrase
 from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import SendFarewell
 from wsa_proxy.carp.credentials import Believed
 from wsa_proxy.carp.credentials import Credentials
 from wsa_proxy.carp.credentials import Reading
-from wsa_proxy.carp.credentials import Sealer
 from wsa_proxy.carp.credentials import Security
-from wsa_proxy.carp.credentials import key_name
+from wsa_proxy.carp.credentials import make_credentials
 from wsa_proxy.carp.seal import sealed_key
 from wsa_proxy.carp.wire import Reject
 from wsa_proxy.net.ports import Packet
@@ -84,17 +81,17 @@ class Identity:
 
 
 def make_identity(group: GroupSettings, seal_file: SealFile, clocks: Clocks, clock_tolerance_s: float) -> Identity:
-    """That of one group; without a pass phrase it signs with 20 zero bytes, as the BSDs do. Slow unless
-    ``derive_keys`` came before."""
-    addresses = [virtual_ip.ip for virtual_ip in group.virtual_ips]
-    keys = [key_from_pass_phrase(phrase) for phrase in group.pass_phrases or (b"",)]
-    plain = Authenticator(keys, group.vhid, addresses, secrets.randbits(64))
-    sealed_keys = {key_name(key): key for key in map(sealed_key, group.pass_phrases)}
+    """That of one group. Slow unless ``derive_keys`` came before."""
     clock_ms, tolerance_ms = clocks.seal_ms(), clock_tolerance_s * 1000
-    times = {name: seal_file.group_time(name, clock_ms, tolerance_ms) for name in sealed_keys}
-    seal_file.watch(times)
-    sealers = [Sealer(key, group.vhid, addresses, times[name]) for name, key in sealed_keys.items()]
-    return Identity(Credentials([Security(way) for way in group.security], plain, sealers), seal_file, clocks)
+    credentials = make_credentials(
+        [Security(way) for way in group.security],
+        group.pass_phrases,
+        group.vhid,
+        [virtual_ip.ip for virtual_ip in group.virtual_ips],
+        secrets.randbits(64),
+        lambda name: seal_file.group_time(name, clock_ms, tolerance_ms),
+    )
+    return Identity(credentials, seal_file, clocks)
 
 
 def derive_keys(groups: Iterable[GroupSettings]) -> None:

@@ -38,16 +38,13 @@ class SealFile:
         self._submit = submit
         self._written = self._read()
         self._written_at_s: float | None = None
-        self._times: Mapping[str, GroupTime] = {}
+        self._times: dict[str, GroupTime] = {}
         self._failed = False
 
     def group_time(self, name: str, clock_ms: float, tolerance_ms: float) -> GroupTime:
-        """What is known of the key with this name."""
-        return GroupTime(self._boot, self._written.get(name), clock_ms, tolerance_ms)
-
-    def watch(self, times: Mapping[str, GroupTime]) -> None:
-        """From now on the file is about these, by the names of their keys."""
-        self._times = times
+        """What is known of the key with this name; from now on the file is about it, too."""
+        time = self._times[name] = GroupTime(self._boot, self._written.get(name), clock_ms, tolerance_ms)
+        return time
 
     def look(self, now_s: float) -> None:
         """Write if it is time to; cheap, for every packet."""

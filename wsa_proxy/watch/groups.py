@@ -17,12 +17,11 @@ from pathlib import Path
 
 from wsa_proxy.carp import election
 from wsa_proxy.carp.auth import Address
-from wsa_proxy.carp.auth import Authenticator
 from wsa_proxy.carp.auth import Signature
 from wsa_proxy.carp.auth import key_from_pass_phrase
 from wsa_proxy.carp.credentials import Credentials
-from wsa_proxy.carp.credentials import Sealer
 from wsa_proxy.carp.credentials import Security
+from wsa_proxy.carp.credentials import make_credentials
 from wsa_proxy.carp.seal import GroupTime
 from wsa_proxy.carp.seal import sealed_key
 from wsa_proxy.config.files import read_secrets
@@ -75,14 +74,16 @@ class WatchedGroup:
 
     def credentials(self, clock_ms: float) -> Credentials:
         """Those of a node that starts now and has not heard anything yet."""
-        keys = [key_from_pass_phrase(phrase) for phrase in self.pass_phrases or (b"",)]
-        # Nothing is signed with it, and nobody says a number of 64 bits by chance: so nothing is taken for an echo.
-        plain = Authenticator(keys, self.vhid, self.addresses, secrets.randbits(64))
-        sealers = [
-            Sealer(key, self.vhid, self.addresses, GroupTime("", None, clock_ms, self.clock_tolerance_s * 1000))
-            for key in map(sealed_key, self.pass_phrases)
-        ]
-        return Credentials(self.security, plain, sealers)
+        tolerance_ms = self.clock_tolerance_s * 1000
+        return make_credentials(
+            self.security,
+            self.pass_phrases,
+            self.vhid,
+            self.addresses,
+            # Nothing is signed with it, and nobody says a number of 64 bits by chance: so nothing is taken for an echo.
+            secrets.randbits(64),
+            lambda name: GroupTime("", None, clock_ms, tolerance_ms),
+        )
 
 
 def read_groups(path: Path, host: HostFacts | None) -> tuple[WatchedGroup, ...]:
