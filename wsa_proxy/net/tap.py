@@ -61,7 +61,8 @@ class TappedFrame:
     sent_here: bool
     """This host sends it, it does not come from the LAN."""
     at_s: float
-    """The kernel's wall clock when it passed."""
+    """The kernel's wall clock when it passed. In the moment after the tap was opened, when it was read: the kernel
+    begins to stamp some milliseconds after it was asked to."""
 
 
 class Tap:
