@@ -36,6 +36,8 @@ class GroupSettings:
     """The first signs, all are accepted; at most 19 bytes each. Empty: the group is not authenticated."""
     security: tuple[str, ...]
     """``sealed``, ``carp``: the first signs, all are accepted. Sealed needs a pass phrase."""
+    virtual_mac: bool
+    """The addresses are answered for with 00:00:5e:00:01:ID, else with the interface's own hardware address."""
     port: int
     """Where the failover listener is bound on every virtual IP."""
 

@@ -77,6 +77,7 @@ def make_node(groups: int, *, dual: bool = False, advskew: int = 0, security: st
                 advskew=advskew,
                 pass_phrases=(PASS_PHRASE,),
                 security=(security,),
+                virtual_mac=False,
                 port=8080,
             )
             for vhid in range(1, groups + 1)

@@ -92,16 +92,8 @@ CASES: list[Case] = [
     ),
     (
         "    interface: auto\n",
-        "    interface: auto\n    mac: virtual\n",
-        (
-            "9: groups[0].mac: virtual: not yet: the virtual MAC comes with a later version; write interface, or "
-            "remove the line"
-        ),
-    ),
-    (
-        "    interface: auto\n",
         "    interface: auto\n    mac: x\n",
-        "9: groups[0].mac: x: must be interface in this version",
+        "9: groups[0].mac: x: must be virtual (00:00:5e:00:01:ID) or interface (the network card's own)",
     ),
     (
         "    interface: auto\n",

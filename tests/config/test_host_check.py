@@ -197,3 +197,23 @@ def test_a_cable_that_is_out_is_a_warning(tmp_path: Path) -> None:
     assert told(tmp_path, GOOD, host=host) == (
         "warning 8: groups[0].interface: eth0 is down; the group stays in INIT until it is up"
     )
+
+
+IN_THE_WAY = "net.ipv4.conf.all.rp_filter is 1 (strict)"
+
+
+@pytest.mark.parametrize(
+    ("mac", "lines"), [("virtual", f"warning 5: groups[0]: {IN_THE_WAY}"), ("interface", "")], ids=["virtual", "own"]
+)
+def test_what_is_in_the_way_of_a_virtual_mac(tmp_path: Path, mac: str, lines: str) -> None:
+    """A warning for each group that wants one."""
+    host = HostFacts(HOST.interfaces, (IN_THE_WAY,))
+    assert told(tmp_path, changed("    priority: 255\n", f"    priority: 255\n    mac: {mac}\n"), host=host) == lines
+
+
+def test_the_interface_of_a_running_group_is_not_offered(tmp_path: Path) -> None:
+    """It has the virtual MAC and nothing but leases; a group is on its parent."""
+    running = interface("carp1", address("10.0.0.3/32", 1), mac="00:00:5e:00:01:01")
+    host = HostFacts((*HOST.interfaces[:1], interface("eth0", address("10.0.0.1/24")), running))
+    assert told(tmp_path, GOOD, host=host) == ""
+    assert "carp1" not in told(tmp_path, changed("interface: auto", "interface: eth9"), host=host)

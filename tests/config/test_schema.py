@@ -221,7 +221,7 @@ def test_every_key_has_its_words() -> None:
     assert set(TopKeys.model_fields) | set(GroupKeys.model_fields) == set(ALLOWED)
 
 
-@pytest.mark.parametrize("line", ["security: carp", "security: [sealed, carp]", "mac: interface"])
+@pytest.mark.parametrize("line", ["security: carp", "security: [sealed, carp]", "mac: interface", "mac: virtual"])
 def test_todays_values_of_later_keys_are_accepted(tmp_path: Path, line: str) -> None:
     """A file that spells out what this version does anyway is right."""
     assert told(tmp_path, GOOD + f"    {line}\n") == ""

@@ -5,6 +5,7 @@ A scenario does things and returns what it saw. The judging is in the tests, whi
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -63,6 +64,20 @@ def seen(lab: Lab, **more: Any) -> dict[str, Any]:
     return document | {"logs": {name: node.log.read_text() for name, node in lab.nodes.items()}} | more
 
 
+def neighbour(lab: Lab) -> dict[str, str]:
+    """Whom the client's kernel takes for the owner of each address of its LAN: its hardware address."""
+    with namespace.inside(lab.topology.networks["client"]):
+        listed = subprocess.run(["ip", "-json", "neighbour"], capture_output=True, text=True, check=True).stdout
+    return {entry["dst"]: entry["lladdr"] for entry in json.loads(listed) if "lladdr" in entry}
+
+
+def links(lab: Lab, name: str) -> dict[str, bool]:
+    """The network interfaces of a node, and whether each is up."""
+    with namespace.inside(lab.topology.networks[name]):
+        listed = subprocess.run(["ip", "-json", "link"], capture_output=True, text=True, check=True).stdout
+    return {entry["ifname"]: "UP" in entry["flags"] for entry in json.loads(listed)}
+
+
 def start(overrides: Mapping[str, Any] | None = None) -> Lab:
     """A lab whose two nodes were started at the same moment, with a client that is being served."""
     lab = Lab(overrides=dict(overrides or {}), say=say).__enter__()
@@ -86,8 +101,10 @@ def preemptive() -> dict[str, Any]:
     https_after = lab.fetch("https://origin.example.com/")
     do(lab, "start", "a")
     lab.settle()
+    warm = neighbour(lab)
     do(lab, "stop", "a")
     lab.wait_service()
+    after_stop = {"neighbour": neighbour(lab), "a": links(lab, "a"), "b": links(lab, "b")}
     do(lab, "start", "a")
     lab.settle()
     do(lab, "deafen", "a")
@@ -101,16 +118,21 @@ def preemptive() -> dict[str, Any]:
     lab.wait_service()
     do(lab, "thaw", "a")
     lab.settle()
-    return seen(lab, https=https, https_after=https_after)
+    return seen(
+        lab, https=https, https_after=https_after, neighbour=warm, after_stop=after_stop, backup=links(lab, "b")
+    )
 
 
 def non_preemptive() -> dict[str, Any]:
-    """The one in control stays when the better one comes back; and a node woken after ten seconds is silent."""
-    lab = start({"failover_handling": "non-preemptive"})
+    """The one in control stays when the better one comes back; and a node woken after ten seconds is silent. All that
+    with the network cards' own hardware addresses."""
+    lab = start({"failover_handling": "non-preemptive", "mac": "interface"})
+    before = neighbour(lab)
     do(lab, "kill", "a")
     lab.wait_service()
     do(lab, "start", "a")
     lab.settle()
+    after = neighbour(lab)
     states = {name: status(lab, name)["groups"][0]["state"] for name in "ab"}
     tap = Tap("b")
     do(lab, "freeze", "b")
@@ -124,7 +146,9 @@ def non_preemptive() -> dict[str, Any]:
     time.sleep(max(0.0, woken_s + interval_s + 0.5 - time.monotonic()))
     sent = tap.advertisements()
     lab.settle()
-    return seen(lab, states_after_return=states, advertisements_after_waking=sent)
+    return seen(
+        lab, states_after_return=states, advertisements_after_waking=sent, neighbours=[before, after], a=links(lab, "a")
+    )
 
 
 def dual_stack() -> dict[str, Any]:

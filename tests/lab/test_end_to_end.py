@@ -16,6 +16,7 @@ from tests.lab.inside import run_inside
 
 pytestmark = needs_namespaces
 
+VIRTUAL_MAC = "00:00:5e:00:01:01"
 SILENCE_MS_MAX = 3600.0  # a crash, a freeze, a cable: noticed by silence
 STOP_MS_MAX = 100.0
 LEASE_S_MAX = 2.3
@@ -152,6 +153,22 @@ def test_a_node_woken_after_ten_seconds_sends_nothing_for_a_whole_interval(non_p
     assert row(non_preemptive, "thaw b")["failed"] == 0
     frozen = row(non_preemptive, "freeze b")
     assert lost_after_s(non_preemptive, "freeze b", "b") <= LEASE_S_MAX + noise_ms(frozen) / 1000
+
+
+def test_the_virtual_mac_stays_and_moves_no_entry(preemptive: Seen) -> None:
+    """The client's neighbour cache has the same entry after a switch; only the master's interface for it is up."""
+    assert preemptive["neighbour"]["10.0.0.3"] == VIRTUAL_MAC
+    assert preemptive["after_stop"]["neighbour"]["10.0.0.3"] == VIRTUAL_MAC
+    assert "carp1" not in preemptive["after_stop"]["a"], "the end of a node removes it"
+    assert preemptive["after_stop"]["b"]["carp1"] is True
+    assert preemptive["backup"]["carp1"] is False
+
+
+def test_the_network_cards_own_addresses(non_preemptive: Seen) -> None:
+    """``mac: interface``: the client's entry changes with the owner, and no interface is made."""
+    before, after = (entries["10.0.0.3"] for entries in non_preemptive["neighbours"])
+    assert before != after and VIRTUAL_MAC not in (before, after)
+    assert "carp1" not in non_preemptive["a"]
 
 
 def test_ipv4_and_ipv6_move_together() -> None:

@@ -15,8 +15,8 @@ from tests.learning_switch import run
 from wsa_proxy.net.foreign_mac import ANSWERS_TO_BE_SURE
 from wsa_proxy.net.foreign_mac import WITNESSES_MAX
 from wsa_proxy.net.foreign_mac import ForeignMacTest
-from wsa_proxy.net.foreign_mac import Verdict
 from wsa_proxy.net.foreign_mac import find_witnesses
+from wsa_proxy.net.ports import MacVerdict
 
 CLIENT = IPv4Address("10.0.0.3")
 NOBODY = IPv4Address("10.0.0.77")
@@ -27,7 +27,7 @@ def open_test(lan: Any, switch: Switch, *witnesses: IPv4Address) -> ForeignMacTe
         return ForeignMacTest("eth0", int(lan.ip("-oneline link show dev eth0").split(":")[0]), witnesses or [CLIENT])
 
 
-def round_of(lan: Any, test: ForeignMacTest) -> Verdict:
+def round_of(lan: Any, test: ForeignMacTest) -> MacVerdict:
     """One round of questions, of which one is answered."""
     test.send()
     assert lan.readable(test.fileno_list(), 2.0)
@@ -38,9 +38,9 @@ def test_a_network_that_carries_it(lan: Any) -> None:
     """A plain switch: one round is enough, and there is nothing to say."""
     switch = Switch(lan)
     test = open_test(lan, switch)
-    assert test.verdict() is Verdict.UNKNOWN
+    assert test.verdict() is MacVerdict.UNKNOWN
     test.send()
-    lan.until(lambda: test.receive() is Verdict.CARRIED, "an answer")
+    lan.until(lambda: test.receive() is MacVerdict.CARRIED, "an answer")
     assert test.sentence() is None
     test.close()
     test.close()
@@ -64,15 +64,15 @@ def test_a_network_that_refuses_it(lan: Any, rules: list[str]) -> None:
     for rule in rules:
         switch.nft(f"add rule bridge port passing {rule.format(mac=test.mac)}\n")
     for number in range(ANSWERS_TO_BE_SURE):
-        assert test.verdict() is Verdict.UNKNOWN, number
+        assert test.verdict() is MacVerdict.UNKNOWN, number
         assert test.sentence() is None
         verdict = round_of(lan, test)
-    assert verdict is Verdict.REFUSED
+    assert verdict is MacVerdict.REFUSED
     sentence = test.sentence()
     assert sentence is not None and "on eth0: " in sentence and str(CLIENT) in sentence and test.mac in sentence
     switch.nft("flush ruleset\n")
     test.send()
-    lan.until(lambda: test.receive() is Verdict.CARRIED, "a late answer corrects it")
+    lan.until(lambda: test.receive() is MacVerdict.CARRIED, "a late answer corrects it")
     assert test.sentence() is None
 
 
@@ -86,7 +86,7 @@ def test_nobody_answers(lan: Any) -> None:
     with switch.on("a"):
         empty = ForeignMacTest("eth0", int(lan.ip("-oneline link show dev eth0").split(":")[0]), [])
     empty.send()
-    assert (test.verdict(), empty.verdict()) == (Verdict.UNKNOWN, Verdict.UNKNOWN)
+    assert (test.verdict(), empty.verdict()) == (MacVerdict.UNKNOWN, MacVerdict.UNKNOWN)
     assert test.sentence() is None
 
 
@@ -95,7 +95,7 @@ def test_one_witness_is_enough(lan: Any) -> None:
     switch = Switch(lan)
     test = open_test(lan, switch, NOBODY, CLIENT)
     test.send()
-    lan.until(lambda: test.receive() is Verdict.CARRIED, "an answer")
+    lan.until(lambda: test.receive() is MacVerdict.CARRIED, "an answer")
 
 
 def test_questions_that_change_nobodys_cache(lan: Any) -> None:
@@ -106,7 +106,7 @@ def test_questions_that_change_nobodys_cache(lan: Any) -> None:
         own = lan.mac("eth0")
     tap = Tap("a")
     test.send()
-    lan.until(lambda: test.receive() is Verdict.CARRIED, "an answer")
+    lan.until(lambda: test.receive() is MacVerdict.CARRIED, "an answer")
     sent = [Ether(frame) for frame in tap.queued()]
     assert [(frame.src, frame[ARP].hwsrc, frame[ARP].psrc) for frame in sent] == [
         (test.mac, test.mac, "0.0.0.0"),
@@ -136,7 +136,7 @@ def test_what_is_no_answer(lan: Any) -> None:
                 sender.send(bytes(Ether(src=reply["hwsrc"], dst=destination) / arp))
         assert reaches(IPv4Address("10.0.0.1"))  # all of them have passed
     test.receive()
-    assert test.verdict() is Verdict.UNKNOWN
+    assert test.verdict() is MacVerdict.UNKNOWN
 
 
 def test_witnesses(lan: Any) -> None:

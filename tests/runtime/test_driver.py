@@ -83,7 +83,7 @@ async def test_a_master_that_comes_back_preempts_and_the_other_releases_first(ma
     await a.start()
     await asyncio.sleep(1.3)
     assert (a.state, b.state) == ("master", "backup")
-    assert not b.holds and b.journal[-2:] == ["close connections", "release"]
+    assert not b.holds and b.journal[-3:] == ["close connections", "release", "settle"]
 
 
 async def test_without_preemption_the_one_in_control_stays(make_host: MakeHost) -> None:
@@ -104,7 +104,7 @@ async def test_a_frozen_master_listens_before_it_speaks(make_host: MakeHost) -> 
     before = len(a.journal)
     a.loop.now += 10
     await asyncio.sleep(2.9)
-    assert a.journal[before:] == ["close connections", "release"]
+    assert a.journal[before:] == ["close connections", "release", "settle"]
     assert a.state == "backup" and a.last_transition() == "MASTER -> BACKUP overslept"
 
 

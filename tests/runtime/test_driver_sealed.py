@@ -30,9 +30,9 @@ class Wire:
         assert host.ports is not None
         original = host.ports.advertisements.send
 
-        def send(version: Any, payload: bytes) -> None:
+        def send(version: Any, payload: bytes, **how: Any) -> None:
             self.captured.append(payload)
-            original(version, payload)
+            original(version, payload, **how)
 
         host.ports.advertisements.send = send  # type: ignore[method-assign]
 
@@ -133,7 +133,7 @@ async def test_a_node_that_comes_back_says_farewell_to_nobody_and_preempts(make_
     assert (again.state, b.state) == ("master", "backup")
     lines = b.journal[journal:]
     farewell = lines.index("close connections") - 1
-    assert lines[farewell] == "advertise v4 1/55" and lines[farewell + 2] == "release"
+    assert lines[farewell] == "advertise v4 1/55 from its own MAC" and lines[farewell + 2] == "release"
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ class Member:
         clocks = Clocks(lambda: self.now_s, lambda: self.now_s * 1000, lambda: 2e11 + self.now_s * 1000, "boot")
         self.file = SealFile(folder / name, "boot", lambda write: write())
         group = GroupSettings(
-            1, "", "proxy", (ip_interface("10.0.0.3/24"),), "eth0", 255, 1, 10, phrases, security, 8080
+            1, "", "proxy", (ip_interface("10.0.0.3/24"),), "eth0", 255, 1, 10, phrases, security, False, 8080
         )
         self.identity: Identity = make_identity(group, self.file, clocks, 3600.0)
 
@@ -90,7 +90,7 @@ def test_the_slow_keys_are_made_once(tmp_path: Path) -> None:
     """Then the loop need not wait for them."""
     phrase = b"of this test alone"
     member = Member(tmp_path, "one", b"secret")
-    group = GroupSettings(1, "", "", (), "eth0", 255, 1, 0, (phrase,), ("sealed",), 1)
+    group = GroupSettings(1, "", "", (), "eth0", 255, 1, 0, (phrase,), ("sealed",), False, 1)
     derive_keys([group])
     misses = sealed_key.cache_info().misses
     derive_keys([group])

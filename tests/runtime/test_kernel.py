@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from ipaddress import ip_address
 from ipaddress import ip_interface
 from pathlib import Path
 
+import pytest
+
 from tests.cable import Lan
 from wsa_proxy.net.ports import LinkChanged
+from wsa_proxy.net.ports import MacVerdict
 from wsa_proxy.runtime.kernel import LinuxKernel
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
 
 
-def settings() -> Settings:
+def settings(*, virtual_mac: bool = False) -> Settings:
     group = GroupSettings(
         vhid=1,
         description="",
@@ -26,6 +30,7 @@ def settings() -> Settings:
         advskew=0,
         pass_phrases=(b"a good phrase",),
         security=("carp",),
+        virtual_mac=virtual_mac,
         port=8080,
     )
     return Settings(Path("node.yaml"), "a", True, Path("state"), (group,))
@@ -47,6 +52,57 @@ def test_all_ports_of_a_group_work_together(lan: Lan) -> None:
     ports.addresses.release()
     assert not ports.addresses.held()
     ports.close()
+
+
+def test_the_ports_of_a_group_with_a_virtual_mac(lan: Lan) -> None:
+    """The addresses are on an interface of their own, which goes with the ports; all else is on the parent."""
+    wanted = settings(virtual_mac=True)
+    kernel = LinuxKernel(wanted)
+    ports = kernel.open(wanted.groups[0], lan.index)
+    assert (ports.index, ports.virtual_interface) == (lan.index, "carp1")
+    assert ports.address_index == socket.if_nametoindex("carp1")
+    ports.addresses.acquire()
+    assert {entry["local"] for entry in lan.addresses("carp1")} == {"10.0.0.3", "fd00:77::3"}
+    with lan.on_the_right():
+        tap = lan.raw_socket(lan.RIGHT, 3)
+    ports.neighbours.announce()
+    ports.advertisements.send(4, bytes(36))
+    sources = []
+    for _ in range(3):
+        lan.until(lambda: lan.readable([tap.fileno()], 0), "a frame")
+        sources.append(tap.recv(2000)[6:12])
+    assert sources == [bytes.fromhex("00005e000101")] * 3
+    ports.close()
+    assert "carp1" not in lan.ip("link")
+
+
+def test_a_virtual_mac_that_cannot_be_had_leaves_nothing_open(lan: Lan) -> None:
+    """The name is taken by something else: it says so, and the descriptors are closed."""
+    lan.ip("link add carp1 type bridge")
+    wanted = settings(virtual_mac=True)
+    kernel = LinuxKernel(wanted)
+    kernel.leases()
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(OSError, match="carp1 is a bridge interface"):
+        kernel.open(wanted.groups[0], lan.index)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_whether_the_network_carries_it_is_asked_of_others(lan: Lan) -> None:
+    """Never of the virtual IP: its owner may be ourselves a moment later."""
+    with lan.on_the_right():
+        mac = lan.mac(lan.RIGHT)
+    lan.ip(f"neighbour replace 10.0.0.3 lladdr {mac} dev {lan.LEFT}")
+    lan.ip(f"neighbour replace 10.0.0.2 lladdr {mac} dev {lan.LEFT}")
+    test = LinuxKernel(settings(virtual_mac=True)).foreign_mac_test(lan.LEFT, lan.index)
+    assert [str(each) for each in test._witnesses] == ["10.0.0.2"]
+    test.send()
+
+    def verdict() -> bool:
+        return test.receive() is MacVerdict.CARRIED
+
+    lan.until(verdict, "an answer")
+    test.close()
 
 
 def test_the_links_and_their_changes(lan: Lan) -> None:

@@ -11,7 +11,7 @@ from wsa_proxy.runtime.ports import Ports
 def test_close_closes_all_three() -> None:
     """None stays open, whatever the number of groups."""
     advertisements, addresses, neighbours = Mock(), Mock(), Mock()
-    ports: Any = Ports(2, advertisements, addresses, neighbours)
+    ports: Any = Ports(2, 2, "", advertisements, addresses, neighbours)
     ports.close()
     for each in (advertisements, addresses, neighbours):
         each.close.assert_called_once_with()

@@ -7,27 +7,27 @@ does not read; its frames wait, as in a socket's buffer.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 from collections.abc import Callable
 from collections.abc import Collection
-from collections.abc import Mapping
 from collections.abc import Sequence
 from ipaddress import ip_interface
 from pathlib import Path
 from typing import Any
 
+from tests.runtime.fakes import FakeAddresses
+from tests.runtime.fakes import FakeAdvertisements
+from tests.runtime.fakes import FakeLeases
+from tests.runtime.fakes import FakeMacTest
+from tests.runtime.fakes import FakeMonitor
+from tests.runtime.fakes import FakeNeighbours
+from tests.runtime.fakes import Inbox
 from tests.runtime.virtual_time import VirtualTimeLoop
 from wsa_proxy.carp.commands import SendAdvertisement
-from wsa_proxy.net.ports import FRAMES_PER_TURN_MAX
 from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import AddressChanged
-from wsa_proxy.net.ports import AddressPort
-from wsa_proxy.net.ports import Answer
-from wsa_proxy.net.ports import KernelChange
 from wsa_proxy.net.ports import LinkChanged
+from wsa_proxy.net.ports import MacVerdict
 from wsa_proxy.net.ports import Packet
-from wsa_proxy.net.ports import Version
 from wsa_proxy.runtime.clocks import Clocks
 from wsa_proxy.runtime.driver import Driver
 from wsa_proxy.runtime.health import Health
@@ -39,167 +39,8 @@ from wsa_proxy.settings import Settings
 type MakeHost = Callable[..., Host]
 
 WELL = Health(hard=None, soft=None)
-LEASE_S = 1.0
 WALL_MS = 2e11
 """Of every host, when its loop's time is 0."""
-
-
-class Inbox[T]:
-    """A queue with a descriptor that is readable while something is queued."""
-
-    def __init__(self) -> None:
-        self.items: list[T] = []
-        self.descriptor = os.eventfd(0, os.EFD_NONBLOCK)
-
-    def put(self, item: T) -> None:
-        self.items.append(item)
-        os.eventfd_write(self.descriptor, 1)
-
-    def take(self, count: int) -> list[T]:
-        taken, self.items = self.items[:count], self.items[count:]
-        if not self.items:
-            with contextlib.suppress(BlockingIOError):
-                os.eventfd_read(self.descriptor)
-        return taken
-
-    def close(self) -> None:
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
-
-
-class FakeAdvertisements:
-    def __init__(self, host: Host, vhid: int) -> None:
-        self.host = host
-        self.vhid = vhid
-        self.inbox: Inbox[Packet] = Inbox()
-        host.lan.listeners.append(self)
-
-    def fileno_list(self) -> list[int]:
-        return [self.inbox.descriptor]
-
-    def refresh(self) -> None:
-        self.host.journal.append(f"refresh {self.vhid}")
-
-    def send(self, version: Version, payload: bytes) -> None:
-        if self.host.send_error is not None:
-            raise self.host.send_error
-        if version == self.host.silent_version:
-            raise OSError("no address to send from")
-        advbase, advskew = payload[5], payload[2]
-        self.host.journal.append(f"advertise v{version} {advbase}/{advskew}")
-        self.host.loop.now += self.host.freeze_after_send_s
-        self.host.freeze_after_send_s = 0.0
-        packet = Packet(version, self.host.address, self.host.mac, 255, payload)
-        for listener in self.host.lan.listeners:
-            heard = listener is not self and listener.vhid == payload[1]
-            if heard and self.host.running and listener.host.running:
-                listener.inbox.put(packet)
-
-    def receive(self) -> Sequence[Packet]:
-        return self.inbox.take(FRAMES_PER_TURN_MAX)
-
-    def close(self) -> None:
-        if self in self.host.lan.listeners:
-            self.host.lan.listeners.remove(self)
-        self.inbox.close()
-
-
-class FakeAddresses:
-    def __init__(self, host: Host, vhid: int, addresses: Sequence[Address]) -> None:
-        self.host = host
-        self.vhid = vhid
-        self.addresses = frozenset(addresses)
-
-    def acquire(self) -> None:
-        self.host.journal.append("acquire")
-        self._add()
-
-    def renew(self) -> None:
-        self._add()
-
-    def _add(self) -> None:
-        self.host.loop.now += self.host.freeze_in_kernel_s
-        self.host.freeze_in_kernel_s = 0.0
-        if self.host.address_error is not None and self.vhid not in self.host.spared:
-            raise self.host.address_error
-        self.host.leases_until_s[self.vhid] = self.host.loop.now + LEASE_S
-
-    def release(self) -> None:
-        self.host.journal.append("release")
-        if self.host.release_error is not None:
-            raise self.host.release_error
-        self.host.leases_until_s[self.vhid] = 0.0
-
-    def held(self) -> frozenset[Address]:
-        return self.addresses if self.host.holds_group(self.vhid) else frozenset()
-
-    def close(self) -> None: ...
-
-
-class FakeLeases:
-    def __init__(self, host: Host) -> None:
-        self.host = host
-        self.batches: list[int] = []
-        """How many groups each beat renewed."""
-
-    def beat(self, leases: Sequence[AddressPort]) -> Mapping[AddressPort, OSError]:
-        self.batches.append(len(leases))
-        failed: dict[AddressPort, OSError] = {}
-        for lease in leases:
-            try:
-                lease.renew()
-            except OSError as error:
-                failed[lease] = error
-        return failed
-
-    def close(self) -> None: ...
-
-
-class FakeNeighbours:
-    def __init__(self, host: Host) -> None:
-        self.host = host
-        self.inbox: Inbox[Answer] | None = None
-
-    def announce(self) -> None:
-        self.host.journal.append("announce")
-
-    def probe(self) -> None:
-        self.host.journal.append("probe")
-        self.inbox = self.inbox or Inbox()
-
-    def receive(self) -> Sequence[Answer]:
-        return self.inbox.take(FRAMES_PER_TURN_MAX) if self.inbox else []
-
-    def stop_probing(self) -> None:
-        if self.inbox is not None:
-            self.inbox.close()
-            self.inbox = None
-
-    def fileno_list(self) -> list[int]:
-        return [self.inbox.descriptor] if self.inbox else []
-
-    def close(self) -> None:
-        self.stop_probing()
-
-
-class FakeMonitor:
-    def __init__(self) -> None:
-        self.inbox: Inbox[KernelChange] = Inbox()
-        self.error: OSError | None = None
-
-    def fileno_list(self) -> list[int]:
-        return [self.inbox.descriptor]
-
-    def receive(self) -> Sequence[KernelChange]:
-        if self.error is not None:
-            error, self.error = self.error, None
-            self.inbox.take(1 << 20)
-            raise error
-        return self.inbox.take(1 << 20)
-
-    def close(self) -> None:
-        self.inbox.close()
 
 
 class Lan:
@@ -230,6 +71,10 @@ class Host:
         self.silent_version = 0
         self.address_error: OSError | None = None
         self.release_error: OSError | None = None
+        self.settle_error: OSError | None = None
+        self.mac_verdict = MacVerdict.CARRIED
+        self.virtual_index: int | None = None
+        """Of the virtual MAC's interface, while there is one."""
         self.freeze_after_send_s = 0.0
         self.open_error: OSError | None = None
         self.neighbours_error: OSError | None = None
@@ -250,6 +95,7 @@ class Host:
             "advskew": 0,
             "pass_phrases": (b"a good phrase",),
             "security": ("carp",),
+            "virtual_mac": False,
             "port": 8080,
         } | changes
         more = [group | {"vhid": vhid, "virtual_ips": (ip_interface(f"10.0.1.{vhid}/24"),)} for vhid in more_vhids]
@@ -274,16 +120,25 @@ class Host:
         return self.fake_leases
 
     def links(self) -> Sequence[LinkChanged]:
-        return [LinkChanged("eth0", self.index, self.running)] if self.index else []
+        links = [LinkChanged("eth0", self.index, self.running)] if self.index else []
+        return links + ([LinkChanged("carp1", self.virtual_index, True)] if self.virtual_index else [])
 
     def open(self, group: GroupSettings, index: int) -> Ports:
         if self.open_error is not None:
             raise self.open_error
         addresses = FakeAddresses(self, group.vhid, [virtual_ip.ip for virtual_ip in group.virtual_ips])
-        ports = Ports(index, FakeAdvertisements(self, group.vhid), addresses, FakeNeighbours(self))
+        address_index, virtual_interface = index, ""
+        if group.virtual_mac:
+            self.virtual_index = address_index = (self.virtual_index or index) + 100
+            virtual_interface = f"carp{group.vhid}"
+        advertisements = FakeAdvertisements(self, group.vhid)
+        ports = Ports(index, address_index, virtual_interface, advertisements, addresses, FakeNeighbours(self))
         if group.vhid == 1:
             self.ports = ports
         return ports
+
+    def foreign_mac_test(self, interface: str, index: int) -> FakeMacTest:
+        return FakeMacTest(self)
 
     def remove_leftovers(self, addresses: Collection[Address]) -> Sequence[Address]:
         self.journal.append("clean")

@@ -6,10 +6,9 @@ Theory of operation
 A virtual host is in one of three states (carp(4), WSA guide 2-21):
 
 INIT    The node does not take part: it starts, stops, its link is down, or its proxy cannot serve. It is silent.
-BACKUP  It listens. Each authentic advertisement of a master that it accepts moves its *master-down deadline* by
-        3 * advbase + advskew/256 seconds. It is silent.
-MASTER  It holds the addresses and sends an advertisement at each *advertisement deadline*, every
-        advbase + advskew/256 seconds.
+BACKUP  It is silent. Each authentic advertisement of a master moves its *master-down deadline* by
+        3 * advbase + advskew/256 seconds.
+MASTER  It holds the addresses and advertises at each *advertisement deadline*, every advbase + advskew/256 seconds.
 
 There are four ways to become master, all from BACKUP: the master-down deadline passes in silence; the master bows
 out (255/255) or is hopelessly slow; a demoted master is heard by a node in better health; and, if preemptive, a
@@ -17,17 +16,16 @@ master is heard that this node outranks. There are two ways to lose mastery: ano
 does not outrank (equals step down too, because a BSD master never yields to its equal's silence), or the node is
 stopped.
 
-One rule stands before all of them: a node that wakes up late has been asleep, and does not know what it missed. If
-its deadline passed more than half a master-down interval ago, it forgets that it was master and listens for a whole
-master-down interval first, whatever the event that woke it. Only silence is not believed then; a master that it hears
-is one that it may yield to, or take over from.
+One rule stands before all of them: a node whose deadline passed more than half a master-down interval ago has been
+asleep. It forgets that it was master and listens for a whole master-down interval first, whatever the event that woke
+it. Only silence is not believed then; a master that it hears is one that it may yield to, or take over from.
 
 What cannot be seen here
 ========================
 
-Frames, addresses and clocks are the driver's. It carries commands out in their order, and drains what has arrived
-before it says ``DeadlineReached``: a queued advertisement counts before the silence does. Timers are of the dialect of
-FreeBSD, which is the WSA's: a master-down deadline for each IP version, and either of them makes the node master.
+Frames, addresses and clocks are the driver's. It drains what has arrived before it says ``DeadlineReached``: a queued
+advertisement counts before the silence does. Timers are of the dialect of FreeBSD, which is the WSA's: a master-down
+deadline for each IP version, and either of them makes the node master.
 """
 
 from __future__ import annotations
@@ -88,6 +86,8 @@ class VirtualHostSettings:
     """0..255, of every node another: the longer wait after a tie. In a sealed group 0: the counters decide."""
     says_farewell: bool = False
     """A defeated master says so once, in a form that only our own nodes know (``seal.py``)."""
+    acquires_first: bool = False
+    """The addresses before the first advertisement, which with a virtual MAC brings the clients here."""
 
 
 class VirtualHost:
@@ -142,13 +142,11 @@ class VirtualHost:
             return commands
         return commands + cell(self, event, now)
 
-    # -- INIT --------------------------------------------------------------------------------------------------------
+    # -- INIT and BACKUP ---------------------------------------------------------------------------------------------
 
     def _start(self, event: Started, now: float) -> list[Command]:
         self._listen(now)
         return [self._report(State.BACKUP, event.reason, f"listening_s={self._master_down_s:.2f}")]
-
-    # -- BACKUP ------------------------------------------------------------------------------------------------------
 
     def _backup_hears(self, event: AdvertisementReceived, now: float) -> list[Command]:
         heard = event.advertisement
@@ -315,13 +313,15 @@ class VirtualHost:
         return []
 
     def _promote(self, now: float, reason: Reason, evidence: str) -> list[Command]:
-        """The order is the protocol's: advertise, acquire, announce (FreeBSD ip_carp.c)."""
+        """The order is the protocol's: advertise, acquire, announce (FreeBSD ip_carp.c), or acquire first."""
         report = self._report(State.MASTER, reason.value, evidence)
         self._held_before = True
         self._advertisements_sent = 0
         self._announce_at = 1 + ANNOUNCE_AGAIN_AFTER
         self._answer_after_s = now
-        return [*self._advertise(now), AcquireAddresses(), AnnounceAddresses(), report]
+        advertise, acquire = self._advertise(now), AcquireAddresses()
+        claims = [acquire, *advertise] if self.settings.acquires_first else [*advertise, acquire]
+        return [*claims, AnnounceAddresses(), report]
 
     def _yield(self, now: float, reason: Reason, evidence: str) -> list[Command]:
         extra_s = 0.0

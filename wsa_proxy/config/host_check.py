@@ -18,6 +18,7 @@ from wsa_proxy.net.host import AddressFacts
 from wsa_proxy.net.host import HostFacts
 from wsa_proxy.net.host import InterfaceFacts
 from wsa_proxy.net.netlink import LEASE_VALID_S_MAX
+from wsa_proxy.net.virtual_interface import VIRTUAL_MAC_PREFIX
 from wsa_proxy.settings import VirtualIP
 
 SAME_SUBNET = "you must choose an interface in the same subnet as the virtual IP address"
@@ -43,6 +44,9 @@ def check_host(document: Document, keys: TopKeys, without_prefix: dict[KeyPath, 
         interfaces.append(chosen.name if chosen else "")
         if chosen:
             _check_interface(document, at, chosen, virtual_ips)
+            if group.mac == "virtual":
+                for sentence in host.in_the_way:
+                    document.warning(path, sentence)
     return interfaces
 
 
@@ -54,8 +58,12 @@ def _with_prefix(usual: str, host: HostFacts) -> str:
 
 
 def _usable(host: HostFacts) -> list[InterfaceFacts]:
-    """The interfaces on which neighbours can be told who has an address: Ethernet ones."""
-    return [interface for interface in host.interfaces if interface.mac and not interface.loopback]
+    """The interfaces on which neighbours can be told who has an address: Ethernet ones, but for a running node's."""
+    return [
+        interface
+        for interface in host.interfaces
+        if interface.mac and not interface.loopback and not interface.mac.startswith(VIRTUAL_MAC_PREFIX)
+    ]
 
 
 def _is_lease(facts: AddressFacts) -> bool:

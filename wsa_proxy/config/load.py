@@ -100,6 +100,7 @@ def _settings(
         advskew=pair.advskew,
         pass_phrases=pass_phrases,
         security=group.security or ("sealed" if pass_phrases else "carp",),
+        virtual_mac=group.mac == "virtual",
         port=group.port or listen_port,
     )
 

@@ -138,6 +138,9 @@ class AddressLease:
     def release(self) -> None:
         self._keeper.release(self)
 
+    def settle(self) -> None:
+        """Nothing: the interface is the host's own."""
+
     def held(self) -> frozenset[Address]:
         try:
             entries = read_addresses(self._keeper.route, self._index, self._addresses)

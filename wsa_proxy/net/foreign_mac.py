@@ -19,7 +19,6 @@ import struct
 from collections import Counter
 from collections.abc import Collection
 from collections.abc import Sequence
-from enum import Enum
 from ipaddress import IPv4Address
 
 from pyroute2.netlink import NLM_F_DUMP
@@ -39,6 +38,7 @@ from wsa_proxy.net import frames
 from wsa_proxy.net.neighbours import arp_filter
 from wsa_proxy.net.netlink import RouteSocket
 from wsa_proxy.net.netlink import encode
+from wsa_proxy.net.ports import MacVerdict
 from wsa_proxy.net.raw_socket import ETHERNET_HEADER_BYTES
 from wsa_proxy.net.raw_socket import ETHERTYPE_ARP
 from wsa_proxy.net.raw_socket import open_receiver
@@ -59,15 +59,6 @@ _KNOWN = NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT
 _SOL_PACKET = 263
 _PACKET_ADD_MEMBERSHIP = 1
 _PACKET_MR_UNICAST = 3
-
-
-class Verdict(Enum):
-    """What the network does with a foreign hardware address."""
-
-    CARRIED = "carried"
-    REFUSED = "refused"
-    UNKNOWN = "unknown"
-    """Nobody answered, not even the interface's own address, or not often enough."""
 
 
 class ForeignMacTest:
@@ -103,7 +94,7 @@ class ForeignMacTest:
                 text = f"cannot ask from another hardware address on {self._interface}: {error.strerror or error}"
                 raise OSError(error.errno or errno.EIO, text) from error
 
-    def receive(self) -> Verdict:
+    def receive(self) -> MacVerdict:
         """Count the answers that are queued, and judge."""
         for frame in queued_frames(self._receiver) if self._receiver is not None else ():
             # Only what was sent to the address that asked: a broadcast answer shows one direction only.
@@ -112,16 +103,16 @@ class ForeignMacTest:
                 self._answers[asked, IPv4Address(frame[_SENDER])] += 1
         return self.verdict()
 
-    def verdict(self) -> Verdict:
+    def verdict(self) -> MacVerdict:
         """What can be said by now. CARRIED is final; REFUSED may still become CARRIED by a late answer."""
         if any(mac == self.mac for mac, _ in self._answers):
-            return Verdict.CARRIED
+            return MacVerdict.CARRIED
         sure = any(count >= ANSWERS_TO_BE_SURE for count in self._answers.values())
-        return Verdict.REFUSED if sure else Verdict.UNKNOWN
+        return MacVerdict.REFUSED if sure else MacVerdict.UNKNOWN
 
     def sentence(self) -> str | None:
         """One line for the log when the network seems to refuse it, else None."""
-        if self.verdict() is not Verdict.REFUSED:
+        if self.verdict() is not MacVerdict.REFUSED:
             return None
         names = ", ".join(sorted(str(witness) for _, witness in self._answers))
         return (

@@ -25,6 +25,7 @@ from pyroute2.netlink.rtnl.ifinfmsg import IFF_LOWER_UP
 from pyroute2.netlink.rtnl.ifinfmsg import IFF_UP
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
+from wsa_proxy.net.interface_settings import settings_in_the_way
 from wsa_proxy.net.netlink import FOREVER_S
 from wsa_proxy.net.netlink import RouteSocket
 from wsa_proxy.net.netlink import encode
@@ -70,6 +71,8 @@ class HostFacts:
     """All interfaces of this network namespace, by index."""
 
     interfaces: tuple[InterfaceFacts, ...]
+    in_the_way: tuple[str, ...] = ()
+    """What keeps a virtual MAC from working, each as a sentence with the way out."""
 
 
 def read_host() -> HostFacts:
@@ -81,7 +84,8 @@ def read_host() -> HostFacts:
     for message in addresses:
         by_index.setdefault(message["index"], []).append(_address(message))
     interfaces = (_interface(message, tuple(by_index.get(message["index"], ()))) for message in links)
-    return HostFacts(tuple(sorted(interfaces, key=lambda interface: interface.index)))
+    ordered = sorted(interfaces, key=lambda interface: interface.index)
+    return HostFacts(tuple(ordered), tuple(settings_in_the_way()))
 
 
 def _interface(message: Any, addresses: tuple[AddressFacts, ...]) -> InterfaceFacts:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from ipaddress import IPv4Address
 from ipaddress import IPv6Address
 from typing import Literal
@@ -77,8 +78,11 @@ class AdvertisementPort(Protocol):
     def fileno_list(self) -> list[int]:
         """The descriptors that become readable when something arrived."""
 
-    def send(self, version: Version, payload: bytes) -> None:
-        """Multicast one payload. Raises OSError when the frame could not leave."""
+    def send(self, version: Version, payload: bytes, *, from_own_mac: bool = False) -> None:
+        """Multicast one payload. Raises OSError when the frame could not leave.
+
+        ``from_own_mac``: not from the virtual MAC, whose port at the switch is the new master's.
+        """
 
     def refresh(self) -> None:
         """The addresses of the interface changed: choose the source address again before the next send."""
@@ -101,6 +105,9 @@ class AddressPort(Protocol):
 
     def release(self) -> None:
         """Remove every address; one that is not there is no error. Raises OSError."""
+
+    def settle(self) -> None:
+        """Do what a release leaves to do and takes time; the virtual host is not MASTER. Raises OSError."""
 
     def held(self) -> frozenset[Address]:
         """The virtual addresses that the kernel has right now on the interface, asked now."""
@@ -142,6 +149,31 @@ class NeighbourPort(Protocol):
 
     def close(self) -> None:
         """Close all descriptors; harmless when repeated."""
+
+
+class MacVerdict(Enum):
+    """What the network does with a hardware address that is not the network card's."""
+
+    CARRIED = "carried"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    """Nobody answered, not even the interface's own address, or not often enough."""
+
+
+class ForeignMacPort(Protocol):
+    """Asks hosts of the network from another hardware address, and as a control from the interface's own."""
+
+    def send(self) -> None:
+        """Ask every one once from both addresses. Raises OSError."""
+
+    def receive(self) -> MacVerdict:
+        """Count the answers that are queued, and judge."""
+
+    def sentence(self) -> str | None:
+        """One line for the log when the network seems to refuse it, else None."""
+
+    def close(self) -> None:
+        """Close the descriptors; harmless when repeated."""
 
 
 class KernelMonitor(Protocol):

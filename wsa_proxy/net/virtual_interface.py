@@ -59,6 +59,7 @@ from wsa_proxy.net.netlink import encode_acknowledged
 from wsa_proxy.net.netlink import read_addresses
 from wsa_proxy.net.ports import Address
 
+VIRTUAL_MAC_PREFIX = "00:00:5e:00:01:"
 _KIND = "macvlan"
 # "private" would swallow every multicast frame that comes from our own MAC: two masters would not hear each other.
 _MODE = "bridge"
@@ -95,7 +96,7 @@ class _Link:
 
 def virtual_mac(vhid: int) -> str:
     """The hardware address that all nodes of a virtual host share (carp(4), RFC 9568 7.3)."""
-    return f"00:00:5e:00:01:{vhid:02x}"
+    return f"{VIRTUAL_MAC_PREFIX}{vhid:02x}"
 
 
 class VirtualInterface:

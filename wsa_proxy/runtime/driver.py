@@ -39,11 +39,11 @@ from wsa_proxy.carp.wire import Reject
 from wsa_proxy.net.ports import FRAMES_PER_TURN_MAX
 from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import Packet
-from wsa_proxy.net.ports import Version
 from wsa_proxy.runtime.identity import Identity
 from wsa_proxy.runtime.ports import Ports
 from wsa_proxy.runtime.readers import Readers
 from wsa_proxy.runtime.record import Record
+from wsa_proxy.runtime.sending import Sending
 from wsa_proxy.runtime.timer import DeadlineTimer
 
 logger = logging.getLogger(__name__)
@@ -56,7 +56,6 @@ RELEASE_AGAIN_S = 0.1
 RELEASE_TRIES = 20  # until the lease has ended by itself
 RETRY_S = 5.0  # how long a node stays out after the kernel refused, before it listens again; doubled each time
 RETRY_S_MAX = 300.0  # a preferred node that can never hold the address must not disturb the others all the time
-SEND_SILENCE_INTERVALS = 2.5  # a master that could not send for so long is not heard
 
 
 class Driver:
@@ -77,8 +76,8 @@ class Driver:
         self.obstacles: dict[str, str] = {}
         self.ports: Ports | None = None
         self._identity = identity
+        self._sending = Sending(virtual_host.settings, addresses, identity, self.record, clock)
         self._addresses = frozenset(addresses)
-        self._versions: tuple[Version, ...] = tuple(sorted({address.version for address in addresses}))
         self._clock = clock
         self._drain_kernel = drain_kernel
         self._close_connections = close_connections
@@ -90,11 +89,9 @@ class Driver:
         self._renewed_at_s = 0.0
         self._retry_at_s = math.inf
         self._retry_s = RETRY_S
-        self._removed: set[Address] = set()
-        self._unheard_since_s: float | None = None
-        # Of the configured interval: a demoted node's is longer, and the others' patience is not.
-        own_s = election.interval_s(virtual_host.settings.advbase, virtual_host.settings.advskew)
-        self._unheard_max_s = SEND_SILENCE_INTERVALS * (virtual_host.settings.advbase or own_s)
+        self._removed: set[str] = set()
+        self._skipped: list[Command] = []
+        self._demotions: dict[str, int] = {}
 
     # -- what the node tells -----------------------------------------------------------------------------------------
 
@@ -129,17 +126,26 @@ class Driver:
                 self._handle(Stopped(reason))
         self._arm()
 
-    def set_demotion(self, demotion: int, reason: str) -> None:
-        """The proxy serves badly (above 0) or well (0)."""
-        if demotion != self.virtual_host.demotion:
-            logger.warning("carp vhid=%d demotion=%d reason=%s", self.record.vhid, demotion, reason)
-            self._handle(DemotionChanged(demotion, reason))
+    def set_demotion(self, name: str, demotion: int, reason: str) -> None:
+        """The node serves badly (above 0) or well (0) by this name; the demotions of all names are added."""
+        self._demotions[name] = demotion
+        total = sum(self._demotions.values())
+        if total != self.virtual_host.demotion:
+            logger.warning("carp vhid=%d demotion=%d reason=%s", self.record.vhid, total, reason)
+            self._handle(DemotionChanged(total, reason))
             self._arm()
 
     def address_removed(self, address: Address) -> None:
         """A virtual address went away on our interface: if we are still master after the next turn, it is put back."""
+        self._undone(f"removed the virtual IP {address}")
+
+    def virtual_interface_down(self) -> None:
+        """The virtual MAC's interface went down: likewise."""
+        self._undone("set the virtual MAC's interface down")
+
+    def _undone(self, what: str) -> None:
         if self.virtual_host.state is State.MASTER:
-            self._removed.add(address)
+            self._removed.add(what)
             self._loop.call_soon(self.turn)
 
     # -- the turn ----------------------------------------------------------------------------------------------------
@@ -154,6 +160,7 @@ class Driver:
             if self._deadline_passed():
                 self._handle(DeadlineReached())
             self._retry()
+            self._look_at_sending()
             self._put_back()
         finally:
             self._arm()  # whatever went wrong, the next deadline is kept
@@ -207,10 +214,12 @@ class Driver:
         """
         refused: str | None = None
         frozen = False
+        self._skipped = []
         for command in commands:
             if not isinstance(command, ReportTransition | ReleaseAddresses):
                 frozen = frozen or self._was_frozen(decided_at_s)
                 if refused is not None or frozen:
+                    self._skipped.append(command)
                     continue
             try:
                 self._execute(command)
@@ -229,15 +238,16 @@ class Driver:
                 self.record.transition(command)
                 if command.new is not State.BACKUP:
                     self._identity.remember()
-                if command.new is not State.BACKUP:
                     self._stop_probing()
+                if command.new is not State.MASTER:
+                    self._sending.errors.left()
             case ReportRefusal():
                 self.record.refusal(command)
                 self._stop_probing()
             case _ if self.ports is None:
                 pass  # the interface is gone, and the addresses with it
             case SendAdvertisement() | SendFarewell():
-                self._send(command)
+                self._sending.send(self.ports.advertisements, command)
             case AcquireAddresses():
                 self._renewed_at_s = self._clock()
                 self.ports.addresses.acquire()
@@ -245,6 +255,7 @@ class Driver:
                 self._removed.clear()  # what went away before was our own lease, or is nobody's business any more
                 self._end_connections()
                 self._release()
+                self._loop.call_soon(self._settle)
             case AnnounceAddresses():
                 self.ports.neighbours.announce()
             case ProbeAddresses():
@@ -252,27 +263,17 @@ class Driver:
 
     # -- the commands that need more than one call -------------------------------------------------------------------
 
-    def _send(self, command: SendAdvertisement | SendFarewell) -> None:
-        """One advertisement in each IP version. A backup takes over when one version is silent, so each one counts."""
-        assert self.ports is not None
-        payload = self._identity.sign(command)
-        errors: list[str] = []
-        for version in self._versions:
-            try:
-                self.ports.advertisements.send(version, payload)
-            except OSError as error:
-                errors.append(f"IPv{version}: {error}")
-        if len(errors) < len(self._versions):
-            self.record.sent += 1
-        if not errors:
-            self._unheard_since_s = None
+    def _look_at_sending(self) -> None:
+        """A master that cannot send is demoted, then leaves."""
+        errors, is_master = self._sending.errors, self.virtual_host.state is State.MASTER
+        if is_master and self._clock() >= errors.unheard_at_s:
+            self._leave(self._sending.trouble)
             return
-        self.record.send_failed("; ".join(errors))
-        now = self._clock()
-        self._unheard_since_s = self._unheard_since_s or now
-        if now - self._unheard_since_s > self._unheard_max_s:
-            self._unheard_since_s = None
-            self._loop.call_soon(self._leave, f"advertisements cannot be sent: {'; '.join(errors)}")
+        if not is_master:
+            errors.recover(self._clock())
+        if errors.demotion != self._demotions.get("sending", 0):
+            reason = self._sending.trouble if errors.demotion else "advertisements are sent, or tried again"
+            self.set_demotion("sending", errors.demotion, reason)
 
     def _release(self, tries: int = RELEASE_TRIES) -> None:
         """Take the addresses off, and again a moment later if the kernel refuses; the lease ends in any case."""
@@ -288,6 +289,14 @@ class Driver:
     def _release_again(self, tries: int) -> None:
         if self.virtual_host.state is not State.MASTER:
             self._release(tries)
+
+    def _settle(self) -> None:
+        if self.ports is None or self.virtual_host.state is State.MASTER:
+            return
+        try:
+            self.ports.addresses.settle()
+        except OSError as error:
+            logger.error("carp vhid=%d %s", self.record.vhid, error)
 
     def _end_connections(self) -> None:
         """Whatever happens to the proxy's clients, the address has to go."""
@@ -315,21 +324,22 @@ class Driver:
             self._leave(str(error))
             return
         self._renewed_at_s = decided_at_s
-        self._retry_s = RETRY_S
+        if not self._sending.errors.failing:
+            self._retry_s = RETRY_S
         if self._was_frozen(decided_at_s):
             self._look_again()
             self._arm()
 
     def _put_back(self) -> None:
-        """An address that was removed under a master is there again at once, and the operator is told."""
+        """What was taken from under a master is there again at once, and the operator is told."""
         removed, self._removed = self._removed, set()
         if not removed or self.virtual_host.state is not State.MASTER or self.ports is None:
             return
         began_at_s = self._clock()
         late_s = began_at_s - self._renewed_at_s - RENEW_EVERY_S
         by = "somebody" if late_s < FROZEN_S else f"the kernel (no renewal, the loop was {late_s:.1f} s late)"
-        for address in sorted(map(str, removed)):
-            logger.warning("carp vhid=%d %s removed the virtual IP %s; it is put back", self.record.vhid, by, address)
+        for what in sorted(removed):
+            logger.warning("carp vhid=%d %s %s; it is put back", self.record.vhid, by, what)
         try:
             self.ports.addresses.renew()
         except OSError as error:
@@ -344,9 +354,12 @@ class Driver:
     def _look_again(self) -> None:
         """Let the virtual host see the clock; if it is master still, it holds the address and says where it is."""
         logger.warning("carp vhid=%d the process was frozen in the middle of a turn", self.record.vhid)
+        # An advertisement that was held back is owed still, or the others would not know until the next one.
+        due = self._deadline_passed()
+        owed = [command for command in self._skipped if isinstance(command, SendAdvertisement) and not due]
         self._handle(DeadlineReached())
         if self.virtual_host.state is State.MASTER:
-            self._perform([AcquireAddresses(), AnnounceAddresses()], self._clock())
+            self._perform([AcquireAddresses(), *owed, AnnounceAddresses()], self._clock())
 
     def _leave(self, reason: str) -> None:
         """The kernel refused: out of the election, and in again after a while."""
@@ -368,7 +381,9 @@ class Driver:
 
     def _next_deadline(self) -> float:
         deadline_s = self.virtual_host.next_deadline()
-        return self._retry_at_s if deadline_s is None else min(deadline_s, self._retry_at_s)
+        errors, is_master = self._sending.errors, self.virtual_host.state is State.MASTER
+        sending_s = errors.unheard_at_s if is_master else errors.recovers_at_s
+        return min(self._retry_at_s, sending_s, math.inf if deadline_s is None else deadline_s)
 
     def _arm(self) -> None:
         descriptors: list[int] = []

@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 from collections.abc import Sequence
+from contextlib import ExitStack
+from ipaddress import IPv4Address
 
 from wsa_proxy.net import addresses as net_addresses
 from wsa_proxy.net import neighbour_table
 from wsa_proxy.net.addresses import AddressLease
 from wsa_proxy.net.addresses import LeaseKeeper
+from wsa_proxy.net.foreign_mac import ForeignMacTest
+from wsa_proxy.net.foreign_mac import find_witnesses
 from wsa_proxy.net.host import read_host
 from wsa_proxy.net.links import KernelChanges
 from wsa_proxy.net.links import read_links
@@ -20,6 +24,8 @@ from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import KernelMonitor
 from wsa_proxy.net.ports import LinkChanged
 from wsa_proxy.net.ports import Version
+from wsa_proxy.net.virtual_interface import VirtualInterface
+from wsa_proxy.net.virtual_lease import VirtualLease
 from wsa_proxy.runtime.ports import Ports
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
@@ -51,23 +57,42 @@ class LinuxKernel:
         """The ports of a group on the interface with this index. Raises OSError and leaves nothing open."""
         addresses = [virtual_ip.ip for virtual_ip in group.virtual_ips]
         versions: set[Version] = {4 if address.version == 4 else 6 for address in addresses}
+        with ExitStack() as opened:
+            lease, virtual = self._lease(group, index, addresses)
+            opened.callback(lease.close)
+            mac = virtual.mac if virtual else None
+            advertisements = PacketSocket(group.interface, index, group.vhid, versions, self._headers, mac)
+            opened.callback(advertisements.close)
+            neighbours = Neighbours(group.interface, index, addresses, mac)
+            opened.pop_all()
+        if virtual is None:
+            return Ports(index, index, "", advertisements, lease, neighbours)
+        return Ports(index, virtual.index, virtual.name, advertisements, lease, neighbours)
+
+    def _lease(
+        self, group: GroupSettings, index: int, addresses: Sequence[Address]
+    ) -> tuple[AddressLease, VirtualInterface | None]:
+        """The addresses on the interface itself, or on the virtual MAC's."""
+        if group.virtual_mac:
+            virtual = VirtualInterface(group.interface, index, group.vhid, addresses)
+            try:
+                for sentence in virtual.create():
+                    logger.warning("carp vhid=%d %s", group.vhid, sentence)
+                return VirtualLease(self.leases(), virtual, addresses), virtual
+            except OSError:
+                virtual.close()
+                raise
         try:
             net_addresses.set_arp_announce(group.interface, index)
         except OSError as error:
             # Without it clients may learn a stale owner for some seconds after a switch: worth a line, not an end.
             logger.warning("carp vhid=%d arp_announce of %s could not be set: %s", group.vhid, group.interface, error)
-        advertisements = PacketSocket(group.interface, index, group.vhid, versions, self._headers)
-        try:
-            neighbours = Neighbours(group.interface, index, addresses)
-            try:
-                lease = AddressLease(self.leases(), group.interface, index, addresses)
-            except OSError:
-                neighbours.close()
-                raise
-        except OSError:
-            advertisements.close()
-            raise
-        return Ports(index, advertisements, lease, neighbours)
+        return AddressLease(self.leases(), group.interface, index, addresses), None
+
+    def foreign_mac_test(self, interface: str, index: int) -> ForeignMacTest:
+        """Find out whether the network carries a virtual MAC. Raises OSError."""
+        never = [address for address in self._virtual if isinstance(address, IPv4Address)]
+        return ForeignMacTest(interface, index, find_witnesses(index, never))
 
     def remove_leftovers(self, addresses: Collection[Address]) -> Sequence[Address]:
         return [entry.address for entry in net_addresses.remove_leftovers(addresses)]

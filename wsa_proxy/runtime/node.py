@@ -22,6 +22,7 @@ from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.carp.virtual_host import VirtualHostSettings
 from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import AddressChanged
+from wsa_proxy.net.ports import ForeignMacPort
 from wsa_proxy.net.ports import KernelMonitor
 from wsa_proxy.net.ports import LeasePort
 from wsa_proxy.net.ports import LinkChanged
@@ -33,6 +34,7 @@ from wsa_proxy.runtime.driver import Driver
 from wsa_proxy.runtime.health import UNPROVEN
 from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.identity import make_identity
+from wsa_proxy.runtime.mac_check import MacCheck
 from wsa_proxy.runtime.ports import Ports
 from wsa_proxy.runtime.seal_file import SealFile
 from wsa_proxy.runtime.seal_file import Submit
@@ -58,6 +60,9 @@ class Kernel(Protocol):
 
     def open(self, group: GroupSettings, index: int) -> Ports:
         """The ports of a group on the interface with this index. Raises OSError."""
+
+    def foreign_mac_test(self, interface: str, index: int) -> ForeignMacPort:
+        """Find out whether the network carries a virtual MAC. Raises OSError."""
 
     def remove_leftovers(self, addresses: Collection[Address]) -> Sequence[Address]:
         """Remove leases of an earlier life from every interface; answers what there was. Raises OSError."""
@@ -94,6 +99,7 @@ class Node:
         self._monitor: KernelMonitor | None = None
         self._beat: Beat | None = None
         self._retry: asyncio.TimerHandle | None = None
+        self._mac_check = MacCheck(kernel.foreign_mac_test)
         self._control = ControlSocket(settings.socket_path, {"status": self.status})
         self._groups = [(group, self._driver(group, close_connections)) for group in settings.groups]
         self._owners = {virtual_ip.ip: driver for group, driver in self._groups for virtual_ip in group.virtual_ips}
@@ -112,6 +118,7 @@ class Node:
                 # Counters of one key decide every crossing; those of several, and plain CARP's, do not.
                 tie_break=0 if credentials.crossings_decided else self._kernel.tie_break(group.interface),
                 says_farewell=credentials.seals,
+                acquires_first=group.virtual_mac,
             )
         )
         driver = Driver(
@@ -153,6 +160,7 @@ class Node:
         """Let go of everything; ``stop`` came before."""
         for _, driver in self._groups:
             driver.close()
+        self._mac_check.close()
         if self._beat is not None:
             self._beat.close()
         if self._retry is not None:
@@ -171,7 +179,7 @@ class Node:
         """Hard: leave the groups. Soft: demoted, so that any well node takes over."""
         self.health = health
         for _, driver in self._groups:
-            driver.set_demotion(1 if health.soft else 0, health.soft or "well again")
+            driver.set_demotion("proxy", 1 if health.soft else 0, health.soft or "well again")
             driver.set_obstacle("proxy", health.hard)
 
     # -- the kernel's news -------------------------------------------------------------------------------------------
@@ -198,6 +206,9 @@ class Node:
         links = {link.name: link for link in self._kernel.links()}
         for name in {group.interface for group, _ in self._groups}:
             self._link_changed(links.get(name) or LinkChanged(name, 0, running=False))
+        for _, driver in self._groups:
+            if driver.ports is not None and (name := driver.ports.virtual_interface):
+                self._virtual_interface_changed(driver, links.get(name) or LinkChanged(name, 0, running=False))
 
     def _read_links_again(self) -> None:
         """The ports could not be opened; no news of the link need follow, so we try again by ourselves."""
@@ -214,6 +225,9 @@ class Node:
             self._ask_neighbours_again(link)
         for group, driver in followers:
             self._follow_link(group, driver, link)
+        for _, driver in self._groups:
+            if driver.ports is not None and driver.ports.virtual_interface == link.name:
+                self._virtual_interface_changed(driver, link)
 
     def _ask_neighbours_again(self, link: LinkChanged) -> None:
         """Before the node takes part: while the cable was out, the kernel asked in vain for those the proxy needs."""
@@ -240,18 +254,32 @@ class Node:
                 self._read_links_again()
                 return
         if link.running:
+            if group.virtual_mac:
+                self._mac_check.begin(link.name, link.index)
             driver.set_obstacle("link", None)
+
+    def _virtual_interface_changed(self, driver: Driver, link: LinkChanged) -> None:
+        """The virtual MAC's interface went down, perhaps by ourselves, or away, perhaps an earlier one."""
+        if link.index and not link.running:
+            driver.virtual_interface_down()
+        elif not link.index and driver.ports is not None and not self._exists(driver.ports.address_index):
+            driver.set_obstacle("link", f"{link.name} is gone; it is made again")
+            driver.detach()
+            self._read_links()
+
+    def _exists(self, index: int) -> bool:
+        return any(link.index == index for link in self._kernel.links())
 
     def _address_changed(self, change: AddressChanged) -> None:
         owner = self._owners.get(change.address)
         # No group speaks from a virtual address, so only its own one hears of it: with 255 groups that come and go,
         # each would make all the others choose their source addresses anew.
         for driver in [owner] if owner is not None else [driver for _, driver in self._groups]:
-            if driver.ports is None or change.index != driver.ports.index:
+            if driver.ports is None:
                 continue
-            if owner is None:
+            if owner is None and change.index == driver.ports.index:
                 driver.ports.advertisements.refresh()
-            elif not change.present:
+            elif owner is not None and change.index == driver.ports.address_index and not change.present:
                 driver.address_removed(change.address)
 
     # -- what others ask ---------------------------------------------------------------------------------------------
@@ -262,6 +290,7 @@ class Node:
             self.settings,
             self._groups,
             self.health,
+            self._mac_check.verdict,
             started_at=self._started_at,
             loop_lag_s=self._loop_lag_s(),
             now=self._clocks.now_s(),

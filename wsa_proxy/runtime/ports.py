@@ -15,6 +15,10 @@ class Ports:
 
     index: int
     """Of the interface; a re-created interface has another one and needs other ports."""
+    address_index: int
+    """Of the interface that carries the addresses: the same, or the virtual MAC's."""
+    virtual_interface: str
+    """The name of the virtual MAC's interface; empty without one."""
     advertisements: AdvertisementPort
     addresses: AddressPort
     neighbours: NeighbourPort

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 from wsa_proxy import __version__
 from wsa_proxy.carp import election
 from wsa_proxy.carp.commands import State
+from wsa_proxy.net.ports import MacVerdict
+from wsa_proxy.net.virtual_interface import virtual_mac
 from wsa_proxy.runtime.driver import Driver
 from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.record import Transition
@@ -23,6 +26,7 @@ def node_status(
     settings: Settings,
     groups: Iterable[tuple[GroupSettings, Driver]],
     health: Health,
+    mac_verdict: Callable[[str], MacVerdict],
     *,
     started_at: datetime,
     loop_lag_s: float,
@@ -38,7 +42,10 @@ def node_status(
         "started_at": started_at.isoformat(),
         "loop_lag_s": round(loop_lag_s, 4),
         "health": _health_status(health, now),
-        "groups": [_group_status(group, driver, now) for group, driver in groups],
+        "groups": [
+            _group_status(group, driver, now) | {"virtual_mac": _virtual_mac_status(group, mac_verdict)}
+            for group, driver in groups
+        ],
     }
 
 
@@ -88,6 +95,13 @@ def _group_status(group: GroupSettings, driver: Driver, now: float) -> dict[str,
         },
         "transitions": [_transition_status(transition) for transition in record.transitions],
     }
+
+
+def _virtual_mac_status(group: GroupSettings, mac_verdict: Callable[[str], MacVerdict]) -> dict[str, Any] | None:
+    """None with ``mac: interface``; ``network`` is what the interface's network does with such an address."""
+    if not group.virtual_mac:
+        return None
+    return {"address": virtual_mac(group.vhid), "network": mac_verdict(group.interface).value}
 
 
 def _transition_status(transition: Transition) -> dict[str, Any]:

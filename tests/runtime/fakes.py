@@ -1,0 +1,208 @@
+"""The fake kernel of one host in the pump's tests: each port writes what it was asked into the host's journal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from wsa_proxy.net.ports import FRAMES_PER_TURN_MAX
+from wsa_proxy.net.ports import Address
+from wsa_proxy.net.ports import AddressPort
+from wsa_proxy.net.ports import Answer
+from wsa_proxy.net.ports import KernelChange
+from wsa_proxy.net.ports import MacVerdict
+from wsa_proxy.net.ports import Packet
+from wsa_proxy.net.ports import Version
+
+if TYPE_CHECKING:
+    from tests.runtime.world import Host
+
+LEASE_S = 1.0
+
+
+class Inbox[T]:
+    """A queue with a descriptor that is readable while something is queued."""
+
+    def __init__(self) -> None:
+        self.items: list[T] = []
+        self.descriptor = os.eventfd(0, os.EFD_NONBLOCK)
+
+    def put(self, item: T) -> None:
+        self.items.append(item)
+        os.eventfd_write(self.descriptor, 1)
+
+    def take(self, count: int) -> list[T]:
+        taken, self.items = self.items[:count], self.items[count:]
+        if not self.items:
+            with contextlib.suppress(BlockingIOError):
+                os.eventfd_read(self.descriptor)
+        return taken
+
+    def close(self) -> None:
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+class FakeAdvertisements:
+    def __init__(self, host: Host, vhid: int) -> None:
+        self.host = host
+        self.vhid = vhid
+        self.inbox: Inbox[Packet] = Inbox()
+        host.lan.listeners.append(self)
+
+    def fileno_list(self) -> list[int]:
+        return [self.inbox.descriptor]
+
+    def refresh(self) -> None:
+        self.host.journal.append(f"refresh {self.vhid}")
+
+    def send(self, version: Version, payload: bytes, *, from_own_mac: bool = False) -> None:
+        if self.host.send_error is not None:
+            raise self.host.send_error
+        if version == self.host.silent_version:
+            raise OSError("no address to send from")
+        advbase, advskew = payload[5], payload[2]
+        own = " from its own MAC" if from_own_mac else ""
+        self.host.journal.append(f"advertise v{version} {advbase}/{advskew}{own}")
+        self.host.loop.now += self.host.freeze_after_send_s
+        self.host.freeze_after_send_s = 0.0
+        packet = Packet(version, self.host.address, self.host.mac, 255, payload)
+        for listener in self.host.lan.listeners:
+            heard = listener is not self and listener.vhid == payload[1]
+            if heard and self.host.running and listener.host.running:
+                listener.inbox.put(packet)
+
+    def receive(self) -> Sequence[Packet]:
+        return self.inbox.take(FRAMES_PER_TURN_MAX)
+
+    def close(self) -> None:
+        if self in self.host.lan.listeners:
+            self.host.lan.listeners.remove(self)
+        self.inbox.close()
+
+
+class FakeAddresses:
+    def __init__(self, host: Host, vhid: int, addresses: Sequence[Address]) -> None:
+        self.host = host
+        self.vhid = vhid
+        self.addresses = frozenset(addresses)
+
+    def acquire(self) -> None:
+        self.host.journal.append("acquire")
+        self._add()
+
+    def renew(self) -> None:
+        self._add()
+
+    def _add(self) -> None:
+        self.host.loop.now += self.host.freeze_in_kernel_s
+        self.host.freeze_in_kernel_s = 0.0
+        if self.host.address_error is not None and self.vhid not in self.host.spared:
+            raise self.host.address_error
+        self.host.leases_until_s[self.vhid] = self.host.loop.now + LEASE_S
+
+    def release(self) -> None:
+        self.host.journal.append("release")
+        if self.host.release_error is not None:
+            raise self.host.release_error
+        self.host.leases_until_s[self.vhid] = 0.0
+
+    def settle(self) -> None:
+        self.host.journal.append("settle")
+        if self.host.settle_error is not None:
+            raise self.host.settle_error
+
+    def held(self) -> frozenset[Address]:
+        return self.addresses if self.host.holds_group(self.vhid) else frozenset()
+
+    def close(self) -> None: ...
+
+
+class FakeLeases:
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.batches: list[int] = []
+        """How many groups each beat renewed."""
+
+    def beat(self, leases: Sequence[AddressPort]) -> Mapping[AddressPort, OSError]:
+        self.batches.append(len(leases))
+        failed: dict[AddressPort, OSError] = {}
+        for lease in leases:
+            try:
+                lease.renew()
+            except OSError as error:
+                failed[lease] = error
+        return failed
+
+    def close(self) -> None: ...
+
+
+class FakeNeighbours:
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.inbox: Inbox[Answer] | None = None
+
+    def announce(self) -> None:
+        self.host.journal.append("announce")
+
+    def probe(self) -> None:
+        self.host.journal.append("probe")
+        self.inbox = self.inbox or Inbox()
+
+    def receive(self) -> Sequence[Answer]:
+        return self.inbox.take(FRAMES_PER_TURN_MAX) if self.inbox else []
+
+    def stop_probing(self) -> None:
+        if self.inbox is not None:
+            self.inbox.close()
+            self.inbox = None
+
+    def fileno_list(self) -> list[int]:
+        return [self.inbox.descriptor] if self.inbox else []
+
+    def close(self) -> None:
+        self.stop_probing()
+
+
+class FakeMacTest:
+    """A network that answers, or refuses, after some questions."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.asked = 0
+
+    def send(self) -> None:
+        self.asked += 1
+        self.host.journal.append("ask from another MAC")
+
+    def receive(self) -> MacVerdict:
+        return self.host.mac_verdict if self.asked >= 3 else MacVerdict.UNKNOWN
+
+    def sentence(self) -> str | None:
+        return "the network seems to refuse it" if self.receive() is MacVerdict.REFUSED else None
+
+    def close(self) -> None:
+        self.host.journal.append("stop asking")
+
+
+class FakeMonitor:
+    def __init__(self) -> None:
+        self.inbox: Inbox[KernelChange] = Inbox()
+        self.error: OSError | None = None
+
+    def fileno_list(self) -> list[int]:
+        return [self.inbox.descriptor]
+
+    def receive(self) -> Sequence[KernelChange]:
+        if self.error is not None:
+            error, self.error = self.error, None
+            self.inbox.take(1 << 20)
+            raise error
+        return self.inbox.take(1 << 20)
+
+    def close(self) -> None:
+        self.inbox.close()

@@ -1,0 +1,57 @@
+"""One virtual host's advertisements on their way to the kernel, and what follows when it refuses them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Collection
+
+from wsa_proxy.carp import election
+from wsa_proxy.carp.commands import SendAdvertisement
+from wsa_proxy.carp.commands import SendFarewell
+from wsa_proxy.carp.send_errors import SendErrors
+from wsa_proxy.carp.virtual_host import VirtualHostSettings
+from wsa_proxy.net.ports import Address
+from wsa_proxy.net.ports import AdvertisementPort
+from wsa_proxy.net.ports import Version
+from wsa_proxy.runtime.identity import Identity
+from wsa_proxy.runtime.record import Record
+
+
+class Sending:
+    """Signs and sends, counts, and keeps the errors. ``clock`` is monotonic seconds that go on during suspend."""
+
+    def __init__(
+        self,
+        settings: VirtualHostSettings,
+        addresses: Collection[Address],
+        identity: Identity,
+        record: Record,
+        clock: Callable[[], float],
+    ) -> None:
+        own_s = election.interval_s(settings.advbase, settings.advskew)
+        self.errors = SendErrors(settings.advbase or own_s)
+        self.trouble = ""
+        """What was refused last, in a sentence."""
+        self._versions: tuple[Version, ...] = tuple(sorted({address.version for address in addresses}))
+        self._identity = identity
+        self._record = record
+        self._clock = clock
+
+    def send(self, advertisements: AdvertisementPort, command: SendAdvertisement | SendFarewell) -> None:
+        """One advertisement in each IP version."""
+        payload = self._identity.sign(command)
+        errors: list[str] = []
+        for version in self._versions:
+            try:
+                # After a farewell the switch must not send here what is for the virtual MAC.
+                advertisements.send(version, payload, from_own_mac=isinstance(command, SendFarewell))
+            except OSError as error:
+                errors.append(f"IPv{version}: {error}")
+        if len(errors) < len(self._versions):
+            self._record.sent += 1
+        if not errors:
+            self.errors.sent(self._clock())
+            return
+        self.trouble = f"advertisements cannot be sent: {'; '.join(errors)}"
+        self._record.send_failed("; ".join(errors))
+        self.errors.failed(self._clock())
