@@ -199,7 +199,7 @@ BUGS: list[tuple[str, Any, str, str, str, set[str]]] = [
         "self.renew_at_s = self.lease_until_s - RENEW_EVERY_S",
         {"I5"},
     ),
-    ("said twice", Node, "_send", "in self.settings.versions:", "in self.settings.versions * 2:", {"I6"}),
+    ("said twice", Node, "_broadcast", "in self.settings.versions:", "in self.settings.versions * 2:", {"I6"}),
     (
         "sealed in one version",
         SealedNode,
@@ -233,7 +233,18 @@ BUGS: list[tuple[str, Any, str, str, str, set[str]]] = [
         "if self.demotion != self.health and self.state is not State.INIT:",
         {"V9"},
     ),
-    ("old promotion never announced", Node, "_resume", "self._announce(self.now)", "pass", {"V6"}),
+    ("old promotion never announced", Node, "_resume", "[*owed, AnnounceAddresses()]", "owed", {"V6"}),
+    ("virtual MAC advertised first", VirtualHost, "_promote", "if self.settings.acquires_first", "if False", {"I7"}),
+    (
+        "farewell from the virtual MAC",
+        Node,
+        "_broadcast",
+        " and not isinstance(command, SendFarewell)",
+        "",
+        {"I7"},
+    ),
+    ("refused and advertised", Node, "_perform", "Addresses() if refused:", "Addresses() if False:", {"I7"}),
+    ("bow-out of an unclaimed address", Node, "_perform", "if not self._claimed:", "if False:", {"I7"}),
     ("refused and announced", Node, "_announce", "if not self.kernel.refuses:", "if True:", {"I5"}),
     ("a stop leaves it to the lease", Node, "stop", "self.crash()", "self.kernel.take(self.now), self.crash()", {"I5"}),
 ]

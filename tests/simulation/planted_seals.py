@@ -126,7 +126,7 @@ def plant_farewell_announced_by_all(patch: pytest.MonkeyPatch) -> None:
 
 PLANTED: list[tuple[Plant, set[str]]] = [
     (plant_key_of_plain_carp, {"I4"}),
-    (plant_header_not_compared, {"I4"}),
+    (plant_header_not_compared, {"I3", "I4"}),
     (plant_growth_is_freshness, {"I4"}),
     (plant_lower_counters_believed, {"I4"}),
     (plant_wall_clock_followed, {"I10", "I4", "V5"}),

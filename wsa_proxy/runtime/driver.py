@@ -240,7 +240,7 @@ class Driver:
                     self._identity.remember()
                     self._stop_probing()
                 if command.new is not State.MASTER:
-                    self._sending.errors.left()
+                    self._sending.left()
             case ReportRefusal():
                 self.record.refusal(command)
                 self._stop_probing()

@@ -32,13 +32,26 @@ class Sending:
         self.errors = SendErrors(settings.advbase or own_s)
         self.trouble = ""
         """What was refused last, in a sentence."""
+        self._claimed = False
         self._versions: tuple[Version, ...] = tuple(sorted({address.version for address in addresses}))
         self._identity = identity
         self._record = record
         self._clock = clock
 
+    def left(self) -> None:
+        """The node is not MASTER any more."""
+        self._claimed = False
+        self.errors.left()
+
     def send(self, advertisements: AdvertisementPort, command: SendAdvertisement | SendFarewell) -> None:
-        """One advertisement in each IP version."""
+        """One advertisement in each IP version.
+
+        Nobody bows out of what it has never claimed (the kernel refused the addresses): backups would take over from a
+        master that is there.
+        """
+        bows_out = isinstance(command, SendAdvertisement) and command.advbase == election.BOW_OUT
+        if bows_out and not self._claimed:
+            return
         payload = self._identity.sign(command)
         errors: list[str] = []
         for version in self._versions:
@@ -49,6 +62,7 @@ class Sending:
                 errors.append(f"IPv{version}: {error}")
         if len(errors) < len(self._versions):
             self._record.sent += 1
+            self._claimed = not bows_out
         if not errors:
             self.errors.sent(self._clock())
             return

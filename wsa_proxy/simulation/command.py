@@ -42,6 +42,7 @@ MARKS = (
     "OpenBSD",
     "ucarp",
     "forged, and believed by plain CARP",
+    "an advertisement from the virtual MAC",
     "farewell",
     "a farewell was heard",
     "first_contact",

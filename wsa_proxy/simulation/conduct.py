@@ -102,6 +102,12 @@ class Conduct:
             raise Violation("I7", f"node {self.node.number} has removed the addresses, and says {command}")
         self.marks["farewell"] += isinstance(command, SendFarewell)
 
+    def _from_virtual_mac(self, command: SendAdvertisement | SendFarewell) -> None:
+        # I7: what draws the clients here comes from a master that has the addresses, or that is about to lose them.
+        self.marks["an advertisement from the virtual MAC"] += 1
+        if isinstance(command, SendFarewell) or not (self.node.holds or self._has_just_woken):
+            raise Violation("I7", f"node {self.node.number} has not the addresses, and says from their MAC: {command}")
+
     @property
     def _has_just_woken(self) -> bool:
         """Waking up, it renews its lease after the turn."""
@@ -201,14 +207,17 @@ class Conduct:
             early = early or (rests and node.now < memory.follows_from_s - EPSILON_S)
         if early:
             raise Violation("I2", f"node {node.number} became master too early: {report.reason} {report.evidence}")
-        # I7: promotion = advertisement, address, announcement.
+        # I7: promotion = advertisement, address, announcement; with a virtual MAC the address first.
         kinds = [type(command) for command in step]
-        if kinds != [SendAdvertisement, AcquireAddresses, AnnounceAddresses, ReportTransition]:
+        claims = [SendAdvertisement, AcquireAddresses]
+        if node.settings.acquires_first:
+            claims.reverse()
+        if kinds != [*claims, AnnounceAddresses, ReportTransition]:
             raise Violation("I7", f"promotion out of order: {step}")
         memory.held_before, memory.answered = True, False
         memory.unannounced, memory.may_answer_from_s, memory.again_in = 0, -NEVER_S, ANNOUNCE_AGAIN
         self._rights.forget()
-        self._sends(step[0])
+        self._sends(step[claims.index(SendAdvertisement)])
 
     def _defeat(self, step: list[Command], report: ReportTransition) -> None:
         memory, node, cause = self.memory, self.node, self.memory.cause
@@ -362,5 +371,6 @@ _LISTENERS: dict[str, Callable[[Conduct, Any], None]] = {
     "release again": Conduct._retry,
     "advertisement": Conduct._advertisement,
     "farewell": Conduct._advertisement,
+    "from the virtual MAC": Conduct._from_virtual_mac,
 }
 """Who hears each kind of line; of the others it is counted that they were there."""

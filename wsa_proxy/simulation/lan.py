@@ -1,4 +1,4 @@
-"""Virtual time and a LAN: links that lose, delay, double and cut, and a switch that believes the last announcement."""
+"""Virtual time and a LAN: links that lose, delay, double and cut, and a switch that believes the last it has heard."""
 
 from __future__ import annotations
 
@@ -69,6 +69,8 @@ class Advertised:
     ttl: int = 255
     forged: bool = False
     """Sent by a hostile host; only the checker reads this."""
+    from_virtual_mac: bool = False
+    """From the address that all nodes of the virtual host share: the switch sends there what is for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +148,8 @@ class Lan:
             if tap != sender:
                 see(frame, sender)
         for receiver in self._ports:
-            if receiver == SWITCH and isinstance(frame, Advertised):
-                continue  # it learns from announcements alone
+            if receiver == SWITCH and isinstance(frame, Advertised) and not frame.from_virtual_mac:
+                continue  # nothing to learn
             if receiver != sender:
                 self._carry(sender, receiver, frame)
             elif self.chance(sender, sender).random() < self.weather.reflection:
@@ -172,5 +174,4 @@ class Lan:
         self.timeline.at(sent_s + delay_s, lambda: self._ports[receiver](frame, sender), receiver)
 
     def _learn(self, frame: Frame, sender: int) -> None:
-        if isinstance(frame, Announced):
-            self.believed[frame.vhid] = sender
+        self.believed[frame.vhid if isinstance(frame, Announced) else frame.payload[1]] = sender

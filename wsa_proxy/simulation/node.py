@@ -89,6 +89,7 @@ class Node(Machine):
         self._alarm: int | None = None  # on the timeline; there is but one
         self._alarm_due_s = 0.0
         self._pending: list[Command] = []
+        self._claimed = False  # as master, to others
         self._decided_at_s = 0.0
         self._frozen_s = min(FROZEN_S, master_down_s(settings.advbase, settings.advskew) / 2)
         lan.attach(number, self.receive)
@@ -306,11 +307,16 @@ class Node(Machine):
 
     # -- commands ------------------------------------------------------------------------------------------------------
 
-    def _perform(self, commands: Sequence[Command], decided_at_s: float) -> None:
+    def _perform(self, commands: Sequence[Command], decided_at_s: float, refused: bool = False) -> None:
         for position, command in enumerate(commands):
             match command:
                 case ReportTransition():
                     self._tell(self, "transition", command)
+                    self._claimed = self._claimed and command.new is State.MASTER
+                case SendAdvertisement() | AnnounceAddresses() if refused:
+                    pass  # nothing is claimed that could not be had
+                case SendAdvertisement(advbase=255) if not self._claimed:
+                    pass  # nobody bows out of what it has never claimed
                 case SendAdvertisement() | SendFarewell():
                     self._send(command)
                 case AnnounceAddresses():
@@ -321,7 +327,7 @@ class Node(Machine):
                     self._take_slowly(commands[position + 1 :], decided_at_s)
                     return
                 case AcquireAddresses():
-                    self._take()
+                    refused = not self._take()
                 case ProbeAddresses() if self._lan.squatters:
                     delay_s = self._random.uniform(self._lan.weather.delay_s_min, self._lan.weather.delay_s_max)
                     self._at(self._lan.timeline.now + delay_s, self._answered)
@@ -348,23 +354,27 @@ class Node(Machine):
     def _resume(self) -> None:
         """The kernel call has returned. A decision that has grown old is looked at again (``Driver._look_again``)."""
         (_, *rest), self._pending = self._pending, []
-        self._take()
+        refused = not self._take()
         old = self.now - self._decided_at_s > self._frozen_s
-        rest = [command for command in rest if not (old and isinstance(command, AnnounceAddresses))]
-        self._perform(rest, self._decided_at_s)
-        if old and self.core is not None:
+        self._perform(rest, self._decided_at_s, refused=old or refused)
+        if old and not refused and self.core is not None:
             self._tell(self, "a slow call was looked at again", None)
+            due = self.due_s is not None and self.now >= self.due_s
             self.handle(DeadlineReached())
             if self.state is State.MASTER:
-                self._announce(self.now)
+                # What was held back is owed still, unless the next one was due.
+                owed = [command for command in rest if isinstance(command, SendAdvertisement) and not due]
+                self._perform([*owed, AnnounceAddresses()], self.now)
         self._arm()
+        self._tell(self, "done", None)
 
-    def _take(self) -> None:
+    def _take(self) -> bool:
         """An acquisition is a renewal, and the other way round: the kernel takes them alike. Refused, the node leaves
         the election and comes back after a while."""
-        if not self.kernel.take(self.now):
+        if not (taken := self.kernel.take(self.now)):
             self._refused_until_s = self.now + RETRY_S
             self._at(self._lan.timeline.now, self._leave)
+        return taken
 
     def _leave(self) -> None:
         if self.awake and self.state is State.MASTER:
@@ -377,7 +387,14 @@ class Node(Machine):
             self._lan.send(self.number, Announced(self.settings.vhid))
 
     def _send(self, command: SendAdvertisement | SendFarewell) -> None:
-        payload = self._signer.sign(command.advbase, command.advskew, command.demotion)
-        self._tell(self, "advertisement", command)
+        self._broadcast(self._signer.sign(command.advbase, command.advskew, command.demotion), command)
+
+    def _broadcast(self, payload: bytes, command: SendAdvertisement | SendFarewell) -> None:
+        # After a farewell, the virtual MAC is another's.
+        virtual = self.settings.acquires_first and not isinstance(command, SendFarewell)
+        self._claimed = True
+        self._tell(self, "farewell" if isinstance(command, SendFarewell) else "advertisement", command)
+        if virtual:
+            self._tell(self, "from the virtual MAC", command)
         for version in self.settings.versions:
-            self._lan.send(self.number, Advertised(version, payload))
+            self._lan.send(self.number, Advertised(version, payload, from_virtual_mac=virtual))

@@ -129,7 +129,7 @@ def draw(random: Random, nodes: int | None = None, sealed: bool | None = None) -
     demotes = (Drill.DEMOTE, Drill.SPARE_DEMOTED, Drill.BOTH_DEMOTED)
     drills = [drill for drill in Drill if not (hopeless and drill in demotes)]
     faults_s = FAULTS_BELOW_S if below else FAULTS_S
-    return Plan(
+    plan = Plan(
         members=members,
         started_at_s=started_at_s,
         weather=weather,
@@ -140,6 +140,16 @@ def draw(random: Random, nodes: int | None = None, sealed: bool | None = None) -
         sealed=sealed,
         bystanders=_draw_bystanders(random, members) if random.random() < 0.06 else (),
     )
+    return _with_virtual_mac(plan) if random.random() < 0.3 else plan
+
+
+def _with_virtual_mac(plan: Plan) -> Plan:
+    """All members alike, for so it must be."""
+
+    def changed(members: tuple[Member, ...]) -> tuple[Member, ...]:
+        return tuple(replace(each, settings=replace(each.settings, acquires_first=True)) for each in members)
+
+    return replace(plan, members=changed(plan.members), bystanders=changed(plan.bystanders))
 
 
 def _draw_members(random: Random, count: int, sealed: bool) -> tuple[Member, ...]:

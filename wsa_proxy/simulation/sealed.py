@@ -159,10 +159,8 @@ class SealedNode(Node):
         counter = int.from_bytes(payload[COUNTER])
         self._seen.add((counter, self.number))
         self._write()
-        self._tell(self, "farewell" if farewell else "advertisement", command)
         self._tell(self, "said", counter)
-        for version in self.settings.versions:
-            self._lan.send(self.number, Advertised(version, payload))
+        self._broadcast(payload, command)
 
     def receive(self, frame: Frame, sender: int) -> None:
         if self.awake:
