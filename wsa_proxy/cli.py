@@ -135,6 +135,9 @@ def status_text(status: dict[str, Any]) -> str:
             if count and last:
                 at = f"last {_duration(last['age_s'])} ago from {last['from']} (unverified), {last['mac']}"
                 lines.append(f"  rejected: {reason} {count}, {at}")
+        virtual_mac = group["virtual_mac"]
+        if virtual_mac and virtual_mac["network"] == "refused":
+            lines.append(f"  the network seems to refuse the virtual MAC {virtual_mac['address']}; see the log")
         lines += [f"  out because {name}: {reason}" for name, reason in group["obstacles"].items()]
     health = status["health"]
     lines += ["", f"proxy: {health['hard'] or health['soft'] or 'well'}"]
