@@ -35,9 +35,11 @@ def with_checksum(data: bytes, place: int) -> bytes:
 
 
 def digest(vector: Vector, key: bytes, counter: bytes) -> bytes:
-    """HMAC-SHA1 over 02 01, the vhid, the IPv4 and then the IPv6 addresses in ascending order, and the counter."""
-    ipv4 = sorted(int(each) for each in vector.addresses if isinstance(each, IPv4Address))
-    ipv6 = sorted(int(each) for each in vector.addresses if isinstance(each, IPv6Address))
+    """HMAC-SHA1 over 02 01, the vhid, the IPv4 and then the IPv6 addresses in ascending order, and the counter.
+
+    Each address once, however often it is in the list: the kernels look for the next greater one."""
+    ipv4 = sorted({int(each) for each in vector.addresses if isinstance(each, IPv4Address)})
+    ipv6 = sorted({int(each) for each in vector.addresses if isinstance(each, IPv6Address)})
     addresses = b"".join(each.to_bytes(4) for each in ipv4) + b"".join(each.to_bytes(16) for each in ipv6)
     return hmac.digest(key, b"\x02\x01" + bytes([vector.vhid]) + addresses + counter, hashlib.sha1)
 
