@@ -48,12 +48,12 @@ def why_not_an_advertisement(payload: bytes, ttl: int) -> str | None:
     """The name of the counter that carp(4) would raise for these bytes, None when they are an advertisement."""
     if ttl != 255:
         return "bad_ttl"
+    if payload[:1] not in (b"", b"\x21"):
+        return "bad_version"
+    if payload[3:4] not in (b"", b"\x07"):
+        return "vrrp"
     if len(payload) < CARP_BYTES:
         return "short"
-    if payload[0] != 0x21:
-        return "bad_version"
-    if payload[3] != 7:
-        return "vrrp"
     if sum_of_words(payload[:CARP_BYTES]) != 0xFFFF:
         return "bad_checksum"
     return None

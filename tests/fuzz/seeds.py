@@ -11,11 +11,14 @@ from tests.fuzz.story import IPV6
 STARTED = b"\x05\x00\x01"
 SIX_DEADLINES = b"\x03\x00" * 6
 """Enough for three probes, a promotion and two advertisements."""
+CUT_OFF = [VECTORS[0].packet[:bytes_left] for bytes_left in (35, 3, 0)]
+"""Too short, and nothing else is wrong with them."""
+BAD = [*NEGATIVES.values(), *CUT_OFF]
 
 
 def codec() -> list[bytes]:
     """Each packet behind its TTL."""
-    return [b"\xff" + packet for packet in [*(vector.packet for vector in VECTORS), *NEGATIVES.values()]]
+    return [b"\xff" + packet for packet in [*(vector.packet for vector in VECTORS), *BAD]]
 
 
 def receive() -> list[bytes]:
@@ -25,7 +28,7 @@ def receive() -> list[bytes]:
         hears = _hears(bytes.fromhex(entry["frame_hex"]), IPV6 if entry["af"] == "inet6" else 0)
         stories.append(bytes([number, 0, 1, 100]) + STARTED + hears + SIX_DEADLINES)
         stories.append(bytes([number, 1, 1, 100]) + STARTED + SIX_DEADLINES + hears)
-    for packet in NEGATIVES.values():
+    for packet in BAD:
         stories.append(bytes([0, 0, 1, 100]) + STARTED + _hears(second_reader.ipv4_frame(packet), 0))
     return stories
 

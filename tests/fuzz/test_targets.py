@@ -34,7 +34,7 @@ STORIES = st.builds(lambda beginning, rest: beginning + seeds.STARTED + b"".join
 
 # (module, what its source says, what is planted instead, which is what)
 BROKEN_CODEC: list[Bug] = [
-    (wire, "advskew, authlen, demotion, advbase", "advbase, authlen, demotion, advskew", "two fields swapped"),
+    (wire, "vhid, advskew, _, demotion, advbase", "vhid, advbase, _, demotion, advskew", "two fields swapped"),
     (wire, "if checksum(head) != 0", "if False", "checksum not looked at"),
     (wire, "len(payload) < HEADER_BYTES", "len(payload) < 1", "length not looked at"),
     (wire, "ttl != TTL", "ttl < 1", "TTL of a router believed"),

@@ -75,8 +75,8 @@ def test_the_nodes_words(tmp_path: Path) -> None:
         (judge, heard(Sender().payload(0.0), source="fe80::1"), "other_family", "IPv6, IPv4 expected"),
         (plain, heard(Sender().payload(0.0)), "sealed_member", "this file has security: carp"),
         (judge, heard(Sender().payload(0.0), ttl=64), "bad_ttl", "TTL 64, 255 expected"),
-        (judge, heard(vrrp_2()), "VRRP 2", "a node counts it as short"),
-        (judge, heard(vrrp_3()), "VRRP 3", "a node counts it as short"),
+        (judge, heard(vrrp_2()), "VRRP 2", "a node counts it as vrrp"),
+        (judge, heard(vrrp_3()), "VRRP 3", "a node counts it as bad_version"),
     ]
     for judging, packet, word, why in cases:
         opinion = judging.opinion(packet)

@@ -87,7 +87,7 @@ def test_a_live_lan(lan: Any, tmp_path: Path) -> None:
     assert watching.line().endswith("-> valid")
     send(lan, frame(F1.packet), frame(vrrp_2()))
     assert watching.line().endswith("-> bad_secret: signed with another secret, or for other virtual IPs than 10.0.0.3")
-    assert watching.line().endswith("-> VRRP 2: a node counts it as short")
+    assert watching.line().endswith("-> VRRP 2: a node counts it as vrrp")
     assert watching.line().endswith("with one id: they fight for its virtual MAC")
     send(lan, frame(packet, mac="02:00:00:00:00:0c"), here=True)
     line = watching.line()

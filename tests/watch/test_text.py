@@ -55,7 +55,7 @@ def test_lines(tmp_path: Path) -> None:
         " -> bad_secret: signed with another secret, or for other virtual IPs than 10.0.0.3"
     )
     assert told(session, captured(vrrp_2(priority=0), 2.0)).endswith(
-        "VRRP 2 gives up, priority 0, interval 1 s, addresses 10.0.0.3, auth none -> VRRP 2: a node counts it as short"
+        "VRRP 2 gives up, priority 0, interval 1 s, addresses 10.0.0.3, auth none -> VRRP 2: a node counts it as vrrp"
     )
     assert told(session, captured(b"\x21", 2.0)).endswith("? 1 bytes -> short: 1 bytes, 36 expected")
     demoted = told(session, captured(Sender().payload(3.0, 1, 240, 1), 3.0))

@@ -30,6 +30,7 @@ TTL = 255
 """A packet that crossed a router has less: it does not come from this LAN."""
 
 _VERSION_AND_TYPE = 0x21
+_AUTHLEN_PLACE = 3
 _AUTHLEN_WORDS = 7
 _LAYOUT = struct.Struct("!BBBBBBHQ20s")
 
@@ -95,19 +96,20 @@ def decode(payload: bytes, ttl: int) -> Advertisement | Reject:
     """The advertisement in an IP payload, or the first reason to drop it. Never raises, whatever arrives.
 
     What follows byte 36 is ignored, as all implementations do. The order puts what tells most first: a VRRP speaker
-    is named as such although its checksum, which has a pseudo header in version 3, is wrong for CARP as well.
+    is named as such although with few addresses it is also shorter than CARP, and its checksum, which has a pseudo
+    header in version 3, is wrong for CARP as well.
     """
     if ttl != TTL:
         return Reject.BAD_TTL
+    if payload and payload[0] != _VERSION_AND_TYPE:
+        return Reject.BAD_VERSION
+    # VRRP version 2 starts with the same byte; there, byte 3 counts addresses (RFC 3768).
+    if len(payload) > _AUTHLEN_PLACE and payload[_AUTHLEN_PLACE] != _AUTHLEN_WORDS:
+        return Reject.VRRP
     if len(payload) < HEADER_BYTES:
         return Reject.SHORT
     head = payload[:HEADER_BYTES]
-    version_and_type, vhid, advskew, authlen, demotion, advbase, _, counter, digest = _LAYOUT.unpack(head)
-    if version_and_type != _VERSION_AND_TYPE:
-        return Reject.BAD_VERSION
-    # VRRP version 2 starts with the same byte; there, byte 3 counts addresses (RFC 3768).
-    if authlen != _AUTHLEN_WORDS:
-        return Reject.VRRP
+    _, vhid, advskew, _, demotion, advbase, _, counter, digest = _LAYOUT.unpack(head)
     if checksum(head) != 0:
         return Reject.BAD_CHECKSUM
     return Advertisement(vhid, advbase, advskew, demotion, counter, digest)
