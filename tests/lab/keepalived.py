@@ -1,0 +1,47 @@
+"""The real keepalived of the Debian package on a host of the lab: a VRRP router that has the id of our group."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from wsa_proxy.lab.namespace import inside
+
+PATHS = "/usr/sbin:/usr/local/sbin:/usr/bin"
+
+
+def find_keepalived() -> str | None:
+    """The program, or None where it is not installed."""
+    return shutil.which("keepalived", path=PATHS)
+
+
+class Keepalived:
+    """One keepalived, master from its first second on; an advertisement each second."""
+
+    def __init__(self, network: Path, folder: Path, version: int, vrid: int, addresses: Sequence[str]) -> None:
+        folder.mkdir(parents=True)
+        configuration = folder / "keepalived.conf"
+        lines = ["vrrp_instance other {", "interface eth0", f"version {version}", f"virtual_router_id {vrid}"]
+        lines += ["state MASTER", "priority 255", "advert_int 1", "virtual_ipaddress {", *addresses, "}", "}"]
+        configuration.write_text("\n".join(lines) + "\n")
+        program = find_keepalived()
+        assert program is not None
+        # --vrrp: without its health checker. In the foreground, with its own files, and a log on its output.
+        self._command = [program, "--dont-fork", "--log-console", "--vrrp", f"--use-file={configuration}"]
+        self._command += [f"--pid={folder / 'pid'}", f"--vrrp_pid={folder / 'vrrp.pid'}"]
+        self._network, self._log = network, folder / "keepalived.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with inside(self._network), self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")
