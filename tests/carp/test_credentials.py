@@ -150,6 +150,22 @@ def test_a_secret_is_rotated_without_a_first_contact() -> None:
     assert third.hears(one.says(3), 30) is Reject.STALE
 
 
+def test_what_is_not_believed_sets_no_time_of_a_new_secret() -> None:
+    """The fuzzer's: a rewritten one set it, the group went on to a later time, and what is an hour old was believed."""
+    hour_s = HOUR_MS / 1000
+    listener, speaker = Member(SEALED, secrets="on"), Member(SEALED, secrets="n", number=2)
+    listener.hears(Member(SEALED, secrets="o", number=3).says(1), 1)
+    rewritten = bytearray(speaker.says(2))
+    rewritten[2] ^= 1
+    assert listener.hears(repaired(bytes(rewritten)), 2) is Reject.REWRITTEN
+    assert listener.times[1].line_ms is None and listener.times[1].top == 0
+    ahead = Member(SEALED, secrets="o", number=4, wall_ms=WALL_MS + HOUR_MS)
+    assert isinstance(listener.hears(ahead.says(3), 3), AdvertisementReceived)
+    assert listener.hears(speaker.says(4), 4) is Reject.STALE
+    late = Member(SEALED, secrets="n", number=5)
+    assert isinstance(listener.hears(late.says(4 + hour_s), 4), AdvertisementReceived)
+
+
 def test_a_time_that_no_wall_clock_says_is_not_taken_over_to_another_secret() -> None:
     """Who knows the old secret may have pushed its time to the end; the new one begins in 2100 at the latest."""
     one = Member(SEALED, secrets="no")

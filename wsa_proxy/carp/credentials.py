@@ -143,9 +143,14 @@ class Credentials:
     ) -> Believed | Reject:
         if Security.SEALED not in self.security:
             return Reject.SEALED_MEMBER
+        is_new = sealer.time.line_ms is None
         self._take_time(sealer, reading)
         verdict = sealer.judge(heard, limit_ms, reading)
         if verdict not in (Verdict.BELIEVED, Verdict.FIRST_CONTACT):
+            if is_new:
+                # What is not believed changes nothing. Else whoever has captured something under a new secret chooses
+                # when its time is set apart from the group's, and what is held back then looks fresh later.
+                sealer.time.line_ms = None
             return Reject(verdict.value)
         # Who takes plain CARP as well gains nothing from meeting a sealed member with more care.
         if verdict is Verdict.FIRST_CONTACT and Security.CARP not in self.security:
