@@ -37,4 +37,32 @@ def _hears(frame: bytes, flags: int) -> bytes:
     return bytes([2, 0, flags, len(frame)]) + frame
 
 
-SEEDS = {"codec": codec, "receive": receive}
+def sealed() -> list[bytes]:
+    """Each way to sign, memory and clock at the start; then a group that talks, and each kind of bad packet in turn."""
+    made = {flags: bytes([0, 20, flags, 0, 128, 1, 9]) for flags in (0, 1, 4, 8, 0x10 | 0x20, 0x40, 0x80)}
+    later, own = bytes([0, 40, 0, 0, 130, 1, 9]), bytes([5, 3, 1, 7, 0, 3])
+    at_limits = [
+        bytes([0, 30, flags, mode, offset, 1, 9]) for flags in (0, 0x80) for mode in range(8) for offset in (128, 3)
+    ]
+    held, captured, rewritten = bytes([2, 1, 0, 0, 128, 1, 9]), bytes([3, 1, 0]), bytes([4, 1, 0, 1, 1])
+    wall, plain, raw = bytes([7, 0, 250]), bytes([6, 9, 0, 1, 0]), bytes([8, 0, 3, 0x21, 1, 0])
+    talks = [
+        later + own + later + captured + rewritten + own + later,
+        held + later + later + captured + wall + later + captured + own,
+        plain + later + bytes([6, 9, 1, 1, 0]) + bytes([6, 9, 2, 1, 0]) + own + raw + later,
+        *(later + each + captured + later + own for each in made.values()),
+        *(later + each + later + each + own for each in at_limits),
+        *(each + own + later for each in at_limits),
+    ]
+    starts = [
+        bytes([who, wall, 0, memory]) for who in (0, 1, 2, 16, 18) for wall, memory in ((1, 0), (0, 1), (3, 2), (1, 3))
+    ]
+    stories = [starts[number % len(starts)] + talk for number, talk in enumerate(talks)]
+    too_old_at_first = bytes([0, 1, 0, 0]) + bytes([0, 5, 0, 6, 3, 1, 9])
+    late_loop = bytes([0, 1, 0, 0]) + later + bytes([64, 60, 0, 5, 3, 1, 9])
+    on_its_way = bytes([0, 1, 1, 0]) + later + bytes([0, 30, 0, 0, 100, 1, 9])
+    beyond_2100 = bytes([16, 2, 0, 0]) + bytes([0, 5, 0, 4, 5, 1, 9]) + bytes([0, 5, 8, 0, 200, 1, 9])
+    return [*stories, *(each + talks[0] for each in starts), too_old_at_first, late_loop, on_its_way, beyond_2100]
+
+
+SEEDS = {"codec": codec, "receive": receive, "sealed": sealed}

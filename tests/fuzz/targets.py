@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from tests.fuzz import second_reader
+from tests.fuzz.sealed_target import fuzz_sealed
 from tests.fuzz.story import OWN_COUNTER
 from tests.fuzz.story import ClockAtDeadline
 from tests.fuzz.story import FrameArrived
@@ -263,4 +264,4 @@ def _check_packet(packet: Packet, arrived: FrameArrived) -> None:
         assert packet.payload == arrived.payload and packet.header_intact and packet.ttl == 255, "not as it was sent"
 
 
-TARGETS = {"codec": fuzz_codec, "receive": fuzz_receive}
+TARGETS = {"codec": fuzz_codec, "receive": fuzz_receive, "sealed": fuzz_sealed}

@@ -17,6 +17,8 @@ from tests.fuzz import seeds
 from tests.fuzz import targets
 from tests.fuzz.test_corpus import INPUTS
 from wsa_proxy.carp import auth
+from wsa_proxy.carp import credentials
+from wsa_proxy.carp import seal
 from wsa_proxy.carp import virtual_host
 from wsa_proxy.carp import wire
 from wsa_proxy.net import packet_socket
@@ -55,6 +57,34 @@ BROKEN_RECEIVE: list[Bug] = [
 ]
 
 
+BROKEN_SEALED: list[Bug] = [
+    (
+        credentials,
+        "!= (seal.advbase, seal.advskew, seal.demoted)",
+        "!= (seal.advbase,) * 3 and False",
+        "header believed",
+    ),
+    (credentials, "sealer.time.line_ms = None", "pass", "a reject teaches the time"),
+    (credentials, "if is_farewell(heard.counter)", "if False", "farewell taken for an advertisement"),
+    (credentials, "if sealer.time.line_ms is None and other", "if False and other", "a new secret knows no time"),
+    (seal, "if counter in self._own", "if False", "own echo not known"),
+    (seal, "if counter <= self.top", "if counter < self.top", "heard twice"),
+    (seal, "Verdict.DUPLICATE if counter == self.top else", "", "a duplicate is called a replay"),
+    (seal, "if seal.is_bow_out or seal.farewell or seal.ms", "if seal.ms", "first contact with a bow-out"),
+    (seal, "wall_ms - self._tolerance_ms", "wall_ms - 2 * self._tolerance_ms", "first contact with what is old"),
+    (seal, "(clock_ms - self._line_at_ms) * SINK", "0", "no sink"),
+    (seal, "seal.ms < arrived_ms + sunk_ms", "seal.ms < clock_ms + sunk_ms", "a late loop makes old"),
+    (seal, "max(limit_ms, AGE_MS_MIN)", "limit_ms", "no time on its way"),
+    (seal, "max(seal.ms - clock_ms, sunk_ms)", "seal.ms - clock_ms", "the time of the group falls"),
+    (seal, "AGE_BOW_OUT_MS if seal.is_bow_out else", "", "a bow-out may not wait"),
+    (seal, "(self.top >> 22) + 1)", "self.top >> 22)", "not above what was heard"),
+    (seal, "self._own.append(counter)", "pass", "own counters forgotten"),
+    (seal, "self.line_ms = ms - clock_ms", "pass", "one millisecond later each time"),
+    (seal, "min(max(wall_ms, 0.0), YEAR_2100_MS)", "wall_ms", "a wall clock beyond 2100"),
+    (seal, "min(line_ms, YEAR_2100_MS - clock_ms)", "line_ms", "a time beyond 2100 handed on"),
+]
+
+
 @given(st.binary(max_size=120))
 def test_codec_holds_for_any_bytes(data: bytes) -> None:
     """Whatever arrives, decode answers an Advertisement or a Reject, and what a second reader reads."""
@@ -71,6 +101,18 @@ def test_receive_holds_for_any_bytes(data: bytes) -> None:
 def test_receive_holds_for_stories(data: bytes) -> None:
     """The same for inputs that are mostly well-signed frames, time and health."""
     targets.fuzz_receive(data)
+
+
+@given(st.binary(max_size=199))
+def test_sealed_holds_for_any_bytes(data: bytes) -> None:
+    """Whatever is sent to a sealed group and whatever its clocks do, the answers are those of the rule."""
+    targets.TARGETS["sealed"](data)
+
+
+@pytest.mark.parametrize("bug", BROKEN_SEALED, ids=lambda bug: bug[3])
+def test_broken_seal_is_noticed(bug: Bug) -> None:
+    """Each bug planted between the digest and the event is found by a kept input or a seed, without fuzzing."""
+    _check_is_noticed("sealed", bug)
 
 
 @pytest.mark.parametrize("bug", BROKEN_CODEC, ids=lambda bug: bug[3])
