@@ -101,6 +101,27 @@ async def test_a_rewritten_advertisement_moves_nothing(make_host: MakeHost) -> N
     assert b.driver.record.rejects[next(each for each in b.driver.record.rejects if each.value == "rewritten")] == 300
 
 
+async def test_a_group_whose_time_has_come_to_its_end_says_so_and_gives_up(
+    make_host: MakeHost, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever knows the secret can say 2159; then nothing that a node signs is above it, and none may serve unheard."""
+    a = make_host("a", 1, security=SEALED)
+    member = make_host("c", 3, security=SEALED)
+    await a.start()
+    wire = Wire(a)
+    await asyncio.sleep(5)
+    assert a.state == "master"
+    (sealer,) = member.driver._identity.credentials.sealers
+    sealer.time.top = (2**42 - 2) << 22
+    wire.send(member.says(1, 0, 0))
+    await asyncio.sleep(1)
+    assert a.state == "backup"
+    await asyncio.sleep(3.5 + 2.5)
+    assert a.state == "init" and not a.holds
+    assert "advertisements cannot be sent" in a.driver.obstacles["kernel"]
+    assert "a new secret starts anew" in a.driver.obstacles["kernel"] and "Traceback" not in caplog.text
+
+
 async def test_a_restarted_node_refuses_what_it_had_heard_before(make_host: MakeHost) -> None:
     """Its file is of the same boot, so it knows the time of the group at once."""
     a, b, wire = await two(make_host)

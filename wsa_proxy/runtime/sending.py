@@ -52,9 +52,8 @@ class Sending:
         bows_out = isinstance(command, SendAdvertisement) and command.advbase == election.BOW_OUT
         if bows_out and not self._claimed:
             return
-        payload = self._identity.sign(command)
         errors: list[str] = []
-        for version in self._versions:
+        for version, payload in self._signed(command, errors):
             try:
                 # After a farewell the switch must not send here what is for the virtual MAC.
                 advertisements.send(version, payload, from_own_mac=isinstance(command, SendFarewell))
@@ -69,3 +68,13 @@ class Sending:
         self.trouble = f"advertisements cannot be sent: {'; '.join(errors)}"
         self._record.send_failed("; ".join(errors))
         self.errors.failed(self._clock())
+
+    def _signed(self, command: SendAdvertisement | SendFarewell, errors: list[str]) -> list[tuple[Version, bytes]]:
+        """The same bytes for each IP version; none, and an error for each, when the time of the group has ended: then
+        whoever knows the secret has pushed it there, and nothing that we say can be above it."""
+        try:
+            payload = self._identity.sign(command)
+        except OverflowError as error:
+            errors += [str(error) for _ in self._versions]
+            return []
+        return [(version, payload) for version in self._versions]
