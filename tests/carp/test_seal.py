@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from wsa_proxy.carp.auth import key_from_pass_phrase
 from wsa_proxy.carp.seal import GroupTime
 from wsa_proxy.carp.seal import Saved
 from wsa_proxy.carp.seal import Seal
 from wsa_proxy.carp.seal import Verdict
+from wsa_proxy.carp.seal import is_bow_out
+from wsa_proxy.carp.seal import is_farewell
+from wsa_proxy.carp.seal import says
 from wsa_proxy.carp.seal import sealed_key
 from wsa_proxy.carp.seal import unpack
 
@@ -50,6 +55,19 @@ def test_the_layout_is_ms_advbase_advskew_farewell_demoted_chance() -> None:
     assert Seal(0, 0, 0, False, False, 1).pack() == 1
     everything = Seal(2**42 - 1, 255, 255, True, True, 15)
     assert everything.pack() == 2**64 - 1 and unpack(2**64 - 1) == everything and everything.is_bow_out
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(0, 255), st.integers(0, 255), st.integers(0, 255))
+def test_what_is_asked_of_a_counter_is_what_it_says(counter: int, advbase: int, advskew: int, demotion: int) -> None:
+    """Bit by bit or unpacked, the answers are the same: for a header of any values, for its own, and one off."""
+    seal = unpack(counter)
+    assert is_farewell(counter) is seal.farewell
+    assert is_bow_out(counter | 0xFFFF << 6) and is_bow_out(counter) is seal.is_bow_out
+    own = (seal.advbase, seal.advskew, int(seal.demoted))
+    assert says(counter, *own)
+    assert says(counter, advbase, advskew, demotion) is (own == (advbase, advskew, demotion))
+    for place in range(3):
+        assert not says(counter, *(value ^ (1 << demotion % 8) * (at == place) for at, value in enumerate(own)))
 
 
 def test_a_time_that_does_not_fit_is_an_error() -> None:

@@ -28,8 +28,8 @@ from wsa_proxy.carp.events import FirstContact
 from wsa_proxy.carp.seal import GroupTime
 from wsa_proxy.carp.seal import Verdict
 from wsa_proxy.carp.seal import is_farewell
+from wsa_proxy.carp.seal import says
 from wsa_proxy.carp.seal import sealed_key
-from wsa_proxy.carp.seal import unpack
 from wsa_proxy.carp.wire import Advertisement
 from wsa_proxy.carp.wire import Reject
 from wsa_proxy.carp.wire import Version
@@ -76,8 +76,7 @@ class Sealer:
 
     def judge(self, heard: Advertisement, limit_ms: float, reading: Reading) -> Verdict:
         """What came of an advertisement that this key has signed."""
-        seal = unpack(heard.counter)
-        if (heard.advbase, heard.advskew, heard.demotion) != (seal.advbase, seal.advskew, seal.demoted):
+        if not says(heard.counter, heard.advbase, heard.advskew, heard.demotion):
             return Verdict.REWRITTEN
         return self.time.judge(heard.counter, limit_ms, reading.clock_ms, reading.arrived_ms, reading.wall_ms)
 
@@ -124,9 +123,9 @@ class Credentials:
         # Plain CARP first where we speak it: each key costs an HMAC, and most of what is heard is as what is said.
         plain = None if self.seals else self._plain.judge(heard)
         if plain is None or plain is Reject.BAD_SECRET:
-            sealer = next((sealer for sealer in self.sealers if sealer.fits(heard)), None)
-            if sealer is not None:
-                return self._accept_sealed(sealer, heard, version, sender, limit_ms, reading)
+            for sealer in self.sealers:
+                if sealer.fits(heard):
+                    return self._accept_sealed(sealer, heard, version, sender, limit_ms, reading)
             plain = plain or self._plain.judge(heard)
         if isinstance(plain, Reject):
             return plain
@@ -164,9 +163,12 @@ class Credentials:
 
     def _take_time(self, sealer: Sealer, reading: Reading) -> None:
         """A key without a time takes that of another one."""
+        if sealer.time.line_ms is not None:
+            return
         for other in self.sealers:
-            if sealer.time.line_ms is None and other.time.line_ms is not None:
+            if other.time.line_ms is not None:
                 sealer.time.adopt(other.time.line_ms, reading.clock_ms)
+                return
 
 
 def make_credentials(

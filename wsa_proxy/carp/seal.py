@@ -63,11 +63,15 @@ class Seal:
         return self.advbase == self.advskew == BOW_OUT
 
     def pack(self) -> int:
-        """The 64 bits. Raises OverflowError when the time does not fit any more."""
-        if self.ms >= 1 << MS_BITS:
-            raise OverflowError(f"group time {self.ms} ms has more than {MS_BITS} bits: a new secret starts anew")
-        flags = self.farewell << 5 | self.demoted << 4 | self.chance
-        return self.ms << 22 | self.advbase << 14 | self.advskew << 6 | flags
+        """The 64 bits."""
+        return pack(self.ms, self.advbase, self.advskew, self.farewell, self.demoted, self.chance)
+
+
+def pack(ms: int, advbase: int, advskew: int, farewell: bool, demoted: bool, chance: int) -> int:
+    """The 64 bits of a ``Seal``. Raises OverflowError when the time does not fit any more."""
+    if ms >= 1 << MS_BITS:
+        raise OverflowError(f"group time {ms} ms has more than {MS_BITS} bits: a new secret starts anew")
+    return ms << 22 | advbase << 14 | advskew << 6 | farewell << 5 | demoted << 4 | chance
 
 
 def unpack(counter: int) -> Seal:
@@ -82,9 +86,22 @@ def unpack(counter: int) -> Seal:
     )
 
 
+# Every packet asks these three, and a ``Seal`` for each would cost as much as its HMAC.
+
+
+def says(counter: int, advbase: int, advskew: int, demotion: int) -> bool:
+    """Whether a counter says what a header with these values does, the demotion exactly 0 or 1."""
+    return counter >> 6 & 0xFFFF == advbase << 8 | advskew and counter >> 4 & 1 == demotion
+
+
 def is_farewell(counter: int) -> bool:
-    """The farewell bit alone; cheaper than ``unpack``."""
+    """The farewell bit."""
     return bool(counter >> 5 & 1)
+
+
+def is_bow_out(counter: int) -> bool:
+    """255/255."""
+    return counter >> 6 & 0xFFFF == BOW_OUT << 8 | BOW_OUT
 
 
 class Verdict(Enum):
@@ -128,7 +145,7 @@ class GroupTime:
             if saved.boot_id == boot_id and saved.line_ms is not None:
                 # The clock of this boot is the same one still, so the line is exact, whatever was said meanwhile.
                 self.line_ms = saved.line_ms
-                self.top = max(saved.top, Seal(int(clock_ms + saved.line_ms), 0, 0, False, False, 0).pack())
+                self.top = max(saved.top, pack(int(clock_ms + saved.line_ms), 0, 0, False, False, 0))
 
     @property
     def saved(self) -> Saved:
@@ -154,7 +171,7 @@ class GroupTime:
             # each next advertisement would be one millisecond later, and soon be too old for everybody.
             self.line_ms = ms - clock_ms
         self._line_at_ms = clock_ms  # what is said now is the time of the group now: nothing to sink by
-        counter = Seal(ms, advbase, advskew, farewell, demotion > 0, chance).pack()
+        counter = pack(ms, advbase, advskew, farewell, demotion > 0, chance)
         self.top = counter
         self._own.append(counter)
         return counter
@@ -165,24 +182,24 @@ class GroupTime:
         ``limit_ms`` is the receiver's interval; ``arrived_ms`` is the clock when the receive queue was last empty, so
         that a late loop makes nothing old.
         """
-        seal = unpack(counter)
         if counter in self._own:
             return Verdict.ECHO
         if counter <= self.top:
             return Verdict.DUPLICATE if counter == self.top else Verdict.REPLAY
+        ms, bows_out = counter >> 22, is_bow_out(counter)
         if self.line_ms is None:
-            if seal.is_bow_out or seal.farewell or seal.ms < wall_ms - self._tolerance_ms:
+            if bows_out or is_farewell(counter) or ms < wall_ms - self._tolerance_ms:
                 return Verdict.STALE
-            self._follow(counter, seal.ms - clock_ms, clock_ms)
+            self._follow(counter, ms - clock_ms, clock_ms)
             return Verdict.FIRST_CONTACT
         sunk_ms = self.line_ms - (clock_ms - self._line_at_ms) * SINK
-        limit_ms = AGE_BOW_OUT_MS if seal.is_bow_out else max(limit_ms, AGE_MS_MIN)
-        if seal.ms < arrived_ms + sunk_ms - limit_ms:
+        limit_ms = AGE_BOW_OUT_MS if bows_out else max(limit_ms, AGE_MS_MIN)
+        if ms < arrived_ms + sunk_ms - limit_ms:
             return Verdict.STALE
-        if seal.is_bow_out:
+        if bows_out:
             self.top = counter
         else:
-            self._follow(counter, max(seal.ms - clock_ms, sunk_ms), clock_ms)
+            self._follow(counter, max(ms - clock_ms, sunk_ms), clock_ms)
         return Verdict.BELIEVED
 
     def _follow(self, counter: int, line_ms: float, clock_ms: float) -> None:

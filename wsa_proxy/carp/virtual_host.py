@@ -97,6 +97,7 @@ class VirtualHost:
         self.settings = settings
         self.state = State.INIT
         self.demotion = 0
+        self.rank = self._own_rank()  # what this node would advertise, to be compared with what it hears
         self.last_master: str | None = None
         """Who sent the last advertisement that was believed."""
         self._master_down_s = election.master_down_s(settings.advbase, settings.advskew)
@@ -120,11 +121,6 @@ class VirtualHost:
     def advskew(self) -> int:
         """The advskew that counts now, raised while the node is demoted."""
         return election.effective_advskew(self.settings.advbase, self.settings.advskew, self.demotion)
-
-    @property
-    def rank(self) -> Rank:
-        """What this node would advertise, to be compared with what it hears."""
-        return Rank(self.demotion, election.interval_256ths(self.settings.advbase, self.advskew))
 
     def next_deadline(self) -> float | None:
         """When ``DeadlineReached`` is due, in the seconds of ``now``; None while there is nothing to wait for."""
@@ -260,7 +256,11 @@ class VirtualHost:
 
     def _set_demotion(self, event: DemotionChanged, now: float) -> list[Command]:
         self.demotion = event.demotion
+        self.rank = self._own_rank()
         return []
+
+    def _own_rank(self) -> Rank:
+        return Rank(self.demotion, election.interval_256ths(self.settings.advbase, self.advskew))
 
     def _wake(self, now: float) -> list[Command]:
         """The rule before all rules: see "Theory of operation"."""

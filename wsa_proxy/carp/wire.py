@@ -117,6 +117,7 @@ def decode(payload: bytes, ttl: int) -> Advertisement | Reject:
 
 def checksum(data: bytes | bytearray) -> int:
     """The Internet checksum (RFC 1071) of an even number of bytes; 0 when a right one is included."""
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    # The one's-complement sum is the sum modulo 0xffff, with 0xffff standing for a non-zero multiple.
+    # The sum of the words in one's complement is their sum modulo 0xffff, with 0xffff for a non-zero multiple of it.
+    # And modulo 0xffff, 2**16 is 1: so all bytes as one number are the sum of the words.
+    total = int.from_bytes(data)
     return 0xFFFF - (total % 0xFFFF or (0xFFFF if total else 0))

@@ -45,7 +45,6 @@ from wsa_proxy.net.raw_socket import skip
 _ADVERTISEMENT_BYTES = 36
 _IPV4_HEADER_BYTES_MIN = 20
 _IPV6_HEADER_BYTES = 40
-_WORDS = {length: struct.Struct(f"!{length // 2}H") for length in range(20, 64, 4)}  # by the length of an IPv4 header
 _UNSPECIFIED = IPv4Address("0.0.0.0")
 
 # From linux/if_packet.h and linux/in.h; Python's socket module does not have them all.
@@ -267,6 +266,6 @@ def _decode_ipv6(frame: bytes) -> Packet:
 
 def _sums_to_ones(header: bytes) -> bool:
     """The Internet checksum of an intact header, its own field included, is all ones; as a sum without carry, a
-    multiple of that. (A sum of nothing is none, but a header has its length in it.)"""
-    total: int = sum(_WORDS[len(header)].unpack(header))
-    return total % 0xFFFF == 0
+    multiple of that, and so are all bytes as one number, since 2**16 is 1 modulo 0xffff. (A sum of nothing is none, but
+    a header has its length in it.)"""
+    return int.from_bytes(header) % 0xFFFF == 0

@@ -56,6 +56,7 @@ RELEASE_AGAIN_S = 0.1
 RELEASE_TRIES = 20  # until the lease has ended by itself
 RETRY_S = 5.0  # how long a node stays out after the kernel refused, before it listens again; doubled each time
 RETRY_S_MAX = 300.0  # a preferred node that can never hold the address must not disturb the others all the time
+CLAIM_NOTHING = (ReportTransition, ReleaseAddresses)  # carried out however late
 
 
 class Driver:
@@ -216,7 +217,7 @@ class Driver:
         frozen = False
         self._skipped = []
         for command in commands:
-            if not isinstance(command, ReportTransition | ReleaseAddresses):
+            if not isinstance(command, CLAIM_NOTHING):
                 frozen = frozen or self._was_frozen(decided_at_s)
                 if refused is not None or frozen:
                     self._skipped.append(command)

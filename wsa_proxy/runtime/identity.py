@@ -5,6 +5,7 @@ Puts together the credentials (``carp``), the clocks and the file.
 
 from __future__ import annotations
 
+import random
 import secrets
 from collections.abc import Iterable
 
@@ -36,6 +37,7 @@ class Identity:
         self._seal_file = seal_file
         self._clocks = clocks
         self._queue_empty_at_ms = clocks.seal_ms()
+        self._chance = random.Random()  # it makes two equals differ, which is no secret
 
     def sign(self, command: SendAdvertisement | SendFarewell) -> bytes:
         """The 36 bytes for all copies of one advertisement."""
@@ -43,7 +45,7 @@ class Identity:
         if not self.credentials.seals:
             return self.credentials.sign(*values, reading=UNREAD, chance=0)
         farewell = isinstance(command, SendFarewell)
-        reading, chance = self._read_clocks(), secrets.token_bytes(1)[0] & 0xF
+        reading, chance = self._read_clocks(), self._chance.getrandbits(4)
         payload = self.credentials.sign(*values, farewell=farewell, reading=reading, chance=chance)
         self._seal_file.look(self._clocks.now_s())
         return payload

@@ -48,9 +48,13 @@ class SealFile:
 
     def look(self, now_s: float) -> None:
         """Write if it is time to; cheap, for every packet."""
-        due = self._written_at_s is not None and now_s >= self._written_at_s + EVERY_S
-        if due or any(self._has_moved(name, time) for name, time in self._times.items()):
+        if self._written_at_s is not None and now_s >= self._written_at_s + EVERY_S:
             self.write(now_s)
+            return
+        for name, time in self._times.items():
+            if self._has_moved(name, time):
+                self.write(now_s)
+                return
 
     def write(self, now_s: float) -> None:
         """Have the present state written."""
