@@ -43,6 +43,7 @@ DECLARATIONS = {
     "wsa_proxy/runtime/health.py",
     "wsa_proxy/carp/events.py",
     "wsa_proxy/carp/commands.py",
+    "wsa_proxy/carp/host_settings.py",
     "wsa_proxy/simulation/memory.py",
 }
 

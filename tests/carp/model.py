@@ -18,8 +18,10 @@ from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.events import DeadlineReached
 from wsa_proxy.carp.events import DemotionChanged
 from wsa_proxy.carp.events import Event
+from wsa_proxy.carp.events import SettingsChanged
 from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
+from wsa_proxy.carp.host_settings import VirtualHostSettings
 
 EPSILON_S = 1e-9
 """Sums of floats in another order differ by less, and no two moments of a test lie so close together."""
@@ -107,6 +109,8 @@ class Model:
                 self.demotion = demotion
                 # FreeBSD carp_demote_adj: a master says so at once.
                 effects += self._speaks(now) if self.state is State.MASTER else []
+            case SettingsChanged(settings=new), _:
+                effects += self._is_told(new, now)
             # RFC 5227 2.1.1: somebody has the address. (The master that was heard last had it, too.)
             case AddressAnswered(), State.BACKUP if not self.held and self.due == SILENT:
                 self.foreigner = True
@@ -184,6 +188,27 @@ class Model:
             self.owes = True
             return []
         return self._answers(now)
+
+    def _is_told(self, new: VirtualHostSettings, now: float) -> list[str]:
+        before, patience_s, versions = (self.advbase, self.skew), self.patience_s, self.versions
+        self.advbase, self.advskew, self.preempt = new.advbase, new.advskew, new.preempt
+        self.versions, self.tie_break = new.versions, new.tie_break
+        if new.versions != versions and self.patience_ends_s:
+            # All that were silent each for itself are heard as one now; a new one was never due to be heard before.
+            self.patience_ends_s = dict.fromkeys(new.versions, max(self.patience_ends_s.values()))
+        if self.state is State.MASTER and before != (self.advbase, self.skew):  # as a demotion: told at once
+            self.may_answer_s = min(self.may_answer_s, now + self.interval_s / 4)
+            return self._speaks(now)
+        if self.state is State.BACKUP and self.due == SILENT and self.patience_s != patience_s:
+            # The silence goes on; only how much of it is needed is another number.
+            ends_s = {each: end_s - patience_s + self.patience_s for each, end_s in self.patience_ends_s.items()}
+            self.patience_ends_s = {each: max(end_s, now) for each, end_s in ends_s.items()}
+            self.questions, self.foreigner = QUESTIONS, False
+        elif self.state is State.BACKUP and self.due not in (SILENT, "master_bowed_out"):
+            # It was to follow from a comparison of ranks that is none any more: the next advertisement decides.
+            wait_s = self.interval_s / 5 * self.tie_break / 256 if now < self.tied_until_s else 0.0
+            self._listens(now, self.versions, wait_s)
+        return []
 
     # -- effects -------------------------------------------------------------------------------------------------------
 

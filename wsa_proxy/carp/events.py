@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.carp.wire import Advertisement
 from wsa_proxy.carp.wire import Version
 
@@ -64,6 +65,13 @@ class DemotionChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class SettingsChanged:
+    """The operator has other settings for the virtual host, whose id and addresses stay. It goes on as what it is."""
+
+    settings: VirtualHostSettings
+
+
+@dataclass(frozen=True, slots=True)
 class AddressAnswered:
     """A probe for the virtual address was answered by a host that is not the master just heard."""
 
@@ -78,5 +86,6 @@ type Event = (
     | FirstContact
     | DeadlineReached
     | DemotionChanged
+    | SettingsChanged
     | AddressAnswered
 )

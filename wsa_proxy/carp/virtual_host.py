@@ -53,12 +53,13 @@ from wsa_proxy.carp.events import DemotionChanged
 from wsa_proxy.carp.events import Event
 from wsa_proxy.carp.events import FarewellReceived
 from wsa_proxy.carp.events import FirstContact
+from wsa_proxy.carp.events import SettingsChanged
 from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
+from wsa_proxy.carp.host_settings import VirtualHostSettings as VirtualHostSettings
+from wsa_proxy.carp.standing import PROBES
+from wsa_proxy.carp.standing import Standing
 from wsa_proxy.carp.wire import Version
-
-PROBES = 3  # RFC 5227 PROBE_NUM: one lost question must not look like a free address
-PROBE_LEAD_S_MAX = 0.6  # the questions are asked this long before the master-down deadline, so they cost no time
 
 BOW_OUT_WAIT_PER_ADVSKEW_S = 40e-6  # the best backup answers a bow-out first and its advertisement stops the others
 BOW_OUT_WAIT_S_MAX = 0.010
@@ -69,46 +70,18 @@ ANNOUNCE_AGAIN_AFTER = 2  # advertisements after a promotion or a won conflict (
 ANNOUNCE_EVERY = 10  # advertisements: a lost announcement costs a client that long at most
 
 
-@dataclass(frozen=True, slots=True)
-class VirtualHostSettings:
-    """What one node knows of its virtual host, in carp(4)'s words."""
-
-    vhid: int
-    advbase: int
-    """Seconds, 0..255."""
-    advskew: int
-    """1/256 seconds, 0..254."""
-    preempt: bool
-    versions: tuple[Version, ...]
-    """The IP versions that have a master-down deadline each: those of its addresses, as on the BSDs; of a group that
-    takes sealed advertisements one, since all copies of one have the same counter, and only the first is heard."""
-    tie_break: int = 0
-    """0..255, of every node another: the longer wait after a tie. In a sealed group 0: the counters decide."""
-    says_farewell: bool = False
-    """A defeated master says so once, in a form that only our own nodes know (``seal.py``)."""
-    acquires_first: bool = False
-    """The addresses before the first advertisement, which with a virtual MAC brings the clients here."""
-
-
-class VirtualHost:
+class VirtualHost(Standing):
     """The state of one virtual host. ``handle`` is the only way to change it; ``now`` is monotonic seconds."""
 
     def __init__(self, settings: VirtualHostSettings) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self.state = State.INIT
-        self.demotion = 0
-        self.rank = self._own_rank()  # what this node would advertise, to be compared with what it hears
         self.last_master: str | None = None
         """Who sent the last advertisement that was believed."""
-        self._master_down_s = election.master_down_s(settings.advbase, settings.advskew)
-        self._probe_lead_s = min(PROBE_LEAD_S_MAX, self._master_down_s / 4)
-        self._deadlines_master_down_s: dict[Version, float] = {}
         self._deadline_advertisement_s = 0.0
-        self._heard_at_s: dict[Version, float] = {}
         self._tied_until_s = 0.0
         self._reason_master_down = Reason.MASTER_SILENT
         self._held_before = False
-        self._probes_left = PROBES
         self._answered_by: str | None = None
         self._advertisements_sent = 0
         self._announce_at = 0
@@ -116,11 +89,6 @@ class VirtualHost:
         self._answer_owed = False
 
     # -- what the driver asks ----------------------------------------------------------------------------------------
-
-    @property
-    def advskew(self) -> int:
-        """The advskew that counts now, raised while the node is demoted."""
-        return election.effective_advskew(self.settings.advbase, self.settings.advskew, self.demotion)
 
     def next_deadline(self) -> float | None:
         """When ``DeadlineReached`` is due, in the seconds of ``now``; None while there is nothing to wait for."""
@@ -252,15 +220,43 @@ class VirtualHost:
         bow_out = SendAdvertisement(election.BOW_OUT, election.BOW_OUT, self.demotion)
         return [bow_out, ReleaseAddresses(), self._report(State.INIT, event.reason, "")]
 
+    # -- other settings ----------------------------------------------------------------------------------------------
+
+    def _change(self, event: SettingsChanged, now: float) -> list[Command]:
+        self._take(event.settings)
+        return []
+
+    def _backup_change(self, event: SettingsChanged, now: float) -> list[Command]:
+        before_s = self._master_down_s
+        self._change(event, now)
+        longer_s = self._master_down_s - before_s
+        if self._reason_master_down not in (Reason.MASTER_SILENT, Reason.MASTER_BOWED_OUT):
+            # A takeover that the old rank was due to: the master's next advertisement is compared with the new one.
+            self._listen(now, self._tie_wait_s(now))
+        elif self._reason_master_down is Reason.MASTER_SILENT and longer_s:
+            # The silence counts from where it began (carp_setrun would begin anew), or many changes in a row would
+            # put a takeover off. What has been silent for the new interval already is due now.
+            for version, deadline_s in self._deadlines_master_down_s.items():
+                self._deadlines_master_down_s[version] = max(now, deadline_s + longer_s)
+            self._probes_left = PROBES
+            self._answered_by = None
+        return []
+
+    def _master_change(self, event: SettingsChanged, now: float) -> list[Command]:
+        before = self.rank
+        self._change(event, now)
+        if self.rank == before:
+            return []
+        # As with a demotion, the others hear at once whom to compare with, and how long to wait for the next one.
+        self._answer_after_s = min(self._answer_after_s, now + self._interval_s() / 4)
+        return self._advertise(now)
+
     # -- steps that several cells share ------------------------------------------------------------------------------
 
     def _set_demotion(self, event: DemotionChanged, now: float) -> list[Command]:
         self.demotion = event.demotion
         self.rank = self._own_rank()
         return []
-
-    def _own_rank(self) -> Rank:
-        return Rank(self.demotion, election.interval_256ths(self.settings.advbase, self.advskew))
 
     def _wake(self, now: float) -> list[Command]:
         """The rule before all rules: see "Theory of operation"."""
@@ -354,15 +350,6 @@ class VirtualHost:
         intervals = f"its_interval_s={other.interval_256ths / 256:.3f} own_s={own.interval_256ths / 256:.3f}"
         return f"{intervals} its_demotion={other.demotion} own_demotion={own.demotion}"
 
-    def _interval_s(self) -> float:
-        return self.rank.interval_256ths / 256
-
-    def _earliest_s(self) -> float:
-        return min(self._deadlines_master_down_s.values())
-
-    def _next_probe_s(self) -> float:
-        return self._earliest_s() - self._probe_lead_s * self._probes_left / PROBES
-
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
@@ -379,6 +366,7 @@ CELLS: dict[tuple[State, type], Callable[..., list[Command]] | Ignored] = {
     (State.INIT, FirstContact): Ignored("as any other advertisement"),
     (State.INIT, DeadlineReached): Ignored("INIT has no deadline; a timer that was armed before may still fire"),
     (State.INIT, DemotionChanged): VirtualHost._set_demotion,
+    (State.INIT, SettingsChanged): VirtualHost._change,
     (State.INIT, AddressAnswered): Ignored("the question belongs to an earlier life"),
     (State.BACKUP, Started): Ignored("already listening"),
     (State.BACKUP, Stopped): VirtualHost._backup_stop,
@@ -387,6 +375,7 @@ CELLS: dict[tuple[State, type], Callable[..., list[Command]] | Ignored] = {
     (State.BACKUP, FirstContact): VirtualHost._backup_first_contact,
     (State.BACKUP, DeadlineReached): VirtualHost._backup_deadline,
     (State.BACKUP, DemotionChanged): VirtualHost._set_demotion,
+    (State.BACKUP, SettingsChanged): VirtualHost._backup_change,
     (State.BACKUP, AddressAnswered): VirtualHost._backup_address_answered,
     (State.MASTER, Started): Ignored("already serving"),
     (State.MASTER, Stopped): VirtualHost._master_stop,
@@ -395,6 +384,7 @@ CELLS: dict[tuple[State, type], Callable[..., list[Command]] | Ignored] = {
     (State.MASTER, FirstContact): Ignored("it may be a replay, and the next one tells"),
     (State.MASTER, DeadlineReached): VirtualHost._master_deadline,
     (State.MASTER, DemotionChanged): VirtualHost._master_demotion,
+    (State.MASTER, SettingsChanged): VirtualHost._master_change,
     (State.MASTER, AddressAnswered): Ignored("the answer came after the addresses were taken: the election decides"),
 }
 """The machine: every state and every event. ``handle`` looks here and nowhere else."""

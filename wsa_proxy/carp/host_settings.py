@@ -1,0 +1,28 @@
+"""What one node is told of its virtual host; ``SettingsChanged`` (``events.py``) tells it anew while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wsa_proxy.carp.wire import Version
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualHostSettings:
+    """What one node knows of its virtual host, in carp(4)'s words."""
+
+    vhid: int
+    advbase: int
+    """Seconds, 0..255."""
+    advskew: int
+    """1/256 seconds, 0..254."""
+    preempt: bool
+    versions: tuple[Version, ...]
+    """The IP versions that have a master-down deadline each: those of its addresses, as on the BSDs; of a group that
+    takes sealed advertisements one, since all copies of one have the same counter, and only the first is heard."""
+    tie_break: int = 0
+    """0..255, of every node another: the longer wait after a tie. In a sealed group 0: the counters decide."""
+    says_farewell: bool = False
+    """A defeated master says so once, in a form that only our own nodes know (``seal.py``)."""
+    acquires_first: bool = False
+    """The addresses before the first advertisement, which with a virtual MAC brings the clients here."""

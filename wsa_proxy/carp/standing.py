@@ -1,0 +1,65 @@
+"""Where a virtual host stands: what it was told, the rank and the intervals that follow, and when its patience ends.
+
+Settings may change while it runs. Then everything here is reckoned anew at once, and what it remembers goes on:
+``take`` is the one place for both, so nothing can still be of the old ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+
+from wsa_proxy.carp import election
+from wsa_proxy.carp.election import Rank
+from wsa_proxy.carp.host_settings import VirtualHostSettings
+from wsa_proxy.carp.wire import Version
+
+PROBES = 3  # RFC 5227 PROBE_NUM: one lost question must not look like a free address
+PROBE_LEAD_S_MAX = 0.6  # the questions are asked this long before the master-down deadline, so they cost no time
+
+
+class Standing:
+    """The numbers of one virtual host; ``virtual_host.py`` is what it does with them."""
+
+    def __init__(self, settings: VirtualHostSettings) -> None:
+        self.demotion = 0
+        self._deadlines_master_down_s: dict[Version, float] = {}
+        self._heard_at_s: dict[Version, float] = {}
+        self._probes_left = PROBES
+        self._take(settings)
+
+    @property
+    def advskew(self) -> int:
+        """The advskew that counts now, raised while the node is demoted."""
+        return election.effective_advskew(self.settings.advbase, self.settings.advskew, self.demotion)
+
+    def _take(self, settings: VirtualHostSettings) -> None:
+        """These from now on; the deadlines stay where they are."""
+        self.settings = settings
+        self.rank = self._own_rank()  # what this node would advertise, to be compared with what it hears
+        self._master_down_s = election.master_down_s(settings.advbase, settings.advskew)
+        self._probe_lead_s = min(PROBE_LEAD_S_MAX, self._master_down_s / 4)
+        self._deadlines_master_down_s = by_version(self._deadlines_master_down_s, settings.versions)
+
+    def _own_rank(self) -> Rank:
+        return Rank(self.demotion, election.interval_256ths(self.settings.advbase, self.advskew))
+
+    def _interval_s(self) -> float:
+        return self.rank.interval_256ths / 256
+
+    def _earliest_s(self) -> float:
+        return min(self._deadlines_master_down_s.values())
+
+    def _next_probe_s(self) -> float:
+        return self._earliest_s() - self._probe_lead_s * self._probes_left / PROBES
+
+
+def by_version(deadlines_s: Mapping[Version, float], versions: Sequence[Version]) -> dict[Version, float]:
+    """Deadlines of IP versions, for those that count from now on.
+
+    One version that stands for several has been silent since any of them was heard, so it gets the latest deadline. One
+    that has not counted before gets it, too: nobody was to be heard in it, so its silence means nothing yet.
+    """
+    if not deadlines_s or set(deadlines_s) == set(versions):
+        return dict(deadlines_s)
+    return dict.fromkeys(versions, max(deadlines_s.values()))
