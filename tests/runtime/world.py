@@ -113,6 +113,9 @@ class Host:
 
     # what the node's kernel must offer
 
+    def set_virtual(self, addresses: Collection[Address]) -> None:
+        self.virtual = frozenset(addresses)
+
     def monitor(self) -> FakeMonitor:
         return self.kernel_monitor
 

@@ -35,7 +35,7 @@ YEAR_2100_MS = 2_524_608_000_000.0
 """From 2020: a wall clock that is later is not believed, or nothing could ever be above it."""
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=4096)  # 255 groups of 8 secrets, and as many new ones at a reload
 def sealed_key(pass_phrase: bytes) -> bytes:
     """The 20-byte key of sealed advertisements. Takes some 60 ms: not for a loop that has to turn.
 
@@ -138,7 +138,7 @@ class GroupTime:
         self.line_ms: float | None = None
         self.top = 0
         self._line_at_ms = clock_ms
-        self._tolerance_ms = tolerance_ms
+        self.tolerance_ms = tolerance_ms
         self._own: deque[int] = deque(maxlen=OWN_REMEMBERED)
         if saved is not None:
             self.top = saved.top
@@ -188,7 +188,7 @@ class GroupTime:
             return Verdict.DUPLICATE if counter == self.top else Verdict.REPLAY
         ms, bows_out = counter >> 22, is_bow_out(counter)
         if self.line_ms is None:
-            if bows_out or is_farewell(counter) or ms < wall_ms - self._tolerance_ms:
+            if bows_out or is_farewell(counter) or ms < wall_ms - self.tolerance_ms:
                 return Verdict.STALE
             self._follow(counter, ms - clock_ms, clock_ms)
             return Verdict.FIRST_CONTACT

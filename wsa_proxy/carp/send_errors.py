@@ -19,17 +19,17 @@ RECOVERY_S_MAX = 300.0
 
 
 class SendErrors:
-    """Counts for one virtual host; ``now`` is monotonic seconds. ``interval_s``: as configured, since a demoted
-    node's is longer, and the others' patience is not."""
+    """Counts for one virtual host; ``now`` is monotonic seconds."""
 
     def __init__(self, interval_s: float) -> None:
+        self.interval_s = interval_s
+        """As configured: a demoted node's is longer, and the others' patience is not."""
         self.demotion = 0
         """What it adds to the virtual host's: 0 or 1."""
         self.unheard_at_s = math.inf
         """When a MASTER must leave; infinite while the last advertisement was sent."""
         self.recovers_at_s = math.inf
         """When the demotion of a node that is not MASTER ends; infinite without one."""
-        self._interval_s = interval_s
         self._heard_at_s = math.inf
         self._in_a_row = 0
         """Errors (above zero) or advertisements that were sent (below)."""
@@ -53,7 +53,7 @@ class SendErrors:
         if self._in_a_row == 1:
             # Before its first advertisement nobody waits for it; a demoted node's last one may be long ago.
             heard_at_s = min(self._heard_at_s, now)
-            self.unheard_at_s = max(heard_at_s + UNHEARD_INTERVALS * self._interval_s, now + self._interval_s)
+            self.unheard_at_s = max(heard_at_s + UNHEARD_INTERVALS * self.interval_s, now + self.interval_s)
         if self._in_a_row >= ERRORS_MAX and not self.demotion:
             self.demotion = 1
             self.recovers_at_s = now + self._recovery_s

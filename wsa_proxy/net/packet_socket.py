@@ -67,6 +67,11 @@ class Headers:
         self._sources: dict[tuple[int, Version], Address] = {}
         self._headers: dict[tuple[int, Version, str, int], bytes] = {}
 
+    def never_from(self, never_source: Collection[Address]) -> None:
+        """These are the virtual addresses from now on."""
+        self._never_source = frozenset(never_source)
+        self.clear()
+
     def clear(self) -> None:
         """An address of an interface came or went: choose the source addresses anew."""
         self._sources.clear()

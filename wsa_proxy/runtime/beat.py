@@ -34,7 +34,8 @@ class Beat:
         drain_kernel: Callable[[], None],
     ) -> None:
         """Begins at once; made inside the running loop."""
-        self._drivers = drivers
+        self.drivers = drivers
+        """May be set anew between two beats."""
         self._leases = leases
         self._clock = clock
         self._drain_kernel = drain_kernel
@@ -54,7 +55,7 @@ class Beat:
         decided_at_s = self._clock()
         late = decided_at_s - self._due_s > LATE_S
         renewing = []
-        for driver in self._drivers:
+        for driver in self.drivers:
             if self._may_renew(driver, late) and driver.ports is not None:
                 renewing.append((driver, driver.ports.addresses))
         if not renewing:

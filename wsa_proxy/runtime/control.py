@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import socket
+from collections.abc import Awaitable
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,9 @@ REQUEST_BYTES_MAX = 4096
 REQUEST_TIME_LIMIT_S = 5.0
 CONNECTIONS_MAX = 16
 
-type Verb = Callable[[], dict[str, Any]]
+type Answer = dict[str, Any]
+type Verb = Callable[[], Answer | Awaitable[Answer]]
+"""What is asked for: known at once, or some time later."""
 
 
 class ControlError(Exception):
@@ -63,7 +66,12 @@ class ControlSocket:
         try:
             if self._connections <= CONNECTIONS_MAX:
                 async with asyncio.timeout(REQUEST_TIME_LIMIT_S):
-                    writer.write(json.dumps(self._answer(await reader.readline())).encode() + b"\n")
+                    line = await reader.readline()
+                answer = self._answer(line)
+                # Whoever asks for what takes its time decides himself for how long he waits.
+                answer = answer if isinstance(answer, dict) else await answer
+                async with asyncio.timeout(REQUEST_TIME_LIMIT_S):
+                    writer.write(json.dumps(answer).encode() + b"\n")
                     await writer.drain()
         except (OSError, TimeoutError, ValueError) as error:
             logger.debug("control socket: a request was not answered: %r", error)
@@ -71,7 +79,7 @@ class ControlSocket:
             self._connections -= 1
             writer.close()
 
-    def _answer(self, line: bytes) -> dict[str, Any]:
+    def _answer(self, line: bytes) -> Answer | Awaitable[Answer]:
         try:
             request = json.loads(line)
             verb = self._verbs[request["verb"]]
@@ -98,7 +106,7 @@ def remove_stale_socket(path: Path) -> None:
     )
 
 
-def ask(path: Path, verb: str, *, time_limit_s: float = 3.0) -> dict[str, Any]:
+def ask(path: Path, verb: str, *, time_limit_s: float = 3.0) -> Answer:
     """What the running node answers to this verb. Raises ControlError with what to do when there is no answer."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(time_limit_s)

@@ -28,12 +28,15 @@ from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import SendFarewell
 from wsa_proxy.carp.commands import State
+from wsa_proxy.carp.credentials import Credentials
 from wsa_proxy.carp.events import AddressAnswered
 from wsa_proxy.carp.events import DeadlineReached
 from wsa_proxy.carp.events import DemotionChanged
 from wsa_proxy.carp.events import Event
+from wsa_proxy.carp.events import SettingsChanged
 from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
+from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.carp.wire import Reject
 from wsa_proxy.net.ports import FRAMES_PER_TURN_MAX
@@ -43,6 +46,7 @@ from wsa_proxy.runtime.identity import Identity
 from wsa_proxy.runtime.ports import Ports
 from wsa_proxy.runtime.readers import Readers
 from wsa_proxy.runtime.record import Record
+from wsa_proxy.runtime.release import Release
 from wsa_proxy.runtime.sending import Sending
 from wsa_proxy.runtime.timer import DeadlineTimer
 
@@ -52,8 +56,6 @@ RENEW_EVERY_S = 0.25  # a quarter of the lease, so that three renewals may be mi
 ROUNDS_MAX = 256  # batches: more than the socket's buffer holds, so what came before the timer is read
 FROZEN_S = 0.5  # a decision is carried out in microseconds; so long after it, the process was frozen
 FROZEN_INTERVALS = 0.5  # of the master-down interval: below one second the others have not so much patience
-RELEASE_AGAIN_S = 0.1
-RELEASE_TRIES = 20  # until the lease has ended by itself
 RETRY_S = 5.0  # how long a node stays out after the kernel refused, before it listens again; doubled each time
 RETRY_S_MAX = 300.0  # a preferred node that can never hold the address must not disturb the others all the time
 CLAIM_NOTHING = (ReportTransition, ReleaseAddresses)  # carried out however late
@@ -78,21 +80,30 @@ class Driver:
         self.ports: Ports | None = None
         self._identity = identity
         self._sending = Sending(virtual_host.settings, addresses, identity, self.record, clock)
-        self._addresses = frozenset(addresses)
         self._clock = clock
         self._drain_kernel = drain_kernel
-        self._close_connections = close_connections
+        self._release = Release(
+            self.record.vhid,
+            addresses,
+            lambda: self.virtual_host.state is State.MASTER,
+            lambda: self.ports,
+            close_connections,
+        )
         self._loop = asyncio.get_running_loop()
         self._timer = DeadlineTimer(clock, self._next_deadline, self.turn)
         self._readers = Readers(self.turn)
-        patience_s = election.master_down_s(virtual_host.settings.advbase, virtual_host.settings.advskew)
-        self._frozen_s = min(FROZEN_S, FROZEN_INTERVALS * patience_s)
         self._renewed_at_s = 0.0
         self._retry_at_s = math.inf
         self._retry_s = RETRY_S
         self._removed: set[str] = set()
         self._skipped: list[Command] = []
         self._demotions: dict[str, int] = {}
+        self._set_limits(virtual_host.settings)
+
+    def _set_limits(self, settings: VirtualHostSettings) -> None:
+        patience_s = election.master_down_s(settings.advbase, settings.advskew)
+        self._frozen_s = min(FROZEN_S, FROZEN_INTERVALS * patience_s)
+        self._sending.set_interval(settings)
 
     # -- what the node tells -----------------------------------------------------------------------------------------
 
@@ -135,6 +146,14 @@ class Driver:
             logger.warning("carp vhid=%d demotion=%d reason=%s", self.record.vhid, total, reason)
             self._handle(DemotionChanged(total, reason))
             self._arm()
+
+    def change(self, settings: VirtualHostSettings, credentials: Credentials) -> None:
+        """Go on with these. What has arrived by now was said to the old ones, and is judged by them."""
+        self.turn()
+        self._identity.take(credentials)
+        self._set_limits(settings)
+        self._handle(SettingsChanged(settings))
+        self._arm()
 
     def address_removed(self, address: Address) -> None:
         """A virtual address went away on our interface: if we are still master after the next turn, it is put back."""
@@ -254,9 +273,7 @@ class Driver:
                 self.ports.addresses.acquire()
             case ReleaseAddresses():
                 self._removed.clear()  # what went away before was our own lease, or is nobody's business any more
-                self._end_connections()
-                self._release()
-                self._loop.call_soon(self._settle)
+                self._release.release()
             case AnnounceAddresses():
                 self.ports.neighbours.announce()
             case ProbeAddresses():
@@ -275,36 +292,6 @@ class Driver:
         if errors.demotion != self._demotions.get("sending", 0):
             reason = self._sending.trouble if errors.demotion else "advertisements are sent, or tried again"
             self.set_demotion("sending", errors.demotion, reason)
-
-    def _release(self, tries: int = RELEASE_TRIES) -> None:
-        """Take the addresses off, and again a moment later if the kernel refuses; the lease ends in any case."""
-        if self.ports is None:
-            return
-        try:
-            self.ports.addresses.release()
-        except OSError as error:
-            logger.error("carp vhid=%d the virtual IP could not be released: %s", self.record.vhid, error)
-            if tries > 1:
-                self._loop.call_later(RELEASE_AGAIN_S, self._release_again, tries - 1)
-
-    def _release_again(self, tries: int) -> None:
-        if self.virtual_host.state is not State.MASTER:
-            self._release(tries)
-
-    def _settle(self) -> None:
-        if self.ports is None or self.virtual_host.state is State.MASTER:
-            return
-        try:
-            self.ports.addresses.settle()
-        except OSError as error:
-            logger.error("carp vhid=%d %s", self.record.vhid, error)
-
-    def _end_connections(self) -> None:
-        """Whatever happens to the proxy's clients, the address has to go."""
-        try:
-            self._close_connections(self._addresses)
-        except Exception:
-            logger.exception("carp vhid=%d the connections could not be ended in order", self.record.vhid)
 
     # -- the lease; ``beat.py`` prolongs it --------------------------------------------------------------------------
 

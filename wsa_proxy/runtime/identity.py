@@ -30,14 +30,38 @@ UNREAD = Reading(0.0, 0.0, 0.0)
 class Identity:
     """Signs and judges for one virtual host."""
 
-    def __init__(self, credentials: Credentials, seal_file: SealFile, clocks: Clocks) -> None:
+    def __init__(self, credentials: Credentials, seal_file: SealFile, clocks: Clocks, counter: int = 0) -> None:
+        """``counter`` is plain CARP's, for the life of the process: by it a reflection of our own is known."""
         self.credentials = credentials
-        self.is_sealed = Security.SEALED in credentials.security
-        """Whether sealed advertisements are sent or believed."""
         self._seal_file = seal_file
         self._clocks = clocks
+        self._counter = counter
         self._queue_empty_at_ms = clocks.seal_ms()
         self._chance = random.Random()  # it makes two equals differ, which is no secret
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether sealed advertisements are sent or believed."""
+        return Security.SEALED in self.credentials.security
+
+    def other_credentials(self, group: GroupSettings, clock_tolerance_s: float) -> Credentials:
+        """Those of other settings of the group, for ``take``. Slow unless ``derive_keys`` came before."""
+        return _credentials(group, self._seal_file, self._clocks, clock_tolerance_s, self._counter)
+
+    def take(self, credentials: Credentials) -> None:
+        """Sign and judge with these from now on.
+
+        The time of the group goes on: of a key that was not in use until now it is known, and better than what is
+        remembered of that key.
+        """
+        times = [sealer.time for sealer in self.credentials.sealers]
+        line_ms = next((time.line_ms for time in times if time.line_ms is not None), None)
+        for sealer in credentials.sealers:
+            if line_ms is not None and sealer.time not in times:
+                sealer.time.adopt(line_ms, self._clocks.seal_ms())
+        if not self.is_sealed:
+            self._queue_empty_at_ms = self._clocks.seal_ms()  # nobody has asked for it until now
+        self.credentials = credentials
 
     def sign(self, command: SendAdvertisement | SendFarewell) -> bytes:
         """The 36 bytes for all copies of one advertisement."""
@@ -84,16 +108,22 @@ class Identity:
 
 def make_identity(group: GroupSettings, seal_file: SealFile, clocks: Clocks, clock_tolerance_s: float) -> Identity:
     """That of one group. Slow unless ``derive_keys`` came before."""
+    counter = secrets.randbits(64)
+    return Identity(_credentials(group, seal_file, clocks, clock_tolerance_s, counter), seal_file, clocks, counter)
+
+
+def _credentials(
+    group: GroupSettings, seal_file: SealFile, clocks: Clocks, clock_tolerance_s: float, counter: int
+) -> Credentials:
     clock_ms, tolerance_ms = clocks.seal_ms(), clock_tolerance_s * 1000
-    credentials = make_credentials(
+    return make_credentials(
         [Security(way) for way in group.security],
         group.pass_phrases,
         group.vhid,
         [virtual_ip.ip for virtual_ip in group.virtual_ips],
-        secrets.randbits(64),
+        counter,
         lambda name: seal_file.group_time(name, clock_ms, tolerance_ms),
     )
-    return Identity(credentials, seal_file, clocks)
 
 
 def derive_keys(groups: Iterable[GroupSettings]) -> None:

@@ -41,6 +41,12 @@ class LinuxKernel:
         self._headers = Headers(self._virtual)
         self._keeper: LeaseKeeper | None = None
 
+    def set_virtual(self, addresses: Collection[Address]) -> None:
+        """These are the virtual addresses of the node from now on: nothing else is ever sent from one of them."""
+        if self._virtual != frozenset(addresses):
+            self._virtual = frozenset(addresses)
+            self._headers.never_from(self._virtual)
+
     def monitor(self) -> KernelMonitor:
         return KernelChanges(tell_leases=False)
 

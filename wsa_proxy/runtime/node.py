@@ -11,6 +11,7 @@ import errno
 import logging
 from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Mapping
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
@@ -18,8 +19,9 @@ from datetime import datetime
 from typing import Any
 from typing import Protocol
 
+from wsa_proxy.carp.credentials import Credentials
+from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.carp.virtual_host import VirtualHost
-from wsa_proxy.carp.virtual_host import VirtualHostSettings
 from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import AddressChanged
 from wsa_proxy.net.ports import ForeignMacPort
@@ -30,12 +32,17 @@ from wsa_proxy.runtime.beat import Beat
 from wsa_proxy.runtime.clocks import Clocks
 from wsa_proxy.runtime.clocks import host_clocks
 from wsa_proxy.runtime.control import ControlSocket
+from wsa_proxy.runtime.control import Verb
 from wsa_proxy.runtime.driver import Driver
 from wsa_proxy.runtime.health import UNPROVEN
 from wsa_proxy.runtime.health import Health
+from wsa_proxy.runtime.identity import Identity
 from wsa_proxy.runtime.identity import make_identity
 from wsa_proxy.runtime.mac_check import MacCheck
 from wsa_proxy.runtime.ports import Ports
+from wsa_proxy.runtime.reload import Fate
+from wsa_proxy.runtime.reload import Plan
+from wsa_proxy.runtime.reload import addresses_of
 from wsa_proxy.runtime.seal_file import SealFile
 from wsa_proxy.runtime.seal_file import Submit
 from wsa_proxy.runtime.status import node_status
@@ -49,6 +56,9 @@ OPEN_AGAIN_S = 5.0  # after sockets could not be opened (out of descriptors, an 
 
 class Kernel(Protocol):
     """Where a node gets its ports from; ``runtime/kernel.py`` is the real one."""
+
+    def set_virtual(self, addresses: Collection[Address]) -> None:
+        """These are the node's virtual addresses from now on."""
 
     def monitor(self) -> KernelMonitor: ...
 
@@ -86,7 +96,9 @@ class Node:
         loop_lag_s: Callable[[], float] = lambda: 0.0,
         clocks: Clocks | None = None,
         submit: Submit | None = None,
+        verbs: Mapping[str, Verb] | None = None,
     ) -> None:
+        """``verbs``: what the control socket answers beside ``status``."""
         self.settings = settings
         self.health = UNPROVEN
         self._kernel = kernel
@@ -99,47 +111,55 @@ class Node:
         self._monitor: KernelMonitor | None = None
         self._beat: Beat | None = None
         self._retry: asyncio.TimerHandle | None = None
+        self._control = ControlSocket(settings.socket_path, {"status": self.status, **(verbs or {})})
         self._mac_check = MacCheck(kernel.foreign_mac_test)
-        self._control = ControlSocket(settings.socket_path, {"status": self.status})
-        self._groups = [(group, self._driver(group, close_connections)) for group in settings.groups]
-        self._owners = {virtual_ip.ip: driver for group, driver in self._groups for virtual_ip in group.virtual_ips}
+        self._close_connections = close_connections
+        self._seal_files: dict[int, SealFile] = {}
+        self._identities: dict[int, Identity] = {}
+        self._set_groups([(group, self._driver(group, settings)) for group in settings.groups])
 
-    def _driver(self, group: GroupSettings, close_connections: Callable[[Collection[Address]], int]) -> Driver:
-        seal_file = SealFile(self.settings.state_dir / f"seal-{group.vhid}.json", self._clocks.boot, self._submit)
-        identity = make_identity(group, seal_file, self._clocks, self.settings.clock_tolerance_s)
-        credentials = identity.credentials
-        virtual_host = VirtualHost(
-            VirtualHostSettings(
-                vhid=group.vhid,
-                advbase=group.advbase,
-                advskew=group.advskew,
-                preempt=self.settings.preempt,
-                versions=credentials.versions,
-                # Counters of one key decide every crossing; those of several, and plain CARP's, do not.
-                tie_break=0 if credentials.crossings_decided else self._kernel.tie_break(group.interface),
-                says_farewell=credentials.seals,
-                acquires_first=group.virtual_mac,
-            )
-        )
+    def _set_groups(self, groups: Sequence[tuple[GroupSettings, Driver]]) -> None:
+        self._groups = list(groups)
+        self._owners = {virtual_ip.ip: driver for group, driver in groups for virtual_ip in group.virtual_ips}
+        if self._beat is not None:
+            self._beat.drivers = [driver for _, driver in groups]
+
+    def _driver(self, group: GroupSettings, settings: Settings) -> Driver:
+        if group.vhid not in self._seal_files:  # the file of an id whose group starts anew may be being written
+            path = settings.state_dir / f"seal-{group.vhid}.json"
+            self._seal_files[group.vhid] = SealFile(path, self._clocks.boot, self._submit)
+        identity = make_identity(group, self._seal_files[group.vhid], self._clocks, settings.clock_tolerance_s)
         driver = Driver(
-            virtual_host,
+            VirtualHost(self._host_settings(group, settings, identity.credentials)),
             identity,
             [virtual_ip.ip for virtual_ip in group.virtual_ips],
             clock=self._clocks.now_s,
             drain_kernel=self.drain_kernel,
-            close_connections=close_connections,
+            close_connections=self._close_connections,
         )
+        self._identities[group.vhid] = identity
         driver.obstacles = {"link": "the interface has not been seen yet", "proxy": str(UNPROVEN.hard)}
         return driver
+
+    def _host_settings(self, group: GroupSettings, settings: Settings, credentials: Credentials) -> VirtualHostSettings:
+        return VirtualHostSettings(
+            vhid=group.vhid,
+            advbase=group.advbase,
+            advskew=group.advskew,
+            preempt=settings.preempt,
+            versions=credentials.versions,
+            # Counters of one key decide every crossing; those of several, and plain CARP's, do not.
+            tie_break=0 if credentials.crossings_decided else self._kernel.tie_break(group.interface),
+            says_farewell=credentials.seals,
+            acquires_first=group.virtual_mac,
+        )
 
     # -- life --------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Clean up after an earlier life, then follow the links. Raises ControlError or OSError."""
         await self._control.start()
-        addresses = [virtual_ip.ip for group, _ in self._groups for virtual_ip in group.virtual_ips]
-        for address in self._kernel.remove_leftovers(addresses):
-            logger.warning("carp the virtual IP %s of an earlier life was still here and has been removed", address)
+        self._remove_leftovers([group for group, _ in self._groups])
         self._monitor = self._kernel.monitor()
         for descriptor in self._monitor.fileno_list():
             asyncio.get_running_loop().add_reader(descriptor, self.drain_kernel)
@@ -150,6 +170,10 @@ class Node:
             drain_kernel=self.drain_kernel,
         )
         self._read_links()
+
+    def _remove_leftovers(self, groups: Collection[GroupSettings]) -> None:
+        for address in self._kernel.remove_leftovers(addresses_of(groups)):
+            logger.warning("carp the virtual IP %s of an earlier life was still here and has been removed", address)
 
     def stop(self, reason: str) -> None:
         """Leave all groups: bow out, end the connections on the virtual IPs, remove these."""
@@ -172,6 +196,61 @@ class Node:
             self._monitor = None
         self._control.close()
         self._writer.shutdown()
+
+    # -- other settings ----------------------------------------------------------------------------------------------
+
+    def apply(self, plan: Plan) -> None:
+        """Carry a reload out, at once. Raises OSError when the kernel does not tell what it must; nothing is changed.
+
+        The listeners of new virtual IPs are bound by now, and the connections of groups that end have been drained.
+        """
+        old = {group.vhid: driver for group, driver in self._groups}
+        new = {group.vhid: group for group in plan.settings.groups}
+        identities = dict(self._identities)
+        try:
+            changes = [(old[vhid], *self._change_of(new[vhid], plan.settings)) for vhid in plan.ids(Fate.CHANGED)]
+            begun = {vhid: self._driver(new[vhid], plan.settings) for vhid in plan.ids(Fate.BEGUN, Fate.RESTARTED)}
+        except OSError:
+            self._identities = identities
+            raise
+        self.settings = plan.settings
+        # From here on nobody who reads the kernel's news meets a group that is on its way out.
+        going_on = plan.ids(Fate.UNTOUCHED, Fate.CHANGED)
+        self._set_groups([(group, old[vhid]) for vhid, group in new.items() if vhid in going_on])
+        for vhid in plan.ids(Fate.ENDED, Fate.RESTARTED):
+            self._end(old[vhid], f"the configuration was read again: the group {plan.fates[vhid].value}")
+        for driver, host_settings, credentials in changes:
+            try:
+                driver.change(host_settings, credentials)
+            except Exception:  # groups do not touch each other
+                logger.exception("carp vhid=%d failed while it took other settings", driver.record.vhid)
+        self._kernel.set_virtual(addresses_of(plan.settings.groups))
+        if begun:
+            self._begin(begun)
+
+    def _begin(self, begun: Mapping[int, Driver]) -> None:
+        """Join these to the groups that go on; each listens for a master-down interval first, as at a start."""
+        drivers = {group.vhid: driver for group, driver in self._groups} | dict(begun)
+        try:
+            self._remove_leftovers([group for group in self.settings.groups if group.vhid in begun])
+        except OSError as error:
+            logger.error("carp the virtual IPs of an earlier life could not be removed: %s; their leases end", error)
+        self._set_groups([(group, drivers[group.vhid]) for group in self.settings.groups])
+        self.set_health(self.health)
+        try:
+            self._read_links()
+        except OSError as error:
+            logger.error("carp the links could not be read: %s", error)
+            self._read_links_again()
+
+    def _change_of(self, group: GroupSettings, settings: Settings) -> tuple[VirtualHostSettings, Credentials]:
+        credentials = self._identities[group.vhid].other_credentials(group, settings.clock_tolerance_s)
+        return self._host_settings(group, settings, credentials), credentials
+
+    @staticmethod
+    def _end(driver: Driver, reason: str) -> None:
+        driver.set_obstacle("stop", reason)
+        driver.close()
 
     # -- the proxy's health ------------------------------------------------------------------------------------------
 

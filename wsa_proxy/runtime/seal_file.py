@@ -24,6 +24,8 @@ MOVED_MS = 100.0
 """A time of the group that has moved by more since the last writing is written again."""
 EVERY_S = 3600.0
 FILE_BYTES_MAX = 64 * 1024
+KEYS_MAX = 64
+"""Of one group: a secret that comes back is no stranger, but who changes it for ever must not fill the file."""
 
 type Submit = Callable[[Callable[[], None]], object]
 """Has a function carried out later, one after the other."""
@@ -42,8 +44,15 @@ class SealFile:
         self._failed = False
 
     def group_time(self, name: str, clock_ms: float, tolerance_ms: float) -> GroupTime:
-        """What is known of the key with this name; from now on the file is about it, too."""
-        time = self._times[name] = GroupTime(self._boot, self._written.get(name), clock_ms, tolerance_ms)
+        """What is known of the key with this name; from now on the file is about it, too.
+
+        Asked for a key again, it is the same one: what this process has said and heard with it counts.
+        """
+        time = self._times.pop(name, None) or GroupTime(self._boot, self._written.get(name), clock_ms, tolerance_ms)
+        time.tolerance_ms = tolerance_ms
+        self._times[name] = time
+        if len(self._times) > KEYS_MAX:
+            del self._times[next(iter(self._times))]  # the one that nobody has asked for the longest
         return time
 
     def look(self, now_s: float) -> None:

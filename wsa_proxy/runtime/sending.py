@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from collections.abc import Collection
 
@@ -28,8 +29,8 @@ class Sending:
         record: Record,
         clock: Callable[[], float],
     ) -> None:
-        own_s = election.interval_s(settings.advbase, settings.advskew)
-        self.errors = SendErrors(settings.advbase or own_s)
+        self.errors = SendErrors(math.inf)
+        self.set_interval(settings)
         self.trouble = ""
         """What was refused last, in a sentence."""
         self._claimed = False
@@ -37,6 +38,10 @@ class Sending:
         self._identity = identity
         self._record = record
         self._clock = clock
+
+    def set_interval(self, settings: VirtualHostSettings) -> None:
+        """That of other settings."""
+        self.errors.interval_s = settings.advbase or election.interval_s(settings.advbase, settings.advskew)
 
     def left(self) -> None:
         """The node is not MASTER any more."""

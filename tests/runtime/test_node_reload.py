@@ -1,0 +1,234 @@
+"""A node takes another configuration while it runs: what need not end goes on, and nobody else notices."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from ipaddress import ip_address
+from ipaddress import ip_interface
+from typing import Any
+
+import pytest
+
+from tests.runtime.test_driver_sealed import Wire
+from tests.runtime.world import Host
+from tests.runtime.world import MakeHost
+from wsa_proxy.net.ports import LinkChanged
+from wsa_proxy.runtime.reload import make_plan
+
+DUAL = ("10.0.0.3/24", "fd00::3/64")
+OLD, NEW = b"the old secret", b"the new secret"
+ROTATION: list[dict[str, Any]] = [{"pass_phrases": each} for each in ((OLD, NEW), (NEW, OLD), (NEW,))]
+TO_SEALED: list[dict[str, Any]] = [{"security": each} for each in (("carp", "sealed"), ("sealed", "carp"), ("sealed",))]
+
+
+def reload(host: Host, **changes: Any) -> None:
+    """Group 1 gets other settings; those of the whole node have their own names."""
+    top = {name: changes.pop(name) for name in ("preempt", "clock_tolerance_s") if name in changes}
+    first, *others = host.node.settings.groups
+    new = replace(host.node.settings, groups=(replace(first, **changes), *others), **top)
+    host.node.apply(make_plan(host.node.settings, new))
+
+
+async def two(make_host: MakeHost, **changes: Any) -> tuple[Host, Host, Wire]:
+    """A preferred master and its backup, after some time."""
+    a = make_host("a", 1, **changes)
+    b = make_host("b", 2, priority=200, advskew=55, **changes)
+    await a.start()
+    await b.start()
+    wire = Wire(a, b)
+    await asyncio.sleep(6)
+    assert (a.state, b.state) == ("master", "backup")
+    return a, b, wire
+
+
+@pytest.mark.parametrize("addresses", [("10.0.0.3/24",), DUAL], ids=["IPv4", "dual stack"])
+@pytest.mark.parametrize("security", [("carp",), ("sealed",)])
+@pytest.mark.parametrize("order", ["master first", "backup first"])
+async def test_a_secret_is_rotated_in_three_steps(
+    make_host: MakeHost, addresses: tuple[str, ...], security: tuple[str, ...], order: str
+) -> None:
+    """No transition and not one packet refused; then the takeover comes in its usual time."""
+    a, b, _ = await two(make_host, pass_phrases=(OLD,), security=security, virtual_ips=addresses)
+    await in_steps([a, b] if order == "master first" else [b, a], ROTATION)
+    refused = {reject.value: count for reject, count in b.driver.record.rejects.items() if count}
+    assert set(refused) <= ({"duplicate"} if security == ("sealed",) else set())
+    await dies_and_is_replaced(a, b)
+
+
+@pytest.mark.parametrize("addresses", [("10.0.0.3/24",), DUAL], ids=["IPv4", "dual stack"])
+@pytest.mark.parametrize("order", ["master first", "backup first"])
+async def test_a_plain_group_becomes_a_sealed_one_in_three_steps(
+    make_host: MakeHost, addresses: tuple[str, ...], order: str
+) -> None:
+    """And back again: the IP versions that are silent each for itself become one, and two again."""
+    a, b, _ = await two(make_host, security=("carp",), virtual_ips=addresses)
+    steps: list[dict[str, Any]] = [*TO_SEALED, *TO_SEALED[1::-1], {"security": ("carp",)}, *TO_SEALED]
+    await in_steps([a, b] if order == "master first" else [b, a], steps)
+    assert b.driver.virtual_host.settings.says_farewell and b.driver.virtual_host.settings.tie_break == 0
+    await dies_and_is_replaced(a, b)
+
+
+async def in_steps(hosts: list[Host], steps: list[dict[str, Any]]) -> None:
+    """Each step on all nodes before the next one."""
+    for step in steps:
+        for host in hosts:
+            reload(host, **step)
+            await asyncio.sleep(1.7)
+    for host in hosts:
+        states = [change.report.new.value for change in host.driver.record.transitions]
+        assert states == (["backup", "master"] if host.name == "a" else ["backup"])
+
+
+async def dies_and_is_replaced(a: Host, b: Host) -> None:
+    await asyncio.sleep(5)
+    heard_at_s = max(b.driver.virtual_host._heard_at_s.values())
+    a.running = False
+    await asyncio.sleep(heard_at_s + 3 + 55 / 256 + 0.01 - b.loop.now)
+    assert b.state == "master" and b.driver.record.reason == "master_silent"
+
+
+async def test_what_was_captured_before_a_rotation_is_refused_after_it(make_host: MakeHost) -> None:
+    """I4: also when the secret has gone and comes back, and for the node that has said it itself."""
+    a, b, wire = await two(make_host, pass_phrases=(OLD,), security=("sealed",))
+    captured = list(wire.captured)
+    for phrases in ((OLD, NEW), (NEW, OLD), (NEW,), (NEW, OLD)):
+        for host in (a, b):
+            reload(host, pass_phrases=phrases)
+        await asyncio.sleep(1.1)
+    before = [dict(host.driver.record.rejects) for host in (a, b)]
+    for payload in captured:
+        wire.send(payload)
+    await asyncio.sleep(0.01)
+    for host, earlier in zip((a, b), before, strict=True):
+        now = host.driver.record.rejects
+        more = {reject.value: now[reject] - earlier[reject] for reject in now if now[reject] != earlier[reject]}
+        assert set(more) <= {"replay", "echo", "duplicate"} and sum(more.values()) == len(captured)
+    assert (a.state, b.state) == ("master", "backup")
+
+
+async def test_a_master_of_lower_priority_says_so_at_once_and_is_relieved(make_host: MakeHost) -> None:
+    """An operator moves the service by a reload: one packet later the other one is master."""
+    a, b, _ = await two(make_host)
+    a.journal.clear()
+    reload(a, priority=100, advskew=155)
+    await asyncio.sleep(0.001)
+    assert a.journal[0] == "advertise v4 1/155" and (a.state, b.state) == ("backup", "master")
+    assert a.node.status()["groups"][0]["priority"] == 100 and a.node.status()["groups"][0]["advskew"] == 155
+
+
+async def test_preemption_is_a_matter_of_the_whole_node(make_host: MakeHost) -> None:
+    """A group in control stays in control, whatever the other one is told."""
+    a, b, _ = await two(make_host)
+    for host in (a, b):
+        reload(host, preempt=False)
+    reload(b, priority=255, advskew=0)
+    reload(a, priority=200, advskew=55)
+    await asyncio.sleep(5)
+    assert (a.state, b.state) == ("master", "backup")
+    reload(b, preempt=True)
+    await asyncio.sleep(1.3)
+    assert (a.state, b.state) == ("backup", "master")
+
+
+async def test_words_for_people_change_nothing_else(make_host: MakeHost) -> None:
+    """No packet, no transition, no other deadline."""
+    a, _, _ = await two(make_host)
+    a.journal.clear()
+    deadline_s = a.driver.virtual_host.next_deadline()
+    reload(a, description="for all", hostname="other.example.com")
+    assert a.journal == [] and a.driver.virtual_host.next_deadline() == deadline_s
+    assert a.node.status()["groups"][0]["description"] == "for all"
+
+
+async def test_a_group_whose_address_changes_ends_in_order_and_starts_anew(make_host: MakeHost) -> None:
+    """Bow-out, connections, address; then the leftovers of the new one, and a whole interval of listening."""
+    a, b, _ = await two(make_host)
+    a.journal.clear()
+    reload(a, virtual_ips=(ip_interface("10.0.0.4/24"),))
+    assert a.journal == ["advertise v4 255/255", "close connections", "release", "clean", "ask neighbours 2 in init"]
+    assert a.state == "backup" and not a.holds and a.virtual == {ip_address("10.0.0.4")}
+    await asyncio.sleep(0.01)
+    assert b.state == "master"
+    await asyncio.sleep(2.98)
+    assert a.state == "backup"
+    await asyncio.sleep(0.02)
+    assert a.state == "master" and a.node.status()["groups"][0]["virtual_ip_held"] == ["10.0.0.4"]
+
+
+async def test_a_group_that_is_not_concerned_does_not_notice(make_host: MakeHost) -> None:
+    """I8: its driver, its deadline and its lease are the same ones; beside it groups begin and end."""
+    a = make_host("a", 1, more_vhids=(2,))
+    await a.start()
+    await asyncio.sleep(5)
+    second = a.node._groups[1]
+    before = second[1].virtual_host.next_deadline()
+    groups = a.node.settings.groups
+    third = replace(groups[1], vhid=3, virtual_ips=(ip_interface("10.0.1.3/24"),))
+    new = replace(a.node.settings, groups=(third, groups[1]))
+    a.node.apply(make_plan(a.node.settings, new))
+    assert a.node._groups[1] == second and second[1].virtual_host.next_deadline() == before
+    assert [group["id"] for group in a.node.status()["groups"]] == [3, 2]
+    assert not a.holds_group(1)
+    await asyncio.sleep(30)
+    assert a.holds_group(2) and a.holds_group(3) and len(second[1].record.transitions) == 2
+    assert a.fake_leases.batches[-1] == 2
+
+
+async def test_a_group_that_begins_has_the_health_of_the_proxy(make_host: MakeHost) -> None:
+    """A proxy that cannot serve serves no new group either."""
+    a = make_host("a", 1)
+    await a.node.start()
+    reload(a, virtual_ips=(ip_interface("10.0.0.4/24"),))
+    await asyncio.sleep(5)
+    assert a.state == "init" and set(a.driver.obstacles) == {"proxy"}
+
+
+async def test_news_of_links_never_bring_a_group_back_that_has_ended(make_host: MakeHost) -> None:
+    """They are read while the others take their settings: what has left must not open sockets again."""
+    a = make_host("a", 1, more_vhids=(2,))
+    await a.start()
+    await asyncio.sleep(5)
+    gone = a.node._groups[1][1]
+    a.kernel_monitor.inbox.put(LinkChanged("eth0", a.index, running=True))
+    first = replace(a.node.settings.groups[0], priority=254, advskew=1)
+    a.node.apply(make_plan(a.node.settings, replace(a.node.settings, groups=(first,))))
+    await asyncio.sleep(5)
+    assert gone.ports is None and gone.virtual_host.state.value == "init"
+    assert [listener.vhid for listener in a.lan.listeners] == [1] and not a.holds_group(2)
+
+
+async def test_a_kernel_that_does_not_answer_leaves_everything_as_it_was(
+    make_host: MakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All or nothing: the first group could have been changed before the second one failed."""
+    a, _, _ = await two(make_host)
+    present, drivers = a.node.settings, list(a.node._groups)
+
+    def tie_break(interface: str) -> int:
+        raise OSError("no answer")
+
+    monkeypatch.setattr(a, "tie_break", tie_break)
+    with pytest.raises(OSError, match="no answer"):
+        reload(a, priority=100, advskew=155)
+    with pytest.raises(OSError, match="no answer"):
+        reload(a, interface="eth1")
+    assert a.node.settings is present and a.node._groups == drivers
+    assert a.driver.virtual_host.settings.advskew == 0 and a.state == "master"
+    assert a.node._identities[1] is a.driver._identity
+
+
+async def test_leftovers_that_cannot_be_removed_are_told(
+    make_host: MakeHost, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The group begins all the same: a lease ends by itself before the first takeover can come."""
+    a, _, _ = await two(make_host)
+
+    def refuse(addresses: object) -> list[object]:
+        raise OSError("refused")
+
+    monkeypatch.setattr(a, "remove_leftovers", refuse)
+    reload(a, virtual_ips=(ip_interface("10.0.0.4/24"),))
+    assert "could not be removed: refused; their leases end" in caplog.text
+    await asyncio.sleep(3.01)
+    assert a.state == "master"

@@ -1,0 +1,71 @@
+"""Letting go: connections first, then the addresses, however often the kernel refuses, and never under a master."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from wsa_proxy.runtime.release import TRIES
+from wsa_proxy.runtime.release import Release
+
+
+class World:
+    """What happens to one virtual host's addresses."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.refuses = self.kept = False
+        self.ports: Any = SimpleNamespace(addresses=self)
+        self.release_it = Release(7, [], lambda: self.kept, lambda: self.ports, self.close)
+
+    def close(self, addresses: object) -> int:
+        self.done.append("close")
+        return 0
+
+    def release(self) -> None:
+        self.done.append("release")
+        if self.refuses:
+            raise OSError("refused")
+
+    def settle(self) -> None:
+        self.done.append("settle")
+
+
+async def test_the_order() -> None:
+    """What takes the kernel its time comes in the loop's next turn."""
+    world = World()
+    world.release_it.release()
+    assert world.done == ["close", "release"]
+    await asyncio.sleep(1)
+    assert world.done == ["close", "release", "settle"]
+
+
+async def test_a_refusing_kernel_is_asked_as_long_as_a_lease_may_run(caplog: pytest.LogCaptureFixture) -> None:
+    """Two seconds; then it is gone by itself."""
+    world = World()
+    world.refuses = True
+    world.release_it.release()
+    await asyncio.sleep(60)
+    assert world.done.count("release") == TRIES and "could not be released: refused" in caplog.text
+
+
+async def test_a_master_keeps_what_it_has() -> None:
+    """It became one again before the kernel let go."""
+    world = World()
+    world.refuses = True
+    world.release_it.release()
+    world.kept = True
+    await asyncio.sleep(60)
+    assert world.done == ["close", "release"]
+
+
+async def test_without_an_interface_there_is_nothing_to_release() -> None:
+    """The addresses went with it; the connections end all the same."""
+    world = World()
+    world.ports = None
+    world.release_it.release()
+    await asyncio.sleep(1)
+    assert world.done == ["close"]

@@ -1,0 +1,69 @@
+"""How one virtual host lets go of its addresses, whatever the kernel and the proxy make of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from collections.abc import Collection
+
+from wsa_proxy.net.ports import Address
+from wsa_proxy.runtime.ports import Ports
+
+logger = logging.getLogger(__name__)
+
+AGAIN_S = 0.1
+TRIES = 20  # until the lease has ended by itself
+
+
+class Release:
+    """Of one virtual host. ``kept`` answers whether it is MASTER now, ``ports`` those that it has, if any."""
+
+    def __init__(
+        self,
+        vhid: int,
+        addresses: Collection[Address],
+        kept: Callable[[], bool],
+        ports: Callable[[], Ports | None],
+        close_connections: Callable[[Collection[Address]], int],
+    ) -> None:
+        """Made inside the running loop."""
+        self._vhid = vhid
+        self._addresses = frozenset(addresses)
+        self._kept = kept
+        self._ports = ports
+        self._close_connections = close_connections
+        self._loop = asyncio.get_running_loop()
+
+    def release(self) -> None:
+        """The clients' connections end first, so that their last packets can leave, then the addresses go."""
+        try:
+            self._close_connections(self._addresses)
+        except Exception:
+            # Whatever happens to the proxy's clients, the address has to go.
+            logger.exception("carp vhid=%d the connections could not be ended in order", self._vhid)
+        self._release(TRIES)
+        self._loop.call_soon(self._settle)
+
+    def _release(self, tries: int) -> None:
+        """And again a moment later if the kernel refuses; the lease ends in any case."""
+        if (ports := self._ports()) is None:
+            return
+        try:
+            ports.addresses.release()
+        except OSError as error:
+            logger.error("carp vhid=%d the virtual IP could not be released: %s", self._vhid, error)
+            if tries > 1:
+                self._loop.call_later(AGAIN_S, self._release_again, tries - 1)
+
+    def _release_again(self, tries: int) -> None:
+        if not self._kept():
+            self._release(tries)
+
+    def _settle(self) -> None:
+        if (ports := self._ports()) is None or self._kept():
+            return
+        try:
+            ports.addresses.settle()
+        except OSError as error:
+            logger.error("carp vhid=%d %s", self._vhid, error)
