@@ -1,4 +1,4 @@
-"""The command line: ``wsa-proxy run | check | status | watch | lab | simulate``.
+"""The command line: ``wsa-proxy run | check | reload | status | watch | lab | simulate``.
 
 Each verb imports what it needs only when it is called, so that ``status`` answers at once.
 """
@@ -14,6 +14,7 @@ from typing import Any
 
 from wsa_proxy import __version__
 
+RELOAD_LIMIT_S = 120.0  # a slow key is made from each new secret, and reloads wait for each other
 DEFAULT_SOCKET = Path("/var/lib/wsa-proxy/control.sock")
 
 
@@ -44,6 +45,10 @@ def _parser() -> argparse.ArgumentParser:
     check = verbs.add_parser("check", help="say everything that is wrong with a configuration file")
     check.add_argument("file", type=Path, metavar="FILE")
     check.set_defaults(call=_check)
+
+    reload = verbs.add_parser("reload", help="have the running node read its configuration again")
+    reload.add_argument("file", type=Path, metavar="FILE", nargs="?", help="its configuration, for its state_dir")
+    reload.set_defaults(call=_reload)
 
     status = verbs.add_parser("status", help="ask the running node")
     status.add_argument("file", type=Path, metavar="FILE", nargs="?", help="its configuration, for its state_dir")
@@ -85,6 +90,29 @@ def _check(options: argparse.Namespace) -> int:
     from wsa_proxy.config.check import check
 
     return check(options.file)
+
+
+def _reload(options: argparse.Namespace) -> int:
+    """The node reads the file that it was started with; what it says of it is what `check` would say."""
+    from wsa_proxy.runtime.control import ControlError
+    from wsa_proxy.runtime.control import ask
+
+    try:
+        report = ask(_socket_path(options.file), "reload", time_limit_s=RELOAD_LIMIT_S)
+    except ControlError as error:
+        print(f"wsa-proxy: {error}", file=sys.stderr)
+        return 1
+    # A node of an earlier version does not know the verb, and says so.
+    errors = [*report.get("errors", []), *([report["error"]] if "error" in report else [])]
+    for line in errors:
+        print(line, file=sys.stderr)
+    for line in report.get("warnings", []):
+        print(f"warning: {line}")
+    for line in report.get("changes", []):
+        print(line)
+    if errors:
+        print("wsa-proxy: nothing has changed, the node goes on with its old settings", file=sys.stderr)
+    return 1 if errors else 0
 
 
 def _status(options: argparse.Namespace) -> int:

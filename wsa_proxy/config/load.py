@@ -18,6 +18,7 @@ from wsa_proxy.config.source import Document
 from wsa_proxy.config.source import KeyPath
 from wsa_proxy.config.source import Problem
 from wsa_proxy.config.source import in_order
+from wsa_proxy.config.source import printable
 from wsa_proxy.config.source import read_document
 from wsa_proxy.config.timers import Timers
 from wsa_proxy.config.timers import misfit_text
@@ -38,10 +39,13 @@ class Loaded:
     """Of the hostname of each group, for what `wsa-proxy check` finds later."""
 
 
-def load(path: Path, *, listen_port: int = 8080, host: HostFacts | None = None) -> Loaded:
+def load(
+    path: Path, *, listen_port: int = 8080, host: HostFacts | None = None, running: Settings | None = None
+) -> Loaded:
     """Read and judge one file. Raises ConfigError with everything that is wrong.
 
-    ``host``: its interfaces; read from the kernel when None. Works inside a running event loop.
+    ``host``: its interfaces; read from the kernel when None. ``running``: of the node that reads the file again, which
+    cannot change all of them. Works inside a running event loop.
     """
     document = read_document(path)
     keys, without_prefix = read_keys(document)
@@ -55,6 +59,8 @@ def load(path: Path, *, listen_port: int = 8080, host: HostFacts | None = None) 
     state_dir = document.source.parent.absolute() / keys.state_dir
     check_state_dir(document, state_dir)
     check_own_mode(document, keys)
+    if running is not None:
+        _check_running(document, keys, state_dir, running)
     _check_shared(document, keys)
     secrets = [read_secrets(document, ("groups", n), group) for n, group in enumerate(keys.groups or ())]
     for n, group in enumerate(keys.groups or ()):
@@ -120,6 +126,15 @@ def _check_shared(document: Document, keys: TopKeys) -> None:
                 line = next(document.places[path].line for path in (first, first[:-1]) if path in document.places)
                 what = "a virtual IP stands in one place only" if "virtual_ip" in at else "each group needs its own"
                 document.error(at, f"used twice, first on line {line}; {what}")
+
+
+def _check_running(document: Document, keys: TopKeys, state_dir: Path, running: Settings) -> None:
+    """Where the node keeps its state, and under which name it is known, is settled at its start."""
+    if state_dir != running.state_dir:
+        place = printable(str(running.state_dir))
+        document.error(("state_dir",), f"the running node uses {place}; a change of it takes a restart of the node")
+    if (keys.node or socket.gethostname()) != running.node:
+        document.error(("node",), f"the running node is {running.node}; a change of it takes a restart of the node")
 
 
 def _check_security(document: Document, path: KeyPath, group: GroupKeys) -> None:

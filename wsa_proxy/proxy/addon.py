@@ -6,6 +6,8 @@ What happens when:
   A wrong file ends the process with all its errors: mitmproxy never runs without failover in silence.
 - ``running``: bind the listeners, clean up after an earlier life, begin the self-tests (``liveness.py``). The first
   one that passes lets the node listen; it is master a master-down interval later at the earliest.
+- a reload (SIGHUP, ``failover.reload``, ``wsa-proxy reload``): read the file again and take what has changed
+  (``reload.py``). A wrong file changes nothing.
 - ``done``: let the requests being answered finish, bow out, end the connections on the virtual IPs, remove these,
   close the listeners, in this order.
 """
@@ -16,9 +18,10 @@ import asyncio
 import contextlib
 import json
 import logging
-import signal
 import sys
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 from typing import NoReturn
 
 from mitmproxy import command
@@ -30,14 +33,18 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy import server_hooks
 
 from wsa_proxy.config import ConfigError
+from wsa_proxy.config import Loaded
 from wsa_proxy.config import load
+from wsa_proxy.proxy import hangup
 from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy import self_connect
 from wsa_proxy.proxy.connections import Connections
 from wsa_proxy.proxy.listener import FailoverListener
 from wsa_proxy.proxy.listener import ListenerError
-from wsa_proxy.proxy.listener import VirtualAddress
+from wsa_proxy.proxy.listening_socket import Address
 from wsa_proxy.proxy.liveness import Liveness
+from wsa_proxy.proxy.reload import Reloader
+from wsa_proxy.proxy.reload import virtual_addresses
 from wsa_proxy.runtime.clocks import boottime_s
 from wsa_proxy.runtime.control import ControlError
 from wsa_proxy.runtime.health import Health
@@ -80,6 +87,7 @@ class CarpFailover:
         self._loop_guard = self_connect.LoopGuard()
         self._liveness: Liveness | None = None
         self._node: Node | None = None
+        self._reloader: Reloader | None = None
         self._self_test: asyncio.Task[None] | None = None
         self._flushed_log = _FlushedLog()
 
@@ -105,14 +113,8 @@ class CarpFailover:
                 _refuse_to_run(NO_CONFIG)  # now, before the stock servers reach the wildcard
             return  # mitmdump --options asks for our options without having any
         try:
-            loaded = load(_config_file(), listen_port=ctx.options.listen_port or 8080)
-            self._listener = FailoverListener(
-                [
-                    VirtualAddress(virtual_ip.ip, group.port)
-                    for group in loaded.settings.groups
-                    for virtual_ip in group.virtual_ips
-                ]
-            )
+            loaded = _load()
+            self._listener = FailoverListener(virtual_addresses(loaded.settings))
             self._listener.install()
         except (ConfigError, ListenerError) as error:
             _refuse_to_run(str(error))
@@ -133,39 +135,37 @@ class CarpFailover:
                 LinuxKernel(self._settings),
                 close_connections=self._connections.close,
                 loop_lag_s=lambda: self._liveness.loop_lag_s if self._liveness else 0.0,
+                verbs={"reload": self._reload},
             )
+            self._reloader = Reloader(self._node, self._listener, _load, self._drain)
             await self._node.start()
         except (ListenerError, ControlError, OSError) as error:
             _refuse_to_run(str(error))
-        self._end_on_hangup()
+        hangup.follow(self._reloader.request, ctx.master.shutdown)
         self._self_test = create_task(self._test(self._liveness), name="failover self-test")
-
-    @staticmethod
-    def _end_on_hangup() -> None:
-        """A terminal that is closed ends mitmproxy at once, without a word to the others: make it an orderly stop.
-
-        Whoever has SIGHUP ignored (nohup) or handled keeps it so.
-        """
-        if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, ctx.master.shutdown)
 
     async def done(self) -> None:
         if self._listener is None:
             return
         if self._self_test is not None:
             self._self_test.cancel()
+        if self._reloader is not None:
+            await self._reloader.close()
         if self._node is not None:
-            addresses = [virtual_ip.ip for group in self._node.settings.groups for virtual_ip in group.virtual_ips]
-            try:
-                await asyncio.wait_for(self._connections.drain(addresses, DRAIN_S_MAX), DRAIN_S_MAX * 2)
-            except TimeoutError:
-                logger.warning("failover: the requests being answered were cut")
-            except Exception:  # whatever went wrong with the clients, the others must hear that we leave
-                logger.exception("failover: the connections could not be drained")
+            await self._drain([virtual.address for virtual in virtual_addresses(self._node.settings)])
             self._node.stop("orderly stop")
             self._node.close()
         self._listener.close_listeners()
         logging.getLogger().removeHandler(self._flushed_log)
+
+    async def _drain(self, addresses: Collection[Address]) -> None:
+        """Let the requests being answered there finish: the groups of these addresses are about to end."""
+        try:
+            await asyncio.wait_for(self._connections.drain(addresses, DRAIN_S_MAX), DRAIN_S_MAX * 2)
+        except TimeoutError:
+            logger.warning("failover: the requests being answered were cut")
+        except Exception:  # whatever went wrong with the clients, the others must hear that we leave
+            logger.exception("failover: the connections could not be drained")
 
     async def _test(self, liveness: Liveness) -> None:
         """Health that nobody looks at any more must not stay good."""
@@ -185,6 +185,19 @@ class CarpFailover:
         if self._node is None:
             raise exceptions.CommandError("failover has not started yet")
         return json.dumps(self._node.status(), indent=2)
+
+    @command.command("failover.reload")  # type: ignore[untyped-decorator]
+    def reload(self) -> str:
+        """Read the configuration again and take what has changed; the log says what came of it."""
+        if self._reloader is None:
+            raise exceptions.CommandError("failover has not started yet")
+        self._reloader.request()
+        return f"{_config_file()} is being read again; the log says what has changed"
+
+    async def _reload(self) -> dict[str, Any]:
+        """For whoever asks at the control socket; it is open only after the reloader was made."""
+        assert self._reloader is not None
+        return await self._reloader.report()
 
     # -- the proxy's traffic -----------------------------------------------------------------------------------------
 
@@ -239,6 +252,11 @@ class CarpFailover:
 
 def _config_file() -> Path:
     return Path(ctx.options.failover_config).expanduser()
+
+
+def _load(running: Settings | None = None) -> Loaded:
+    """At the start, or again for the node that runs with these settings. Raises ConfigError."""
+    return load(_config_file(), listen_port=ctx.options.listen_port or 8080, running=running)
 
 
 def _refuse_to_run(text: str) -> NoReturn:

@@ -181,6 +181,37 @@ class FailoverListener:
         for listening in self._current():
             listening.close()
 
+    # --- other virtual IPs ------------------------------------------------------------------------------------------
+
+    async def add(self, addresses: Sequence[VirtualAddress]) -> None:
+        """Serve these as well. Raises ListenerError, and then everything is as it was."""
+        before = self._addresses
+        async with mitmproxy_internals.updating():
+            self._addresses = tuple(dict.fromkeys([*before, *addresses]))
+            try:
+                self._check_listen_host()
+                for instance in self._served():
+                    if instance.is_running:
+                        mitmproxy_internals.servers_of(instance).extend(await self._serve_virtual(instance))
+            except BaseException:
+                self.keep(before)
+                raise
+
+    def keep(self, addresses: Sequence[VirtualAddress]) -> None:
+        """Serve these and no others any more; their clients' connections have been ended."""
+        self._addresses = tuple(dict.fromkeys(addresses))
+        for listening in self._current():
+            if listening.virtual and (listening.address, listening.port) not in self._places(listening.instance):
+                servers = mitmproxy_internals.servers_of(listening.instance)
+                if listening.server in servers:
+                    servers.remove(listening.server)
+                listening.close()
+
+    def _places(self, instance: Instance) -> dict[tuple[Address, int], None]:
+        """Where this mode is to be served: a port of its own is the same on every virtual IP."""
+        port = instance.mode.custom_listen_port
+        return dict.fromkeys((virtual.address, port or virtual.port) for virtual in self._addresses)
+
     # --- health -----------------------------------------------------------------------------------------------------
 
     def broken(self) -> str | None:
@@ -282,18 +313,19 @@ class FailoverListener:
             raise
 
     async def _serve_virtual(self, instance: Instance) -> list[asyncio.Server]:
-        """Serve one mode on every virtual IP, or on none. Raises ListenerError."""
+        """Serve one mode on every virtual IP where it is not served yet, or on none of these. Raises ListenerError."""
         mode = instance.mode
         made: list[_Listening] = []
+        served = {(each.address, each.port) for each in self._current() if each.instance is instance}
+        places = [place for place in self._places(instance) if place not in served]
         try:
-            for virtual in self._addresses:
-                port = mode.custom_listen_port or virtual.port
-                made.append(self._bind(instance, virtual.address, port, virtual=True))
+            for address, port in places:
+                made.append(self._bind(instance, address, port, virtual=True))
             servers = [await listening.serve() for listening in made]
         except OSError as error:
             raise ListenerError(f"{mode.description} cannot listen on the virtual IPs: {error}") from error
         finally:
-            if not all(listening.server for listening in made) or len(made) < len(self._addresses):
+            if not all(listening.server for listening in made) or len(made) < len(places):
                 for listening in made:
                     listening.close()
         if mode.transport_protocol == "both":

@@ -130,6 +130,12 @@ def is_updating() -> bool:
     return bool(proxyserver().servers.is_updating)
 
 
+def updating() -> asyncio.Lock:
+    """Held by mitmproxy while it starts or stops servers; to be held by whoever changes what they listen on."""
+    lock: asyncio.Lock = proxyserver().servers._lock
+    return lock
+
+
 def withdraw_starting(expected: ExpectedErrors) -> list[Instance]:
     """End every stock server that is on its way to the wildcard; answers those that are bound there already.
 
