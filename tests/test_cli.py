@@ -116,6 +116,57 @@ def test_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert ended.value.code == 1 and "none.yaml" in capsys.readouterr().err
 
 
+REPORTS: list[tuple[dict[str, Any], int, str, str]] = [
+    (
+        {"changes": ["group 1: priority 255 -> 200"], "warnings": [], "errors": []},
+        0,
+        "group 1: priority 255 -> 200\n",
+        "",
+    ),
+    (
+        {"changes": [], "warnings": ["f:3: priority: 1: is low"], "errors": ["f:4: id: 300: wrong"]},
+        1,
+        "warning: f:3: priority: 1: is low\n",
+        "f:4: id: 300: wrong\nwsa-proxy: nothing has changed, the node goes on with its old settings\n",
+    ),
+    (
+        {"error": "expected one of the verbs status"},
+        1,
+        "",
+        "expected one of the verbs status\nwsa-proxy: nothing has changed, the node goes on with its old settings\n",
+    ),
+]
+
+
+@pytest.mark.parametrize(("report", "code", "out", "err"), REPORTS, ids=["taken", "refused", "of an older node"])
+def test_a_reload_says_what_has_changed_or_why_nothing(
+    report: dict[str, Any],
+    code: int,
+    out: str,
+    err: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A script looks at the exit status."""
+    asked: list[str] = []
+
+    def ask(path: Path, verb: str, *, time_limit_s: float) -> dict[str, Any]:
+        asked.append(f"{verb} {path}")
+        return report
+
+    monkeypatch.setattr("wsa_proxy.runtime.control.ask", ask)
+    assert cli.main(["reload"]) == code
+    assert capsys.readouterr() == (out, err) and asked == [f"reload {cli.DEFAULT_SOCKET}"]
+
+
+def test_nobody_is_there_to_reload(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit status 1 and the reason on stderr."""
+    file = tmp_path / "node.yaml"
+    file.write_text("state_dir: nowhere\n")
+    assert cli.main(["reload", str(file)]) == 1
+    assert "no node runs with this state_dir" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("arguments", [[], ["unknown"], ["check"], ["status", "--yaml"], ["check", "a", "--mode", "x"]])
 def test_wrong_use_is_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """With the usage on stderr."""

@@ -173,3 +173,25 @@ def test_state_dir_of_a_wrong_file(tmp_path: Path) -> None:
     """Who only wants to ask the running node needs no more of the file than where the node is."""
     (tmp_path / "f.yaml").write_text(changed("priority: 255", "priority: 300"))
     assert read_state_dir(Path("f.yaml")) == tmp_path / "state"
+
+
+def test_what_a_running_node_cannot_change_is_told_with_all_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its folder and its name are settled at its start; what is right beside them is not taken either."""
+    running = loaded(tmp_path, GOOD).settings
+    assert load(Path("f.yaml"), host=HOST, running=running).settings == running
+    text = GOOD.replace("node: a", "node: b").replace("state_dir: state", "state_dir: .").replace("255", "300")
+    Path("f.yaml").write_text(text)
+    with pytest.raises(ConfigError) as refused:
+        load(Path("f.yaml"), host=HOST, running=running)
+    assert str(refused.value).splitlines() == [
+        "f.yaml:1: node: b: the running node is a; a change of it takes a restart of the node",
+        f"f.yaml:3: state_dir: .: the running node uses {tmp_path / 'state'};"
+        " a change of it takes a restart of the node",
+        "f.yaml:9: groups[0].priority: 300: must be a whole number from 1 to 255",
+    ]
+    monkeypatch.setattr("socket.gethostname", lambda: "c")
+    Path("f.yaml").write_text(GOOD.replace("node: a\n", ""))
+    with pytest.raises(ConfigError, match="node: the running node is a; a change"):
+        load(Path("f.yaml"), host=HOST, running=running)

@@ -103,3 +103,15 @@ def test_the_upstream_proxy_of_a_server() -> None:
     """None without one."""
     assert mitmproxy_internals.upstream_proxy(Server(address=("a", 1))) is None
     assert mitmproxy_internals.upstream_proxy(Server(address=("a", 1), via=("http", ("b", 2)))) == ("b", 2)
+
+
+async def test_nothing_is_started_or_stopped_while_the_lock_is_held(inside: taddons.context) -> None:
+    """It is the lock by which mitmproxy itself knows that it is updating."""
+    assert not mitmproxy_internals.is_updating()
+    async with mitmproxy_internals.updating():
+        assert mitmproxy_internals.is_updating()
+        starting = asyncio.get_running_loop().create_task(mitmproxy_internals.set_up_servers())
+        await asyncio.sleep(0)
+        assert not starting.done() and mitmproxy_internals.instances() == []
+    await starting
+    assert len(mitmproxy_internals.instances()) == 1

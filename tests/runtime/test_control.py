@@ -126,3 +126,25 @@ def test_a_closed_door_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     with pytest.raises(ControlError, match="as root or as the proxy's own user"):
         ask(tmp_path / "control.sock", "status")
+
+
+async def test_an_answer_may_take_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer than a request may; others are answered meanwhile."""
+    monkeypatch.setattr("wsa_proxy.runtime.control.REQUEST_TIME_LIMIT_S", 0.05)
+    done = asyncio.Event()
+
+    async def reload() -> dict[str, object]:
+        await done.wait()
+        return {"changes": []}
+
+    path = tmp_path / "control.sock"
+    control = ControlSocket(path, {"status": lambda: {"node": "a"}, "reload": reload})
+    await control.start()
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(b'{"verb": "reload"}\n')
+    await asyncio.sleep(0.1)
+    assert await asyncio.to_thread(ask, path, "status") == {"node": "a"}
+    done.set()
+    assert json.loads(await reader.readline()) == {"changes": []}
+    writer.close()
+    control.close()

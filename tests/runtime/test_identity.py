@@ -95,3 +95,63 @@ def test_the_slow_keys_are_made_once(tmp_path: Path) -> None:
     misses = sealed_key.cache_info().misses
     derive_keys([group])
     assert sealed_key.cache_info().misses == misses and member.identity.credentials.seals
+
+
+def told(member: Member, *phrases: bytes, security: tuple[str, ...] = ("sealed",)) -> None:
+    """Other secrets, or another security, for a member that goes on."""
+    group = GroupSettings(1, "", "proxy", (ip_interface("10.0.0.3/24"),), "eth0", 255, 1, 10, phrases, security, 8080)
+    member.identity.take(member.identity.other_credentials(group, 3600.0))
+
+
+def test_other_secrets_make_nobody_a_stranger_and_nothing_new(tmp_path: Path) -> None:
+    """The time of the group goes on, also with a secret that nobody had before, and from one to the other at once."""
+    one, other = Member(tmp_path, "one", b"secret"), Member(tmp_path, "other", b"secret")
+    first = one.identity.sign(ADVERTISEMENT)
+    assert isinstance(other.hears(first), FirstContact)
+    for member in (one, other):
+        told(member, b"another")
+    assert other.hears(first) is Reject.BAD_SECRET
+    second = one.identity.sign(ADVERTISEMENT)
+    assert isinstance(other.hears(second), AdvertisementReceived)
+    for member in (one, other):
+        told(member, b"secret")
+    assert other.hears(first) is Reject.DUPLICATE and one.hears(first) is Reject.ECHO
+    assert other.hears(second) is Reject.BAD_SECRET
+
+
+def test_a_secret_that_comes_back_has_the_groups_time_and_not_its_own(tmp_path: Path) -> None:
+    """Hours later its own would let through what is hours old: it sinks while nobody is heard."""
+    one, other = Member(tmp_path, "one", b"secret"), Member(tmp_path, "other", b"secret")
+    other.hears(one.identity.sign(ADVERTISEMENT))
+    told(other, b"another")
+    one.now_s += 20 * 3600
+    unheard = one.identity.sign(ADVERTISEMENT)
+    one.now_s += 30
+    other.now_s = one.now_s
+    other.identity.queue_was_empty(other.identity.seal_clock_ms())
+    other.identity.sign(ADVERTISEMENT)
+    told(other, b"secret")
+    assert other.hears(unheard) is Reject.STALE
+    assert isinstance(other.hears(one.identity.sign(ADVERTISEMENT)), AdvertisementReceived)
+
+
+def test_a_group_that_becomes_sealed_again_looks_at_the_clock_from_then_on(tmp_path: Path) -> None:
+    """Plain CARP had not: when the queue was last empty was of no interest, and is not to be taken for long ago."""
+    one, other = Member(tmp_path, "one", b"secret"), Member(tmp_path, "other", b"secret")
+    other.hears(one.identity.sign(ADVERTISEMENT))
+    told(other, b"secret", security=("carp",))
+    other.identity.queue_was_empty(other.identity.seal_clock_ms())
+    one.now_s += 1
+    held_back = one.identity.sign(ADVERTISEMENT)
+    one.now_s = other.now_s = one.now_s + 60
+    told(other, b"secret", security=("sealed",))
+    assert other.identity.is_sealed and other.hears(held_back) is Reject.STALE
+    assert isinstance(other.hears(one.identity.sign(ADVERTISEMENT)), AdvertisementReceived)
+
+
+def test_a_reflection_from_before_a_change_is_known(tmp_path: Path) -> None:
+    """Plain CARP's counter is one for the life of the process."""
+    one = Member(tmp_path, "one", b"secret", security=("carp",))
+    said = one.identity.sign(ADVERTISEMENT)
+    told(one, b"another", b"secret", security=("carp",))
+    assert one.hears(said) is Reject.ECHO

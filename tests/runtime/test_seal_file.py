@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from wsa_proxy.carp.seal import GroupTime
+from wsa_proxy.runtime.seal_file import KEYS_MAX
 from wsa_proxy.runtime.seal_file import SealFile
 
 WALL_MS = 2e11
@@ -124,3 +125,22 @@ def test_nothing_is_written_while_nothing_is_known(tmp_path: Path) -> None:
     other, _, writer = opened(tmp_path, boot="another")
     other.write(0.0)
     assert writer.count == 0 and "key" in json.loads((tmp_path / "seal-1.json").read_text())["keys"]
+
+
+def test_a_key_that_is_asked_for_again_is_the_same_one(tmp_path: Path) -> None:
+    """What this process has said and heard with it counts, and only the tolerance is new."""
+    file, time, _ = opened(tmp_path)
+    say(time, 0.0)
+    assert file.group_time("key", 5.0, 60.0) is time and time.tolerance_ms == 60.0
+
+
+def test_a_key_that_nobody_has_asked_for_the_longest_is_forgotten(tmp_path: Path) -> None:
+    """A secret that is changed every day must not fill memory and file."""
+    file, time, _ = opened(tmp_path)
+    for number in range(KEYS_MAX - 1):
+        file.group_time(f"key {number}", 0.0, TOLERANCE_MS)
+    assert file.group_time("key", 0.0, TOLERANCE_MS) is time
+    other = file.group_time("one more", 0.0, TOLERANCE_MS)
+    assert file.group_time("key", 0.0, TOLERANCE_MS) is time
+    assert file.group_time("one more", 0.0, TOLERANCE_MS) is other and len(file._times) == KEYS_MAX
+    assert "key 0" not in file._times
