@@ -151,6 +151,11 @@ class Lan:
         matches = [entry for entry in self.addresses(interface) if entry["local"] == text]
         return matches[0] if matches else None
 
+    def held(self, text: str) -> dict[str, Any] | None:
+        """The address on whatever interface has it: the virtual MAC's comes and goes."""
+        found = json.loads(self.ip("-json address"))
+        return next((entry for each in found for entry in each["addr_info"] if entry.get("local") == text), None)
+
     def mac(self, interface: str = LEFT) -> str:
         found = json.loads(self.ip(f"-json link show dev {interface}"))
         mac: str = found[0]["address"]

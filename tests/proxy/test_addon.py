@@ -141,7 +141,7 @@ def test_a_regular_proxy_is_served_on_the_virtual_ip_and_ends_in_order(lan: Lan,
         assert get(lan, f"http://{host}/").endswith(b"origin")
     status = node.status()
     assert status["groups"][0]["virtual_ip_held"] == [VIP]  # type: ignore[index]
-    entry = lan.address(VIP)
+    entry = lan.held(VIP)
     assert entry is not None and entry["prefixlen"] == 32 and entry["valid_life_time"] <= 2
     bow_outs = lan.wire(
         lambda frame: frame[12:14] == b"\x08\x00" and frame[23] == 112 and frame[36] == frame[39] == 255
@@ -149,7 +149,7 @@ def test_a_regular_proxy_is_served_on_the_virtual_ip_and_ends_in_order(lan: Lan,
     log = node.end()
     assert bow_outs.take(1)
     assert node.process.returncode == 0 and "Traceback" not in log, log
-    assert lan.address(VIP) is None and not (tmp_path / "state" / "control.sock").exists()
+    assert lan.held(VIP) is None and not (tmp_path / "state" / "control.sock").exists()
     assert 'MASTER -> INIT reason="orderly stop"' in log
     assert ".invalid" not in log  # self-tests leave no line
 
@@ -334,7 +334,7 @@ def test_an_interface_that_is_deleted_and_made_anew_is_used_again(lan: Lan, tmp_
     lan.until(lambda: 'MASTER -> INIT reason="left is' in node.log, "INIT")
     lan.cable()
     lan.until(lambda: node.log.count("-> MASTER") == 2, "mastery on the new interface")
-    assert lan.address(VIP) is not None
+    assert lan.held(VIP) is not None
     with origin(lan) as host:
         assert get(lan, f"http://{host}/").endswith(b"origin")
     assert "Traceback" not in node.end()
@@ -344,7 +344,7 @@ def test_an_address_that_somebody_removes_is_back_at_once_and_reported(lan: Lan,
     """An operator's slip, or a network manager."""
     node = Node(lan, tmp_path)
     node.wait_master()
-    lan.ip(f"address del {VIP}/32 dev {lan.LEFT}")
-    lan.until(lambda: lan.address(VIP), "the address is back", 0.5)
+    lan.ip(f"address del {VIP}/32 dev carp1")
+    lan.until(lambda: lan.held(VIP), "the address is back", 0.5)
     lan.until(lambda: f"somebody removed the virtual IP {VIP}; it is put back" in node.log, "the report")
     node.end()

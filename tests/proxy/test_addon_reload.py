@@ -61,7 +61,7 @@ def served(client: socket.socket, host: str) -> bool:
 
 
 def held(lan: Lan, address: str) -> bool:
-    return lan.address(address) is not None
+    return lan.held(address) is not None
 
 
 def test_addresses_move_and_the_group_beside_them_does_not_notice(

@@ -29,7 +29,7 @@ from wsa_proxy.runtime.reload import Plan
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
 
-GROUP = GroupSettings(1, "", "proxy", (ip_interface("10.0.0.3/24"),), "eth0", 255, 1, 0, (), ("carp",), 8080)
+GROUP = GroupSettings(1, "", "proxy", (ip_interface("10.0.0.3/24"),), "eth0", 255, 1, 0, (), ("carp",), False, 8080)
 PRESENT = Settings(Path("node.yaml"), "a", True, Path("state"), (GROUP,))
 MOVED = replace(PRESENT, groups=(replace(GROUP, virtual_ips=(ip_interface("10.0.0.4/24"),)),))
 WARNING = Problem("node.yaml", 3, "priority", "1", "is low")

@@ -99,7 +99,8 @@ def test_the_slow_keys_are_made_once(tmp_path: Path) -> None:
 
 def told(member: Member, *phrases: bytes, security: tuple[str, ...] = ("sealed",)) -> None:
     """Other secrets, or another security, for a member that goes on."""
-    group = GroupSettings(1, "", "proxy", (ip_interface("10.0.0.3/24"),), "eth0", 255, 1, 10, phrases, security, 8080)
+    vips = (ip_interface("10.0.0.3/24"),)
+    group = GroupSettings(1, "", "proxy", vips, "eth0", 255, 1, 10, phrases, security, False, 8080)
     member.identity.take(member.identity.other_credentials(group, 3600.0))
 
 
