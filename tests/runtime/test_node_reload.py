@@ -13,6 +13,8 @@ import pytest
 from tests.runtime.test_driver_sealed import Wire
 from tests.runtime.world import Host
 from tests.runtime.world import MakeHost
+from wsa_proxy.carp.commands import SendAdvertisement
+from wsa_proxy.net.ports import AddressChanged
 from wsa_proxy.net.ports import LinkChanged
 from wsa_proxy.runtime.reload import make_plan
 
@@ -232,3 +234,65 @@ async def test_leftovers_that_cannot_be_removed_are_told(
     assert "could not be removed: refused; their leases end" in caplog.text
     await asyncio.sleep(3.01)
     assert a.state == "master"
+
+
+async def test_what_waited_was_said_to_the_old_settings(make_host: MakeHost) -> None:
+    """The last word of a member with the secret that goes is heard, although it is read in the moment of the reload."""
+    a, b, _ = await two(make_host, pass_phrases=(OLD,))
+    await asyncio.sleep(0.5)
+    before = b.driver.record.received
+    a.driver._send(SendAdvertisement(1, 0, 0))
+    assert len(b.inbox.items) == 1
+    reload(b, pass_phrases=(NEW,))
+    assert b.driver.record.received == before + 1 and not any(b.driver.record.rejects.values())
+
+
+async def test_the_limits_of_the_pump_follow_the_interval(make_host: MakeHost) -> None:
+    """How long a decision is good, and how long a master may go unheard: as if it had been started so."""
+    a, _, _ = await two(make_host)
+    fresh = make_host("c", 3, advbase=0, advskew=13)
+    reload(a, advbase=0, advskew=13)
+    assert (a.driver._frozen_s, a.driver._unheard_max_s) == (fresh.driver._frozen_s, fresh.driver._unheard_max_s)
+    assert a.driver._frozen_s < 0.5
+
+
+async def test_a_group_that_starts_anew_knows_what_it_has_said(make_host: MakeHost) -> None:
+    """In this life of the process: the file does not say which counters were our own."""
+    a, _, wire = await two(make_host, security=("sealed",))
+    said = wire.captured[-1]
+    reload(a, port=3128)
+    wire.send(said)
+    await asyncio.sleep(0.01)
+    assert {reject.value: count for reject, count in a.driver.record.rejects.items() if count} == {"echo": 1}
+
+
+async def test_the_addresses_of_a_group_that_starts_anew_are_its_own(make_host: MakeHost) -> None:
+    """Removed by somebody, they are put back; those of before are nobody's any more."""
+    a, _, _ = await two(make_host)
+    reload(a, virtual_ips=(ip_interface("10.0.0.4/24"),))
+    await asyncio.sleep(5)
+    a.journal.clear()
+    a.lose_address()
+    await asyncio.sleep(0.01)
+    assert a.holds and a.journal == []
+    before = AddressChanged(a.index, ip_address("10.0.0.3"), present=True, permanent=True)
+    a.kernel_monitor.inbox.put(before)
+    await asyncio.sleep(0.01)
+    assert a.journal == ["refresh 1"]
+
+
+async def test_all_or_nothing_with_several_groups(make_host: MakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one fails when the first one has been made anew already."""
+    a = make_host("a", 1, more_vhids=(2,))
+    await a.start()
+    await asyncio.sleep(5)
+    answers = iter([7])
+    monkeypatch.setattr(a, "tie_break", lambda interface: next(answers, None) or failing())
+    new = tuple(replace(group, port=3128) for group in a.node.settings.groups)
+    with pytest.raises(OSError, match="no answer"):
+        a.node.apply(make_plan(a.node.settings, replace(a.node.settings, groups=new)))
+    assert [a.node._identities[vhid] for vhid in (1, 2)] == [driver._identity for _, driver in a.node._groups]
+
+
+def failing() -> int:
+    raise OSError("no answer")
