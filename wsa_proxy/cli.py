@@ -46,12 +46,10 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("file", type=Path, metavar="FILE")
     check.set_defaults(call=_check)
 
-    reload = verbs.add_parser("reload", help="have the running node read its configuration again")
-    reload.add_argument("file", type=Path, metavar="FILE", nargs="?", help="its configuration, for its state_dir")
+    reload = _verb_of_the_running_node(verbs, "reload", "have the running node read its configuration again")
     reload.set_defaults(call=_reload)
 
-    status = verbs.add_parser("status", help="ask the running node")
-    status.add_argument("file", type=Path, metavar="FILE", nargs="?", help="its configuration, for its state_dir")
+    status = _verb_of_the_running_node(verbs, "status", "ask the running node")
     status.add_argument("--json", action="store_true", help="the whole document")
     status.set_defaults(call=_status)
 
@@ -72,6 +70,12 @@ def _parser() -> argparse.ArgumentParser:
 
     wsa_proxy.simulation.command.add_arguments(simulate)
     simulate.set_defaults(call=wsa_proxy.simulation.command.main)
+    return parser
+
+
+def _verb_of_the_running_node(verbs: Any, name: str, does: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=does)
+    parser.add_argument("file", type=Path, metavar="FILE", nargs="?", help="its configuration, for its state_dir")
     return parser
 
 
