@@ -45,11 +45,9 @@ def _parser() -> argparse.ArgumentParser:
     check = verbs.add_parser("check", help="say everything that is wrong with a configuration file")
     check.add_argument("file", type=Path, metavar="FILE")
     check.set_defaults(call=_check)
-
-    reload = _verb_of_the_running_node(verbs, "reload", "have the running node read its configuration again")
+    reload = _of_the_running_node(verbs, "reload", "have the running node read its configuration again")
     reload.set_defaults(call=_reload)
-
-    status = _verb_of_the_running_node(verbs, "status", "ask the running node")
+    status = _of_the_running_node(verbs, "status", "ask the running node")
     status.add_argument("--json", action="store_true", help="the whole document")
     status.set_defaults(call=_status)
 
@@ -73,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _verb_of_the_running_node(verbs: Any, name: str, does: str) -> argparse.ArgumentParser:
+def _of_the_running_node(verbs: Any, name: str, does: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = verbs.add_parser(name, help=does)
     parser.add_argument("file", type=Path, metavar="FILE", nargs="?", help="its configuration, for its state_dir")
     return parser
