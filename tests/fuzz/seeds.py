@@ -8,6 +8,10 @@ from tests.carp.vectors import VECTORS
 from tests.fuzz import second_reader
 from tests.fuzz.story import IPV6
 
+TOLD = b"\x06\x00\xff\x01\x01\x20"
+"""Preemptive, advbase 1, advskew 32."""
+OTHERWISE = b"\x06\x00\xff\x00\x02\x40"
+"""Not preemptive, advbase 2, advskew 64."""
 STARTED = b"\x05\x00\x01"
 SIX_DEADLINES = b"\x03\x00" * 6
 """Enough for three probes, a promotion and two advertisements."""
@@ -28,6 +32,14 @@ def receive() -> list[bytes]:
         hears = _hears(bytes.fromhex(entry["frame_hex"]), IPV6 if entry["af"] == "inet6" else 0)
         stories.append(bytes([number, 0, 1, 100]) + STARTED + hears + SIX_DEADLINES)
         stories.append(bytes([number, 1, 1, 100]) + STARTED + SIX_DEADLINES + hears)
+    # Other settings: as BACKUP, between its questions, as MASTER, and while a takeover waits after a tie.
+    heard = bytes([0, 0, 0, 1, 100, 0])
+    tie = STARTED + SIX_DEADLINES + heard
+    for told in (TOLD, TOLD + OTHERWISE):
+        stories.append(
+            bytes([0, 0, 1, 100]) + told + STARTED + told + b"\x03\x00" + told + SIX_DEADLINES + told + OTHERWISE
+        )
+        stories.append(bytes([0, 0xFF, 1, 100]) + tie + bytes([0, 0, 0, 1, 200, 0]) + told + SIX_DEADLINES)
     for packet in BAD:
         stories.append(bytes([0, 0, 1, 100]) + STARTED + _hears(second_reader.ipv4_frame(packet), 0))
     return stories

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from dataclasses import replace
 
 from tests.carp.vectors import VECTORS
 from tests.carp.vectors import Vector
@@ -17,6 +18,7 @@ from wsa_proxy.carp.events import AddressAnswered
 from wsa_proxy.carp.events import DeadlineReached
 from wsa_proxy.carp.events import DemotionChanged
 from wsa_proxy.carp.events import Event
+from wsa_proxy.carp.events import SettingsChanged
 from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
 from wsa_proxy.carp.virtual_host import VirtualHostSettings
@@ -24,6 +26,7 @@ from wsa_proxy.carp.wire import Version
 
 HAPPENINGS_MAX = 40
 OWN_COUNTER = 0x23C0FFEE23C0FFEE
+DEMOTIONS = 0xF0  # a byte that says more brings other settings
 SECOND_KEY = b"the next pass phrase"
 WRONG_KEY = b"somebody else's key "
 
@@ -92,8 +95,15 @@ class Story:
             case 5:
                 return Started("ready") if self._byte() % 2 else Stopped("stop")
             case 6:
-                return DemotionChanged(self._byte(), "health")
+                demotion = self._byte()
+                return DemotionChanged(demotion, "health") if demotion < DEMOTIONS else self._other_settings()
         return AddressAnswered("00:00:5e:00:01:0b")
+
+    def _other_settings(self) -> SettingsChanged:
+        """The addresses stay, and with them the IP versions of a group that is not sealed."""
+        flags, advbase, advskew = self._byte(), self._byte(), self._byte()
+        told = replace(self.settings, advbase=advbase, advskew=min(advskew, 254))
+        return SettingsChanged(replace(told, preempt=bool(flags & 1), tie_break=flags & 0xFE))
 
     def _made_frame(self) -> FrameArrived:
         flags, advbase, advskew, demotion = self._byte(), self._byte(), self._byte(), self._byte()

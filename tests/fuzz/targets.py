@@ -152,6 +152,7 @@ class Life:
     def __init__(self, story: Story) -> None:
         self.story = story
         self.now = BEGIN_S
+        self._advbase_max = 0
         self.host = VirtualHost(story.settings)
         vhid, addresses = story.vector.vhid, story.vector.addresses
         keys = (key_from_pass_phrase(story.vector.pass_phrase), *story.keys[1:])
@@ -233,8 +234,8 @@ class Life:
         assert (deadline_s is None) == (state is State.INIT), f"a deadline of {deadline_s} in {state}"
         if deadline_s is not None:
             # Three intervals, as much again because a deadline may have been set before, and the wait after a tie.
-            settings = self.story.settings
-            bound_s = 7 * (settings.advbase + 1)
+            self._advbase_max = max(self._advbase_max, self.host.settings.advbase)
+            bound_s = 7 * (self._advbase_max + 1)
             assert math.isfinite(deadline_s) and deadline_s <= self.now + bound_s, f"a deadline of {deadline_s}"
 
 

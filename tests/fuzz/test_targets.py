@@ -31,6 +31,7 @@ HAPPENING = st.one_of(
     st.tuples(st.sampled_from(b"\x00\x01"), *[st.integers(0, 255)] * 5).map(bytes),  # a frame that is made
     st.tuples(st.sampled_from(b"\x03\x04\x07"), st.integers(0, 255)).map(bytes),  # clock, answered probe
     st.tuples(st.sampled_from(b"\x05\x06"), *[st.integers(0, 255)] * 2).map(bytes),  # start, stop, demotion
+    st.tuples(st.just(6), st.integers(0, 255), st.just(0xFF), *[st.integers(0, 255)] * 3).map(bytes),  # other settings
 )
 STORIES = st.builds(lambda beginning, rest: beginning + seeds.STARTED + b"".join(rest), BEGINNING, st.lists(HAPPENING))
 
