@@ -241,7 +241,8 @@ async def test_what_waited_was_said_to_the_old_settings(make_host: MakeHost) -> 
     a, b, _ = await two(make_host, pass_phrases=(OLD,))
     await asyncio.sleep(0.5)
     before = b.driver.record.received
-    a.driver._send(SendAdvertisement(1, 0, 0))
+    assert a.ports is not None
+    a.driver._sending.send(a.ports.advertisements, SendAdvertisement(1, 0, 0))
     assert len(b.inbox.items) == 1
     reload(b, pass_phrases=(NEW,))
     assert b.driver.record.received == before + 1 and not any(b.driver.record.rejects.values())
@@ -252,8 +253,8 @@ async def test_the_limits_of_the_pump_follow_the_interval(make_host: MakeHost) -
     a, _, _ = await two(make_host)
     fresh = make_host("c", 3, advbase=0, advskew=13)
     reload(a, advbase=0, advskew=13)
-    assert (a.driver._frozen_s, a.driver._unheard_max_s) == (fresh.driver._frozen_s, fresh.driver._unheard_max_s)
-    assert a.driver._frozen_s < 0.5
+    assert a.driver._frozen_s == fresh.driver._frozen_s < 0.5
+    assert a.driver._sending.errors.interval_s == fresh.driver._sending.errors.interval_s == 13 / 256
 
 
 async def test_a_group_that_starts_anew_knows_what_it_has_said(make_host: MakeHost) -> None:
