@@ -7,9 +7,12 @@ and CARP's (advskew, advbase); everybody else reads CARP's here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from ipaddress import IPv4Interface
+from ipaddress import IPv6Address
 from ipaddress import IPv6Interface
 from pathlib import Path
+from typing import Literal
 
 type VirtualIP = IPv4Interface | IPv6Interface
 
@@ -40,6 +43,13 @@ class GroupSettings:
     """The addresses are answered for with 00:00:5e:00:01:ID, else with the interface's own hardware address."""
     port: int
     """Where the failover listener is bound on every virtual IP."""
+    peers: tuple[IPv4Address | IPv6Address, ...] = ()
+    """The other nodes' own addresses, to each of which advertisements go; empty: they go to the multicast group."""
+
+    @property
+    def versions(self) -> tuple[Literal[4, 6], ...]:
+        """The IP versions in which it advertises: the peers', else those of its virtual IPs."""
+        return tuple(sorted({address.version for address in self.peers or self.virtual_ips}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from wsa_proxy.carp.credentials import Reading
 from wsa_proxy.carp.credentials import Sealer
 from wsa_proxy.carp.credentials import Security
 from wsa_proxy.carp.credentials import key_name
+from wsa_proxy.carp.credentials import make_credentials
 from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.events import FarewellReceived
 from wsa_proxy.carp.events import FirstContact
@@ -193,3 +194,45 @@ def test_a_group_must_sign_somehow_and_seals_with_a_secret_only() -> None:
 def test_a_key_has_a_name_that_tells_nothing_of_it() -> None:
     """Different keys, different names."""
     assert key_name(b"one") != key_name(b"two") and b"one".hex() not in key_name(b"one")
+
+
+def node(security: Security, *peers: str, number: int = 3) -> Credentials:
+    """Of a group with virtual IPs of both versions; its advertisements go to these peers, or are multicast."""
+    time = GroupTime("boot", None, 0.0)
+    time.adopt(WALL_MS, 0.0)
+    addresses = [ip_address(peer) for peer in peers]
+    return make_credentials([security], [b"a good phrase"], 7, BOTH, number, lambda name: time, peers=addresses)
+
+
+def heard_by(receiver: Credentials, payload: bytes, ttl: int = 255, version: int = 4, seconds: float = 1.0) -> object:
+    reading = at(seconds)
+    return receiver.accept(payload, ttl, version, "x", limit_ms=T_MS, reading=reading)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("security", [SEALED, CARP])
+def test_a_unicast_peers_ttl_means_nothing(security: Security) -> None:
+    """It may be behind routers (FreeBSD); in a multicast group the same packet is refused."""
+    payload = node(security).sign(1, 0, 0, reading=at(1), chance=1)
+    for ttl in (255, 254, 1):
+        event = heard_by(node(security, "10.0.0.1", number=4), payload, ttl)
+        assert isinstance(event, AdvertisementReceived), (ttl, event)
+    assert heard_by(node(security, number=4), payload, 254) is Reject.BAD_TTL
+
+
+@pytest.mark.parametrize("security", [SEALED, CARP])
+def test_among_unicast_peers_one_ip_version_stands_for_all(security: Security) -> None:
+    """Two nodes may speak in the one that a third never hears: what comes in any is heard for all."""
+    receiver = node(security, "10.0.0.1", "fd00::1")
+    sender = node(security, number=4)
+    assert len(receiver.versions) == 1
+    for seconds, version in ((1, 4), (2, 6)):
+        payload = sender.sign(1, 0, 0, reading=at(seconds), chance=1)
+        event = heard_by(receiver, payload, version=version, seconds=seconds)
+        assert isinstance(event, AdvertisementReceived) and event.version == receiver.versions[0]
+
+
+@pytest.mark.parametrize(("peer", "version", "believed"), [("10.0.0.1", 6, False), ("fd00::1", 6, True)])
+def test_an_ip_version_in_which_nobody_is_spoken_to_is_not_the_groups(peer: str, version: int, believed: bool) -> None:
+    """All nodes of a group name each other in the same versions, which need not be those of the virtual IPs."""
+    event = heard_by(node(CARP, peer), node(CARP, number=4).sign(1, 0, 0, reading=at(1), chance=1), version=version)
+    assert isinstance(event, AdvertisementReceived) if believed else event is Reject.OTHER_FAMILY

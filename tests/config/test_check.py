@@ -35,6 +35,12 @@ def test_a_right_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Non
     assert sorted(tmp_path.iterdir()) == [tmp_path / "f.yaml"]
 
 
+def test_whom_the_advertisements_go_to(capsys: pytest.CaptureFixture[str]) -> None:
+    """With unicast peers the line of the group names them."""
+    lines = report(GOOD + "    peers: [10.0.0.2, 10.9.0.1]\n", capsys)
+    assert " advertises every 1.000 s to 10.0.0.2, 10.9.0.1;" in lines[1]
+
+
 def test_a_wrong_file(capsys: pytest.CaptureFixture[str]) -> None:
     """Every error, then every warning, the count and status 1."""
     text = GOOD.replace("id: 1", "id: 300").replace("twelve-bytes!", "short").replace("handling: p", "handling: np")

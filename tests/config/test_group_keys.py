@@ -112,8 +112,16 @@ CASES: list[Case] = [
     ),
     (
         "    interface: auto\n",
-        "    interface: auto\n    peers: [10.0.0.2]\n",
-        "9: groups[0].peers: not yet: this key comes with a later version; remove it",
+        "    interface: auto\n    peers: []\n",
+        (
+            "9: groups[0].peers: must be the address of another node such as 10.0.0.2, or a list of 1 to 64 of them: "
+            "advertisements go to each instead of the multicast group"
+        ),
+    ),
+    (
+        "    interface: auto\n",
+        "    interface: auto\n    carppeer: 10.0.0.2\n",
+        "9: groups[0].carppeer: unknown key; did you mean peers?",
     ),
     (
         "    interface: auto\n",
@@ -141,7 +149,8 @@ CASES: list[Case] = [
         "    interface: auto\n    zzzz: hunter2\n",
         (
             "9: groups[0].zzzz: unknown key; known here are id, description, hostname, virtual_ip, interface, "
-            "priority, shared_secret, shared_secret_file, advertisement_interval, port, mac, security"
+            "priority, shared_secret, shared_secret_file, advertisement_interval, port, mac, security, "
+            "peers"
         ),
     ),
     (

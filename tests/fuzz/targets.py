@@ -165,6 +165,7 @@ class Life:
                 Clocks(lambda: self.now, lambda: self.now * 1000, lambda: 0.0, ""),
             ),
             addresses,
+            self.authenticator.versions,
             clock=lambda: self.now,
             drain_kernel=lambda: None,
             close_connections=lambda _: 0,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import errno
+from ipaddress import ip_address
+from typing import Any
 
 import pytest
 
 from tests.runtime.world import MakeHost
 from wsa_proxy.net.ports import Packet
+from wsa_proxy.net.ports import PartlySent
 from wsa_proxy.runtime.health import Health
 
 
@@ -96,6 +99,39 @@ async def test_one_silent_ip_version_is_a_hard_failure_too(make_host: MakeHost) 
     a.silent_version = 6
     await asyncio.sleep(4)
     assert a.state == "init" and "IPv6" in a.driver.obstacles["kernel"]
+
+
+async def test_where_one_ip_version_stands_for_all_a_silent_one_is_none(make_host: MakeHost) -> None:
+    """Sealed, and among unicast peers, the others hear the other one: leaving would be an outage for nothing."""
+    dual: dict[str, Any] = {"virtual_ips": ("10.0.0.3/24", "fd00:77::3/64")}
+    peers: dict[str, Any] = {"peers": (ip_address("10.0.0.2"), ip_address("fd00:77::2"))}
+    for number, changes in enumerate((dual | {"security": ("sealed",)}, dual | peers), start=1):
+        host = make_host(f"a{number}", number, **changes)
+        host.lan.listeners.clear()
+        await host.start()
+        await asyncio.sleep(3.5)
+        host.silent_version = 6
+        await asyncio.sleep(10)
+        assert host.state == "master"
+        host.send_error = OSError(errno.EPERM, "operation not permitted")
+        await asyncio.sleep(4)
+        assert host.state == "init" and "IPv4" in host.driver.obstacles["kernel"]
+
+
+async def test_a_peer_that_cannot_be_sent_to_is_told_and_nothing_else(
+    make_host: MakeHost, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next master might not reach it either, so nobody leaves for it; advertisements go in the peers' versions."""
+    virtual_ips = ("10.0.0.3/24", "fd00:77::3/64")
+    a = make_host("a", 1, virtual_ips=virtual_ips, peers=(ip_address("10.0.0.2"), ip_address("10.9.0.2")))
+    await a.start()
+    await asyncio.sleep(3.5)
+    assert a.state == "master" and "advertise v4 1/0" in a.journal and "advertise v6 1/0" not in a.journal
+    sent = a.driver.record.sent
+    a.send_error = PartlySent(errno.EHOSTUNREACH, "10.9.0.2: No route to host")
+    await asyncio.sleep(10)
+    assert a.state == "master" and a.driver.record.sent == sent + 10
+    assert "an advertisement could not be sent: IPv4: [Errno 113] 10.9.0.2: No route to host" in caplog.text
 
 
 async def test_the_end_of_our_own_lease_is_not_blamed_on_somebody(

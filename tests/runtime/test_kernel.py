@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
+from dataclasses import replace
 from ipaddress import ip_address
 from ipaddress import ip_interface
 from pathlib import Path
 
 import pytest
+from scapy.layers.l2 import Ether
 
 from tests.cable import Lan
+from wsa_proxy.net.frames import read_advertisement
 from wsa_proxy.net.ports import LinkChanged
 from wsa_proxy.net.ports import MacVerdict
 from wsa_proxy.runtime.kernel import LinuxKernel
@@ -103,6 +106,19 @@ def test_whether_the_network_carries_it_is_asked_of_others(lan: Lan) -> None:
 
     lan.until(verdict, "an answer")
     test.close()
+
+
+def test_with_peers_advertisements_are_unicast(lan: Lan) -> None:
+    """In the peers' IP versions, to hosts and not to the multicast group."""
+    wanted = settings()
+    group = replace(wanted.groups[0], peers=(ip_address("10.0.0.2"), ip_address("fd00:77::2")))
+    wire = lan.wire(lambda frame: read_advertisement(frame) is not None)
+    ports = LinuxKernel(wanted).open(group, lan.index)
+    for version in group.versions:
+        ports.advertisements.send(version, bytes(36))
+    frames = [Ether(frame) for frame in wire.take(2)]
+    assert [frames[0].payload.dst, frames[1].payload.dst] == ["10.0.0.2", "fd00:77::2"]
+    ports.close()
 
 
 def test_the_links_and_their_changes(lan: Lan) -> None:

@@ -57,6 +57,7 @@ def test_what_a_running_group_takes(changes: dict[str, Any], line: str) -> None:
     ("changes", "line"),
     [
         ({"virtual_ips": (VIP, OTHER)}, "group 1 starts anew: virtual_ip 10.0.0.3/24 -> 10.0.0.3/24, 10.0.0.4/24"),
+        ({"peers": (OTHER.ip,)}, "group 1 starts anew: peers multicast -> 10.0.0.4"),
         ({"virtual_mac": False}, "group 1 starts anew: mac virtual -> interface"),
         ({"interface": "eth1"}, "group 1 starts anew: interface eth0 -> eth1"),
         ({"port": 3128, "interface": "eth1"}, "group 1 starts anew: interface eth0 -> eth1, port 8080 -> 3128"),

@@ -83,6 +83,18 @@ def test_the_nodes_words(tmp_path: Path) -> None:
         assert (opinion.word, why in opinion.why) == (word, True), opinion
 
 
+def test_between_unicast_peers_routers_are_allowed(tmp_path: Path) -> None:
+    """With peers in the file no TTL is asked for; without, a unicast that has passed a router is not believed."""
+    passed = heard(Sender().payload(0.0), ttl=63, dst="10.0.0.2")
+    with_peers = read_groups(configuration(tmp_path, peers="[10.0.0.1, 10.9.0.1]"), None)
+    assert Judge(with_peers).opinion(passed).word == "valid"
+    opinion = Judge(read_groups(configuration(tmp_path), None)).opinion(passed)
+    assert opinion.word == "bad_ttl" and "TTL 63, 255 expected" in opinion.why and "no peers" in opinion.why
+    other = Judge(with_peers).opinion(heard(Sender().payload(0.0), source="fe80::1"))
+    assert other.word == "other_family" and "that of its peers" in other.why
+    assert Judge(None).opinion(passed).word == "unverified"
+
+
 def test_a_plain_member_of_a_sealed_group(tmp_path: Path) -> None:
     """The right secret with the wrong way to sign has its own word."""
     opinion = Judge(of_vector(tmp_path, F1, Security.SEALED)).opinion(heard(F1.packet))

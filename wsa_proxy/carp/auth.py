@@ -66,12 +66,22 @@ class Authenticator:
     a switch. Counters that repeat or fall are normal for peers and mean nothing.
     """
 
-    def __init__(self, keys: Sequence[bytes], vhid: int, addresses: Collection[Address], counter: int) -> None:
+    def __init__(
+        self,
+        keys: Sequence[bytes],
+        vhid: int,
+        addresses: Collection[Address],
+        counter: int,
+        *,
+        peers: Collection[Address] = (),
+    ) -> None:
+        """``peers``: whom we send to instead of the multicast group; then routers may be between us and them."""
         if not keys:
             raise ValueError("at least one key is needed; without a pass phrase it is 20 zero bytes")
         self._vhid = vhid
-        self.versions: tuple[Version, ...] = tuple(sorted({address.version for address in addresses}))
-        """The IP versions of the virtual host's addresses."""
+        self.unicast = bool(peers)
+        self.versions: tuple[Version, ...] = tuple(sorted({address.version for address in peers or addresses}))
+        """The IP versions that carry advertisements: those of the virtual host's addresses, or of its peers'."""
         self._counter = counter
         self._signatures = [Signature(key, vhid, hashed) for key in keys for hashed in _hashed(addresses)]
         self._signed: tuple[tuple[int, int, int], bytes] | None = None
@@ -92,7 +102,7 @@ class Authenticator:
 
     def identify(self, payload: bytes, ttl: int, version: Version) -> Advertisement | Reject:
         """What claims to be an advertisement of this virtual host, not yet believed; or why it is none."""
-        advertisement = wire.decode(payload, ttl)
+        advertisement = wire.decode(payload, None if self.unicast else ttl)
         if isinstance(advertisement, Reject):
             return advertisement
         if advertisement.vhid != self._vhid:

@@ -89,9 +89,11 @@ class Credentials:
             raise ValueError("a group signs as carp or sealed, and seals with a secret only")
         self.security = tuple(security)
         self.sealers = tuple(sealers)
-        self.versions = plain.versions[:1] if Security.SEALED in security else plain.versions
+        one_for_all = Security.SEALED in security or plain.unicast
+        self.versions = plain.versions[:1] if one_for_all else plain.versions
         """The IP versions that are silent each for itself. Of all copies of a sealed advertisement, in any version,
-        the first is believed and the others are duplicates: there one version stands for both."""
+        the first is believed and the others are duplicates: there one version stands for both. So it does among unicast
+        peers: each sends to each in the version of its address, which need not be the same for any two of them."""
         self._plain = plain
 
     @property
@@ -178,15 +180,18 @@ def make_credentials(
     addresses: Collection[Address],
     counter: int,
     time_of: Callable[[str], GroupTime],
+    *,
+    peers: Collection[Address] = (),
 ) -> Credentials:
     """Those of one node; without a pass phrase plain CARP signs with 20 zero bytes, as the BSDs do.
 
-    ``counter`` is plain CARP's; ``time_of`` answers what is known of the group's time by the name of a sealed key.
+    ``counter`` is plain CARP's; ``time_of`` answers what is known of the group's time by the name of a sealed key;
+    ``peers`` are those of a group that does not use multicast.
     Takes some 60 ms for each pass phrase whose sealed key was not made before.
     """
     plain_keys = [key_from_pass_phrase(phrase) for phrase in pass_phrases or (b"",)]
     sealers = [Sealer(key, vhid, addresses, time_of(key_name(key))) for key in map(sealed_key, pass_phrases)]
-    return Credentials(security, Authenticator(plain_keys, vhid, addresses, counter), sealers)
+    return Credentials(security, Authenticator(plain_keys, vhid, addresses, counter, peers=peers), sealers)
 
 
 def key_name(key: bytes) -> str:

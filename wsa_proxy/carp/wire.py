@@ -92,14 +92,15 @@ def encode(advertisement: Advertisement) -> bytes:
     return bytes(packet)
 
 
-def decode(payload: bytes, ttl: int) -> Advertisement | Reject:
+def decode(payload: bytes, ttl: int | None) -> Advertisement | Reject:
     """The advertisement in an IP payload, or the first reason to drop it. Never raises, whatever arrives.
 
     What follows byte 36 is ignored, as all implementations do. The order puts what tells most first: a VRRP speaker
     is named as such although with few addresses it is also shorter than CARP, and its checksum, which has a pseudo
-    header in version 3, is wrong for CARP as well.
+    header in version 3, is wrong for CARP as well. ``ttl`` is None where routers may have been passed: a unicast peer's
+    is not looked at (FreeBSD).
     """
-    if ttl != TTL:
+    if ttl is not None and ttl != TTL:
         return Reject.BAD_TTL
     if payload and payload[0] != _VERSION_AND_TYPE:
         return Reject.BAD_VERSION

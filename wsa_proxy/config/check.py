@@ -58,10 +58,11 @@ def _summary(group: GroupSettings) -> str:
     forgiven = lowest_master_forgiven(interval_s, group.priority)
     losses = f" ({LOSSES_WANTED} lost advertisements of a master of priority {forgiven} or more)" if forgiven else ""
     virtual_ips = ", ".join(map(str, group.virtual_ips))
+    peers = f" to {', '.join(map(str, group.peers))}" if group.peers else ""
     return (
         f"group {group.vhid}: {virtual_ips} port {group.port} on {group.interface};"
         f" priority {group.priority} -> advskew {group.advskew};"
-        f" advertises every {own.interval_s:.3f} s;"
+        f" advertises every {own.interval_s:.3f} s{peers};"
         f" as backup takes over after {own.master_down_s:.3f} s of silence{losses}"
     )
 

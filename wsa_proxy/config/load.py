@@ -11,6 +11,8 @@ from wsa_proxy.config.files import check_own_mode
 from wsa_proxy.config.files import check_state_dir
 from wsa_proxy.config.files import read_secrets
 from wsa_proxy.config.host_check import check_host
+from wsa_proxy.config.peer import Address
+from wsa_proxy.config.peers import check_peers
 from wsa_proxy.config.schema import GroupKeys
 from wsa_proxy.config.schema import TopKeys
 from wsa_proxy.config.schema import read_keys
@@ -65,12 +67,13 @@ def load(
     secrets = [read_secrets(document, ("groups", n), group) for n, group in enumerate(keys.groups or ())]
     for n, group in enumerate(keys.groups or ()):
         _check_security(document, ("groups", n), group)
+    peers = [check_peers(document, ("groups", n), keys, group, host) for n, group in enumerate(keys.groups or ())]
     fields = [_timers(document, ("groups", n), group, keys) for n, group in enumerate(keys.groups or ())]
     if document.errors:
         raise document.refuse()
     groups = tuple(
-        _settings(group, interface, pass_phrases, pair, listen_port)
-        for group, interface, pass_phrases, pair in zip(keys.groups or (), interfaces, secrets, fields, strict=True)
+        _settings(*each, listen_port)
+        for each in zip(keys.groups or (), interfaces, secrets, peers, fields, strict=True)
     )
     preempt = keys.failover_handling == "preemptive"
     settings = Settings(path, keys.node or socket.gethostname(), preempt, state_dir, groups, keys.clock_tolerance)
@@ -89,7 +92,12 @@ def read_state_dir(path: Path) -> Path:
 
 
 def _settings(
-    group: GroupKeys, interface: str, pass_phrases: tuple[bytes, ...], pair: Timers | None, listen_port: int
+    group: GroupKeys,
+    interface: str,
+    pass_phrases: tuple[bytes, ...],
+    peers: list[Address],
+    pair: Timers | None,
+    listen_port: int,
 ) -> GroupSettings:
     assert group.id is not None
     assert group.hostname is not None
@@ -108,6 +116,7 @@ def _settings(
         security=group.security or ("sealed" if pass_phrases else "carp",),
         virtual_mac=group.mac == "virtual",
         port=group.port or listen_port,
+        peers=tuple(peers),
     )
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import difflib
 import re
+from ipaddress import IPv4Address
 from ipaddress import IPv4Interface
+from ipaddress import IPv6Address
 from ipaddress import IPv6Interface
 from typing import Annotated
 from typing import Any
@@ -23,6 +25,9 @@ from pydantic import PlainValidator
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from wsa_proxy.config.peer import PEERS_MAX
+from wsa_proxy.config.peer import PEERS_TEXT
+from wsa_proxy.config.peer import read_peer
 from wsa_proxy.config.source import HIDDEN_KEYS
 from wsa_proxy.config.source import Document
 from wsa_proxy.config.source import KeyPath
@@ -61,6 +66,7 @@ ALLOWED = {
     "port": "must be a whole number from 1 to 65535",
     "mac": "must be virtual (00:00:5e:00:01:ID) or interface (the network card's own)",
     "security": "must be sealed, carp, or a list of both: the first signs, all are accepted",
+    "peers": PEERS_TEXT,
     "clock_tolerance": "must be a number of seconds from 1 to 604800 (a week)",
 }
 TOP_KEYS = ("node", "failover_handling", "state_dir", "clock_tolerance", "groups")
@@ -69,7 +75,7 @@ REQUIRED = ("id", "hostname", "virtual_ip", "priority")
 NUMBER_KEYS = ("id", "priority", "port", "advertisement_interval", "clock_tolerance")
 NOT_YET = (
     "stall_limit", "health", "drain_timeout", "admin", "pac", "notify",
-    "peers", "preempt_delay", "preempt_delay_max", "members",
+    "preempt_delay", "preempt_delay_max", "members",
 )  # fmt: skip
 OTHER_WORDS = {
     "vhid": "id", "virtual_router_id": "id", "group_id": "id", "vip": "virtual_ip", "address": "virtual_ip",
@@ -79,6 +85,7 @@ OTHER_WORDS = {
     "interval": "advertisement_interval", "advskew": "priority", "secret": "shared_secret", "pass": "shared_secret",
     "password": "shared_secret", "auth_pass": "shared_secret", "passphrase": "shared_secret", "name": "hostname",
     "preempt": "failover_handling", "dev": "interface", "listen_port": "port",
+    "peer": "peers", "peer6": "peers", "carppeer": "peers", "unicast_peer": "peers",
 }  # fmt: skip
 """What other products call a key (carp(4), keepalived, ucarp)."""
 
@@ -190,6 +197,11 @@ class GroupKeys(Keys):
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     mac: Literal["virtual", "interface"] = "virtual"
     security: Annotated[tuple[str, ...] | None, PlainValidator(_security)] = None
+    peers: Annotated[
+        list[Annotated[IPv4Address | IPv6Address | None, PlainValidator(read_peer)]],
+        BeforeValidator(_as_list),
+        Field(min_length=1, max_length=PEERS_MAX),
+    ] = Field(default_factory=list)
 
 
 class TopKeys(Keys):

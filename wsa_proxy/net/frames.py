@@ -43,8 +43,8 @@ GROUP_MAC_IPV6 = "33:33:00:00:00:12"
 BROADCAST_MAC = "ff:ff:ff:ff:ff:ff"
 ALL_NODES = IPv6Address("ff02::1")
 
-_TRAFFIC_CLASS = 0xE0  # DSCP 56, as FreeBSD sends it (net.inet.carp.dscp)
-_HOP_LIMIT = 255  # proof to the receiver that no router was passed
+TRAFFIC_CLASS = 0xE0  # DSCP 56, as FreeBSD sends it (net.inet.carp.dscp)
+HOP_LIMIT = 255  # proof to the receiver that no router was passed
 _SOLICITED_NODE = int(IPv6Address("ff02::1:ff00:0"))
 
 
@@ -90,11 +90,11 @@ def advertisement_header(version: Version, source_mac: str, source: Address, pay
     if version == 4:
         ethernet = Ether(src=source_mac, dst=GROUP_MAC_IPV4, type=ETHERTYPE_IPV4)
         # Identification 0 with "do not fragment", as FreeBSD does (RFC 6864).
-        network = IP(src=str(source), dst=str(GROUP_IPV4), tos=_TRAFFIC_CLASS, id=0, flags="DF", ttl=_HOP_LIMIT)
+        network = IP(src=str(source), dst=str(GROUP_IPV4), tos=TRAFFIC_CLASS, id=0, flags="DF", ttl=HOP_LIMIT)
         network.proto = PROTOCOL_CARP
     else:
         ethernet = Ether(src=source_mac, dst=GROUP_MAC_IPV6, type=ETHERTYPE_IPV6)
-        network = IPv6(src=str(source), dst=str(GROUP_IPV6), tc=_TRAFFIC_CLASS, hlim=_HOP_LIMIT, nh=PROTOCOL_CARP)
+        network = IPv6(src=str(source), dst=str(GROUP_IPV6), tc=TRAFFIC_CLASS, hlim=HOP_LIMIT, nh=PROTOCOL_CARP)
     frame = bytes(ethernet / network / Raw(bytes(payload_bytes)))
     return frame[: len(frame) - payload_bytes]
 
@@ -108,7 +108,7 @@ def announcement(mac: str, address: Address, router: bool) -> bytes:
     """
     if isinstance(address, IPv4Address):
         return _arp_request(mac, sender=str(address), target=str(address))
-    network = IPv6(src=str(address), dst=str(ALL_NODES), hlim=_HOP_LIMIT)
+    network = IPv6(src=str(address), dst=str(ALL_NODES), hlim=HOP_LIMIT)
     advertisement = ICMPv6ND_NA(tgt=str(address), R=int(router), S=0, O=1) / ICMPv6NDOptDstLLAddr(lladdr=mac)
     return bytes(Ether(src=mac, dst=_multicast_mac(ALL_NODES), type=ETHERTYPE_IPV6) / network / advertisement)
 
@@ -122,7 +122,7 @@ def probe(mac: str, address: Address) -> bytes:
     if isinstance(address, IPv4Address):
         return _arp_request(mac, sender="0.0.0.0", target=str(address))
     group = solicited_node(address)
-    network = IPv6(src="::", dst=str(group), hlim=_HOP_LIMIT)
+    network = IPv6(src="::", dst=str(group), hlim=HOP_LIMIT)
     solicitation = ICMPv6ND_NS(tgt=str(address))
     return bytes(Ether(src=mac, dst=_multicast_mac(group), type=ETHERTYPE_IPV6) / network / solicitation)
 

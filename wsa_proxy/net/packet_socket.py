@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 from collections.abc import Collection
+from collections.abc import Mapping
 from collections.abc import Sequence
 from ipaddress import IPv4Address
 
@@ -115,7 +116,7 @@ class PacketSocket:
         self._members: list[socket.socket] = []
         try:
             for version in sorted(versions):
-                self._receivers[version] = _open_receiver(interface, index, vhid, version)
+                self._receivers[version] = _open_multicast_receiver(interface, index, vhid, version)
                 self._members.append(join_group(interface, index, version))
         except BaseException:
             self.close()
@@ -146,21 +147,26 @@ class PacketSocket:
             raise OSError(error.errno or errno.EIO, text) from error
 
     def receive(self) -> Sequence[Packet]:
-        packets: list[Packet] = []
-        for version, receiver in self._receivers.items():
-            decode = _decode_ipv4 if version == 4 else _decode_ipv6
-            # Each socket gets its share of the turn, so that a storm of one version does not starve the other.
-            for number, frame in enumerate(queued_frames(receiver), start=1):
-                packets.append(decode(frame))
-                if number == FRAMES_PER_TURN_MAX // len(self._receivers):
-                    break
-        return packets
+        return queued_packets(self._receivers)
 
     def close(self) -> None:
         for opened in [*self._receivers.values(), *self._members]:
             opened.close()
         self._receivers.clear()
         self._members.clear()
+
+
+def queued_packets(receivers: Mapping[Version, socket.socket]) -> list[Packet]:
+    """What waits in the sockets that ``open_advertisement_receiver`` made, FRAMES_PER_TURN_MAX at most."""
+    packets: list[Packet] = []
+    for version, receiver in receivers.items():
+        decode = _decode_ipv4 if version == 4 else _decode_ipv6
+        # Each socket gets its share of the turn, so that a storm of one version does not starve the other.
+        for number, frame in enumerate(queued_frames(receiver), start=1):
+            packets.append(decode(frame))
+            if number == FRAMES_PER_TURN_MAX // len(receivers):
+                break
+    return packets
 
 
 def _choose_source(index: int, version: Version, never: frozenset[Address]) -> Address:
@@ -207,9 +213,14 @@ def _filter(vhid: int, version: Version) -> list[Instruction]:
     ]
 
 
-def _open_receiver(interface: str, index: int, vhid: int, version: Version) -> socket.socket:
+def open_advertisement_receiver(interface: str, index: int, vhid: int, version: Version) -> socket.socket:
+    """Hears protocol 112 with this id that reaches the interface, multicast or to this host. Raises OSError."""
     ethertype = ETHERTYPE_IPV4 if version == 4 else ETHERTYPE_IPV6
-    receiver = open_receiver(interface, index, ethertype, _filter(vhid, version))
+    return open_receiver(interface, index, ethertype, _filter(vhid, version))
+
+
+def _open_multicast_receiver(interface: str, index: int, vhid: int, version: Version) -> socket.socket:
+    receiver = open_advertisement_receiver(interface, index, vhid, version)
     try:
         mac = bytes.fromhex((GROUP_MAC_IPV4 if version == 4 else GROUP_MAC_IPV6).replace(":", ""))
         for kind, address in ((_PACKET_MR_MULTICAST, mac), (_PACKET_MR_ALLMULTI, b"")):

@@ -69,6 +69,10 @@ class AddressChanged:
     """No finite lifetime: it is not a lease, hence not ours."""
 
 
+class PartlySent(OSError):
+    """An advertisement has left to some of the peers, and could not to others."""
+
+
 type KernelChange = LinkChanged | AddressChanged
 
 
@@ -79,7 +83,7 @@ class AdvertisementPort(Protocol):
         """The descriptors that become readable when something arrived."""
 
     def send(self, version: Version, payload: bytes, *, from_own_mac: bool = False) -> None:
-        """Multicast one payload. Raises OSError when the frame could not leave.
+        """Multicast one payload, or send it to each unicast peer. Raises OSError when nothing could leave.
 
         ``from_own_mac``: not from the virtual MAC, whose port at the switch is the new master's.
         """

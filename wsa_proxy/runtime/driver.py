@@ -42,6 +42,7 @@ from wsa_proxy.carp.wire import Reject
 from wsa_proxy.net.ports import FRAMES_PER_TURN_MAX
 from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import Packet
+from wsa_proxy.net.ports import Version
 from wsa_proxy.runtime.identity import Identity
 from wsa_proxy.runtime.ports import Ports
 from wsa_proxy.runtime.readers import Readers
@@ -69,6 +70,7 @@ class Driver:
         virtual_host: VirtualHost,
         identity: Identity,
         addresses: Collection[Address],
+        versions: Collection[Version],
         *,
         clock: Callable[[], float],
         drain_kernel: Callable[[], None],
@@ -79,7 +81,7 @@ class Driver:
         self.obstacles: dict[str, str] = {}
         self.ports: Ports | None = None
         self._identity = identity
-        self._sending = Sending(virtual_host.settings, addresses, identity, self.record, clock)
+        self._sending = Sending(virtual_host.settings, versions, identity, self.record, clock)
         self._clock = clock
         self._drain_kernel = drain_kernel
         self._release = Release(
@@ -103,7 +105,7 @@ class Driver:
     def _set_limits(self, settings: VirtualHostSettings) -> None:
         patience_s = election.master_down_s(settings.advbase, settings.advskew)
         self._frozen_s = min(FROZEN_S, FROZEN_INTERVALS * patience_s)
-        self._sending.set_interval(settings)
+        self._sending.take(settings)
 
     # -- what the node tells -----------------------------------------------------------------------------------------
 

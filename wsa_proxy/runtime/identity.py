@@ -123,6 +123,7 @@ def _credentials(
         [virtual_ip.ip for virtual_ip in group.virtual_ips],
         counter,
         lambda name: seal_file.group_time(name, clock_ms, tolerance_ms),
+        peers=group.peers,
     )
 
 

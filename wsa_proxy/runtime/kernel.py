@@ -21,9 +21,10 @@ from wsa_proxy.net.neighbours import Neighbours
 from wsa_proxy.net.packet_socket import Headers
 from wsa_proxy.net.packet_socket import PacketSocket
 from wsa_proxy.net.ports import Address
+from wsa_proxy.net.ports import AdvertisementPort
 from wsa_proxy.net.ports import KernelMonitor
 from wsa_proxy.net.ports import LinkChanged
-from wsa_proxy.net.ports import Version
+from wsa_proxy.net.unicast_socket import UnicastSocket
 from wsa_proxy.net.virtual_interface import VirtualInterface
 from wsa_proxy.net.virtual_lease import VirtualLease
 from wsa_proxy.runtime.ports import Ports
@@ -62,12 +63,11 @@ class LinuxKernel:
     def open(self, group: GroupSettings, index: int) -> Ports:
         """The ports of a group on the interface with this index. Raises OSError and leaves nothing open."""
         addresses = [virtual_ip.ip for virtual_ip in group.virtual_ips]
-        versions: set[Version] = {4 if address.version == 4 else 6 for address in addresses}
         with ExitStack() as opened:
             lease, virtual = self._lease(group, index, addresses)
             opened.callback(lease.close)
             mac = virtual.mac if virtual else None
-            advertisements = PacketSocket(group.interface, index, group.vhid, versions, self._headers, mac)
+            advertisements = self._advertisements(group, index, mac)
             opened.callback(advertisements.close)
             neighbours = Neighbours(group.interface, index, addresses, mac)
             opened.pop_all()
@@ -99,6 +99,11 @@ class LinuxKernel:
         """Find out whether the network carries a virtual MAC. Raises OSError."""
         never = [address for address in self._virtual if isinstance(address, IPv4Address)]
         return ForeignMacTest(interface, index, find_witnesses(index, never))
+
+    def _advertisements(self, group: GroupSettings, index: int, mac: str | None) -> AdvertisementPort:
+        if group.peers:
+            return UnicastSocket(group.interface, index, group.vhid, group.peers, self._virtual)
+        return PacketSocket(group.interface, index, group.vhid, group.versions, self._headers, mac)
 
     def remove_leftovers(self, addresses: Collection[Address]) -> Sequence[Address]:
         return [entry.address for entry in net_addresses.remove_leftovers(addresses)]

@@ -133,6 +133,7 @@ class Node:
             VirtualHost(self._host_settings(group, settings, identity.credentials)),
             identity,
             [virtual_ip.ip for virtual_ip in group.virtual_ips],
+            group.versions,
             clock=self._clocks.now_s,
             drain_kernel=self.drain_kernel,
             close_connections=self._close_connections,

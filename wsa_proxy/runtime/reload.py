@@ -128,10 +128,16 @@ def _restart_lines(before: GroupSettings, after: GroupSettings, changed: set[str
     for name in sorted(changed):
         if name == "virtual_ips":
             yield f"virtual_ip {_addresses_text(before)} -> {_addresses_text(after)}"
+        elif name == "peers":
+            yield f"peers {_peers_text(before)} -> {_peers_text(after)}"
         elif name == "virtual_mac":
             yield f"mac {_mac_text(before)} -> {_mac_text(after)}"
         else:
             yield f"{name} {getattr(before, name)} -> {getattr(after, name)}"
+
+
+def _peers_text(group: GroupSettings) -> str:
+    return ", ".join(map(str, group.peers)) or "multicast"
 
 
 def _mac_text(group: GroupSettings) -> str:

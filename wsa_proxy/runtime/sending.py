@@ -11,8 +11,8 @@ from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import SendFarewell
 from wsa_proxy.carp.send_errors import SendErrors
 from wsa_proxy.carp.virtual_host import VirtualHostSettings
-from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import AdvertisementPort
+from wsa_proxy.net.ports import PartlySent
 from wsa_proxy.net.ports import Version
 from wsa_proxy.runtime.identity import Identity
 from wsa_proxy.runtime.record import Record
@@ -24,23 +24,24 @@ class Sending:
     def __init__(
         self,
         settings: VirtualHostSettings,
-        addresses: Collection[Address],
+        versions: Collection[Version],
         identity: Identity,
         record: Record,
         clock: Callable[[], float],
     ) -> None:
         self.errors = SendErrors(math.inf)
-        self.set_interval(settings)
+        self.take(settings)
         self.trouble = ""
         """What was refused last, in a sentence."""
         self._claimed = False
-        self._versions: tuple[Version, ...] = tuple(sorted({address.version for address in addresses}))
+        self._versions = tuple(versions)
         self._identity = identity
         self._record = record
         self._clock = clock
 
-    def set_interval(self, settings: VirtualHostSettings) -> None:
-        """That of other settings."""
+    def take(self, settings: VirtualHostSettings) -> None:
+        """What follows from other settings."""
+        self._one_for_all = len(settings.versions) == 1
         self.errors.interval_s = settings.advbase or election.interval_s(settings.advbase, settings.advskew)
 
     def left(self) -> None:
@@ -49,7 +50,8 @@ class Sending:
         self.errors.left()
 
     def send(self, advertisements: AdvertisementPort, command: SendAdvertisement | SendFarewell) -> None:
-        """One advertisement in each IP version.
+        """One advertisement in each IP version. Where each has a deadline of its own, a backup takes over when one is
+        silent, so each one counts; where one stands for all, it is enough that a copy has left.
 
         Nobody bows out of what it has never claimed (the kernel refused the addresses): backups would take over from a
         master that is there.
@@ -57,29 +59,34 @@ class Sending:
         bows_out = isinstance(command, SendAdvertisement) and command.advbase == election.BOW_OUT
         if bows_out and not self._claimed:
             return
-        errors: list[str] = []
-        for version, payload in self._signed(command, errors):
+        silent, errors = self._send(advertisements, command)
+        if silent < len(self._versions):
+            self._record.sent += 1
+            self._claimed = not bows_out
+        if errors:
+            self.trouble = f"advertisements cannot be sent: {'; '.join(errors)}"
+            self._record.send_failed("; ".join(errors))
+        if silent < (len(self._versions) if self._one_for_all else 1):
+            self.errors.sent(self._clock())
+        else:
+            self.errors.failed(self._clock())
+
+    def _send(
+        self, advertisements: AdvertisementPort, command: SendAdvertisement | SendFarewell
+    ) -> tuple[int, list[str]]:
+        """How many IP versions nobody could be told in, and what the kernel said."""
+        try:
+            payload = self._identity.sign(command)
+        except OverflowError as error:
+            # The time of the group has ended: whoever knows the secret has pushed it there, and nothing is above it.
+            return len(self._versions), [str(error)]
+        silent, errors = 0, []
+        for version in self._versions:
             try:
                 # After a farewell the switch must not send here what is for the virtual MAC.
                 advertisements.send(version, payload, from_own_mac=isinstance(command, SendFarewell))
             except OSError as error:
                 errors.append(f"IPv{version}: {error}")
-        if len(errors) < len(self._versions):
-            self._record.sent += 1
-            self._claimed = not bows_out
-        if not errors:
-            self.errors.sent(self._clock())
-            return
-        self.trouble = f"advertisements cannot be sent: {'; '.join(errors)}"
-        self._record.send_failed("; ".join(errors))
-        self.errors.failed(self._clock())
-
-    def _signed(self, command: SendAdvertisement | SendFarewell, errors: list[str]) -> list[tuple[Version, bytes]]:
-        """The same bytes for each IP version; none, and an error for each, when the time of the group has ended: then
-        whoever knows the secret has pushed it there, and nothing that we say can be above it."""
-        try:
-            payload = self._identity.sign(command)
-        except OverflowError as error:
-            errors += [str(error) for _ in self._versions]
-            return []
-        return [(version, payload) for version in self._versions]
+                # Unheard by one of several peers it stays: the next master might not reach that one either.
+                silent += not isinstance(error, PartlySent)
+        return silent, errors

@@ -88,6 +88,7 @@ def _group_status(group: GroupSettings, driver: Driver, now: float) -> dict[str,
         "advertisements_sent": record.sent,
         "advertisements_received": record.received,
         "security": list(group.security),
+        "peers": [str(peer) for peer in group.peers],
         "rejected": {reject.value: count for reject, count in record.rejects.items()},
         "last_rejected": {
             reject.value: {"from": last.source, "mac": last.source_mac, "age_s": round(now - last.at_s, 2)}

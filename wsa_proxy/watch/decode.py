@@ -8,6 +8,7 @@ node drops it is that of ``carp/wire.py``, asked as the node asks; the words abo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from scapy.config import conf
 from scapy.layers.inet import IP
@@ -131,7 +132,8 @@ def _read(captured: Captured, link: Packet, network: Packet, vlans: tuple[int, .
     payload, fault = _payload(network)
     missing = captured.length_bytes - len(captured.frame)
     if fault is None:
-        fault = _fault(payload, ttl)
+        # Between unicast peers routers are allowed: whether this is one, the judge knows from the file.
+        fault = _fault(payload, ttl if ip_address(network.dst).is_multicast else None)
     says = _says(payload, network)
     if isinstance(says, Vrrp):
         # With 7 addresses its shape is right for CARP, and its digest is not.
@@ -195,12 +197,12 @@ def _says(payload: bytes, network: Packet) -> Advertisement | Vrrp | None:
     return Advertisement(read.vhid, read.advbase, read.advskew, read.demotion, read.counter, read.digest)
 
 
-def _fault(payload: bytes, ttl: int) -> Fault | None:
+def _fault(payload: bytes, ttl: int | None) -> Fault | None:
     """The node's own reason, with the field that is wrong and what was expected."""
     reject = wire.decode(payload, ttl)
     match reject:
         case Reject.BAD_TTL:
-            return Fault(reject, f"TTL {ttl}, {wire.TTL} expected: it has passed a router, or was made by hand")
+            return Fault(reject, wrong_ttl(ttl))
         case Reject.SHORT:
             return Fault(reject, f"{len(payload)} bytes, {wire.HEADER_BYTES} expected")
         case Reject.BAD_VERSION:
@@ -215,3 +217,8 @@ def _fault(payload: bytes, ttl: int) -> Fault | None:
         case Reject():
             return Fault(reject, reject.value)
     return None
+
+
+def wrong_ttl(ttl: int | None) -> str:
+    """What to say of a TTL that is not 255."""
+    return f"TTL {ttl}, {wire.TTL} expected: it has passed a router, or was made by hand"

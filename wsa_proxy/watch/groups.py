@@ -59,6 +59,8 @@ class WatchedGroup:
     security: tuple[Security, ...]
     """The first signs, all are accepted."""
     clock_tolerance_s: float
+    peers: tuple[Address, ...]
+    """To whom it advertises instead of the multicast group; then no TTL is asked for."""
     pass_phrases: tuple[bytes, ...] = field(repr=False)
     other_lists: tuple[OtherList, ...] = field(repr=False)
 
@@ -83,6 +85,7 @@ class WatchedGroup:
             # Nothing is signed with it, and nobody says a number of 64 bits by chance: so nothing is taken for an echo.
             secrets.randbits(64),
             lambda name: GroupTime("", None, clock_ms, tolerance_ms),
+            peers=self.peers,
         )
 
 
@@ -129,6 +132,7 @@ def _group(group: GroupKeys, interface: str, phrases: tuple[bytes, ...], clock_t
         advskew=fields.advskew,
         security=tuple(Security(way) for way in ways),
         clock_tolerance_s=clock_tolerance_s,
+        peers=tuple(each for each in group.peers if each is not None),
         pass_phrases=phrases,
         other_lists=tuple(_other_lists(phrases, group.id, addresses)),
     )

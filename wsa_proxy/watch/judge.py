@@ -20,6 +20,7 @@ from wsa_proxy.carp.seal import Seal
 from wsa_proxy.carp.wire import Advertisement
 from wsa_proxy.carp.wire import Reject
 from wsa_proxy.watch.decode import Heard
+from wsa_proxy.watch.decode import wrong_ttl
 from wsa_proxy.watch.groups import WatchedGroup
 from wsa_proxy.watch.vrrp import Vrrp
 
@@ -144,8 +145,12 @@ class _Node:
 
     def _why(self, reject: Reject, heard: Heard, says: Advertisement, tops: Sequence[int], clock_ms: float) -> str:
         match reject:
+            case Reject.BAD_TTL:
+                return f"{wrong_ttl(heard.ttl)}; this file has no peers"
             case Reject.OTHER_FAMILY:
-                return f"IPv{heard.version}, IPv{self._group.addresses[0].version} expected: that of its virtual IPs"
+                peers = self._group.peers
+                expected, whose = (peers[0], "peers") if peers else (self._group.addresses[0], "virtual IPs")
+                return f"IPv{heard.version}, IPv{expected.version} expected: that of its {whose}"
             case Reject.BAD_SECRET:
                 return self._why_not_signed(says)
             case Reject.PLAIN_MEMBER:
