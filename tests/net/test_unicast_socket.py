@@ -195,6 +195,8 @@ def test_the_kernel_does_not_answer_that_nobody_speaks_carp_here(lan: Any, peer:
     received(lan, theirs, 3)
     lan.ip(f"link set {lan.LEFT} down")  # by then the kernel has dealt with all of them
     assert wire.queued() == []
+    # The raw socket has kept none of them: nobody would ever read it.
+    assert not lan.readable([sender.fileno() for sender in theirs._senders.values()], 0)
 
 
 def test_a_complaint_of_a_host_without_carp_is_no_error(lan: Any) -> None:

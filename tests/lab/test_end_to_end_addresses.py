@@ -1,0 +1,30 @@
+"""The whole product where the network or the virtual IP is an unusual one; see test_end_to_end.py for the usual."""
+
+from __future__ import annotations
+
+from tests.lab import scenarios_addresses
+from tests.lab.inside import needs_namespaces
+from tests.lab.inside import run_inside
+from tests.lab.test_end_to_end import SCENARIO_S_MAX
+from tests.lab.test_end_to_end import SILENCE_MS_MAX
+from tests.lab.test_end_to_end import Seen
+from tests.lab.test_end_to_end import check_always
+from tests.lab.test_end_to_end import noise_ms
+from tests.lab.test_end_to_end import row
+
+pytestmark = needs_namespaces
+
+
+def test_peers_fail_over_where_no_multicast_passes() -> None:
+    """The backup hears the master by unicast, takes over in the usual time, and yields again."""
+    seen: Seen = run_inside(scenarios_addresses.unicast, SCENARIO_S_MAX)
+    check_always(seen)
+    assert seen["sent"] >= 1 and seen["groups"]["b"]["advertisements_received"] >= 1
+    assert {name: group["peers"] for name, group in seen["groups"].items()} == {"a": ["10.0.0.2"], "b": ["10.0.0.1"]}
+    killed = row(seen, "kill a")
+    assert killed["took_over"] == "b" and killed["outage_ms"] <= SILENCE_MS_MAX + noise_ms(killed), killed
+    assert row(seen, "start a")["served_after"] == "a"
+    assert [each["reason"] for each in seen["transitions"] if each["node"] == "b"] == [
+        "ready", "master_silent", "better_advertisement_received",
+    ]  # fmt: skip
+    assert {name: group["state"] for name, group in seen["after"].items()} == {"a": "master", "b": "backup"}
