@@ -187,3 +187,29 @@ def test_link_local_addresses_are_left_out_of_what_we_sign_and_may_be_in_what_we
     assert isinstance(other.accept(vector.packet, 255, vector.version), Advertisement)
     stranger = Authenticator([vector.key], vector.vhid, without, OURS)
     assert stranger.accept(vector.packet, 255, vector.version) is Reject.BAD_SECRET
+
+
+def test_whoever_hashes_link_local_addresses_is_answered_in_the_same_form() -> None:
+    """FreeBSD refuses an advertisement without them, OpenBSD one with them if it has one more: it is its list that we
+    sign from the first packet that we believe, with our own first secret. An echo teaches nothing."""
+    vector = next(vector for vector in VECTORS if vector.name.startswith("O4 "))
+    without = [address for address in vector.addresses if not (address.version == 6 and address.is_link_local)]
+    full, short = (Signature(vector.key, vector.vhid, each) for each in (vector.addresses, without))
+    new_key = bytes(range(20))
+    ours = Authenticator([new_key, vector.key], vector.vhid, vector.addresses, OURS)
+
+    def lists() -> list[bool]:
+        sent = ours.sign(1, 0, 0)[16:36]
+        return [sent == Signature(new_key, vector.vhid, each).digest(OURS) for each in (vector.addresses, without)]
+
+    def hears(signature: Signature, counter: int) -> object:
+        packet = wire.encode(Advertisement(vector.vhid, 1, 0, 0, counter, signature.digest(counter)))
+        return ours.accept(packet, 255, vector.version)
+
+    assert lists() == [False, True]
+    assert hears(full, OURS) is Reject.ECHO
+    assert lists() == [False, True]
+    assert isinstance(ours.accept(vector.packet, 255, vector.version), Advertisement)
+    assert lists() == [True, False]
+    assert isinstance(hears(short, THEIRS), Advertisement)
+    assert lists() == [False, True]

@@ -9,6 +9,7 @@ from tests.config.example import GOOD
 from tests.config.example import HOST
 from wsa_proxy.config import check as module
 from wsa_proxy.config.check import Resolve
+from wsa_proxy.config.check import _addresses_of
 from wsa_proxy.config.check import check
 
 
@@ -95,3 +96,8 @@ def test_dead_name_server(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     never.set()
     assert "cannot be resolved within 0.01 s" in lines[0]
     assert lines[-1] == "0"
+
+
+def test_a_name_with_a_link_local_address_of_some_interface(capsys: pytest.CaptureFixture[str]) -> None:
+    """The resolver may name an interface (a line of /etc/hosts with fe80::3%eth0); it is the address that counts."""
+    assert _addresses_of("fe80::3%lo") == {"fe80::3"}

@@ -217,3 +217,31 @@ def test_the_interface_of_a_running_group_is_not_offered(tmp_path: Path) -> None
     host = HostFacts((*HOST.interfaces[:1], interface("eth0", address("10.0.0.1/24")), running))
     assert told(tmp_path, GOOD, host=host) == ""
     assert "carp1" not in told(tmp_path, changed("interface: auto", "interface: eth9"), host=host)
+
+
+def test_a_link_local_virtual_ip(tmp_path: Path) -> None:
+    """Every interface is in its subnet, so one is named; and only there must nobody else have it."""
+    here = interface("eth0", address("10.0.0.1/24"), address("fe80::1/64"), address("fe80::3/128", 1))
+    host = HostFacts((here, interface("docker0", address("172.17.0.1/16"), address("fe80::3/64"))))
+    alone = changed("10.0.0.3/24", "fe80::3/64").replace("interface: auto\n", "interface: auto\n    mac: interface\n")
+    assert told(tmp_path, alone, host=host) == (
+        "8: groups[0].interface: auto: several interfaces are in the subnet of the virtual IP: eth0 and docker0; "
+        "name one"
+    )
+    named = alone.replace("interface: auto", "interface: eth0")
+    assert told(tmp_path, named, host=host) == ""
+    # With another virtual IP beside it the interface is clear.
+    both = loaded(tmp_path, alone.replace("fe80::3/64", "[fe80::3/64, 10.0.0.3/24]"), host=host).settings.groups[0]
+    assert both.interface == "eth0"
+    there = told(tmp_path, named.replace("eth0", "docker0"), host=host)
+    assert "is already a permanent address of docker0 on this host" in there
+    assert told(tmp_path, named.replace("    mac: interface\n", ""), host=host) == (
+        "7: groups[0].virtual_ip: a link-local virtual IP needs the network card's own hardware address; write mac: "
+        "interface"
+    )
+
+
+def test_a_link_local_ipv4_virtual_ip_is_one_like_others(tmp_path: Path) -> None:
+    """Where the hosts gave themselves addresses of 169.254.0.0/16, or were given them."""
+    host = HostFacts((interface("eth0", address("169.254.7.1/16")),))
+    assert told(tmp_path, changed("10.0.0.3/24", "169.254.7.3/16"), host=host) == ""

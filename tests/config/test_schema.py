@@ -113,14 +113,6 @@ CASES: list[Case] = [
     ),
     (
         "10.0.0.3/24",
-        "fe80::3/64",
-        (
-            "7: groups[0].virtual_ip: fe80::3/64: not yet: a link-local IPv6 address; use a global or unique local "
-            "one (fd00::/8)"
-        ),
-    ),
-    (
-        "10.0.0.3/24",
         "fd00:77::3%eth0/64",
         (
             "7: groups[0].virtual_ip: fd00:77::3%eth0/64: has a zone (%); leave it out, the key interface chooses "

@@ -37,7 +37,10 @@ def test_a_prefix_is_asked_for(text: str, usual: str) -> None:
     assert str(caught.value) == usual
 
 
-@pytest.mark.parametrize("text", ["10.0.0.3/24", "10.0.0.3/32", "10.0.0.2/31", "fd00:77::3/64", "fd00:77::3/128"])
+@pytest.mark.parametrize(
+    "text",
+    ["10.0.0.3/24", "10.0.0.3/32", "10.0.0.2/31", "fd00:77::3/64", "fd00:77::3/128", "fe80::3/64", "169.254.7.3/16"],
+)
 def test_right_ones_are_what_they_say(text: str) -> None:
     """A host of a LAN, of a point-to-point network, or alone."""
     assert str(read_virtual_ip(text)) == text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 from typing import Any
 
@@ -10,6 +11,7 @@ from tests.lab.scenarios import do
 from tests.lab.scenarios import say
 from tests.lab.scenarios import seen
 from tests.lab.scenarios import status
+from wsa_proxy.lab import namespace
 from wsa_proxy.lab.lab import Lab
 
 # What a cloud's network does: a frame to a group of hosts goes nowhere. Broadcasts pass, or there were no ARP.
@@ -28,7 +30,7 @@ table bridge cloud {
 def unicast() -> dict[str, Any]:
     """A bridge without multicast; each node names itself and the other as peers. The master is killed."""
     subprocess.run(["nft", "-f", "-"], input=NO_MULTICAST, text=True, check=True)
-    lab = Lab(overrides={"peers": ["10.0.0.1", "10.0.0.2"]}, say=say).__enter__()
+    lab = Lab(overrides={"peers": ["10.0.0.1", "10.0.0.2"]}, interval_s=0.02, say=say).__enter__()
     tap = Tap("a")
     lab.settle()
     lab.start_client()
@@ -39,3 +41,38 @@ def unicast() -> dict[str, Any]:
     do(lab, "start", "a")
     lab.settle()
     return seen(lab, sent=sent, groups=groups, after={name: status(lab, name)["groups"][0] for name in "ab"})
+
+
+def link_local() -> dict[str, Any]:
+    """A link-local virtual IP. A client waits on an idle connection while the master is stopped; the next is killed."""
+    overrides = {"virtual_ip": ["fe80::1:2/64", "10.0.0.3/24"], "interface": "eth0", "mac": "interface"}
+    lab = Lab(overrides=overrides, interval_s=0.02, say=say).__enter__()
+    lab.settle()
+    lab.start_client()
+    lab.wait_service()
+    https = lab.fetch("https://origin.example.com/")
+    itself = [lab.fetch(f"http://{host}:8080/")["status"] for host in ("proxy.example.com", "[fe80::1:2]", "10.0.0.3")]
+    before = status(lab, "a")["groups"][0]["virtual_ip_held"]
+    with namespace.inside(lab.topology.networks["client"]):
+        waiting = socket.create_connection(("fe80::1:2%eth0", 8080), 5)
+        waiting.sendall(b"GET http://10.0.0.80/ HTTP/1.1\r\nHost: 10.0.0.80\r\n\r\n")
+        answered = waiting.recv(1 << 16).partition(b"\r\n")[0].decode()
+        neighbour = _neighbour()
+    do(lab, "stop", "a")
+    rest = len(waiting.recv(1))
+    lab.wait_service()
+    after = status(lab, "b")["groups"][0]["virtual_ip_held"]
+    with namespace.inside(lab.topology.networks["client"]):
+        moved = _neighbour() != neighbour
+    do(lab, "start", "a")
+    lab.settle()
+    do(lab, "kill", "a")
+    lab.wait_service()
+    more = {"https": https, "itself": itself, "before": before, "after": after, "moved": moved}
+    return seen(lab, answered=answered, rest=rest, proxy=lab.proxy, **more)
+
+
+def _neighbour() -> str:
+    """The hardware address at which the client believes the virtual IP."""
+    shown = subprocess.run(["ip", "neigh", "show", "fe80::1:2"], capture_output=True, text=True, check=True)
+    return shown.stdout.split("lladdr ")[1].split()[0]

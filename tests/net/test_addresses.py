@@ -40,6 +40,26 @@ def test_lease_as_the_kernel_shows_it(lan: Any) -> None:
     lease.close()
 
 
+def test_a_link_local_address_is_another_one_on_each_interface(lan: Any) -> None:
+    """What another interface has, permanent or not, is not in the way and not touched; on ours it is a stranger's."""
+    address = ip_address("fe80::1:2")
+    lan.ip("link add other type bridge")
+    lan.ip("link set other up")
+    lan.ip(f"address add {address}/64 dev other nodad")
+    lease = AddressLease(LeaseKeeper(), lan.LEFT, lan.index, [address])
+    lease.acquire()
+    ours = lan.address(str(address))
+    assert (ours["prefixlen"], ours["valid_life_time"], ours["preferred_life_time"]) == (128, 1, 0)
+    assert lease.held() == {address}
+    lease.release()
+    assert lan.address(str(address)) is None and lan.address(str(address), "other")["prefixlen"] == 64
+    assert remove_leftovers([address]) == []
+    lan.ip(f"address add {address}/64 dev {lan.LEFT} nodad")
+    with pytest.raises(OSError, match="is a permanent address of left") as raised:
+        lease.acquire()
+    assert raised.value.errno == errno.EEXIST
+
+
 def test_lease_runs_out(lan: Any) -> None:
     """Nobody renews, so the kernel removes both addresses by itself after 1.0 to 1.3 seconds.
 

@@ -7,10 +7,15 @@ import errno
 import logging
 import socket
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 
+from wsa_proxy.net.addresses import AddressLease
+from wsa_proxy.net.addresses import LeaseKeeper
 from wsa_proxy.proxy.listening_socket import Address
+from wsa_proxy.proxy.listening_socket import bound_to
+from wsa_proxy.proxy.listening_socket import on_interface
 from wsa_proxy.proxy.listening_socket import open_listening_socket
 from wsa_proxy.proxy.listening_socket import what_helps
 
@@ -25,6 +30,36 @@ def test_it_listens_on_an_address_that_is_not_local(address: Address) -> None:
         assert listening.getsockname()[0] == str(address)
     with socket.socket(listening.family) as plain, pytest.raises(OSError):
         plain.bind((str(address), 0))
+
+
+def test_link_local_addresses_are_bound_on_their_interface_before_they_are_there(lan: Any) -> None:
+    """IPv6 and IPv4; as soon as the lease is held, a neighbour connects. Without the interface there is no bind."""
+    lan.ip(f"address add 169.254.7.1/16 dev {lan.LEFT}")
+    addresses = [ip_address("fe80::1:2"), ip_address("169.254.7.3")]
+    with pytest.raises(OSError):
+        open_listening_socket(addresses[0], 8080)
+    listening = [open_listening_socket(on_interface(address, lan.LEFT), 8080) for address in addresses]
+    assert [bound_to(each) for each in listening] == [(ip_address("fe80::1:2%left"), 8080), (addresses[1], 8080)]
+    AddressLease(LeaseKeeper(), lan.LEFT, lan.index, addresses).acquire()
+    with lan.on_the_right():
+        lan.ip(f"address add 169.254.7.2/16 dev {lan.RIGHT}")
+        for name in (f"fe80::1:2%{lan.RIGHT}", "169.254.7.3"):
+            socket.create_connection((name, 8080), 1).close()
+    for each in listening:
+        accepted, _ = each.accept()
+        assert accepted.getsockname()[0] in map(str, addresses)
+    lan.ip(f"link delete {lan.LEFT}")
+    lan.ip(f"link add {lan.LEFT} type bridge")
+    address, port = bound_to(listening[0])
+    assert port == 8080 and address != ip_address("fe80::1:2%left"), "an interface of this name, and not the one"
+    with pytest.raises(OSError):
+        open_listening_socket(ip_address("fe80::1:2%gone"), 8080)
+
+
+def test_what_a_socket_of_another_kind_is_bound_to() -> None:
+    """No address; a descriptor may have become anything behind our back."""
+    with socket.socket(socket.AF_UNIX) as other:
+        assert bound_to(other) == (None, 0)
 
 
 async def test_shut_down_behind_our_back_it_leaves_the_loop_without_a_word(caplog: pytest.LogCaptureFixture) -> None:

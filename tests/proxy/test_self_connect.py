@@ -26,6 +26,7 @@ from wsa_proxy.proxy.self_connect import LoopGuard
 type Start = Callable[..., Proxy]
 
 LISTENING = [("127.0.0.77", 8080), ("127.0.0.1", 8080), ("203.0.113.9", 8080), ("2001:db8::9", 8080), ("0.0.0.0", 9090)]
+LISTENING.append(("fe80::9%eth0", 8080))
 
 
 def data_for(host: str, port: int) -> ServerConnectionHookData:
@@ -50,6 +51,9 @@ def data_for(host: str, port: int) -> ServerConnectionHookData:
         ("0", 8080, True),
         ("localhost", 8080, True),
         ("LOCALHOST", 8080, True),
+        ("fe80::9%lo", 8080, True),  # on whatever interface
+        ("fe80::9", 8080, True),
+        ("fe80::8", 8080, False),
         ("127.0.0.77", 8081, False),
         ("127.0.0.78", 8080, False),
         ("203.0.113.10", 8080, False),

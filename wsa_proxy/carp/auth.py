@@ -84,15 +84,18 @@ class Authenticator:
         """The IP versions that carry advertisements: those of the virtual host's addresses, or of its peers'."""
         self._counter = counter
         self._signatures = [Signature(key, vhid, hashed) for key in keys for hashed in _hashed(addresses)]
-        self._signed: tuple[tuple[int, int, int], bytes] | None = None
+        self._lists = len(self._signatures) // len(keys)
+        self._list = 0
+        """Which of the address lists we sign: OpenBSD's, or the one that the last believed peer has signed."""
+        self._signed: tuple[tuple[int, ...], bytes] | None = None
 
     def sign(self, advbase: int, advskew: int, demotion: int) -> bytes:
         """The 36 bytes of our advertisement with these values, signed with the first key."""
         values = (advbase, advskew, demotion)
         # With a counter that never changes, an advertisement is the same as the one before until a value is another.
-        if self._signed is None or self._signed[0] != values:
-            digest = self._signatures[0].digest(self._counter)
-            self._signed = values, wire.encode(Advertisement(self._vhid, *values, self._counter, digest))
+        if self._signed is None or self._signed[0] != (*values, self._list):
+            digest = self._signatures[self._list].digest(self._counter)
+            self._signed = (*values, self._list), wire.encode(Advertisement(self._vhid, *values, self._counter, digest))
         return self._signed[1]
 
     def accept(self, payload: bytes, ttl: int, version: Version) -> Advertisement | Reject:
@@ -113,16 +116,23 @@ class Authenticator:
         return advertisement
 
     def judge(self, advertisement: Advertisement) -> Advertisement | Reject:
-        """Believed when one of the keys has signed it, and not by us."""
-        if not any(signature.fits(advertisement) for signature in self._signatures):
+        """Believed when one of the keys has signed it, and not by us.
+
+        From then on our own are signed over the same list of addresses: FreeBSD refuses one without the link-local
+        ones, and OpenBSD, which adds one that we do not know, any other.
+        """
+        fitting = (number for number, signature in enumerate(self._signatures) if signature.fits(advertisement))
+        number = next(fitting, None)
+        if number is None:
             return Reject.BAD_SECRET
         if advertisement.counter == self._counter:
             return Reject.ECHO
+        self._list = number % self._lists
         return advertisement
 
 
 def _hashed(addresses: Collection[Address]) -> list[Collection[Address]]:
     """What goes into the digest: without link-local IPv6 addresses, as OpenBSD sends it; with them, as FreeBSD does, it
-    is believed as well (OpenBSD accepts both)."""
+    is believed as well (OpenBSD accepts both). To both all IPv4 addresses are alike."""
     without = [address for address in addresses if not (address.version == 6 and address.is_link_local)]
     return [without, addresses] if len(without) < len(addresses) else [addresses]

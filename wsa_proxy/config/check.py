@@ -68,7 +68,9 @@ def _summary(group: GroupSettings) -> str:
 
 
 def _addresses_of(hostname: str) -> frozenset[str]:
-    return frozenset(str(entry[4][0]) for entry in socket.getaddrinfo(hostname, None, type=socket.SOCK_STREAM))
+    return frozenset(
+        str(entry[4][0]).partition("%")[0] for entry in socket.getaddrinfo(hostname, None, type=socket.SOCK_STREAM)
+    )
 
 
 def _unresolved(loaded: Loaded, resolve: Resolve) -> list[Problem]:

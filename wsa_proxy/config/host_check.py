@@ -7,7 +7,9 @@ ones; a virtual IP that this node holds right now does not, so that the live mas
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from ipaddress import IPv4Network
+from ipaddress import IPv6Interface
 from ipaddress import IPv6Network
 from ipaddress import ip_interface
 
@@ -34,13 +36,13 @@ def check_host(document: Document, keys: TopKeys, without_prefix: dict[KeyPath, 
         virtual_ips = {
             (*path, "virtual_ip", i): virtual_ip for i, virtual_ip in enumerate(group.virtual_ip) if virtual_ip
         }
-        for at, virtual_ip in virtual_ips.items():
-            _check_free(document, at, virtual_ip, host)
         at = (*path, "interface")
         if group.interface == "auto":
             chosen = _choose(document, virtual_ips, host)
         else:
             chosen = _named(document, at, group.interface, virtual_ips, host)
+        for place, virtual_ip in virtual_ips.items():
+            _check_free(document, place, virtual_ip, _where_it_counts(virtual_ip, chosen, host))
         interfaces.append(chosen.name if chosen else "")
         if chosen:
             _check_interface(document, at, chosen, virtual_ips)
@@ -71,8 +73,15 @@ def _is_lease(facts: AddressFacts) -> bool:
     return facts.valid_s is not None and facts.valid_s <= LEASE_VALID_S_MAX
 
 
-def _check_free(document: Document, at: KeyPath, virtual_ip: VirtualIP, host: HostFacts) -> None:
-    for interface in host.interfaces:
+def _where_it_counts(virtual_ip: VirtualIP, chosen: InterfaceFacts | None, host: HostFacts) -> Sequence[InterfaceFacts]:
+    """The interfaces on which nobody else may have the address: a link-local one is another one on each of them."""
+    if isinstance(virtual_ip, IPv6Interface) and virtual_ip.ip.is_link_local:
+        return [chosen] if chosen else []
+    return host.interfaces
+
+
+def _check_free(document: Document, at: KeyPath, virtual_ip: VirtualIP, interfaces: Sequence[InterfaceFacts]) -> None:
+    for interface in interfaces:
         for facts in interface.addresses:
             # Ours is always that of a single host: a short lifetime with a LAN's prefix is a DHCP lease about to end.
             alone = facts.address.network.num_addresses == 1

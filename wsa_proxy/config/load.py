@@ -67,6 +67,7 @@ def load(
     secrets = [read_secrets(document, ("groups", n), group) for n, group in enumerate(keys.groups or ())]
     for n, group in enumerate(keys.groups or ()):
         _check_security(document, ("groups", n), group)
+        _check_mac(document, ("groups", n), group)
     peers = [check_peers(document, ("groups", n), keys, group, host) for n, group in enumerate(keys.groups or ())]
     fields = [_timers(document, ("groups", n), group, keys) for n, group in enumerate(keys.groups or ())]
     if document.errors:
@@ -144,6 +145,14 @@ def _check_running(document: Document, keys: TopKeys, state_dir: Path, running: 
         document.error(("state_dir",), f"the running node uses {place}; a change of it takes a restart of the node")
     if (keys.node or socket.gethostname()) != running.node:
         document.error(("node",), f"the running node is {running.node}; a change of it takes a restart of the node")
+
+
+def _check_mac(document: Document, path: KeyPath, group: GroupKeys) -> None:
+    """A link-local address is bound with its interface, and the virtual MAC's is made anew with the group."""
+    addresses = [virtual_ip.ip for virtual_ip in group.virtual_ip if virtual_ip]
+    if group.mac == "virtual" and any(address.version == 6 and address.is_link_local for address in addresses):
+        what = "a link-local virtual IP needs the network card's own hardware address; write mac: interface"
+        document.error((*path, "virtual_ip"), what, value="")
 
 
 def _check_security(document: Document, path: KeyPath, group: GroupKeys) -> None:

@@ -73,8 +73,6 @@ def _unusable(address: VirtualIP) -> str | None:
         kind = "an address of 'this host', which nobody can connect to"
     elif ip.is_loopback:
         kind = "a loopback address, which no other host can connect to"
-    elif isinstance(address, IPv6Interface) and address.ip.is_link_local:
-        return "not yet: a link-local IPv6 address; use a global or unique local one (fd00::/8)"
     elif isinstance(address, IPv6Interface) and address.ip.ipv4_mapped:
         kind = "an IPv4 address in IPv6 form"
     elif address.version == 4 and int(ip) >> 28 == 15:

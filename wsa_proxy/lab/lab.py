@@ -99,6 +99,8 @@ class Lab:
         self._client_began_s = self.began_s
         self._settled_since_s: float | None = None
         target = self.virtual_ips[0]
+        if first.virtual_ips[0].version == 6 and first.virtual_ips[0].is_link_local:
+            target += "%eth0"  # the client's
         self.proxy = f"[{target}]:{first.port}" if ":" in target else f"{target}:{first.port}"
         self.port = first.port
 

@@ -17,6 +17,7 @@ import socket
 from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
+from ipaddress import IPv6Address
 
 from pyroute2.netlink import NLM_F_CREATE
 from pyroute2.netlink import NLM_F_REPLACE
@@ -121,6 +122,8 @@ class AddressLease:
         """As the contract says; refuses (EEXIST) an address that this host has for itself, on any interface."""
         strays: list[HostAddress] = []
         for entry in read_addresses(self._keeper.route, wanted=self._addresses):
+            if entry.index != self._index and isinstance(entry.address, IPv6Address) and entry.address.is_link_local:
+                continue  # on each interface it is another address, and may be anybody's
             if not entry.may_be_ours:
                 raise OSError(errno.EEXIST, _taken(entry))
             if entry.index != self._index or entry.prefix_length != entry.address.max_prefixlen:

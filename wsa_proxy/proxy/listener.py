@@ -32,6 +32,7 @@ from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy.listening_socket import ACCEPT_QUEUE
 from wsa_proxy.proxy.listening_socket import ACCEPTS_PER_TURN
 from wsa_proxy.proxy.listening_socket import Address
+from wsa_proxy.proxy.listening_socket import bound_to
 from wsa_proxy.proxy.listening_socket import open_listening_socket
 from wsa_proxy.proxy.listening_socket import what_helps
 from wsa_proxy.proxy.mitmproxy_internals import Instance
@@ -47,6 +48,7 @@ class VirtualAddress:
     """One virtual IP and the port on which a mode without a port of its own is served there."""
 
     address: Address
+    """A link-local one with its interface."""
     port: int
 
 
@@ -92,11 +94,11 @@ class _Listening:
         where = f"{self.address} port {self.port}"
         try:
             accepting = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-            name = self.socket.getsockname()
+            bound = bound_to(self.socket)
         except OSError as error:
             return f"the listening socket of {where} is gone ({error.strerror})"
-        if len(name) < 2 or (ip_address(name[0]), name[1]) != (self.address, self.port):
-            return f"the listening socket of {where} is now another one: {name}"
+        if bound != (self.address, self.port):
+            return f"the listening socket of {where} is now another one, of {bound[0]} port {bound[1]}"
         return None if accepting else f"the listening socket of {where} is shut down and accepts nothing"
 
     async def serve(self) -> asyncio.Server:
@@ -265,7 +267,12 @@ class FailoverListener:
 
     def loopback_endpoints(self) -> tuple[LoopbackEndpoint, ...]:
         """One address per served mode where this host reaches it, whoever holds the virtual IPs."""
-        virtual = {(str(listening.address), listening.port) for listening in self._current() if listening.virtual}
+        # The names of sockets have the interface of a link-local address apart.
+        virtual = {
+            (str(listening.address).partition("%")[0], listening.port)
+            for listening in self._current()
+            if listening.virtual
+        }
         endpoints = []
         for instance in self._served():
             local = [name for name in mitmproxy_internals.tcp_names(instance) if name not in virtual]

@@ -10,6 +10,7 @@ import errno
 import socket
 from ipaddress import IPv4Address
 from ipaddress import IPv6Address
+from ipaddress import ip_address
 from typing import Any
 
 type Address = IPv4Address | IPv6Address
@@ -50,12 +51,45 @@ def open_listening_socket(address: Address, port: int) -> ListeningSocket:
         else:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             bound.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
-        bound.bind((str(address), port))
+        bound.bind(_socket_address(address, port))
         bound.listen(ACCEPT_QUEUE)  # with SO_REUSEADDR a port in use may be told only here
     except OSError:
         bound.close()
         raise
     return bound
+
+
+def on_interface(address: Address, interface: str) -> Address:
+    """A link-local address, which means nothing without its interface, with it; any other one as it is."""
+    if isinstance(address, IPv6Address) and address.is_link_local:
+        return IPv6Address(f"{address}%{interface}")
+    return address
+
+
+def bound_to(listening: socket.socket) -> tuple[Address | None, int]:
+    """Address, a link-local one with its interface, and port; no address for a socket that is not of TCP over IP.
+
+    Raises OSError when the socket is closed.
+    """
+    name = listening.getsockname()
+    if len(name) < 2:
+        return None, 0
+    address = ip_address(name[0].partition("%")[0])
+    if len(name) == 4 and name[3]:
+        try:
+            interface = socket.if_indextoname(name[3])
+        except OSError:
+            interface = str(name[3])  # it is gone, and its index is no interface's name
+        address = IPv6Address(f"{address}%{interface}")
+    return address, name[1]
+
+
+def _socket_address(address: Address, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
+    """Raises OSError when the interface of a link-local address is not there."""
+    if isinstance(address, IPv6Address) and address.scope_id is not None:
+        # Of a name such as fe80::3%eth0 alone Python's bind would not take the interface.
+        return str(address), port, 0, socket.if_nametoindex(address.scope_id)
+    return str(address), port
 
 
 def what_helps(error: OSError, port: int) -> str:

@@ -25,6 +25,7 @@ from wsa_proxy.config import Loaded
 from wsa_proxy.proxy.listener import ListenerError
 from wsa_proxy.proxy.listener import VirtualAddress
 from wsa_proxy.proxy.listening_socket import Address
+from wsa_proxy.proxy.listening_socket import on_interface
 from wsa_proxy.runtime.identity import derive_keys
 from wsa_proxy.runtime.reload import Fate
 from wsa_proxy.runtime.reload import Plan
@@ -144,7 +145,11 @@ class Reloader:
 
 def virtual_addresses(settings: Settings) -> list[VirtualAddress]:
     """Where the proxy listens for these settings."""
-    return [VirtualAddress(virtual_ip.ip, group.port) for group in settings.groups for virtual_ip in group.virtual_ips]
+    return [
+        VirtualAddress(on_interface(virtual_ip.ip, group.interface), group.port)
+        for group in settings.groups
+        for virtual_ip in group.virtual_ips
+    ]
 
 
 def _texts(problems: Collection[object]) -> tuple[str, ...]:

@@ -46,7 +46,8 @@ async def refuse(data: ServerConnectionHookData, listening: Collection[SocketNam
     if destination is None:
         return
     host, port = destination[:2]
-    hosts = [ip_address(listener) for listener, listener_port in listening if listener_port == port]
+    # A link-local address is compared without its interface: on any of them it is refused, rather than looped.
+    hosts = [ip_address(name.partition("%")[0]) for name, listener_port in listening if listener_port == port]
     if not hosts:
         return
     for address in await _resolve(host, port):
