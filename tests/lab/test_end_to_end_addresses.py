@@ -5,7 +5,6 @@ from __future__ import annotations
 from tests.lab import scenarios_addresses
 from tests.lab.inside import needs_namespaces
 from tests.lab.inside import run_inside
-from tests.lab.test_end_to_end import LEASE_S_MAX
 from tests.lab.test_end_to_end import SCENARIO_S_MAX
 from tests.lab.test_end_to_end import SILENCE_MS_MAX
 from tests.lab.test_end_to_end import STOP_MS_MAX
@@ -27,9 +26,8 @@ def test_peers_fail_over_where_no_multicast_passes() -> None:
     killed = row(seen, "kill a")
     assert killed["took_over"] == "b" and killed["outage_ms"] <= SILENCE_MS_MAX + noise_ms(killed), killed
     assert row(seen, "start a")["served_after"] == "a"
-    assert [each["reason"] for each in seen["transitions"] if each["node"] == "b"] == [
-        "ready", "master_silent", "better_advertisement_received",
-    ]  # fmt: skip
+    since = [each["reason"] for each in seen["transitions"] if each["node"] == "b" and each["at_s"] > killed["at_s"]]
+    assert since == ["master_silent", "better_advertisement_received"]
     assert {name: group["state"] for name, group in seen["after"].items()} == {"a": "master", "b": "backup"}
 
 
@@ -40,9 +38,7 @@ def test_a_link_local_virtual_ip_is_served_and_moves() -> None:
     assert seen["proxy"] == "[fe80::1:2%eth0]:8080"
     assert seen["https"]["status"] == 200 and seen["itself"] == [502, 502, 502]
     assert seen["before"] == seen["after"] == ["10.0.0.3", "fe80::1:2"]
-    assert (seen["answered"], seen["rest"]) == ("HTTP/1.1 200 OK", 0)
-    assert seen["moved"]
-    stopped, killed = row(seen, "stop a"), row(seen, "kill a")
+    assert seen["answered"] == 200 and seen["ended"] and seen["moved"]
+    stopped = row(seen, "stop a")
     assert stopped["took_over"] == "b" and stopped["outage_ms"] <= STOP_MS_MAX + noise_ms(stopped), stopped
-    assert killed["took_over"] == "b" and killed["outage_ms"] <= SILENCE_MS_MAX + noise_ms(killed), killed
-    assert lost_after_s(seen, "kill a", "a") <= LEASE_S_MAX + noise_ms(killed) / 1000
+    assert lost_after_s(seen, "stop a", "a") <= 0.6
