@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
+from tests.config.example import HOST
 from tests.config.example import changed
 from tests.config.example import loaded
 from tests.config.example import told
+from wsa_proxy.net.ports import Address
 
 DUAL = "[10.0.0.3/24, fd00:77::3/64]"
 
@@ -68,3 +71,19 @@ def test_beside_a_bsd_the_peers_have_both_ip_versions_where_the_group_has(tmp_pa
     assert told(tmp_path, with_peers("10.0.0.2", virtual_ip=DUAL)) == ""
     lines = told(tmp_path, with_peers("10.0.0.2", more=carp, virtual_ip=DUAL))
     assert lines.startswith("warning 9: groups[0].peers: no peer has an IPv6 address here")
+
+
+def test_a_peer_behind_another_interface(tmp_path: Path) -> None:
+    """Its advertisements would come in where the group does not listen; a peer without a route is told when it is sent
+    to, since routes come and go."""
+    ways = {"172.16.0.9": "192.168.7.1", "10.0.0.2": "10.0.0.1"}
+
+    def source_towards(address: Address) -> Address | None:
+        return ip_address(ways[str(address)]) if str(address) in ways else None
+
+    host = replace(HOST, source_towards=source_towards)
+    lines = told(tmp_path, with_peers("[10.0.0.2, 172.16.0.9, 10.77.0.1, fe80::2]"), host=host)
+    assert lines == (
+        "warning 9: groups[0].peers[1]: 172.16.0.9: is reached through eth1, and the group listens on eth0 only: "
+        "correct the route, or name the peer by an address of that network"
+    )

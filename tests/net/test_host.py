@@ -4,11 +4,14 @@ import asyncio
 import os
 import subprocess
 import sys
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
+from tests.cable import Lan
 from wsa_proxy.net.host import read_host
+from wsa_proxy.net.host import source_towards
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
@@ -102,3 +105,11 @@ def test_leaves_no_descriptor_behind() -> None:
     for _ in range(100):
         read_host()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_the_way_to_another_host(lan: Lan) -> None:
+    """The address that the kernel would speak from; None where there is no route."""
+    lan.ip("route add 10.9.0.0/24 via 10.0.0.2")
+    ways = [source_towards(ip_address(text)) for text in ("10.0.0.2", "10.9.0.7", "fd00:77::2", "10.8.0.1", "fd99::1")]
+    assert [way and str(way) for way in ways] == ["10.0.0.1", "10.0.0.1", "fd00:77::1", None, None]
+    assert read_host().source_towards is source_towards

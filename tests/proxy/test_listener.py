@@ -22,9 +22,9 @@ from tests.proxy.processes import until
 from tests.proxy.processes import wait_for
 from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy.listener import FailoverListener
-from wsa_proxy.proxy.listener import ListenerError
 from wsa_proxy.proxy.listener import VirtualAddress
 from wsa_proxy.proxy.listening_socket import ACCEPT_QUEUE
+from wsa_proxy.proxy.modes import ListenerError
 
 type Start = Callable[..., Proxy]
 

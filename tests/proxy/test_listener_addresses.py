@@ -13,7 +13,7 @@ from tests.proxy.test_listener import open_listener
 from tests.proxy.test_listener import open_port
 from tests.proxy.test_listener import virtual
 from wsa_proxy.proxy import mitmproxy_internals
-from wsa_proxy.proxy.listener import ListenerError
+from wsa_proxy.proxy.modes import ListenerError
 
 
 async def test_an_address_is_added_and_another_one_taken_away(inside: taddons.context) -> None:

@@ -13,9 +13,9 @@ from tests.proxy.processes import Origin
 from tests.proxy.processes import Proxy
 from tests.proxy.processes import connected
 from tests.proxy.processes import exchange
-from wsa_proxy.proxy.listener import ListenerError
 from wsa_proxy.proxy.listener import LoopbackEndpoint
 from wsa_proxy.proxy.liveness import Liveness
+from wsa_proxy.proxy.modes import ListenerError
 from wsa_proxy.runtime.health import UNPROVEN
 from wsa_proxy.runtime.health import Health
 

@@ -19,9 +19,9 @@ from tests.proxy.processes import until
 from wsa_proxy.config import ConfigError
 from wsa_proxy.config import Loaded
 from wsa_proxy.config import Problem
-from wsa_proxy.proxy.listener import ListenerError
 from wsa_proxy.proxy.listener import VirtualAddress
 from wsa_proxy.proxy.listening_socket import Address
+from wsa_proxy.proxy.modes import ListenerError
 from wsa_proxy.proxy.reload import STOPPING
 from wsa_proxy.proxy.reload import Reloader
 from wsa_proxy.proxy.reload import virtual_addresses

@@ -68,7 +68,10 @@ def load(
     for n, group in enumerate(keys.groups or ()):
         _check_security(document, ("groups", n), group)
         _check_mac(document, ("groups", n), group)
-    peers = [check_peers(document, ("groups", n), keys, group, host) for n, group in enumerate(keys.groups or ())]
+    peers = [
+        check_peers(document, ("groups", n), keys, group, interface, host)
+        for n, (group, interface) in enumerate(zip(keys.groups or (), interfaces, strict=True))
+    ]
     fields = [_timers(document, ("groups", n), group, keys) for n, group in enumerate(keys.groups or ())]
     if document.errors:
         raise document.refuse()

@@ -16,8 +16,14 @@ from wsa_proxy.config.source import KeyPath
 from wsa_proxy.net.host import HostFacts
 
 
-def check_peers(document: Document, path: KeyPath, keys: TopKeys, group: GroupKeys, host: HostFacts) -> list[Address]:
-    """The peers of one group without this host itself; what is wrong is told in the document."""
+def check_peers(
+    document: Document, path: KeyPath, keys: TopKeys, group: GroupKeys, interface: str, host: HostFacts
+) -> list[Address]:
+    """The peers of one group without this host itself; what is wrong is told in the document.
+
+    ``interface``: the group's, as it was chosen. (mac: virtual: what goes to peers comes from the interface's own
+    hardware address, so that only the announcements, which are broadcasts, teach the switch where the virtual MAC is.)
+    """
     virtual = {ip_interface(each).ip for other in keys.groups or () for each in other.virtual_ip if each}
     own = {facts.address.ip for interface in host.interfaces for facts in interface.addresses} - virtual
     peers: list[Address] = []
@@ -35,11 +41,21 @@ def check_peers(document: Document, path: KeyPath, keys: TopKeys, group: GroupKe
             document.warning(at, "is an address of this host itself; it is left out")
         else:
             peers.append(peer)
+            _check_way(document, at, peer, interface, host)
     at = (*path, "peers")
     if not peers and own.issuperset(group.peers) and group.peers:
         document.error(at, "names nobody but this host itself; write the other nodes' addresses", value="")
     _check_versions(document, at, group, peers)
     return peers
+
+
+def _check_way(document: Document, at: KeyPath, peer: Address, interface: str, host: HostFacts) -> None:
+    """What a peer sends is heard on the group's interface only, and the way there is most likely the way back."""
+    source = None if peer.is_link_local else host.source_towards(peer)
+    through = {each.name for each in host.interfaces for facts in each.addresses if facts.address.ip == source}
+    if through and interface and interface not in through:
+        text = f"is reached through {' and '.join(sorted(through))}, and the group listens on {interface} only"
+        document.warning(at, f"{text}: correct the route, or name the peer by an address of that network")
 
 
 def _broadcast_of(peer: Address, host: HostFacts) -> str | None:

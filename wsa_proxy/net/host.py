@@ -8,11 +8,14 @@ point-to-point link, and with it the network that is reached through it.
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
 from ipaddress import IPv4Network
 from ipaddress import IPv6Interface
 from ipaddress import IPv6Network
+from ipaddress import ip_address
 from ipaddress import ip_interface
 from typing import Any
 
@@ -29,6 +32,7 @@ from wsa_proxy.net.interface_settings import settings_in_the_way
 from wsa_proxy.net.netlink import FOREVER_S
 from wsa_proxy.net.netlink import RouteSocket
 from wsa_proxy.net.netlink import encode
+from wsa_proxy.net.ports import Address
 
 ARPHRD_ETHER = 1  # linux/if_arp.h
 
@@ -73,6 +77,8 @@ class HostFacts:
     interfaces: tuple[InterfaceFacts, ...]
     in_the_way: tuple[str, ...] = ()
     """What keeps a virtual MAC from working, each as a sentence with the way out."""
+    source_towards: Callable[[Address], Address | None] = lambda _: None
+    """The address that the kernel would speak from to another host, which tells the way it would take; None: no way."""
 
 
 def read_host() -> HostFacts:
@@ -85,7 +91,18 @@ def read_host() -> HostFacts:
         by_index.setdefault(message["index"], []).append(_address(message))
     interfaces = (_interface(message, tuple(by_index.get(message["index"], ()))) for message in links)
     ordered = sorted(interfaces, key=lambda interface: interface.index)
-    return HostFacts(tuple(ordered), tuple(settings_in_the_way()))
+    return HostFacts(tuple(ordered), tuple(settings_in_the_way()), source_towards)
+
+
+def source_towards(address: Address) -> Address | None:
+    """Asks the routing table of this moment; no packet leaves."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as asked:
+            asked.connect((str(address), 9))
+            return ip_address(asked.getsockname()[0].partition("%")[0])
+    except OSError:
+        return None
 
 
 def _interface(message: Any, addresses: tuple[AddressFacts, ...]) -> InterfaceFacts:

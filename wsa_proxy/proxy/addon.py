@@ -40,9 +40,9 @@ from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy import self_connect
 from wsa_proxy.proxy.connections import Connections
 from wsa_proxy.proxy.listener import FailoverListener
-from wsa_proxy.proxy.listener import ListenerError
 from wsa_proxy.proxy.listening_socket import Address
 from wsa_proxy.proxy.liveness import Liveness
+from wsa_proxy.proxy.modes import ListenerError
 from wsa_proxy.proxy.reload import Reloader
 from wsa_proxy.proxy.reload import virtual_addresses
 from wsa_proxy.runtime.clocks import boottime_s

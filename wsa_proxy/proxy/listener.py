@@ -22,11 +22,9 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from ipaddress import ip_address
 from typing import Any
 
 from mitmproxy import ctx
-from mitmproxy.proxy.mode_specs import ProxyMode
 
 from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy.listening_socket import ACCEPT_QUEUE
@@ -37,6 +35,10 @@ from wsa_proxy.proxy.listening_socket import open_listening_socket
 from wsa_proxy.proxy.listening_socket import what_helps
 from wsa_proxy.proxy.mitmproxy_internals import Instance
 from wsa_proxy.proxy.mitmproxy_internals import SocketName
+from wsa_proxy.proxy.modes import ListenerError
+from wsa_proxy.proxy.modes import check_mode
+from wsa_proxy.proxy.modes import is_ours
+from wsa_proxy.proxy.modes import is_wildcard
 
 logger = logging.getLogger(__name__)
 
@@ -62,10 +64,6 @@ class LoopbackEndpoint:
     """The mode as the user wrote it."""
     host: str
     port: int
-
-
-class ListenerError(Exception):
-    """The proxy cannot listen as asked: what, where, why and what helps, in one text for the operator."""
 
 
 @dataclass(eq=False, slots=True)
@@ -141,8 +139,8 @@ class FailoverListener:
         self._bound_before = mitmproxy_internals.withdraw_starting(self._errors)
         self._check_listen_host()
         for mode in mitmproxy_internals.parsed_modes():
-            if _is_ours(mode) and mitmproxy_internals.owns_sockets(mode):
-                _check_mode(mode)
+            if is_ours(mode) and mitmproxy_internals.owns_sockets(mode):
+                check_mode(mode)
 
     async def open(self) -> None:
         """Bring all servers up: from the addon's ``running``. Raises ListenerError with the first reason."""
@@ -261,7 +259,7 @@ class FailoverListener:
         names = [(str(virtual.address), virtual.port) for virtual in self._addresses]
         names += [(str(listening.address), listening.port) for listening in self._current()]
         for instance in mitmproxy_internals.instances():
-            if not _is_ours(instance.mode) or ctx.options.listen_host:
+            if not is_ours(instance.mode) or ctx.options.listen_host:
                 names += mitmproxy_internals.tcp_names(instance)
         return tuple(dict.fromkeys(names))
 
@@ -281,7 +279,7 @@ class FailoverListener:
         return tuple(endpoints)
 
     def _served(self) -> list[Instance]:
-        return [instance for instance in mitmproxy_internals.instances() if _is_ours(instance.mode)]
+        return [instance for instance in mitmproxy_internals.instances() if is_ours(instance.mode)]
 
     def _current(self) -> list[_Listening]:
         """Our sockets without those of modes that were stopped."""
@@ -292,7 +290,7 @@ class FailoverListener:
 
     def _check_listen_host(self) -> None:
         host = ctx.options.listen_host
-        if host and (_is_wildcard(host) or host in {str(virtual.address) for virtual in self._addresses}):
+        if host and (is_wildcard(host) or host in {str(virtual.address) for virtual in self._addresses}):
             raise ListenerError(
                 f"listen_host {host} is in the way of the virtual IPs, which are served without it. "
                 "Remove the option, or set it to another address of this host."
@@ -300,10 +298,10 @@ class FailoverListener:
 
     async def _listen(self, instance: Instance, host: str, port: int) -> list[Any]:
         """What binds a mode instead of mitmproxy's own method. Raises ListenerError, or OSError for a mode's host."""
-        if not _is_ours(instance.mode):
+        if not is_ours(instance.mode):
             return await mitmproxy_internals.stock_listen(instance, host, port)
         try:
-            _check_mode(instance.mode)
+            check_mode(instance.mode)
             if host:
                 servers = await mitmproxy_internals.stock_listen(instance, host, port)
             else:
@@ -370,38 +368,3 @@ class FailoverListener:
         listening = _Listening(instance, address, port, bound, virtual)
         self._listening.append(listening)
         return listening
-
-
-def _is_wildcard(host: str) -> bool:
-    """Every address of this host, in any spelling: 0.0.0.0, ::, 0::0, 0, *."""
-    try:
-        found = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
-    except OSError:
-        return host == "*"
-    return any(ip_address(str(name[0]).partition("%")[0]).is_unspecified for _, _, _, _, name in found)
-
-
-def _is_ours(mode: ProxyMode) -> bool:
-    """Whether the virtual IPs are this mode's place: it names no host, and with a listen_host it could do without."""
-    return not mode.custom_listen_host and (_can_be_served(mode) or not ctx.options.listen_host)
-
-
-def _can_be_served(mode: ProxyMode) -> bool:
-    """UDP is bound in Rust, where IP_FREEBIND cannot be set; transparent mode needs the packets' own destination."""
-    return mode.type_name in ("regular", "upstream", "socks5", "reverse") and mode.transport_protocol != "udp"
-
-
-def _check_mode(mode: ProxyMode) -> None:
-    """Raises ListenerError for a mode without a host that cannot be served on a virtual IP."""
-    name = mode.full_spec.rpartition("@")[0] or mode.full_spec
-    if not _can_be_served(mode):
-        port = mode.listen_port(ctx.options.listen_port)
-        raise ListenerError(
-            f"mode {mode.full_spec} cannot be served on a virtual IP. "
-            f"Give it a host of its own, for example `--mode {name}@127.0.0.1:{port}`."
-        )
-    if mode.custom_listen_port == 0:
-        raise ListenerError(
-            f"mode {mode.full_spec} needs one port that is the same on every virtual IP, "
-            f"for example `--mode {name}@8080`."
-        )

@@ -33,10 +33,10 @@ from mitmproxy import http
 from mitmproxy.connection import Client
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
-from wsa_proxy.proxy.listener import ListenerError
 from wsa_proxy.proxy.listener import LoopbackEndpoint
 from wsa_proxy.proxy.mitmproxy_internals import HiddenClients
 from wsa_proxy.proxy.mitmproxy_internals import SocketName
+from wsa_proxy.proxy.modes import ListenerError
 from wsa_proxy.runtime.health import UNPROVEN
 from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.health import SelfTestResult

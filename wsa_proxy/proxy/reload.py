@@ -22,10 +22,10 @@ from typing import Protocol
 
 from wsa_proxy.config import ConfigError
 from wsa_proxy.config import Loaded
-from wsa_proxy.proxy.listener import ListenerError
 from wsa_proxy.proxy.listener import VirtualAddress
 from wsa_proxy.proxy.listening_socket import Address
 from wsa_proxy.proxy.listening_socket import on_interface
+from wsa_proxy.proxy.modes import ListenerError
 from wsa_proxy.runtime.identity import derive_keys
 from wsa_proxy.runtime.reload import Fate
 from wsa_proxy.runtime.reload import Plan
