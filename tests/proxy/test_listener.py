@@ -294,6 +294,23 @@ async def test_a_replaced_descriptor_is_found(inside: taddons.context) -> None:
     assert listener.broken() is None
 
 
+async def test_a_link_local_virtual_ip_is_bound_with_its_interface(inside: taddons.context) -> None:
+    """It is found in order, taken for this process under its plain name too, and never for the self-tests' address."""
+    port = inside.options.listen_port
+    listener = await open_listener(virtual("fe80::77%lo", port))
+    (ours,) = [each.socket for each in listener._listening if each.virtual]
+    assert ours.getsockname() == ("fe80::77", port, 0, socket.if_nametoindex("lo"))
+    assert listener.broken() is None
+    assert ("fe80::77%lo", port) in listener.listening_addresses()
+    assert [endpoint.host for endpoint in listener.loopback_endpoints()] == ["127.0.0.1"]
+    (heard,) = mitmproxy_internals.listening_on([ip_address("fe80::77")])
+    heard.close()
+    ours.shutdown(socket.SHUT_RDWR)
+    assert str(listener.broken()).startswith(f"the listening socket of fe80::77%lo port {port} is shut down")
+    await listener.reopen()
+    assert listener.broken() is None
+
+
 async def test_a_stopped_server_is_broken(inside: taddons.context) -> None:
     """With the option server off nothing is served: the node must not hold the virtual IP."""
     mitmproxy_internals.proxyserver().running()

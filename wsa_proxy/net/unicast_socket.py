@@ -111,6 +111,8 @@ class UnicastSocket:
             except OSError as error:  # the other peers hear it all the same
                 errors.append(error.errno or errno.EIO)
                 texts.append(f"{peer}: {_meaning(errors[-1])}")
+        if len(errors) == len(ways):
+            del self._ways[version]  # perhaps the source went away and nobody has told: look again next time
         if errors:
             text = f"cannot send an advertisement on {self._interface} to {'; '.join(texts)}"
             raise (PartlySent if len(errors) < len(ways) else OSError)(errors[0], text)
