@@ -13,7 +13,7 @@ from wsa_proxy.proxy.modes import is_ours
 from wsa_proxy.proxy.modes import is_wildcard
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "0::0", "0", "*", "::%lo"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "0::0", "0", "*"])
 def test_every_spelling_of_the_wildcard(host: str) -> None:
     """Each would listen on all addresses of the host."""
     assert is_wildcard(host)
