@@ -83,6 +83,7 @@ class Host:
         self.ports: Ports | None = None
         preempt = changes.pop("preempt", True)
         more_vhids = changes.pop("more_vhids", ())
+        more_groups = changes.pop("more_groups", ())
         virtual_ips = changes.pop("virtual_ips", ("10.0.0.3/24",))
         group: dict[str, Any] = {
             "vhid": 1,
@@ -99,6 +100,7 @@ class Host:
             "port": 8080,
         } | changes
         more = [group | {"vhid": vhid, "virtual_ips": (ip_interface(f"10.0.1.{vhid}/24"),)} for vhid in more_vhids]
+        more += [group | each for each in more_groups]
         groups = tuple(GroupSettings(**each) for each in [group, *more])
         settings = Settings(folder / f"{name}.yaml", name, preempt, folder / name, groups)
         self.wall_ms = WALL_MS
