@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,9 @@ from wsa_proxy.lab.report import make_document
 from wsa_proxy.runtime.control import ask
 
 FROZEN_S = 10.0
+ATTACKED_S = 30.0
+RETURN_S = 8.0
+"""Before the end of the attack: so long the one that comes back is attacked as well."""
 PROTOCOL = 112
 
 
@@ -61,6 +65,7 @@ def seen(lab: Lab, **more: Any) -> dict[str, Any]:
     """Everything that the lab measured, without the samples, and what the scenario adds."""
     document = make_document(lab, None)
     document.pop("samples")
+    document["errors"] = dict(Counter(sample.error for sample in list(lab.samples) if not sample.ok))
     return document | {"logs": {name: node.log.read_text() for name, node in lab.nodes.items()}} | more
 
 
@@ -174,24 +179,35 @@ def flooded() -> dict[str, Any]:
 
 
 def attacked() -> dict[str, Any]:
-    """A hostile host sends again what it has captured, as it is, from elsewhere, with advskew 0 and as a bow-out; the
-    master dies meanwhile, and comes back. The switch reflects what the master sends."""
+    """For half a minute a hostile host sends again what it has captured: as it is, from elsewhere, and rewritten to be
+    better or a bow-out. The master dies meanwhile, its successor's come back with advskew 0, and it returns. The switch
+    reflects what the master sends."""
     lab = start()
     # A bridge that reflects: what a sends comes back to it.
     subprocess.run(["ip", "link", "set", "dev", "a", "type", "bridge_slave", "hairpin", "on"], check=True)
     captured = hostile.capture("a", 4, 8.0)
     frames = [*captured, *map(hostile.under_another_source, captured)]
     forged = [hostile.rewritten(captured[-1], *values) for values in ((1, 1), (255, 255), (0, 1))]
+    began_s = time.monotonic()
     replay = hostile.Replay(lab.topology.networks["client"], [*frames, *forged])
     time.sleep(3.0)
     unharmed = {name: status(lab, name)["groups"][0] for name in "ab"}
     do(lab, "kill", "a")
     lab.wait_service()
+    successors = [hostile.rewritten(frame, 1, 0) for frame in hostile.capture("b", 2, 8.0)]
+    second = hostile.Replay(
+        lab.topology.networks["origin"], [*successors, *map(hostile.under_another_source, successors)]
+    )
+    time.sleep(max(0.0, began_s + ATTACKED_S - RETURN_S - time.monotonic()))
+    successor = status(lab, "b")["groups"][0]
     do(lab, "start", "a")
     lab.settle()
-    sent = replay.stop()
+    lab.wait_service()
+    time.sleep(max(0.0, began_s + ATTACKED_S - time.monotonic()))
+    sent, sent_of_successor = replay.stop(), second.stop()
     after = {name: status(lab, name)["groups"][0] for name in "ab"}
-    return seen(lab, captured=len(captured), unharmed=unharmed, after=after, sent=sent)
+    counted = {"sent": sent, "sent_of_successor": sent_of_successor, "lasted_s": time.monotonic() - began_s}
+    return seen(lab, captured=len(captured), unharmed=unharmed, successor=successor, after=after, **counted)
 
 
 def itself() -> dict[str, Any]:

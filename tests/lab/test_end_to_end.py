@@ -196,10 +196,10 @@ def test_asked_for_itself_it_answers_502_and_a_thousand_clients_do_not_stall_it(
 
 
 def test_what_was_captured_moves_nothing_and_holds_no_takeover_back() -> None:
-    """I4: fifty packets a second, under the master's and another address, rewritten too; the master dies in between."""
+    """I4: for 30 s fifty packets a second, under the master's and another address, and rewritten; the master dies."""
     seen: Seen = run_inside(scenarios.attacked, SCENARIO_S_MAX)
     check_always(seen)
-    assert seen["captured"] == 4 and seen["sent"] > 300
+    assert seen["captured"] == 4 and seen["sent"] > 600 and seen["lasted_s"] >= scenarios.ATTACKED_S
     for name, transitions in (("a", 2), ("b", 1)):
         group = seen["unharmed"][name]
         assert len(group["transitions"]) == transitions, group["transitions"]
@@ -208,7 +208,13 @@ def test_what_was_captured_moves_nothing_and_holds_no_takeover_back() -> None:
     assert seen["unharmed"]["a"]["rejected"]["echo"] > 3
     assert "our own advertisement came back" in seen["logs"]["a"]
     killed = row(seen, "kill a")
-    assert killed["took_over"] == "b" and killed["outage_ms"] <= SILENCE_MS_MAX + noise_ms(killed), killed
+    # Where it fails, the errors tell why: "no connection" is nobody who serves, "no answer" a machine that is too busy.
+    assert killed["took_over"] == "b", killed
+    assert killed["outage_ms"] <= SILENCE_MS_MAX + noise_ms(killed), (killed, seen["errors"])
+    # The successor's own, with advskew 0, are better than it is: plain CARP would yield to each of them.
+    assert seen["successor"]["state"] == "master" and len(seen["successor"]["transitions"]) == 2
+    rewritten = [group["rejected"]["rewritten"] for group in (seen["unharmed"]["b"], seen["successor"])]
+    assert rewritten[1] - rewritten[0] > 200 and seen["sent_of_successor"] > 300
     # The one that comes back knows from its file what it has heard before.
     assert seen["after"]["a"]["state"] == "master" and seen["after"]["a"]["rejected"]["replay"] > 50
 
