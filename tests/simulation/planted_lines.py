@@ -134,7 +134,7 @@ BUGS: list[tuple[str, Any, str, str, str, set[str]]] = [
     ("other version believed", auth.Authenticator, "identify", "if version not in self.versions:", "if False:", {"I4"}),
     ("checksum not compared", wire, "decode", "if checksum(head) != 0:", "if False:", {"I4"}),
     ("ttl not compared", wire, "decode", "if ttl != TTL:", "if False:", {"I4"}),
-    ("authlen not compared", wire, "decode", "if authlen != _AUTHLEN_WORDS:", "if False:", {"I4"}),
+    ("authlen not compared", wire, "decode", "payload[_AUTHLEN_PLACE] != _AUTHLEN_WORDS:", "False:", {"I4"}),
     # The sealed counter.
     (
         "first contact by anything",
