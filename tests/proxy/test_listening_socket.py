@@ -15,6 +15,7 @@ from wsa_proxy.net.addresses import AddressLease
 from wsa_proxy.net.addresses import LeaseKeeper
 from wsa_proxy.proxy.listening_socket import Address
 from wsa_proxy.proxy.listening_socket import bound_to
+from wsa_proxy.proxy.listening_socket import is_bound_to
 from wsa_proxy.proxy.listening_socket import on_interface
 from wsa_proxy.proxy.listening_socket import open_listening_socket
 from wsa_proxy.proxy.listening_socket import what_helps
@@ -48,12 +49,30 @@ def test_link_local_addresses_are_bound_on_their_interface_before_they_are_there
     for each in listening:
         accepted, _ = each.accept()
         assert accepted.getsockname()[0] in map(str, addresses)
-    lan.ip(f"link delete {lan.LEFT}")
-    lan.ip(f"link add {lan.LEFT} type bridge")
-    address, port = bound_to(listening[0])
-    assert port == 8080 and address != ip_address("fe80::1:2%left"), "an interface of this name, and not the one"
     with pytest.raises(OSError):
         open_listening_socket(ip_address("fe80::1:2%gone"), 8080)
+
+
+def test_a_link_local_socket_follows_its_interface(lan: Any) -> None:
+    """Gone, it is nobody's fault but the interface's; re-created under the same name, it has clients again at once."""
+    address = ip_address("fe80::1:2")
+    scoped = on_interface(address, lan.LEFT)
+    listening = open_listening_socket(scoped, 8080)
+    assert is_bound_to(listening, scoped, 8080)
+    lan.ip(f"link delete {lan.LEFT}")
+    assert is_bound_to(listening, scoped, 8080)
+    lan.ip("link add placeholder type bridge")  # so that the index is another one
+    lan.cable()
+    assert bound_to(listening)[0] != scoped, "an interface of this name, and not the one"
+    assert is_bound_to(listening, scoped, 8080)
+    assert bound_to(listening) == (scoped, 8080)
+    AddressLease(LeaseKeeper(), lan.LEFT, lan.index, [address]).acquire()
+    with lan.on_the_right():
+        socket.create_connection((f"{address}%{lan.RIGHT}", 8080), 1).close()
+    listening.accept()[0].close()
+    for other in (on_interface(ip_address("fe80::1:3"), lan.LEFT), ip_address("fd00:77::1")):
+        assert not is_bound_to(listening, other, 8080)
+    assert not is_bound_to(listening, scoped, 8081)
 
 
 def test_what_a_socket_of_another_kind_is_bound_to() -> None:

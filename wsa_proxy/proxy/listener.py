@@ -30,7 +30,7 @@ from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy.listening_socket import ACCEPT_QUEUE
 from wsa_proxy.proxy.listening_socket import ACCEPTS_PER_TURN
 from wsa_proxy.proxy.listening_socket import Address
-from wsa_proxy.proxy.listening_socket import bound_to
+from wsa_proxy.proxy.listening_socket import is_bound_to
 from wsa_proxy.proxy.listening_socket import open_listening_socket
 from wsa_proxy.proxy.listening_socket import what_helps
 from wsa_proxy.proxy.mitmproxy_internals import Instance
@@ -92,11 +92,12 @@ class _Listening:
         where = f"{self.address} port {self.port}"
         try:
             accepting = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-            bound = bound_to(self.socket)
+            is_ours = is_bound_to(self.socket, self.address, self.port)
+            name = self.socket.getsockname()
         except OSError as error:
             return f"the listening socket of {where} is gone ({error.strerror})"
-        if bound != (self.address, self.port):
-            return f"the listening socket of {where} is now another one, of {bound[0]} port {bound[1]}"
+        if not is_ours:
+            return f"the listening socket of {where} is now another one: {name}"
         return None if accepting else f"the listening socket of {where} is shut down and accepts nothing"
 
     async def serve(self) -> asyncio.Server:

@@ -84,6 +84,29 @@ def bound_to(listening: socket.socket) -> tuple[Address | None, int]:
     return address, name[1]
 
 
+def is_bound_to(listening: socket.socket, address: Address, port: int) -> bool:
+    """Whether it is still the socket of this address. Raises OSError when it is closed.
+
+    The kernel binds a link-local address to an interface's index, and a re-created interface has another one: then the
+    socket is made to follow. While there is none nobody can connect, and the group of the interface says why; the
+    groups on other interfaces must not suffer from it.
+    """
+    found = bound_to(listening)
+    if found == (address, port):
+        return True
+    scope = getattr(address, "scope_id", None)
+    if scope is None or (_plain(found[0]), found[1]) != (_plain(address), port):
+        return False
+    if scope in (name for _, name in socket.if_nameindex()):
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, scope.encode())
+    return True
+
+
+def _plain(address: Address | None) -> str:
+    """Without its interface."""
+    return str(address).partition("%")[0]
+
+
 def _socket_address(address: Address, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
     """Raises OSError when the interface of a link-local address is not there."""
     if isinstance(address, IPv6Address) and address.scope_id is not None:
