@@ -43,9 +43,9 @@ BROKEN_CODEC: list[Bug] = [
     (wire, "ttl != TTL", "ttl < 1", "TTL of a router believed"),
 ]
 BROKEN_RECEIVE: list[Bug] = [
-    (auth, "if not any(", "if False and any(", "digest not looked at"),
+    (auth, "next(fitting, None)", "next(fitting, 0)", "digest not looked at"),
     (auth, "if advertisement.counter == self._counter", "if False", "our own echo believed"),
-    (auth, "in self._signatures)", "in self._signatures[:1])", "second key forgotten"),
+    (auth, "enumerate(self._signatures)", "enumerate(self._signatures[:1])", "second key forgotten"),
     (auth, "ipv4 + ipv6", "ipv6 + ipv4", "IPv6 addresses hashed first"),
     (packet_socket, "header[header_bytes:total_bytes]", "header[header_bytes:]", "Ethernet padding kept"),
     (packet_socket, "if sensible and not fragment", "if sensible", "fragments believed"),
