@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+
+import pytest
+
 from tests.lab import scenarios_addresses
 from tests.lab.inside import needs_namespaces
 from tests.lab.inside import run_inside
@@ -17,6 +21,9 @@ from tests.lab.test_end_to_end import row
 pytestmark = needs_namespaces
 
 
+@pytest.mark.skipif(
+    shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin:/bin") is None, reason="apt-get install nftables"
+)
 def test_peers_fail_over_where_no_multicast_passes() -> None:
     """The backup hears the master by unicast, takes over in the usual time, and yields again."""
     seen: Seen = run_inside(scenarios_addresses.unicast, SCENARIO_S_MAX)

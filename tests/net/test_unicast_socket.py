@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -76,6 +77,8 @@ def from_the_right(lan: Any, *frames: bytes) -> None:
 
 
 def nft(rules: str) -> None:
+    if shutil.which("nft") is None:
+        pytest.skip("nftables is missing: apt-get install nftables")
     subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
 
 
@@ -151,7 +154,7 @@ def test_each_peer_gets_the_payload_with_the_headers_of_carp(lan: Any) -> None:
 
 def test_tcpdump_and_the_kernel_find_nothing_wrong(lan: Any) -> None:
     """tcpdump complains about no checksum, and the peer's kernel delivers it to who listens as FreeBSD's does: after
-    the IP header's checks, whatever the TTL."""
+    the IP header's checks, whatever the TTL. (ucarp is no peer: it takes only what is sent to its multicast group.)"""
     advertisements = open_socket(lan.LEFT, *RIGHT)
     with lan.on_the_right():
         freebsd = socket.socket(socket.AF_INET, socket.SOCK_RAW, 112)
