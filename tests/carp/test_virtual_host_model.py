@@ -147,11 +147,21 @@ class OneNode(RuleBasedStateMachine):
         self._move(moment)
         self._happens(AddressAnswered("02:00:00:00:00:99"))
 
-    @rule(moment=moments, told=settings_of_a_node, only_preempt=st.booleans())
-    def change_settings(self, moment: str | float, told: VirtualHostSettings, only_preempt: bool) -> None:
+    @rule(moment=moments, told=settings_of_a_node, beside=st.sampled_from(["nobody", "a worse one"]))
+    def change_settings(self, moment: str | float, told: VirtualHostSettings, beside: str) -> None:
+        """A worse one is heard before and after: how soon it is answered again is a matter of the new interval."""
+        self._move(moment)
+        if beside == "a worse one":
+            self._happens(self._advertisement((0, 20), self.core.settings.versions[0]))
+        self._happens(SettingsChanged(told))
+        if beside == "a worse one":
+            self._happens(self._advertisement((0, 20), told.versions[0]))
+
+    @rule(moment=moments)
+    def change_the_handling(self, moment: str | float) -> None:
         self._move(moment)
         present = self.core.settings
-        self._happens(SettingsChanged(replace(present, preempt=not present.preempt) if only_preempt else told))
+        self._happens(SettingsChanged(replace(present, preempt=not present.preempt)))
 
     def _move(self, moment: str | float) -> None:
         deadline_s = self.model.deadline_s

@@ -48,6 +48,23 @@ BUGS: list[tuple[str, Any, str, str, str, set[str]]] = [
     ("oversleeping of a backup", VirtualHost, "_wake", "self.state is State.BACKUP", "False", {"I2"}),
     ("oversleeping after D", VirtualHost, "_wake", "self._master_down_s / 2", "self._master_down_s", {"V7"}),
     ("demotion not told", VirtualHost, "_master_demotion", ", *self._advertise(now)", "", {"I6"}),
+    ("another rank not told", VirtualHost, "_master_change", "return self._advertise(now)", "return []", {"I6"}),
+    (
+        "patience of the old settings",
+        VirtualHost,
+        "_backup_change",
+        "deadline_s + longer_s",
+        "deadline_s",
+        {"I2", "V11"},
+    ),
+    (
+        "patience anew with other settings",
+        VirtualHost,
+        "_backup_change",
+        "max(now, deadline_s + longer_s)",
+        "now + self._master_down_s",
+        {"V11"},
+    ),
     ("advskew of a demoted", VirtualHost, "_advertise", "self.advskew,", "self.settings.advskew,", {"I6"}),
     (
         "announced last",

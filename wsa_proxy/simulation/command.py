@@ -31,6 +31,7 @@ MARKS = (
     "a lease ended while its process stood still",
     "the kernel refused",
     "a slow call was looked at again",
+    "other settings",
     "asked who has the addresses",
     "address_answered_by_another_host",
     "queue full",

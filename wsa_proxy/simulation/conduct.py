@@ -29,6 +29,7 @@ from wsa_proxy.carp.events import DemotionChanged
 from wsa_proxy.carp.events import Event
 from wsa_proxy.carp.events import FarewellReceived
 from wsa_proxy.carp.events import FirstContact
+from wsa_proxy.carp.events import SettingsChanged
 from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
 from wsa_proxy.simulation.bounds import ANNOUNCE_AGAIN
@@ -74,6 +75,7 @@ class Conduct:
     def _life(self, _: None) -> None:
         self.memory.answer_due_s, self.memory.tied_until_s = NEVER_S, -NEVER_S
         self.memory.held_before = self.memory.left = self.memory.refused = False
+        self.memory.down_s = down_s(self.node)
         self._done(None)
 
     def _done(self, _: None) -> None:
@@ -133,6 +135,10 @@ class Conduct:
         memory, node = self.memory, self.node
         if isinstance(event, AdvertisementReceived):
             self._rights.hears(event.advertisement, event.version)
+        elif isinstance(event, SettingsChanged):
+            self.marks["other settings"] += 1
+            self._rights.told(down_s(node))
+            memory.may_answer_from_s = min(memory.may_answer_from_s, node.now + interval_s(node) / 4)
         elif isinstance(event, FirstContact):
             self._rights.rest(node.settings.versions)
         elif isinstance(event, FarewellReceived):
@@ -298,6 +304,8 @@ class Conduct:
         memory, node = self.memory, self.node
         if isinstance(memory.cause, DemotionChanged):
             return True
+        if isinstance(memory.cause, SettingsChanged):
+            return memory.said != rank(node)
         asked = memory.answer_due_s < NEVER_S
         if isinstance(memory.cause, AdvertisementReceived):
             heard = memory.cause.advertisement
@@ -315,7 +323,7 @@ class Conduct:
         own = SendAdvertisement(node.settings.advbase, interval - 256 * node.settings.advbase, demotion)
         if command != own:
             raise Violation("I6", f"node {node.number} says {command}, and is {own}")
-        memory.sent_at_s = node.now
+        memory.sent_at_s, memory.said = node.now, rank(node)
         memory.answer_due_s = NEVER_S
         # V6: a master announces with every tenth advertisement.
         memory.unannounced += 1
@@ -328,7 +336,8 @@ class Conduct:
         sent = any(isinstance(command, SendAdvertisement) for command in commands)
         if isinstance(cause, FarewellReceived) and state is State.MASTER and AnnounceAddresses() not in commands:
             raise Violation("V6", f"node {node.number} hears a farewell and does not announce")
-        if isinstance(cause, DemotionChanged) and state is State.MASTER and not sent:
+        told = isinstance(cause, DemotionChanged) or (isinstance(cause, SettingsChanged) and memory.said != rank(node))
+        if told and state is State.MASTER and not sent:
             raise Violation("I6", f"node {node.number} does not tell that its rank has changed")
         if not isinstance(cause, AdvertisementReceived) or cause.advertisement.is_bow_out or state is State.BACKUP:
             return

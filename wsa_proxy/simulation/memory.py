@@ -17,7 +17,7 @@ class Memory:
     """Of one node, from its first start to the end of the run."""
 
     down_s: float
-    """D, which never changes."""
+    """D, of the settings in force."""
     late_s: float
     """l, and what sums of floats are off."""
     # What the core answers now.
@@ -49,6 +49,8 @@ class Memory:
     answered_at_s: float = -NEVER_S
     """then."""
     # Of a master.
+    said: object = None
+    """Its rank when it last advertised."""
     sent_at_s: float = -NEVER_S
     may_answer_from_s: float = -NEVER_S
     answer_due_s: float = NEVER_S

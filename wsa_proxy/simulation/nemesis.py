@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from collections.abc import Sequence
 from functools import partial
+from random import Random
 
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.wire import Version
@@ -23,6 +24,10 @@ from wsa_proxy.simulation.sealed import SealedNode
 CALM_DELAY_S = 0.001  # with CALM_LATENESS_S, less than half of what two equals' waits after a tie differ by
 CALM_LATENESS_S = 0.002
 RELEASED_EVERY_S = 2.9
+RELOADED = 0.15
+"""Of the nodes, while things go wrong, once or twice."""
+ADVSKEW_MAX = 239
+"""More is what a demoted node says."""
 
 type Say = Callable[[str], None]
 
@@ -36,6 +41,8 @@ class Nemesis:
         self._hostile = hostile
         self._say = say
         self._cuts: dict[Mishap, set[tuple[int, int]]] = {}
+        self._written = {station.number: station.settings for station in stations}
+        """What the plan's members are told, before and after all faults."""
         self._relentless = False
         """Attacks go on to the end. They must not matter in a sealed group, unless a machine has lost its memory: it
         cannot tell what it has not heard from new."""
@@ -47,6 +54,16 @@ class Nemesis:
             begins_s = self._lan.timeline.now + mishap.at_s
             self._lan.timeline.at(begins_s, partial(self._begin, mishap))
             self._lan.timeline.at(begins_s + mishap.duration_s, partial(self._end, mishap))
+
+    def reload(self, chance: Random, within_s: float) -> None:
+        """Some nodes are told another priority and handling; below one second the interval is in the priority."""
+        for node in self._stations:
+            if isinstance(node, Node) and chance.random() < RELOADED:
+                for _ in range(chance.choice([1, 2])):
+                    preempt, advskew = chance.random() < 0.5, chance.randint(0, ADVSKEW_MAX)
+                    advskew = advskew if node.settings.advbase else node.settings.advskew
+                    at_s = self._lan.timeline.now + chance.uniform(0, within_s)
+                    self._lan.timeline.at(at_s, partial(node.configure, preempt, advskew))
 
     def paths(self, station: Station) -> set[tuple[int, int]]:
         """From it to all others, and from them to it."""
@@ -174,6 +191,7 @@ class Nemesis:
                 station.kernel.operation_s = 0.0
                 station.kernel.refuses = False
                 station.thaw()
+                station.configure(self._written[station.number].preempt, self._written[station.number].advskew)
             station.plug(True)
             station.demote(0)
         equals = len({rank(station) for station in self._stations}) < len(self._stations)

@@ -13,6 +13,7 @@ from collections import Counter
 from collections import deque
 from collections.abc import Callable
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import Enum
 from random import Random
 
@@ -32,6 +33,7 @@ from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.events import DeadlineReached
 from wsa_proxy.carp.events import DemotionChanged
 from wsa_proxy.carp.events import Event
+from wsa_proxy.carp.events import SettingsChanged
 from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
 from wsa_proxy.carp.virtual_host import VirtualHost
@@ -67,7 +69,8 @@ class Node(Machine):
         tell: Tell,
     ) -> None:
         super().__init__(number, lan)
-        self.settings = settings
+        self.settings = self.wanted = settings
+        """In force, and what the operator has written since."""
         self.core: VirtualHost | None = None
         self.kernel = Kernel(random)
         self.asleep_until_s = 0.0
@@ -124,6 +127,7 @@ class Node(Machine):
     def start(self) -> None:
         """A new process: it removes the leftovers of an earlier life before its first event."""
         if self.core is None:
+            self.settings = self.wanted
             self.core = self._new_core()
             self.demotion = 0
             self.kernel.release()
@@ -175,6 +179,11 @@ class Node(Machine):
         self.health = demotion
         self._notice()
 
+    def configure(self, preempt: bool, advskew: int) -> None:
+        """The operator writes another file and asks for a reload."""
+        self.wanted = replace(self.wanted, preempt=preempt, advskew=advskew)
+        self._notice()
+
     def plug(self, up: bool) -> None:
         """The carrier comes or goes."""
         self.link_up = up
@@ -193,6 +202,14 @@ class Node(Machine):
         if not self.awake:
             self._at(self.asleep_until_s + NOTICE_S, self._notice)
             return
+        if self.settings != self.wanted:
+            self._turn()  # as ``Driver.change`` does: what is due is due by the old ones
+            if not self.awake:
+                self._at(self.asleep_until_s + NOTICE_S, self._notice)
+                return
+            self.settings = self.wanted
+            told = replace(self.core.settings, preempt=self.wanted.preempt, advskew=self.wanted.advskew)
+            self.handle(SettingsChanged(told))
         if self.demotion != self.health:
             self.handle(DemotionChanged(self.health, "the nemesis"))
         if not self.link_up and self.state is not State.INIT:

@@ -50,6 +50,22 @@ class Rights:
             self.forget()
             self.rest(node.settings.versions)
 
+    def told(self, down_s: float) -> None:
+        """It has other settings, and D is that long now."""
+        memory, node = self.memory, self.node
+        longer_s, memory.down_s = down_s - memory.down_s, down_s
+        if node.state is not State.BACKUP:
+            return
+        if memory.reasons - {Reason.MASTER_BOWED_OUT.value}:
+            # What followed from its old rank: the next advertisement tells.
+            self.forget()
+            self.rest(node.settings.versions, self._tied_s)
+        elif not memory.reasons and longer_s:
+            # The silence goes on; the questions begin anew.
+            asks_s = 0.0 if memory.held_before else down_s * PROBES_TAKE
+            for until_s, least_s in ((memory.rests_until_s, 0.0), (memory.waits_until_s, asks_s)):
+                until_s.update({version: max(at_s + longer_s, node.now + least_s) for version, at_s in until_s.items()})
+
     def hears(self, heard: Advertisement, version: int) -> None:
         """In any state; what a master hears is forgotten when it steps down."""
         memory, node = self.memory, self.node

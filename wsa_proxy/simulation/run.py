@@ -56,6 +56,7 @@ OLD_MS = 30 * 3_600_000
 BYSTANDERS_FROM = 10  # the ports of another virtual host
 HOSTILE_PORT = 20
 JUDGES_PORT = 30
+OPERATOR = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +183,7 @@ class Run:
         for bystander in self._bystanders:
             self._timeline.at(self._began_at_s, bystander.start)
         self._nemesis.schedule(self.plan.mishaps)
+        self._nemesis.reload(self._chance(OPERATOR), self.plan.faults_s)
         self._pass(self.plan.faults_s)
 
     def _pass(self, duration_s: float) -> None:
