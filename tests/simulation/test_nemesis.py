@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from wsa_proxy.simulation.hostile import Attack
+from wsa_proxy.simulation.nemesis import RELOADED
 from wsa_proxy.simulation.node import Node
 from wsa_proxy.simulation.plan import Fault
 from wsa_proxy.simulation.plan import Mishap
@@ -42,3 +43,19 @@ def test_a_fault_is_done_and_undone(fault: Fault | Attack) -> None:
     run._nemesis.heal()
     run._pass(1.0)
     assert node.awake and node.link_up and not node.kernel.refuses and not run.lan.cuts
+
+
+def test_settings_change_while_things_go_wrong_and_are_the_plans_again_after_it() -> None:
+    """What is promised after all faults is promised to the plan's members."""
+    run = Run(SEEDS[0], draw(Random(SEEDS[0])))
+    for each in run.nodes:
+        each.start()
+    planned = {node.number: node.settings for node in run.nodes}
+    chance = next(Random(seed) for seed in range(100) if Random(seed).random() < RELOADED)
+    run._nemesis.reload(chance, 5.0)
+    run._pass(5.1)
+    changed = [node for node in run.nodes if node.settings != planned[node.number]]
+    assert changed and all(node.settings.advbase == planned[node.number].advbase for node in changed)
+    run._nemesis.heal()
+    run._pass(0.1)
+    assert {node.number: node.settings for node in run.nodes} == planned

@@ -187,3 +187,20 @@ def test_a_rejected_frame_changes_one_counter_and_nothing_else() -> None:
     world.node.receive(Advertised(4, bytes(36)), 1)
     world.node.receive(Advertised(4, advertisement().payload, ttl=64), 1)
     assert world.node.rejects == {Reject.BAD_VERSION: 1, Reject.BAD_TTL: 1} and world.node.due_s == due_s
+
+
+def test_other_settings_reach_a_process_when_it_is_awake() -> None:
+    """A reload is asked for by a signal: who stands still takes it later, who is dead reads the newest file."""
+    world = World()
+    world.run(3.6)
+    world.node.stall(1.0)
+    world.node.configure(False, 10)
+    world.run(0.9)
+    assert world.node.core is not None and world.node.core.settings.advskew == world.node.settings.advskew == 100
+    world.run(0.2)
+    assert world.node.core.settings.advskew == world.node.settings.advskew == 10 and not world.node.settings.preempt
+    world.node.crash()
+    world.node.configure(True, 20)
+    assert world.node.settings.advskew == 10
+    world.node.start()
+    assert world.node.settings.advskew == 20 and world.node.core.settings.preempt
