@@ -141,7 +141,7 @@ def test_a_secret_is_rotated_without_a_first_contact() -> None:
     """[old, new] on all, [new, old] on all, then [new]: the time of the group is one, whatever secret tells it."""
     one, other = acquainted(SEALED, secrets="on")
     one.credentials.sealers = one.credentials.sealers[::-1]  # now it signs with the new one
-    assert one.credentials.sealers[0].time.line_ms is None
+    assert one.credentials.sealers[0].time.top == 0
     heard = other.hears(one.says(2), 2)
     assert isinstance(heard, AdvertisementReceived)
     assert isinstance(one.hears(other.says(2.1), 2.1), AdvertisementReceived)
@@ -159,7 +159,7 @@ def test_what_is_not_believed_sets_no_time_of_a_new_secret() -> None:
     rewritten = bytearray(speaker.says(2))
     rewritten[2] ^= 1
     assert listener.hears(repaired(bytes(rewritten)), 2) is Reject.REWRITTEN
-    assert listener.times[1].line_ms is None and listener.times[1].top == 0
+    assert listener.times[1].line_ms == listener.times[0].line_ms and listener.times[1].top == 0
     ahead = Member(SEALED, secrets="o", number=4, wall_ms=WALL_MS + HOUR_MS)
     assert isinstance(listener.hears(ahead.says(3), 3), AdvertisementReceived)
     assert listener.hears(speaker.says(4), 4) is Reject.STALE
@@ -170,9 +170,59 @@ def test_what_is_not_believed_sets_no_time_of_a_new_secret() -> None:
 def test_a_time_that_no_wall_clock_says_is_not_taken_over_to_another_secret() -> None:
     """Who knows the old secret may have pushed its time to the end; the new one begins in 2100 at the latest."""
     one = Member(SEALED, secrets="no")
-    one.times[1].adopt(YEAR_2100_MS, 0.0)
     one.times[1].line_ms = YEAR_2100_MS * 1.7
-    assert unpack(int.from_bytes(one.says(1)[8:16])).ms <= YEAR_2100_MS
+    one.times[0].take_time_of(one.times[1])
+    assert unpack(int.from_bytes(one.says(1)[8:16])).ms == YEAR_2100_MS + 1000
+
+
+def test_who_is_ahead_under_one_secret_is_followed_by_those_who_sign_with_another() -> None:
+    """Half of the group is at [new, old] when a node that has lost the time of the group comes back with [old, new]."""
+    one, other = acquainted(SEALED, secrets="no")
+    ahead = Member(SEALED, secrets="on", number=3, wall_ms=WALL_MS + 2 * HOUR_MS)
+    assert isinstance(one.hears(ahead.says(2), 2), AdvertisementReceived)
+    assert isinstance(ahead.hears(one.says(3), 3), AdvertisementReceived)
+    assert other.hears(one.says(4), 4.1) is not Reject.STALE
+
+
+def test_a_refused_advertisement_moves_no_time_of_any_secret() -> None:
+    """A replay of before, signed with a secret that this process has not heard yet."""
+    old = Member(SEALED, secrets="n", number=2, wall_ms=WALL_MS - 2 * HOUR_MS).says(1)
+    one = Member(SEALED, secrets="on")
+    one.says(1)
+    before = [(time.line_ms, time._line_at_ms, time.top) for time in one.times]
+    assert one.hears(old, 5) is Reject.STALE
+    assert [(time.line_ms, time._line_at_ms, time.top) for time in one.times] == before
+
+
+def test_a_group_moves_to_seals_although_its_clocks_are_hours_apart() -> None:
+    """The master begins to seal with a clock that is behind: everybody who takes plain CARP as well believes it."""
+    master = Member(SEALED, CARP, wall_ms=WALL_MS - 2 * HOUR_MS)
+    for security in ([CARP, SEALED], [SEALED, CARP]):
+        other = Member(*security, number=2, wall_ms=WALL_MS + 2 * HOUR_MS)
+        assert isinstance(other.hears(master.says(1), 1), AdvertisementReceived)
+        assert isinstance(other.hears(master.says(2), 2), AdvertisementReceived)
+
+
+def test_who_signs_plain_carp_keeps_no_time_and_is_fooled_by_a_header_and_an_echo_no_more_than_others() -> None:
+    """What it knows is of earlier; it could not make those follow who sign sealed and are behind."""
+    one, behind = acquainted(SEALED, CARP)
+    one.credentials.security = (CARP, SEALED)
+    own = one.credentials.sealers[0].sign(1, 10, 0, False, at(2), 1)
+    known = (one.times[0].line_ms, one.times[0].top)
+    behind = Member(SEALED, CARP, number=2, wall_ms=WALL_MS - 2 * HOUR_MS)
+    payload = behind.says(3)
+    assert isinstance(one.hears(payload, 3), AdvertisementReceived)
+    assert (one.times[0].line_ms, one.times[0].top) == known
+    assert one.hears(repaired(payload[:2] + b"\0" + payload[3:]), 3) is Reject.REWRITTEN
+    assert one.hears(own, 3) is Reject.ECHO
+
+
+def test_who_learned_the_time_of_a_replay_while_plain_carp_is_taken_signs_no_earlier_than_its_wall_clock_says() -> None:
+    """Else everything that was captured since would be new again."""
+    old = Member(SEALED, number=2, wall_ms=WALL_MS - 30 * HOUR_MS).says(1)
+    one = Member(SEALED, CARP)
+    assert isinstance(one.hears(old, 1), AdvertisementReceived)
+    assert unpack(int.from_bytes(one.says(2)[8:16])).ms == WALL_MS + 2000
 
 
 def test_a_first_contact_teaches_the_time_and_nothing_else() -> None:
@@ -199,7 +249,7 @@ def test_a_key_has_a_name_that_tells_nothing_of_it() -> None:
 def node(security: Security, *peers: str, number: int = 3) -> Credentials:
     """Of a group with virtual IPs of both versions; its advertisements go to these peers, or are multicast."""
     time = GroupTime("boot", None, 0.0)
-    time.adopt(WALL_MS, 0.0)
+    time.line_ms = float(WALL_MS)
     addresses = [ip_address(peer) for peer in peers]
     return make_credentials([security], [b"a good phrase"], 7, BOTH, number, lambda name: time, peers=addresses)
 

@@ -76,7 +76,7 @@ async def test_each_flipped_bit_moves_one_counter(make_host: MakeHost, security:
     assert host.driver.record.received == received + 1
 
 
-@pytest.mark.parametrize("security", [("sealed",), ("sealed", "carp"), ("carp", "sealed")], ids="-".join)
+@pytest.mark.parametrize("security", [("sealed",), ("sealed", "carp")], ids="-".join)
 async def test_a_sealed_packet_that_was_heard_is_a_duplicate_in_every_bit(
     make_host: MakeHost, security: tuple[str, ...]
 ) -> None:

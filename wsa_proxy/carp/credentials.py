@@ -4,8 +4,9 @@ The first of the group's ``security`` signs, all are accepted; the first secret 
 advertisement is a CARP advertisement with a key of its own and a counter that says what the HMAC leaves out
 (``seal.py``). What is believed becomes an event for the virtual host, everything else one reason.
 
-The time of the group is one, whatever key tells it: a secret that has not been heard or used yet takes the time that
-another one knows. So a secret is rotated without a node that must be met for the first time.
+The time of the group is one, whatever key tells it: what one key says or hears is the time of all of them. So a secret
+is rotated without a node that must be met for the first time, and who is ahead under one secret is followed by those
+who sign with another.
 """
 
 from __future__ import annotations
@@ -80,6 +81,12 @@ class Sealer:
             return Verdict.REWRITTEN
         return self.time.judge(heard.counter, limit_ms, reading.clock_ms, reading.arrived_ms, reading.wall_ms)
 
+    def judge_without_time(self, heard: Advertisement) -> Verdict:
+        """The same, for one who believes replays in any case."""
+        if not says(heard.counter, heard.advbase, heard.advskew, heard.demotion):
+            return Verdict.REWRITTEN
+        return Verdict.ECHO if self.time.has_said(heard.counter) else Verdict.BELIEVED
+
 
 class Credentials:
     """Signs and believes for one virtual host. ``plain`` has its pass phrases, ``sealers`` a key of each of them."""
@@ -95,6 +102,9 @@ class Credentials:
         the first is believed and the others are duplicates: there one version stands for both. So it does among unicast
         peers: each sends to each in the version of its address, which need not be the same for any two of them."""
         self._plain = plain
+        known = [sealer for sealer in sealers if sealer.time.line_ms is not None]
+        if known:
+            self._share_time(max(known, key=lambda sealer: sealer.time.line_ms or 0.0))
 
     @property
     def seals(self) -> bool:
@@ -112,8 +122,12 @@ class Credentials:
         """The 36 bytes for all copies of one advertisement: each IP version, each unicast peer."""
         if not self.seals:
             return self._plain.sign(advbase, advskew, demotion)
-        self._take_time(self.sealers[0], reading)
-        return self.sealers[0].sign(advbase, advskew, demotion, farewell, reading, chance)
+        if Security.CARP in self.security:
+            # Its first contact may have been a replay of long ago, and then those of yesterday would be new again.
+            self.sealers[0].time.raise_to(reading.wall_ms, reading.clock_ms)
+        payload = self.sealers[0].sign(advbase, advskew, demotion, farewell, reading, chance)
+        self._share_time(self.sealers[0])
+        return payload
 
     def accept(
         self, payload: bytes, ttl: int, version: Version, sender: str, *, limit_ms: float, reading: Reading
@@ -144,15 +158,19 @@ class Credentials:
     ) -> Believed | Reject:
         if Security.SEALED not in self.security:
             return Reject.SEALED_MEMBER
-        is_new = sealer.time.line_ms is None
-        self._take_time(sealer, reading)
-        verdict = sealer.judge(heard, limit_ms, reading)
+        if self.seals:
+            # Who takes plain CARP as well gains nothing from asking how old a first contact is: clocks that are hours
+            # apart would make two groups of one.
+            asked = reading._replace(wall_ms=0.0) if Security.CARP in self.security else reading
+            verdict = sealer.judge(heard, limit_ms, asked)
+        else:
+            # Who signs plain CARP tells nobody the time of the group. What it knew of it may be another one than that
+            # of those who sign sealed already, and it could not make them follow.
+            verdict = sealer.judge_without_time(heard)
         if verdict not in (Verdict.BELIEVED, Verdict.FIRST_CONTACT):
-            if is_new:
-                # What is not believed changes nothing. Else whoever has captured something under a new secret chooses
-                # when its time is set apart from the group's, and what is held back then looks fresh later.
-                sealer.time.line_ms = None
             return Reject(verdict.value)
+        if self.seals:
+            self._share_time(sealer)
         # Who takes plain CARP as well gains nothing from meeting a sealed member with more care.
         if verdict is Verdict.FIRST_CONTACT and Security.CARP not in self.security:
             return FirstContact(sender)
@@ -163,14 +181,11 @@ class Credentials:
     def _received(self, heard: Advertisement, version: Version, sender: str) -> AdvertisementReceived:
         return AdvertisementReceived(heard, version if version in self.versions else self.versions[0], sender)
 
-    def _take_time(self, sealer: Sealer, reading: Reading) -> None:
-        """A key without a time takes that of another one."""
-        if sealer.time.line_ms is not None:
-            return
+    def _share_time(self, sealer: Sealer) -> None:
+        """What one key has told, all know."""
         for other in self.sealers:
-            if other.time.line_ms is not None:
-                sealer.time.adopt(other.time.line_ms, reading.clock_ms)
-                return
+            if other is not sealer:
+                other.time.take_time_of(sealer.time)
 
 
 def make_credentials(

@@ -152,9 +152,11 @@ class GroupTime:
         """To be kept over the end of the process."""
         return Saved(self.boot_id, self.line_ms, self.top)
 
-    def adopt(self, line_ms: float, clock_ms: float) -> None:
-        """Begin with a time of the group that is known from elsewhere; one beyond 2100 is not believed."""
-        self.line_ms, self._line_at_ms = min(line_ms, YEAR_2100_MS - clock_ms), clock_ms
+    def take_time_of(self, other: GroupTime) -> None:
+        """Go on with the time of the group as another key has told it; one beyond 2100 is not believed."""
+        if other.line_ms is not None:
+            self._line_at_ms = other._line_at_ms
+            self.line_ms = min(other.line_ms, YEAR_2100_MS - other._line_at_ms)
 
     def sign(
         self, advbase: int, advskew: int, demotion: int, farewell: bool, clock_ms: float, wall_ms: float, chance: int
@@ -201,6 +203,15 @@ class GroupTime:
         else:
             self._follow(counter, max(ms - clock_ms, sunk_ms), clock_ms)
         return Verdict.BELIEVED
+
+    def has_said(self, counter: int) -> bool:
+        """Is it an echo of our own?"""
+        return counter in self._own
+
+    def raise_to(self, wall_ms: float, clock_ms: float) -> None:
+        """Be no younger than the wall clock; nothing happens where no time is known yet."""
+        if self.line_ms is not None:
+            self.line_ms = max(self.line_ms, min(wall_ms, YEAR_2100_MS) - clock_ms)
 
     def _follow(self, counter: int, line_ms: float, clock_ms: float) -> None:
         self.line_ms, self._line_at_ms, self.top = line_ms, clock_ms, counter

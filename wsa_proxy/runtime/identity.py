@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import secrets
+from collections.abc import Callable
 from collections.abc import Iterable
 
 from wsa_proxy.carp.commands import SendAdvertisement
@@ -16,6 +17,7 @@ from wsa_proxy.carp.credentials import Credentials
 from wsa_proxy.carp.credentials import Reading
 from wsa_proxy.carp.credentials import Security
 from wsa_proxy.carp.credentials import make_credentials
+from wsa_proxy.carp.seal import GroupTime
 from wsa_proxy.carp.seal import sealed_key
 from wsa_proxy.carp.wire import Reject
 from wsa_proxy.net.ports import Packet
@@ -46,7 +48,13 @@ class Identity:
 
     def other_credentials(self, group: GroupSettings, clock_tolerance_s: float) -> Credentials:
         """Those of other settings of the group, for ``take``. Slow unless ``derive_keys`` came before."""
-        return _credentials(group, self._seal_file, self._clocks, clock_tolerance_s, self._counter)
+        return _credentials(group, self._seal_file, self._clocks, clock_tolerance_s, self._counter, self._teach)
+
+    def _teach(self, time: GroupTime) -> None:
+        """The time of the group as it is, to a key that was not in use until now."""
+        times = [sealer.time for sealer in self.credentials.sealers]
+        if times and time not in times:
+            time.take_time_of(times[0])  # all of them have the same
 
     def take(self, credentials: Credentials) -> None:
         """Sign and judge with these from now on.
@@ -54,11 +62,8 @@ class Identity:
         The time of the group goes on: of a key that was not in use until now it is known, and better than what is
         remembered of that key.
         """
-        times = [sealer.time for sealer in self.credentials.sealers]
-        line_ms = next((time.line_ms for time in times if time.line_ms is not None), None)
         for sealer in credentials.sealers:
-            if line_ms is not None and sealer.time not in times:
-                sealer.time.adopt(line_ms, self._clocks.seal_ms())
+            self._teach(sealer.time)
         if not self.is_sealed:
             self._queue_empty_at_ms = self._clocks.seal_ms()  # nobody has asked for it until now
         self.credentials = credentials
@@ -113,16 +118,27 @@ def make_identity(group: GroupSettings, seal_file: SealFile, clocks: Clocks, clo
 
 
 def _credentials(
-    group: GroupSettings, seal_file: SealFile, clocks: Clocks, clock_tolerance_s: float, counter: int
+    group: GroupSettings,
+    seal_file: SealFile,
+    clocks: Clocks,
+    clock_tolerance_s: float,
+    counter: int,
+    teach: Callable[[GroupTime], None] = lambda _: None,
 ) -> Credentials:
     clock_ms, tolerance_ms = clocks.seal_ms(), clock_tolerance_s * 1000
+
+    def time_of(name: str) -> GroupTime:
+        time = seal_file.group_time(name, clock_ms, tolerance_ms)
+        teach(time)
+        return time
+
     return make_credentials(
         [Security(way) for way in group.security],
         group.pass_phrases,
         group.vhid,
         [virtual_ip.ip for virtual_ip in group.virtual_ips],
         counter,
-        lambda name: seal_file.group_time(name, clock_ms, tolerance_ms),
+        time_of,
         peers=group.peers,
     )
 
