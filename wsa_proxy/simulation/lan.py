@@ -7,6 +7,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 from wsa_proxy.carp.wire import Version
@@ -133,9 +134,9 @@ class Lan:
     def chance(self, sender: int, receiver: int) -> Random:
         """For what becomes of the frames from one port to another."""
         path = (sender, receiver)
-        if path not in self._randoms:
-            self._randoms[path] = self._random(PATHS_FROM + PORTS_MAX * sender + receiver)
-        return self._randoms[path]
+        if (random := self._randoms.get(path)) is None:
+            random = self._randoms[path] = self._random(PATHS_FROM + PORTS_MAX * sender + receiver)
+        return random
 
     def hears(self, receiver: int, sender: int) -> bool:
         """May a frame get from ``sender`` to ``receiver`` now?"""
@@ -152,8 +153,8 @@ class Lan:
                 continue  # nothing to learn
             if receiver != sender:
                 self._carry(sender, receiver, frame)
-            elif self.chance(sender, sender).random() < self.weather.reflection:
-                self._deliver_later(sender, receiver, frame)
+            elif (random := self.chance(sender, sender)).random() < self.weather.reflection:
+                self._deliver_later(sender, receiver, frame, random)
 
     def _carry(self, sender: int, receiver: int, frame: Frame) -> None:
         if (sender, receiver) in self.cuts:
@@ -164,14 +165,16 @@ class Lan:
         if random.random() < self.weather.loss and sender not in self._taps:
             self.lost[sender, receiver] += isinstance(frame, Advertised)
             return
-        self._deliver_later(sender, receiver, frame)
+        self._deliver_later(sender, receiver, frame, random)
         if random.random() < self.weather.duplicates:
-            self._deliver_later(sender, receiver, frame)
+            self._deliver_later(sender, receiver, frame, random)
 
-    def _deliver_later(self, sender: int, receiver: int, frame: Frame) -> None:
-        sent_s = max(self.timeline.now, self.clogged_until_s.get((sender, receiver), 0.0))
-        delay_s = self.chance(sender, receiver).uniform(self.weather.delay_s_min, self.weather.delay_s_max)
-        self.timeline.at(sent_s + delay_s, lambda: self._ports[receiver](frame, sender), receiver)
+    def _deliver_later(self, sender: int, receiver: int, frame: Frame, random: Random) -> None:
+        sent_s = self.timeline.now
+        if self.clogged_until_s:
+            sent_s = max(sent_s, self.clogged_until_s.get((sender, receiver), 0.0))
+        delay_s = random.uniform(self.weather.delay_s_min, self.weather.delay_s_max)
+        self.timeline.at(sent_s + delay_s, partial(self._ports[receiver], frame, sender), receiver)
 
     def _learn(self, frame: Frame, sender: int) -> None:
         self.believed[frame.vhid if isinstance(frame, Announced) else frame.payload[1]] = sender
