@@ -15,10 +15,13 @@ import pytest
 
 from tests.simulation import planted
 from tests.simulation import planted_lines
+from tests.simulation import planted_moves
 from tests.simulation import planted_seals
 from wsa_proxy.simulation.run import play
+from wsa_proxy.simulation.run import play_moving
 
-PLANTED = planted.PLANTED + planted_seals.PLANTED + planted_lines.PLANTED
+STANDING = planted.PLANTED + planted_seals.PLANTED + planted_lines.PLANTED
+PLANTED = STANDING + planted_moves.PLANTED
 SEEDS = 300
 SEEDS_MAX = 12_000  # for a bug that few seeds show
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "mutants.md"
@@ -27,6 +30,7 @@ HEAD = f"""# Planted bugs
 Each is planted into the real core, the seal or the model of a process (`tests/simulation/planted*.py`); then {SEEDS}
 seeds run, or as many as the first failure needs. Written by `make mutants`, which fails if a
 bug is not caught by one of the invariants that name it, or if this table is not what it found.
+The last {len(planted_moves.PLANTED)} are looked for in groups that change their secret or security (`--moving`).
 
 | planted bug | seeds that fail | by (first failing seed) |
 | --- | --- | --- |
@@ -36,13 +40,14 @@ bug is not caught by one of the invariants that name it, or if this table is not
 def campaign(number: int) -> tuple[int, int, Counter[str], dict[str, int]]:
     """(the bug's number, how many seeds ran, how many failed by invariant, the first seed of each)."""
     plant, invariants = PLANTED[number]
+    run = play if number < len(STANDING) else play_moving
     failed: Counter[str] = Counter()
     first: dict[str, int] = {}
     with pytest.MonkeyPatch.context() as patch:
         plant(patch)
         seed = 0
         while seed < SEEDS or (seed < SEEDS_MAX and not invariants & set(failed)):
-            if invariant := play(seed).invariant:
+            if invariant := run(seed).invariant:
                 failed[invariant] += 1
                 first.setdefault(invariant, seed)
             seed += 1

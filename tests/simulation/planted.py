@@ -23,8 +23,9 @@ from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.events import DeadlineReached
 from wsa_proxy.carp.events import Stopped
 from wsa_proxy.carp.virtual_host import VirtualHost
-from wsa_proxy.simulation import kernel
+from wsa_proxy.simulation import acting
 from wsa_proxy.simulation import node
+from wsa_proxy.simulation import kernel
 from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.node import Node
 
@@ -222,7 +223,7 @@ def plant_lost_carrier_not_noticed(patch: pytest.MonkeyPatch) -> None:
 
 
 def plant_no_second_look_after_a_slow_kernel(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(node, "FROZEN_S", math.inf)
+    patch.setattr(acting, "FROZEN_S", math.inf)
 
 
 def plant_lease_of_a_minute(patch: pytest.MonkeyPatch) -> None:

@@ -191,7 +191,7 @@ BUGS: list[tuple[str, Any, str, str, str, set[str]]] = [
     (
         "a counter for each version",
         SealedNode,
-        "_send",
+        "_sign",
         'self._tell(self, "said", counter)',
         '[self._tell(self, "said", counter) for _ in (1, 2)]',
         {"I4"},
@@ -216,7 +216,7 @@ BUGS: list[tuple[str, Any, str, str, str, set[str]]] = [
         "self.renew_at_s = self.lease_until_s - RENEW_EVERY_S",
         {"I5"},
     ),
-    ("said twice", Node, "_broadcast", "in self.settings.versions:", "in self.settings.versions * 2:", {"I6"}),
+    ("said twice", Node, "_send", "in self.settings.versions:", "in self.settings.versions * 2:", {"I6"}),
     (
         "sealed in one version",
         SealedNode,
@@ -255,7 +255,7 @@ BUGS: list[tuple[str, Any, str, str, str, set[str]]] = [
     (
         "farewell from the virtual MAC",
         Node,
-        "_broadcast",
+        "_send",
         " and not isinstance(command, SendFarewell)",
         "",
         {"I7"},

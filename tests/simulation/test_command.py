@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from argparse import Namespace
 
 import pytest
 
 from wsa_proxy import cli
+from wsa_proxy.carp.credentials import Credentials
 from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.simulation.command import MARKS
+from wsa_proxy.simulation.command import MARKS_MOVING
+from wsa_proxy.simulation.command import _failure
+from wsa_proxy.simulation.run import play_moving
 
 
 def test_two_thousand_seeds_keep_every_promise() -> None:
@@ -18,7 +23,7 @@ def test_two_thousand_seeds_keep_every_promise() -> None:
     result = subprocess.run(command, capture_output=True, text=True, timeout=110)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "2000 seeds from 0: every promise was kept" in result.stdout
-    assert all(mark in result.stdout for mark in MARKS)
+    assert all(mark in result.stdout for mark in (*MARKS, *MARKS_MOVING))
 
 
 def test_a_broken_promise_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -38,6 +43,19 @@ def test_a_trace_reads_as_a_story(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["simulate", "--seed", "1", "--trace"]) == 0
     out = capsys.readouterr().out
     assert "INIT -> BACKUP reason=started" in out and out.endswith("seed 1: every promise was kept\n")
+
+
+def test_a_broken_promise_of_a_moving_group_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command that replays it says that the group is moved, also where that was one run of a campaign."""
+    monkeypatch.setattr(Credentials, "_share_time", lambda self, sealer: None)
+    for seed in range(50):
+        if cli.main(["simulate", "--moving", "--seed", str(seed)]) == 1:
+            break
+    assert capsys.readouterr().out.endswith(f"again: wsa-proxy simulate --seed {seed} --moving --trace\n")
+    told = _failure(play_moving(seed), Namespace(nodes=3, moving=False), moves=True)
+    assert told.endswith(f"again: wsa-proxy simulate --seed {seed} --nodes 3 --moving --trace")
 
 
 @pytest.mark.parametrize(

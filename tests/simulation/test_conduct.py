@@ -65,7 +65,7 @@ class World:
         members = (Member(settings, OURS), Member(replace(settings, advskew=99), OURS))
         self.run = Run(1, replace(plan, members=members, lateness_s=0.0, bystanders=(), mishaps=()))
         self.node = self.run.nodes[0]
-        self.judge = Conduct(self.node, sealed, Counter())
+        self.judge = Conduct(self.node, Counter())
         self.node.core = self.node._new_core()
         self.judge.told("life", None)
         self.answer(Started(""), [report(State.INIT, State.BACKUP, "ready")])
@@ -292,7 +292,7 @@ def test_a_rejected_frame_moves_one_counter_and_nothing_else() -> None:
     """I3."""
     node = World(State.BACKUP).run.nodes[1]
     node.start()
-    judge = Conduct(node, sealed=False, marks=Counter())
+    judge = Conduct(node, marks=Counter())
     judge.told("life", None)
     with pytest.raises(Violation, match=r"^I3"):
         judge.told("reject", None)

@@ -35,7 +35,7 @@ class Backup:
         self.node.core = self.node._new_core()
         self.node.core.state = State.BACKUP
         self.memory = Memory(DOWN_S, 0.0)
-        self.rights = Rights(self.node, self.memory, sealed, Counter())
+        self.rights = Rights(self.node, self.memory, Counter())
         self.rights.rest(versions)
         self.began_at_s = self.node.now
 

@@ -42,6 +42,9 @@ SIGNED = slice(8, BYTES)
 class Belief:
     """Judges what each node of plain CARP believes; it listens at ``port``. ``earlier`` was said in earlier days."""
 
+    LISTENS = frozenset({"life", "accept"})
+    """To these kinds of lines."""
+
     def __init__(self, port: int, lan: Lan, earlier: Collection[Advertised], vhid: int) -> None:
         self._genuine = {frame.payload[SIGNED] for frame in earlier}
         self._vhid = vhid
@@ -100,6 +103,8 @@ class Known:
 class Freshness:
     """Judges what each sealed node believes, and refuses."""
 
+    LISTENS = frozenset({"life", "advertisement", "farewell", "said", "done", "believed", "first_contact", "refused"})
+
     def __init__(self, marks: Counter[str], vhid: int) -> None:
         self._marks = marks
         self._vhid = vhid
@@ -109,8 +114,7 @@ class Freshness:
     def told(self, node: Node, kind: str, what: Any) -> None:
         """One line of the story, as it happens."""
         assert isinstance(node, SealedNode)
-        if listener := _LISTENERS.get(kind):
-            listener(self, node, what)
+        _LISTENERS[kind](self, node, what)
 
     def _life(self, node: SealedNode, _: object) -> None:
         """What is in its file is known still, and in the same boot the time of the group, too."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from wsa_proxy.carp.commands import Reason
 from wsa_proxy.carp.commands import State
+from wsa_proxy.simulation.acting import RETRY_S
 from wsa_proxy.simulation.bounds import EPSILON_S
 from wsa_proxy.simulation.bounds import LEASE_LEFT_S
 from wsa_proxy.simulation.bounds import LEASE_S
@@ -33,7 +34,6 @@ from wsa_proxy.simulation.memory import PROBES_TAKE
 from wsa_proxy.simulation.memory import Memory
 from wsa_proxy.simulation.node import NOTICE_S
 from wsa_proxy.simulation.node import QUEUE_MAX
-from wsa_proxy.simulation.node import RETRY_S
 from wsa_proxy.simulation.node import Node
 from wsa_proxy.simulation.peers import Peer
 from wsa_proxy.simulation.violation import Violation
@@ -54,12 +54,12 @@ class Checker:
         self._sealed = sealed
         self._delay_s_max = lan.weather.delay_s_max
         self._conducts = {
-            station.number: Conduct(station, sealed, self.marks) for station in stations if isinstance(station, Node)
+            station.number: Conduct(station, self.marks) for station in stations if isinstance(station, Node)
         }
         self._nodes = [(conduct.node, conduct.memory) for conduct in self._conducts.values()]
         self._pairs: dict[tuple[int, int], tuple[float, int, object]] = {}
         self._masters: list[Station] = []
-        self._numbers = {station.number for station in stations}
+        self._by_number = {station.number: station for station in stations}
         self._owed: Counter[tuple[int, int]] = Counter()
         """By node and IP version: copies of what it says that are not on the LAN."""
         lan.tap(CHECKERS_PORT, self._on_the_lan)
@@ -110,12 +110,17 @@ class Checker:
             if not memory.ill_since_s:
                 lasts_until_s = node.kernel.lease_until_s - LEASE_LEFT_S if node.state is State.MASTER else NEVER_S
                 memory.look_at_s = now + min(memory.patient_until_s, lasts_until_s) - node.now - EPSILON_S
-        if whose is None or whose in self._numbers:
-            self._masters = [each for each in self._stations if each.state is State.MASTER and each.awake]
+        if whose is None or self._has_changed(whose):
+            self._masters = [each for each in self._stations if _is_master(each)]
         if len(self._masters) > 1:
             self._judge_pairs()
         else:
             self._pairs.clear()
+
+    def _has_changed(self, whose: int) -> bool:
+        """Is the station to which something happened a master now, and was none, or the other way round?"""
+        station = self._by_number.get(whose)
+        return station is not None and _is_master(station) != (station in self._masters)
 
     # -- one node ------------------------------------------------------------------------------------------------------
 
@@ -196,7 +201,7 @@ class Checker:
             # and waits for the answers, after it has slept, and where the first of two IP versions was heard at last.
             asks_s = 0.0 if memory.held_before else memory.down_s * PROBES_TAKE
             due_s = min(memory.waits_until_s.values())
-            due_s += 0.0 if self._sealed else tie_wait_s(node) + asks_s * memory.asks_anew
+            due_s += 0.0 if node.way.decided else tie_wait_s(node) + asks_s * memory.asks_anew
             silence_s = max(due_s, memory.woke_at_s + asks_s) + (PROBES + 1) * late_s
             if now > silence_s:
                 raise Violation("V11", f"node {node.number} is BACKUP {now - due_s:.3f} s after D")
@@ -237,6 +242,11 @@ class Checker:
         bound_s = (rounds + 1) * (counted_s + late_s[0]) + self._delay_s_max + late_s[1]
         if lan.timeline.now - since_s > bound_s + EPSILON_S:
             raise Violation("I1", f"nodes {key[0]} and {key[1]} are both master for {bound_s:.3f} s")
+
+
+def _is_master(station: Station) -> bool:
+    """And awake."""
+    return station.state is State.MASTER and station.awake
 
 
 _ILLS = {

@@ -11,6 +11,7 @@ from functools import partial
 from wsa_proxy.simulation.plan import Drill
 from wsa_proxy.simulation.run import Outcome
 from wsa_proxy.simulation.run import play
+from wsa_proxy.simulation.run import play_moving
 from wsa_proxy.simulation.twins import BYSTANDERS
 from wsa_proxy.simulation.twins import WALL_STEPS
 
@@ -60,7 +61,20 @@ MARKS = (
     f"compared without {WALL_STEPS}",
 )
 """What a campaign must have seen at least once, or it has tested less than it says ("sometimes" assertions)."""
+MARKS_MOVING = (
+    "a rotation was completed",
+    "a migration was completed",
+    "a return was completed",
+    "a step was a restart",
+    "a group was moved in the quiet",
+    "a takeover in a mixed group",
+    "believed under another secret than its own",
+    "refused under a secret that is gone",
+)
+"""The same, of the groups that change their secret or their way to sign."""
 MARKED_SEEDS_MIN = 200  # fewer seeds may miss one by chance
+MARKED_MOVING_MIN = 60
+MOVING_EVERY = 25  # seeds: so many of them are played once more, with a group that is moved
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,6 +92,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 1, metavar="J", help="processes (default: all cores)"
     )
+    parser.add_argument(
+        "--moving",
+        action="store_true",
+        help=f"only runs with a group that changes its secret or security; else one for each {MOVING_EVERY} seeds",
+    )
     parser.add_argument("--seed", type=int, metavar="S", help="one run only")
     parser.add_argument("--trace", action="store_true", help="print that run as a story")
 
@@ -89,11 +108,10 @@ def main(arguments: argparse.Namespace) -> int:
         return 2
     if arguments.seed is not None:
         tell = print if arguments.trace else None
-        outcome = play(arguments.seed, arguments.nodes, tell)
-        print(
-            _failure(outcome, arguments.nodes) if outcome.violation else f"seed {outcome.seed}: every promise was kept"
-        )
-        return 1 if outcome.violation else 0
+        outcome = _PLAYS[arguments.moving](arguments.seed, arguments.nodes, tell)
+        failed = outcome.violation is not None
+        print(_failure(outcome, arguments) if failed else f"seed {outcome.seed}: every promise was kept")
+        return 1 if failed else 0
     return _campaign(arguments)
 
 
@@ -118,24 +136,38 @@ def _campaign(arguments: argparse.Namespace) -> int:
     console = Console(stderr=True)
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
     marks: Counter[str] = Counter()
+    moving = [seed for seed in seeds if arguments.moving or seed % MOVING_EVERY == 0]
+    runs = [(seed, True) for seed in moving] + [(seed, False) for seed in seeds if not arguments.moving]
     with ProcessPoolExecutor(arguments.jobs) as pool:
-        outcomes = pool.map(partial(play, nodes=arguments.nodes), seeds, chunksize=20)
-        for outcome in track(outcomes, "simulating", len(seeds), console=console, transient=True):
+        outcomes = pool.map(partial(_play, nodes=arguments.nodes), runs, chunksize=20)
+        told = track(outcomes, "simulating", len(runs), console=console, transient=True)
+        for (_, moves), outcome in zip(runs, told, strict=True):
             marks += outcome.marks
             if outcome.violation:
                 pool.shutdown(wait=False, cancel_futures=True)
-                print(_failure(outcome, arguments.nodes))
+                print(_failure(outcome, arguments, moves))
                 return 1
-    unseen = [mark for mark in MARKS if not marks[mark]] if len(seeds) >= MARKED_SEEDS_MIN else []
+    expected = () if arguments.moving or len(seeds) < MARKED_SEEDS_MIN else MARKS
+    expected += MARKS_MOVING if len(moving) >= MARKED_MOVING_MIN else ()
+    unseen = [mark for mark in expected if not marks[mark]]
     print(f"{len(seeds)} seeds from {arguments.first_seed}: every promise was kept")
-    print("seen: " + ", ".join(f"{mark} {marks[mark]}" for mark in MARKS))
+    print("seen: " + ", ".join(f"{mark} {marks[mark]}" for mark in (*MARKS, *MARKS_MOVING) if marks[mark]))
     if unseen:
         print(f"never seen, so not tested: {', '.join(unseen)}")
     return 1 if unseen else 0
 
 
-def _failure(outcome: Outcome, nodes: int | None) -> str:
-    chosen = f" --nodes {nodes}" if nodes else ""
+def _play(run: tuple[int, bool], nodes: int | None) -> Outcome:
+    seed, moves = run
+    return _PLAYS[moves](seed, nodes)
+
+
+_PLAYS = {False: play, True: play_moving}
+
+
+def _failure(outcome: Outcome, arguments: argparse.Namespace, moves: bool = False) -> str:
+    chosen = f" --nodes {arguments.nodes}" if arguments.nodes else ""
+    chosen += " --moving" if moves or arguments.moving else ""
     return "\n".join(
         [
             *outcome.story,

@@ -56,12 +56,11 @@ from wsa_proxy.simulation.violation import Violation
 class Conduct:
     """Judges one node. ``marks`` counts the situations that a campaign must have seen."""
 
-    def __init__(self, node: Node, sealed: bool, marks: Counter[str]) -> None:
+    def __init__(self, node: Node, marks: Counter[str]) -> None:
         self.node = node
         self.marks = marks
         self.memory = Memory(down_s(node), lateness_s(node) + EPSILON_S)
-        self._sealed = sealed
-        self._rights = Rights(node, self.memory, sealed, marks)
+        self._rights = Rights(node, self.memory, marks)
 
     def told(self, kind: str, what: Any) -> None:
         """One line of the story, as it happens."""
@@ -80,6 +79,10 @@ class Conduct:
 
     def _done(self, _: None) -> None:
         self.memory.known, self.memory.rejects = self.node.fingerprint(), self.node.rejects.total()
+
+    def _way(self, _: object) -> None:
+        self._rights.moves()
+        self.memory.patient_until_s = -NEVER_S
 
     def _accept(self, frame: Advertised) -> None:
         self.marks["forged, and believed by plain CARP"] += frame.forged
@@ -237,10 +240,11 @@ class Conduct:
             justified = node.now > due_s + memory.down_s / 2 - EPSILON_S
         if not justified:
             raise Violation("V5", f"node {node.number} steps down without a cause: {report.reason} {report.evidence}")
-        # I7: demotion = farewell, address removed. V6: losers of a sealed group say farewell, once.
+        # I7: demotion = farewell, address removed. V6: losers that sign sealed say farewell, once.
+        farewells = heard and node.way.signs_sealed
         kinds = [type(command) for command in step]
-        if kinds != [*[SendFarewell] * (heard and self._sealed), ReleaseAddresses, ReportTransition]:
-            raise Violation("V6" if heard and self._sealed else "I7", f"defeat out of order: {step}")
+        if kinds != [*[SendFarewell] * farewells, ReleaseAddresses, ReportTransition]:
+            raise Violation("V6" if farewells else "I7", f"defeat out of order: {step}")
         memory.answer_due_s, longer_s, again_s = NEVER_S, 0.0, 0.0
         if heard:
             self._rights.forget()  # it has heard it as a master
@@ -248,7 +252,7 @@ class Conduct:
             tied = heard_rank(cause.advertisement) == rank(node)
             if tied != (report.reason == Reason.TIED.value):
                 raise Violation("V5", f"node {node.number} steps down for another reason than {report.reason}")
-            if tied and not self._sealed:
+            if tied and not node.way.decided:
                 again_s = TIED_AGAIN * interval_s(node) * (node.now < memory.tied_until_s)
                 longer_s = own_tie_wait_s(node) + again_s
             if tied:
@@ -371,6 +375,7 @@ _JUDGES: dict[tuple[State, State], Callable[[Conduct, list[Command], Any], None]
 _LISTENERS: dict[str, Callable[[Conduct, Any], None]] = {
     "life": Conduct._life,
     "done": Conduct._done,
+    "way": Conduct._way,
     "event": Conduct._event,
     "commands": Conduct._commands,
     "transition": Conduct._transition,

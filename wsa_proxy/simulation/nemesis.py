@@ -47,9 +47,9 @@ class Nemesis:
         """Attacks go on to the end. They must not matter in a sealed group, unless a machine has lost its memory: it
         cannot tell what it has not heard from new."""
 
-    def schedule(self, mishaps: Sequence[Mishap]) -> None:
-        """Each begins and ends at its time from now on."""
-        self._relentless = self._sealed and all(mishap.fault is not Fault.POWER for mishap in mishaps)
+    def schedule(self, mishaps: Sequence[Mishap], for_ever: bool) -> None:
+        """Each begins and ends at its time from now on. ``for_ever``: the group is sealed to the end."""
+        self._relentless = for_ever and all(mishap.fault is not Fault.POWER for mishap in mishaps)
         for mishap in mishaps:
             begins_s = self._lan.timeline.now + mishap.at_s
             self._lan.timeline.at(begins_s, partial(self._begin, mishap))
@@ -100,7 +100,8 @@ class Nemesis:
 
     @property
     def _sealed(self) -> bool:
-        return isinstance(self._stations[0], SealedNode)
+        """Now, and all of them."""
+        return all(isinstance(station, Node) and station.way.only_sealed for station in self._stations)
 
     def _cut(self, mishap: Mishap, paths: set[tuple[int, int]]) -> None:
         self._cuts[mishap] = paths
@@ -195,7 +196,8 @@ class Nemesis:
             station.plug(True)
             station.demote(0)
         equals = len({rank(station) for station in self._stations}) < len(self._stations)
-        if equals and not self._sealed:
+        decided = all(isinstance(station, Node) and station.way.decided for station in self._stations)
+        if equals and not decided:
             # Equal ranks agree only where frames and loops are faster than the difference of their waits.
             weather.delay_s_max = min(weather.delay_s_max, CALM_DELAY_S)
             for station in self._stations:

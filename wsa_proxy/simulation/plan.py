@@ -13,6 +13,9 @@ from wsa_proxy.carp.wire import Version
 from wsa_proxy.simulation.hostile import Attack
 from wsa_proxy.simulation.lan import Weather
 from wsa_proxy.simulation.peers import PEERS
+from wsa_proxy.simulation.ways import SEALED
+from wsa_proxy.simulation.ways import Move
+from wsa_proxy.simulation.ways import draw_move
 
 VHID = 1
 OTHER_VHID = 2
@@ -99,9 +102,16 @@ class Plan:
     mishaps: tuple[Mishap, ...]
     drill: Drill
     sealed: bool
-    """The members sign with a sealed counter, and the attacks go on to the end."""
+    """The members sign with a sealed counter and believe nothing else, and the attacks go on to the end."""
     bystanders: tuple[Member, ...]
     """Another virtual host on the same LAN, with the same secret and addresses."""
+    move: Move | None = None
+    """The group changes its secret or its way to sign meanwhile."""
+
+    @property
+    def seals(self) -> bool:
+        """Does anybody sign with a sealed counter at any time?"""
+        return self.sealed or (self.move is not None and any(way.believes_sealed for way in self.move.ways))
 
     @property
     def hostile(self) -> bool:
@@ -150,6 +160,14 @@ def _with_virtual_mac(plan: Plan) -> Plan:
         return tuple(replace(each, settings=replace(each.settings, acquires_first=True)) for each in members)
 
     return replace(plan, members=changed(plan.members), bystanders=changed(plan.bystanders))
+
+
+def draw_moving(random: Random, nodes: int | None = None) -> Plan:
+    """A plan in which the group is moved; a sealed one rotates its secret."""
+    plan = draw(random, nodes, sealed=random.random() < 0.3)
+    members = tuple(replace(member, dialect=OURS) for member in plan.members)
+    move = draw_move(random, len(members), plan.faults_s, (SEALED,) if plan.sealed else None)
+    return replace(plan, members=members, move=move, sealed=move.only_sealed, bystanders=())
 
 
 def _draw_members(random: Random, count: int, sealed: bool) -> tuple[Member, ...]:

@@ -25,11 +25,10 @@ from wsa_proxy.simulation.node import Node
 class Rights:
     """Of one node, kept in its ``memory``. ``marks`` counts the situations that a campaign must have seen."""
 
-    def __init__(self, node: Node, memory: Memory, sealed: bool, marks: Counter[str]) -> None:
+    def __init__(self, node: Node, memory: Memory, marks: Counter[str]) -> None:
         self.node = node
         self.memory = memory
         self.marks = marks
-        self._sealed = sealed
 
     def wake(self) -> None:
         """It is told something: has it been asleep?"""
@@ -85,8 +84,19 @@ class Rights:
             return
         self.forget()
         if node.state is State.BACKUP:
-            # A takeover that was due is off for both IP versions; a sealed group has one patience for both.
-            self.rest(node.settings.versions if expected or self._sealed else (version,), self._tied_s)
+            # A takeover that was due is off for both IP versions; who believes seals has one patience for both.
+            together = expected or node.way.believes_sealed
+            self.rest(node.settings.versions if together else (version,), self._tied_s)
+
+    def moves(self) -> None:
+        """It signs or believes in another way from now on: of two patiences that become one, either may count, and what
+        it waits longer after a tie it still waits."""
+        memory, node = self.memory, self.node
+        if node.state is State.BACKUP:
+            longer_s = tie_wait_s(node) + (0.0 if memory.held_before else memory.down_s * PROBES_TAKE)
+            waits_until_s = max(memory.waits_until_s.values()) + longer_s
+            memory.rests_until_s = dict.fromkeys(node.settings.versions, min(memory.rests_until_s.values()))
+            memory.waits_until_s = dict.fromkeys(node.settings.versions, waits_until_s)
 
     @property
     def _bow_out_wait_s(self) -> float:
@@ -96,7 +106,7 @@ class Rights:
     @property
     def _tied(self) -> bool:
         """Does it wait longer because it has tied? In a sealed group the counters decide who yields."""
-        return self.node.now < self.memory.tied_until_s and not self._sealed
+        return self.node.now < self.memory.tied_until_s and not self.node.way.decided
 
     @property
     def _tied_s(self) -> float:

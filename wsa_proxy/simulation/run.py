@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections import deque
 from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
 from ipaddress import ip_address
@@ -19,6 +20,7 @@ from wsa_proxy.carp.auth import key_from_pass_phrase
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import SendFarewell
+from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.seal import Seal
 from wsa_proxy.carp.wire import Advertisement
 from wsa_proxy.simulation.belief import Belief
@@ -30,6 +32,9 @@ from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.lan import Lan
 from wsa_proxy.simulation.lan import Storm
 from wsa_proxy.simulation.lan import Timeline
+from wsa_proxy.simulation.mover import Mover
+from wsa_proxy.simulation.moving import Keys
+from wsa_proxy.simulation.moving import MovingNode
 from wsa_proxy.simulation.nemesis import Nemesis
 from wsa_proxy.simulation.node import Node
 from wsa_proxy.simulation.peers import PEERS
@@ -39,24 +44,30 @@ from wsa_proxy.simulation.plan import VHID
 from wsa_proxy.simulation.plan import Member
 from wsa_proxy.simulation.plan import Plan
 from wsa_proxy.simulation.plan import draw
+from wsa_proxy.simulation.plan import draw_moving
 from wsa_proxy.simulation.sealed import WALL_MS
 from wsa_proxy.simulation.sealed import SealedNode
 from wsa_proxy.simulation.settling import Settling
+from wsa_proxy.simulation.trust import Trust
 from wsa_proxy.simulation.twins import twins
 from wsa_proxy.simulation.violation import Violation
+from wsa_proxy.simulation.ways import NEW
+from wsa_proxy.simulation.ways import OLD
 
 STORY_LINES_MAX = 20
 ADDRESSES = {4: ip_address("10.0.0.3"), 6: ip_address("fd00:77::3")}
 KEY = key_from_pass_phrase(b"a secret of the LAN")
 SEALED_KEY = b"not the one of plain"
 """Made from the same secret, but not the key of plain CARP, whose counters would all pass for seals."""
+NEW_KEYS = Keys(key_from_pass_phrase(b"a new secret"), b"of the new secret")
 OLD_ADVERTISEMENTS = 30
 """Of plain CARP, with the same secret, which a hostile host has kept, and as many sealed ones."""
 OLD_MS = 30 * 3_600_000
 BYSTANDERS_FROM = 10  # the ports of another virtual host
 HOSTILE_PORT = 20
 JUDGES_PORT = 30
-OPERATOR = 40
+OPERATORS_PORT = 40
+RELOADS_PORT = 41
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +99,23 @@ class Run:
             Hostile(HOSTILE_PORT, self.lan, self._chance(HOSTILE_PORT), quick=plan.sealed) if plan.hostile else None
         )
         self.stations = [self._station(number, member) for number, member in enumerate(plan.members)]
-        earlier = self._old_advertisements()
+        earlier = self._old_advertisements() if self._hostile else []
         if self._hostile:
             self._hostile.remember(earlier)
         self._bystanders = [
             self._node(BYSTANDERS_FROM + number, member, lambda *_: None)
             for number, member in enumerate(plan.bystanders)
         ]
-        self.checker = Checker(self.stations, self.lan, plan.sealed)
-        if plan.sealed:
-            self._belief: Belief | Freshness = Freshness(self.checker.marks, VHID)
-        else:
-            self._belief = Belief(JUDGES_PORT, self.lan, earlier, VHID)
+        self.checker = Checker(self.stations, self.lan, plan.seals)
+        self._belief = self._judge_of_belief(earlier)
         self._nemesis = Nemesis(self.stations, self.lan, self._hostile, self._narrate)
-        self._settling = Settling(plan, self.stations, self.lan, self._nemesis, self.checker.marks, self._pass)
+        marks, movers = self.checker.marks, [node for node in self.nodes if isinstance(node, MovingNode)]
+        chance = self._chance(OPERATORS_PORT)
+        self._mover = Mover(plan.move, movers, self.lan, chance, self._narrate, marks) if plan.move else None
+        disturb = self._mover.go_on if self._mover else None
+        self._settling = Settling(plan, self.stations, self.lan, self._nemesis, marks, self._pass, disturb)
+        if self._mover:
+            self._settling.laggards = self._mover.laggards
         self._tell = tell
         self._story: deque[tuple[float, str]] = deque(maxlen=STORY_LINES_MAX)
         self._done: list[str] = []
@@ -121,13 +135,24 @@ class Run:
     def _node(self, number: int, member: Member, hear: Callable[[Node, str, object], None]) -> Node:
         hashed = [ADDRESSES[version] for version in member.settings.versions]
         vhid, chance = member.settings.vhid, self._chance(100 + number)
-        signer = Authenticator([KEY], vhid, hashed, chance.getrandbits(64))
-        if self.plan.sealed:
-            node: Node = SealedNode(number, member.settings, signer, SEALED_KEY, hashed, self.lan, chance, hear)
+        counter = chance.getrandbits(64)
+        signer = Authenticator([KEY], vhid, hashed, counter)
+        if self.plan.move:
+            keys, way = {OLD: Keys(KEY, SEALED_KEY), NEW: NEW_KEYS}, self.plan.move.ways[0]
+            node: Node = MovingNode(number, member.settings, keys, counter, way, hashed, self.lan, chance, hear)
+        elif self.plan.sealed:
+            node = SealedNode(number, member.settings, signer, SEALED_KEY, hashed, self.lan, chance, hear)
         else:
             node = Node(number, member.settings, signer, self.lan, chance, hear)
         node.lateness_s = node.lateness_s_max = self.plan.lateness_s
         return node
+
+    def _judge_of_belief(self, earlier: Sequence[Advertised]) -> Belief | Freshness | Trust:
+        if self.plan.move:
+            return Trust(self.checker.marks, VHID, earlier[:OLD_ADVERTISEMENTS], earlier[OLD_ADVERTISEMENTS:])
+        if self.plan.sealed:
+            return Freshness(self.checker.marks, VHID)
+        return Belief(JUDGES_PORT, self.lan, earlier, VHID)
 
     def _old_advertisements(self) -> list[Advertised]:
         """From before the group was sealed, or of anybody who uses its pass phrase for plain CARP; sealed ones are of a
@@ -135,18 +160,17 @@ class Run:
         settings, chance = self.plan.members[0].settings, self._chance(HOSTILE_PORT + 1)
         hashed = [ADDRESSES[version] for version in settings.versions]
         version = settings.versions[0]
-        signers = [
-            Authenticator([KEY], settings.vhid, hashed, chance.getrandbits(64)) for _ in range(OLD_ADVERTISEMENTS)
-        ]
-        old = [Advertised(version, signer.sign(1, chance.randrange(200), 0)) for signer in signers]
-        if self.plan.sealed:
-            signature = Signature(SEALED_KEY, settings.vhid, hashed)
-            for _ in range(OLD_ADVERTISEMENTS):
-                skew, ms = chance.randrange(200), int(WALL_MS - OLD_MS - chance.randrange(10**7))
-                counter = Seal(ms, settings.advbase, skew, False, False, 0).pack()
-                said = Advertisement(settings.vhid, settings.advbase, skew, 0, counter, signature.digest(counter))
-                old.append(Advertised(version, wire.encode(said)))
-        return old
+        said, signature = [], Signature(KEY, settings.vhid, hashed)
+        for counter in [chance.getrandbits(64) for _ in range(OLD_ADVERTISEMENTS)]:
+            digest = signature.digest(counter)
+            said.append(Advertisement(settings.vhid, 1, chance.randrange(200), 0, counter, digest))
+        signature = Signature(SEALED_KEY, settings.vhid, hashed)
+        for _ in range(OLD_ADVERTISEMENTS if self.plan.seals else 0):
+            skew, ms = chance.randrange(200), int(WALL_MS - OLD_MS - chance.randrange(10**7))
+            counter = Seal(ms, settings.advbase, skew, False, False, 0).pack()
+            digest = signature.digest(counter)
+            said.append(Advertisement(settings.vhid, settings.advbase, skew, 0, counter, digest))
+        return [Advertised(version, wire.encode(each)) for each in said]
 
     @property
     def nodes(self) -> list[Node]:
@@ -161,7 +185,9 @@ class Run:
         try:
             self._faults()
             self._nemesis.heal()
+            self._halt_mover()
             self._settling.quiet()
+            self._halt_mover()
             self._settling.drill()
         except Violation as broken:
             violation = broken
@@ -182,9 +208,16 @@ class Run:
             self._timeline.at(self._began_at_s + at_s, station.start)
         for bystander in self._bystanders:
             self._timeline.at(self._began_at_s, bystander.start)
-        self._nemesis.schedule(self.plan.mishaps)
-        self._nemesis.reload(self._chance(OPERATOR), self.plan.faults_s)
+        self._nemesis.schedule(self.plan.mishaps, for_ever=self.plan.sealed)
+        self._nemesis.reload(self._chance(RELOADS_PORT), self.plan.faults_s)
+        if self._mover:
+            self._mover.begin()
         self._pass(self.plan.faults_s)
+
+    def _halt_mover(self) -> None:
+        """Takeovers have exact bounds, in a mixed group as well."""
+        if self._mover:
+            self._mover.halt()
 
     def _pass(self, duration_s: float) -> None:
         self._timeline.run(self._timeline.now + duration_s, self.checker.look if self._judged else lambda: None)
@@ -193,11 +226,18 @@ class Run:
 
     def _hear(self, node: Node, kind: str, what: object) -> None:
         if put_in_words := _WORDS.get(kind):
-            self._settling.transitions += kind == "transition"
+            if kind == "transition":
+                self._transition(node, what)
             self._say(f"node {node.number}: {put_in_words(what)}")
         if self._judged:
             self.checker.told(node, kind, what)
-            self._belief.told(node, kind, what)
+            if kind in self._belief.LISTENS:
+                self._belief.told(node, kind, what)
+
+    def _transition(self, node: Node, report: Any) -> None:
+        self._settling.transitions += 1
+        if report.new is State.MASTER and self._mover and self._mover.mixed:
+            self.checker.marks["a takeover in a mixed group"] += 1
 
     def _hear_peer(self, peer: Peer, line: str) -> None:
         self._settling.transitions += 1
@@ -206,8 +246,11 @@ class Run:
 
     def _say(self, what: str) -> None:
         """What a station did; the plan's own lines are not in the digest."""
-        self._done.append(f"{self._timeline.now} {what}")
-        self._narrate(what)
+        now = self._timeline.now
+        self._done.append(f"{now} {what}")
+        self._story.append((now, what))
+        if self._tell is not None:
+            self._tell(self._line(now, what))
 
     def _narrate(self, what: str) -> None:
         self._story.append((self._timeline.now, what))
@@ -245,3 +288,8 @@ def play(seed: int, nodes: int | None = None, tell: Callable[[str], None] | None
             outcome = replace(outcome, invariant=invariant, violation=story)
         outcome.marks[f"compared without {difference}"] += 1
     return outcome
+
+
+def play_moving(seed: int, nodes: int | None = None, tell: Callable[[str], None] | None = None) -> Outcome:
+    """Another run of this seed, in which the group is moved to another secret or another way to sign."""
+    return Run(seed, draw_moving(Random(seed), nodes), tell).play()

@@ -26,11 +26,13 @@ from wsa_proxy.carp.seal import Verdict
 from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.carp.virtual_host import VirtualHostSettings
 from wsa_proxy.carp.wire import Reject
+from wsa_proxy.simulation.acting import Tell
 from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.lan import Frame
 from wsa_proxy.simulation.lan import Lan
 from wsa_proxy.simulation.node import Node
-from wsa_proxy.simulation.node import Tell
+from wsa_proxy.simulation.ways import SEALED_ONLY
+from wsa_proxy.simulation.ways import Way
 
 DRIFT_MAX = 450e-6
 WALL_MS = 200_000_000_000.0  # the year 2026, from 2020
@@ -54,6 +56,8 @@ class Judged:
 
 class SealedNode(Node):
     """A node of a sealed group. ``plain`` knows the group as plain CARP does; ``key`` is the sealed one."""
+
+    way: Way = SEALED_ONLY
 
     def __init__(
         self,
@@ -145,7 +149,7 @@ class SealedNode(Node):
 
     # -- frames --------------------------------------------------------------------------------------------------------
 
-    def _send(self, command: SendAdvertisement | SendFarewell) -> None:
+    def _sign(self, command: SendAdvertisement | SendFarewell) -> bytes:
         farewell = isinstance(command, SendFarewell)
         reading = Reading(self.clock_ms, self.clock_ms, self.wall_ms)
         payload = self._credentials.sign(
@@ -160,7 +164,7 @@ class SealedNode(Node):
         self._seen.add((counter, self.number))
         self._write()
         self._tell(self, "said", counter)
-        self._broadcast(payload, command)
+        return payload
 
     def receive(self, frame: Frame, sender: int) -> None:
         if self.awake:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from collections.abc import Sequence
 
 from wsa_proxy.carp.commands import State
+from wsa_proxy.simulation.acting import RETRY_S
 from wsa_proxy.simulation.bounds import BOW_OUT_WAIT_S
 from wsa_proxy.simulation.bounds import TIED_AGAIN
 from wsa_proxy.simulation.bounds import Station
@@ -17,7 +18,6 @@ from wsa_proxy.simulation.bounds import rank
 from wsa_proxy.simulation.bounds import tie_wait_s
 from wsa_proxy.simulation.lan import Lan
 from wsa_proxy.simulation.nemesis import Nemesis
-from wsa_proxy.simulation.node import RETRY_S
 from wsa_proxy.simulation.node import Node
 from wsa_proxy.simulation.plan import Drill
 from wsa_proxy.simulation.plan import Fault
@@ -40,21 +40,28 @@ class Settling:
         nemesis: Nemesis,
         marks: Counter[str],
         wait: Callable[[float], None],
+        disturb: Callable[[], None] | None = None,
     ) -> None:
         self.transitions = 0
         """Of all stations; whoever hears of one counts it here."""
+        self.laggards: set[int] = set()
+        """Whoever knows of more than the plan's adds them."""
         self._plan = plan
         self._stations = stations
         self._lan = lan
         self._nemesis = nemesis
         self._marks = marks
         self._pass = wait
+        self._disturb = disturb
+        """Something begins that nobody may notice."""
 
     def quiet(self) -> None:
         """Nothing goes wrong any more: the group agrees within the bound, and then nothing happens."""
         for _ in range(2):
             master, refused = self._agree(self._stations), self._refused_of_laggards()
             self.transitions = 0
+            if self._disturb:
+                self._disturb()
             self._pass(QUIET_INTERVALS * interval_s(master))
             if not self.transitions or self._refused_of_laggards() == refused:
                 break
@@ -74,7 +81,8 @@ class Settling:
         plan = self._plan
         paused = {mishap.node for mishap in plan.mishaps if mishap.fault is Fault.PAUSE}
         lags = {station.number for station in self._stations if plan.hostile or station.number in paused}
-        return sum(lost for (sender, _), lost in self._lan.lost.items() if plan.sealed and sender in lags)
+        lags |= self.laggards
+        return sum(lost for (sender, _), lost in self._lan.lost.items() if plan.seals and sender in lags)
 
     def _agree(self, among: Sequence[Station]) -> Station:
         # V4: exactly one master, the best if preemptive, within max D + T_best + 2 d + 2 l; a tie costs its extra wait,
@@ -193,7 +201,8 @@ class Settling:
     def _ties_s(self, among: Sequence[Station]) -> float:
         """How long equals among these may go on tying: when they meet all yield, as on FreeBSD, and wait once more.
         In a sealed group the counters decide which one of them does not."""
-        if self._plan.sealed or len({rank(station)[1] for station in among}) == len(among):
+        decided = all(isinstance(station, Node) and station.way.decided for station in among)
+        if decided or len({rank(station)[1] for station in among}) == len(among):
             return 0.0
         # The second tie in a row costs more; tie_wait_s is a fifth of the longest interval.
         again_s = TIED_AGAIN * 5 * max(map(tie_wait_s, among))

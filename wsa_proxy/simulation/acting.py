@@ -1,0 +1,182 @@
+"""What a node of the simulated LAN does when its core has decided: frames, addresses, and a kernel that takes its time.
+
+As the driver does it: commands in their order, a second look at what has grown old meanwhile, nothing claimed that
+could not be had, and releases that are tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+from wsa_proxy.carp.commands import AcquireAddresses
+from wsa_proxy.carp.commands import AnnounceAddresses
+from wsa_proxy.carp.commands import Command
+from wsa_proxy.carp.commands import ProbeAddresses
+from wsa_proxy.carp.commands import ReleaseAddresses
+from wsa_proxy.carp.commands import ReportTransition
+from wsa_proxy.carp.commands import SendAdvertisement
+from wsa_proxy.carp.commands import SendFarewell
+from wsa_proxy.carp.commands import State
+from wsa_proxy.carp.election import master_down_s
+from wsa_proxy.carp.events import AddressAnswered
+from wsa_proxy.carp.events import DeadlineReached
+from wsa_proxy.carp.events import Event
+from wsa_proxy.carp.events import Stopped
+from wsa_proxy.carp.host_settings import VirtualHostSettings
+from wsa_proxy.carp.virtual_host import VirtualHost
+from wsa_proxy.simulation.kernel import Kernel
+from wsa_proxy.simulation.lan import Advertised
+from wsa_proxy.simulation.lan import Announced
+from wsa_proxy.simulation.lan import Lan
+from wsa_proxy.simulation.machine import Machine
+
+FROZEN_S = 0.5  # a decision older than this is looked at again before it is carried out
+RETRY_S = 1.0
+RELEASE_AGAIN_S = 0.1
+
+type Tell = Callable[[Any, str, object], None]
+"""The run's story: which node, what kind of thing, what."""
+
+
+class Acting(Machine):
+    """The half of a node that does things; ``node.py`` is the other one. ``core`` is None while its process is dead."""
+
+    def __init__(self, number: int, settings: VirtualHostSettings, lan: Lan, random: Random, tell: Tell) -> None:
+        super().__init__(number, lan)
+        self.settings = self.wanted = settings
+        """In force, and what the operator has written since."""
+        self.core: VirtualHost | None = None
+        self.kernel = Kernel(random)
+        self.asleep_until_s = 0.0
+        """On the LAN's clock."""
+        self._random = random
+        self._tell = tell
+        self._refused_until_s = 0.0
+        self._pending: list[Command] = []
+        self._claimed = False  # as master, to others
+        self._decided_at_s = 0.0
+        self._frozen_s = min(FROZEN_S, master_down_s(settings.advbase, settings.advskew) / 2)
+
+    @property
+    def awake(self) -> bool:
+        """Alive, and not standing still in a stall or in a kernel call."""
+        return self.core is not None and self._lan.timeline.now >= self.asleep_until_s and not self._pending
+
+    @property
+    def state(self) -> State:
+        return self.core.state if self.core is not None else State.INIT
+
+    @property
+    def due_s(self) -> float | None:
+        """When the core wants to be called, on the node's own clock."""
+        return self.core.next_deadline() if self.core is not None else None
+
+    def handle(self, event: Event) -> None:
+        """One event for the core; its commands are carried out, and the timer is set anew."""
+        raise NotImplementedError
+
+    def stall(self, duration_s: float) -> None:
+        """The process stands still."""
+        raise NotImplementedError
+
+    def _notice(self) -> None:
+        raise NotImplementedError
+
+    def _arm(self) -> None:
+        raise NotImplementedError
+
+    def _sign(self, command: SendAdvertisement | SendFarewell) -> bytes:
+        raise NotImplementedError
+
+    def _perform(self, commands: Sequence[Command], decided_at_s: float, refused: bool = False) -> None:
+        for position, command in enumerate(commands):
+            match command:
+                case ReportTransition():
+                    self._tell(self, "transition", command)
+                    self._claimed = self._claimed and command.new is State.MASTER
+                case SendAdvertisement() | AnnounceAddresses() if refused:
+                    pass  # nothing is claimed that could not be had
+                case SendAdvertisement(advbase=255) if not self._claimed:
+                    pass  # nobody bows out of what it has never claimed
+                case SendAdvertisement() | SendFarewell():
+                    self._send(command)
+                case AnnounceAddresses():
+                    self._announce(decided_at_s)
+                case ReleaseAddresses():
+                    self._release()
+                case AcquireAddresses() if self.kernel.is_slow:
+                    self._take_slowly(commands[position + 1 :], decided_at_s)
+                    return
+                case AcquireAddresses():
+                    refused = not self._take()
+                case ProbeAddresses() if self._lan.squatters:
+                    delay_s = self._random.uniform(self._lan.weather.delay_s_min, self._lan.weather.delay_s_max)
+                    self._at(self._lan.timeline.now + delay_s, self._answered)
+
+    def _answered(self) -> None:
+        if self.awake and self.core is not None:
+            self.handle(AddressAnswered("a stranger"))
+
+    def _take_slowly(self, rest: Sequence[Command], decided_at_s: float) -> None:
+        """The call blocks the process; what comes after it has to wait."""
+        self._pending, self._decided_at_s = [AcquireAddresses(), *rest], decided_at_s
+        self.stall(self._random.uniform(0, self.kernel.operation_s))
+
+    def _release(self, again: bool = False) -> None:
+        """Refused, it is tried again, and the lease ends in any case."""
+        if again and (self.state is State.MASTER or not self.awake):
+            return
+        if again:
+            self._tell(self, "release again", None)
+        self.kernel.release()
+        if self.kernel.kept and self.kernel.holds(self.now):
+            self._at(self._lan.timeline.now + RELEASE_AGAIN_S, lambda: self._release(again=True))
+
+    def _resume(self) -> None:
+        """The kernel call has returned. A decision that has grown old is looked at again (``Driver._look_again``)."""
+        (_, *rest), self._pending = self._pending, []
+        refused = not self._take()
+        old = self.now - self._decided_at_s > self._frozen_s
+        self._perform(rest, self._decided_at_s, refused=old or refused)
+        if old and not refused and self.core is not None:
+            self._tell(self, "a slow call was looked at again", None)
+            due = self.due_s is not None and self.now >= self.due_s
+            self.handle(DeadlineReached())
+            if self.state is State.MASTER:
+                # What was held back is owed still, unless the next one was due.
+                owed = [command for command in rest if isinstance(command, SendAdvertisement) and not due]
+                self._perform([*owed, AnnounceAddresses()], self.now)
+        self._arm()
+        self._tell(self, "done", None)
+
+    def _take(self) -> bool:
+        """An acquisition is a renewal, and the other way round: the kernel takes them alike. Refused, the node leaves
+        the election and comes back after a while."""
+        if not (taken := self.kernel.take(self.now)):
+            self._refused_until_s = self.now + RETRY_S
+            self._at(self._lan.timeline.now, self._leave)
+        return taken
+
+    def _leave(self) -> None:
+        if self.awake and self.state is State.MASTER:
+            self.handle(Stopped("the kernel refused"))
+            self._at(self._on_the_lan_s(self._refused_until_s), self._notice)
+
+    def _announce(self, decided_at_s: float) -> None:
+        if not self.kernel.refuses:  # the driver announces what it holds
+            self._tell(self, "announcement", self.now - decided_at_s)
+            self._lan.send(self.number, Announced(self.settings.vhid))
+
+    def _send(self, command: SendAdvertisement | SendFarewell) -> None:
+        payload = self._sign(command)
+        # After a farewell, the virtual MAC is another's.
+        virtual = self.settings.acquires_first and not isinstance(command, SendFarewell)
+        self._claimed = True
+        self._tell(self, "farewell" if isinstance(command, SendFarewell) else "advertisement", command)
+        if virtual:
+            self._tell(self, "from the virtual MAC", command)
+        for version in self.settings.versions:
+            self._lan.send(self.number, Advertised(version, payload, from_virtual_mac=virtual))
