@@ -24,8 +24,8 @@ from wsa_proxy.carp.events import DeadlineReached
 from wsa_proxy.carp.events import Stopped
 from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.simulation import acting
-from wsa_proxy.simulation import node
 from wsa_proxy.simulation import kernel
+from wsa_proxy.simulation import node
 from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.node import Node
 

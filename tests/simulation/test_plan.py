@@ -8,6 +8,7 @@ from wsa_proxy.simulation.hostile import Attack
 from wsa_proxy.simulation.plan import Drill
 from wsa_proxy.simulation.plan import Fault
 from wsa_proxy.simulation.plan import draw
+from wsa_proxy.simulation.plan import draw_moving
 
 PLANS = [draw(Random(seed)) for seed in range(300)]
 
@@ -38,3 +39,16 @@ def test_the_nodes_of_a_group_have_waits_of_their_own() -> None:
 
 def test_the_number_of_nodes_can_be_chosen() -> None:
     assert all(len(draw(Random(seed), 5).members) == 5 for seed in range(20))
+
+
+def test_a_moving_group_is_ours_and_knows_whether_it_seals() -> None:
+    """Attacks go on to the end where it never takes plain CARP, and seals have their bounds where it ever seals."""
+    plans = [draw_moving(Random(seed)) for seed in range(300)]
+    assert plans == [draw_moving(Random(seed)) for seed in range(300)]
+    for plan in plans:
+        assert plan.move is not None and not plan.bystanders
+        assert {member.dialect for member in plan.members} == {"wsa-proxy"}
+        securities = [{each.value for each in way.security} for way in plan.move.ways]
+        assert plan.sealed == all(each == {"sealed"} for each in securities)
+        assert plan.seals == any("sealed" in each for each in securities)
+    assert {plan.seals for plan in plans} == {plan.sealed for plan in plans} == {True, False}

@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from wsa_proxy.carp.commands import State
+from wsa_proxy.carp.credentials import Security
 from wsa_proxy.carp.virtual_host import VirtualHostSettings
 from wsa_proxy.carp.wire import Advertisement
 from wsa_proxy.carp.wire import Version
@@ -18,6 +19,7 @@ from wsa_proxy.simulation.plan import Member
 from wsa_proxy.simulation.plan import draw
 from wsa_proxy.simulation.rights import Rights
 from wsa_proxy.simulation.run import Run
+from wsa_proxy.simulation.ways import Way
 
 DOWN_S = 3 + 50 / 256
 DEMOTED, PREEMPTED, HOPELESS = "master_demoted", "preempted_inferior_master", "master_hopeless"
@@ -157,3 +159,25 @@ def test_a_strangers_answer_is_about_the_silence_that_ends_next() -> None:
     assert backup.memory.answered
     backup.hear(20, version=6)
     assert not backup.memory.answered
+
+
+def test_who_takes_another_way_may_count_from_either_version_and_waits_a_tie_longer() -> None:
+    """The least that it must listen is that of the version heard first, the most that of the other, the questions and
+    a tie's wait; it does not begin anew."""
+    backup = Backup(versions=(4, 6))
+    backup.later(1.0)
+    backup.hear(40, version=6)
+    backup.later(1.0)
+    backup.rights.moves()
+    assert set(backup.memory.rests_until_s.values()) == {backup.began_at_s + DOWN_S}
+    tie_s = (1 + 240 / 256) / 5
+    for until_s in backup.memory.waits_until_s.values():
+        assert until_s - backup.began_at_s == pytest.approx(1.0 + DOWN_S + DOWN_S / 4 + tie_s)
+
+
+def test_who_believes_seals_has_one_patience_for_both_versions() -> None:
+    backup = Backup(versions=(4, 6))
+    backup.node.way = Way((Security.CARP, Security.SEALED))
+    backup.later(1.0)
+    backup.hear(40, version=6)
+    assert backup.listens_s() == pytest.approx(1.0 + DOWN_S)

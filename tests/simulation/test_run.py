@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wsa_proxy.simulation.run import play
+from wsa_proxy.simulation.run import play_moving
 
 
 def test_the_same_seed_tells_the_same_story() -> None:
@@ -12,6 +13,13 @@ def test_the_same_seed_tells_the_same_story() -> None:
     for seed in range(20):
         assert play(seed) == play(seed)
     assert play(1).digest != play(2).digest
+
+
+def test_a_moving_group_has_one_story_too() -> None:
+    """I11: its operator has a source of chance of its own."""
+    for seed in range(12):
+        assert play_moving(seed) == play_moving(seed)
+    assert play_moving(1).digest != play(1).digest
 
 
 def test_a_story_is_told_line_by_line() -> None:

@@ -8,6 +8,8 @@ from random import Random
 
 import pytest
 
+from wsa_proxy.carp.events import Started
+from wsa_proxy.carp.events import Stopped
 from wsa_proxy.carp.virtual_host import VirtualHostSettings
 from wsa_proxy.simulation import settling
 from wsa_proxy.simulation.lan import SWITCH
@@ -50,6 +52,19 @@ def make_run(drill: Drill, sealed: bool = False, dialect: str = OURS, preempt: b
 def test_a_healthy_group_passes(drill: Drill, dialect: str) -> None:
     outcome = make_run(drill, dialect == "sealed", OURS if dialect == "sealed" else dialect).play()
     assert outcome.violation is None and outcome.marks[f"drill: {drill.value}"] == 1
+
+
+def test_what_disturbs_the_quiet_is_noticed() -> None:
+    """V5: it begins when the group has agreed, and not before."""
+    run = make_run(Drill.STOP)
+
+    def disturb() -> None:
+        for event in (Stopped("for no reason"), Started("again")):
+            run.nodes[0].handle(event)
+
+    run._settling._disturb = disturb
+    outcome = run.play()
+    assert outcome.invariant == "V5" and outcome.marks["drill: stop"] == 0
 
 
 def never(node: Node) -> None:

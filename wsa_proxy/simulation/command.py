@@ -67,6 +67,7 @@ MARKS_MOVING = (
     "a return was completed",
     "a step was a restart",
     "a group was moved in the quiet",
+    "a mixed group settled",
     "a takeover in a mixed group",
     "believed under another secret than its own",
     "refused under a secret that is gone",

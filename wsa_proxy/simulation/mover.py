@@ -63,6 +63,7 @@ class Mover:
     def halt(self) -> None:
         """The group stays as it is, with whoever was told to restart."""
         self._halted = True
+        self._marks["a mixed group settled"] += self.mixed
 
     def go_on(self) -> None:
         """While nothing else happens: no step may be noticed, so none is a restart."""
