@@ -169,6 +169,7 @@ async def test_a_stop_ends_a_reload_where_it_is(world: World) -> None:
     world.may_read.set()
     assert [answer["errors"] for answer in await asyncio.gather(*asking)] == [[STOPPING]] * 4
     assert world.journal == [] and world.settings is PRESENT
+    assert (await world.reloader.report())["errors"] == [STOPPING] and world.reads == 1
     await world.reloader.close()
 
 

@@ -287,9 +287,9 @@ async def test_all_or_nothing_with_several_groups(make_host: MakeHost, monkeypat
     a = make_host("a", 1, more_vhids=(2,))
     await a.start()
     await asyncio.sleep(5)
-    answers = iter([7])
-    monkeypatch.setattr(a, "tie_break", lambda interface: next(answers, None) or failing())
-    new = tuple(replace(group, port=3128) for group in a.node.settings.groups)
+    monkeypatch.setattr(a, "tie_break", lambda interface: 7 if interface == "eth0" else failing())
+    first, second = a.node.settings.groups
+    new = (replace(first, port=3128), replace(second, interface="eth1"))
     with pytest.raises(OSError, match="no answer"):
         a.node.apply(make_plan(a.node.settings, replace(a.node.settings, groups=new)))
     assert [a.node._identities[vhid] for vhid in (1, 2)] == [driver._identity for _, driver in a.node._groups]

@@ -84,6 +84,7 @@ class Reloader:
         self._turn = asyncio.Lock()
         self._waiting: asyncio.Task[Report] | None = None
         self._running: asyncio.Task[Report] | None = None
+        self._closed = False
 
     def request(self) -> asyncio.Task[Report]:
         """A reload that begins now, or as soon as the one before has ended."""
@@ -101,6 +102,7 @@ class Reloader:
 
     async def close(self) -> None:
         """No more reloads; one that is under way ends where it is, with the node as it was or as it will be."""
+        self._closed = True
         tasks = [task for task in (self._running, self._waiting) if task is not None]
         for task in tasks:
             task.cancel()
@@ -111,6 +113,8 @@ class Reloader:
         await asyncio.sleep(0)  # mitmproxy's tasks are eager: else this would run before ``request`` knows the task
         async with self._turn:
             self._running, self._waiting = self._waiting, None
+            if self._closed:  # asked for while the node takes its leave
+                raise asyncio.CancelledError
             try:
                 report = await self._reload()
             except Exception as error:  # the operator must hear of it where he has asked

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import functools
 import logging
 from collections.abc import Callable
 from collections.abc import Collection
@@ -116,6 +117,7 @@ class Node:
         self._close_connections = close_connections
         self._seal_files: dict[int, SealFile] = {}
         self._identities: dict[int, Identity] = {}
+        self._tie_break = functools.cache(kernel.tie_break)
         self._set_groups([(group, self._driver(group, settings)) for group in settings.groups])
 
     def _set_groups(self, groups: Sequence[tuple[GroupSettings, Driver]]) -> None:
@@ -150,7 +152,7 @@ class Node:
             preempt=settings.preempt,
             versions=credentials.versions,
             # Counters of one key decide every crossing; those of several, and plain CARP's, do not.
-            tie_break=0 if credentials.crossings_decided else self._kernel.tie_break(group.interface),
+            tie_break=0 if credentials.crossings_decided else self._tie_break(group.interface),
             says_farewell=credentials.seals,
             acquires_first=group.virtual_mac,
         )
@@ -208,6 +210,7 @@ class Node:
         old = {group.vhid: driver for group, driver in self._groups}
         new = {group.vhid: group for group in plan.settings.groups}
         identities = dict(self._identities)
+        self._tie_break = functools.cache(self._kernel.tie_break)  # one look at the host for all groups
         try:
             changes = [(old[vhid], *self._change_of(new[vhid], plan.settings)) for vhid in plan.ids(Fate.CHANGED)]
             begun = {vhid: self._driver(new[vhid], plan.settings) for vhid in plan.ids(Fate.BEGUN, Fate.RESTARTED)}
