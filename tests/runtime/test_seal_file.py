@@ -131,7 +131,7 @@ def test_a_key_that_is_asked_for_again_is_the_same_one(tmp_path: Path) -> None:
     """What this process has said and heard with it counts, and only the tolerance is new."""
     file, time, _ = opened(tmp_path)
     say(time, 0.0)
-    assert file.group_time("key", 5.0, 60.0) is time and time.tolerance_ms == 60.0
+    assert file.group_time("key", 5.0, 60.0) is time and time._tolerance_ms == 60.0
 
 
 def test_a_key_that_nobody_has_asked_for_the_longest_is_forgotten(tmp_path: Path) -> None:

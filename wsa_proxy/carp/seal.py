@@ -138,7 +138,7 @@ class GroupTime:
         self.line_ms: float | None = None
         self.top = 0
         self._line_at_ms = clock_ms
-        self.tolerance_ms = tolerance_ms
+        self._tolerance_ms = tolerance_ms
         self._own: deque[int] = deque(maxlen=OWN_REMEMBERED)
         if saved is not None:
             self.top = saved.top
@@ -151,6 +151,10 @@ class GroupTime:
     def saved(self) -> Saved:
         """To be kept over the end of the process."""
         return Saved(self.boot_id, self.line_ms, self.top)
+
+    def tolerate(self, tolerance_ms: float) -> None:
+        """A first contact may be so much older than the wall clock."""
+        self._tolerance_ms = tolerance_ms
 
     def take_time_of(self, other: GroupTime) -> None:
         """Go on with the time of the group as another key has told it; one beyond 2100 is not believed."""
@@ -190,7 +194,7 @@ class GroupTime:
             return Verdict.DUPLICATE if counter == self.top else Verdict.REPLAY
         ms, bows_out = counter >> 22, is_bow_out(counter)
         if self.line_ms is None:
-            if bows_out or is_farewell(counter) or ms < wall_ms - self.tolerance_ms:
+            if bows_out or is_farewell(counter) or ms < wall_ms - self._tolerance_ms:
                 return Verdict.STALE
             self._follow(counter, ms - clock_ms, clock_ms)
             return Verdict.FIRST_CONTACT

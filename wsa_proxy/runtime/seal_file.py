@@ -49,7 +49,7 @@ class SealFile:
         Asked for a key again, it is the same one: what this process has said and heard with it counts.
         """
         time = self._times.pop(name, None) or GroupTime(self._boot, self._written.get(name), clock_ms, tolerance_ms)
-        time.tolerance_ms = tolerance_ms
+        time.tolerate(tolerance_ms)
         self._times[name] = time
         if len(self._times) > KEYS_MAX:
             del self._times[next(iter(self._times))]  # the one that nobody has asked for the longest
