@@ -128,6 +128,9 @@ class OneNode(RuleBasedStateMachine):
     @rule(times=st.sampled_from([1, 2, 4, 12]))
     def follow(self, times: int) -> None:
         """Nothing happens but what is due: a whole promotion with its questions, or a tenth advertisement."""
+        self._follow(times)
+
+    def _follow(self, times: int) -> None:
         for _ in range(times):
             self._move("at the deadline")
             self._happens(DeadlineReached())
@@ -142,26 +145,24 @@ class OneNode(RuleBasedStateMachine):
         self._move(moment)
         self._happens(DemotionChanged(demotion, "proxy"))
 
-    @rule(moment=moments)
-    def answer(self, moment: str | float) -> None:
+    @rule(moment=moments, waits=st.booleans())
+    def answer(self, moment: str | float, waits: bool) -> None:
         self._move(moment)
         self._happens(AddressAnswered("02:00:00:00:00:99"))
+        if waits:
+            self._follow(4)
 
-    @rule(moment=moments, told=settings_of_a_node, beside=st.sampled_from(["nobody", "a worse one"]))
+    @rule(moment=moments, told=settings_of_a_node, beside=st.sampled_from(["nobody", "a worse one", "the same rank"]))
     def change_settings(self, moment: str | float, told: VirtualHostSettings, beside: str) -> None:
         """A worse one is heard before and after: how soon it is answered again is a matter of the new interval."""
         self._move(moment)
+        if beside == "the same rank":
+            told = replace(self.core.settings, preempt=told.preempt)
         if beside == "a worse one":
             self._happens(self._advertisement((0, 20), self.core.settings.versions[0]))
         self._happens(SettingsChanged(told))
         if beside == "a worse one":
             self._happens(self._advertisement((0, 20), told.versions[0]))
-
-    @rule(moment=moments)
-    def change_the_handling(self, moment: str | float) -> None:
-        self._move(moment)
-        present = self.core.settings
-        self._happens(SettingsChanged(replace(present, preempt=not present.preempt)))
 
     def _move(self, moment: str | float) -> None:
         deadline_s = self.model.deadline_s
