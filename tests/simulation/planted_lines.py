@@ -150,7 +150,7 @@ BUGS: list[tuple[str, Any, str, str, str, set[str]]] = [
     ("echo believed", auth.Authenticator, "judge", "if advertisement.counter == self._counter:", "if False:", {"I4"}),
     ("other version believed", auth.Authenticator, "identify", "if version not in self.versions:", "if False:", {"I4"}),
     ("checksum not compared", wire, "decode", "if checksum(head) != 0:", "if False:", {"I4"}),
-    ("ttl not compared", wire, "decode", "if ttl != TTL:", "if False:", {"I4"}),
+    ("ttl not compared", wire, "decode", "if ttl is not None and ttl != TTL:", "if False:", {"I4"}),
     ("authlen not compared", wire, "decode", "payload[_AUTHLEN_PLACE] != _AUTHLEN_WORDS:", "False:", {"I4"}),
     # The sealed counter.
     (
@@ -262,7 +262,6 @@ BUGS: list[tuple[str, Any, str, str, str, set[str]]] = [
     ),
     ("refused and advertised", Node, "_perform", "Addresses() if refused:", "Addresses() if False:", {"I7"}),
     ("bow-out of an unclaimed address", Node, "_perform", "if not self._claimed:", "if False:", {"I7"}),
-    ("refused and announced", Node, "_announce", "if not self.kernel.refuses:", "if True:", {"I5"}),
     ("a stop leaves it to the lease", Node, "stop", "self.crash()", "self.kernel.take(self.now), self.crash()", {"I5"}),
 ]
 

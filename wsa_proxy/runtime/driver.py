@@ -285,12 +285,13 @@ class Driver:
 
     def _look_at_sending(self) -> None:
         """A master that cannot send is demoted, then leaves."""
-        errors, is_master = self._sending.errors, self.virtual_host.state is State.MASTER
-        if is_master and self._clock() >= errors.unheard_at_s:
+        errors = self._sending.errors
+        if self.virtual_host.state is not State.MASTER:
+            if errors.recovers_at_s < math.inf:
+                errors.recover(self._clock())
+        elif errors.unheard_at_s < math.inf and self._clock() >= errors.unheard_at_s:
             self._leave(self._sending.trouble)
             return
-        if not is_master:
-            errors.recover(self._clock())
         if errors.demotion != self._demotions.get("sending", 0):
             reason = self._sending.trouble if errors.demotion else "advertisements are sent, or tried again"
             self.set_demotion("sending", errors.demotion, reason)

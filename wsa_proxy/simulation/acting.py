@@ -166,9 +166,8 @@ class Acting(Machine):
             self._at(self._on_the_lan_s(self._refused_until_s), self._notice)
 
     def _announce(self, decided_at_s: float) -> None:
-        if not self.kernel.refuses:  # the driver announces what it holds
-            self._tell(self, "announcement", self.now - decided_at_s)
-            self._lan.send(self.number, Announced(self.settings.vhid))
+        self._tell(self, "announcement", self.now - decided_at_s)
+        self._lan.send(self.number, Announced(self.settings.vhid))
 
     def _send(self, command: SendAdvertisement | SendFarewell) -> None:
         payload = self._sign(command)

@@ -52,6 +52,7 @@ DROPPED = {
     "demotion",
     "_answered_by",
 }  # the same always: nobody is demoted, or answers
+DROPPED |= {"rank"}  # follows from the settings and the demotion
 DROPPED |= {"last_master", "_heard_at_s"}  # for the operator's log only
 DROPPED |= {"_advertisements_sent", "_announce_at"}  # say only which advertisement an announcement precedes
 
