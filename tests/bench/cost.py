@@ -24,6 +24,7 @@ PROCESSES: dict[str, dict[str, Any]] = {
     "1 master": {"groups": 1},
     "16 masters": {"groups": 16},
     "255 masters": {"groups": 255},
+    "255 masters, mac: interface": {"groups": 255, "virtual_mac": False},
     "255 masters, IPv4 and IPv6": {"groups": 255, "dual": True},
     "255 masters hear 255 inferior a second": {"groups": 255, "heard": 255},
     "255 backups hear 255 a second": {"groups": 255, "heard": 255, "state": "backup"},

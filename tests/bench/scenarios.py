@@ -34,7 +34,8 @@ PREEMPTED = 0.02  # this share of the samples, the longest, are another process'
 
 def parameters() -> dict[str, Any]:
     found: dict[str, Any] = json.loads(os.environ.get("COST", "{}"))
-    return {"groups": 16, "dual": False, "state": "master", "heard": 0, "seconds": 5.0, "security": "sealed"} | found
+    usual: dict[str, Any] = {"groups": 16, "dual": False, "state": "master", "heard": 0, "seconds": 5.0}
+    return usual | {"security": "sealed", "virtual_mac": True} | found
 
 
 def share() -> dict[str, float]:
@@ -46,7 +47,8 @@ def share() -> dict[str, float]:
         backup = wanted["state"] == "backup"
         neighbour = Neighbour(lan, wanted["groups"], advskew=BETTER if backup else WORSE, security=wanted["security"])
         advskew = 100 if backup else 0
-        node = make_node(wanted["groups"], dual=wanted["dual"], advskew=advskew, security=wanted["security"])
+        how = {name: wanted[name] for name in ("dual", "security", "virtual_mac")}
+        node = make_node(wanted["groups"], advskew=advskew, **how)
         if wanted["heard"] and backup:
             neighbour.speak_on(wanted["heard"])
         settled_s = await settle(node, State.BACKUP if backup else State.MASTER)

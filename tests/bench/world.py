@@ -56,7 +56,9 @@ def build_lan() -> Lan:
     return lan
 
 
-def make_node(groups: int, *, dual: bool = False, advskew: int = 0, security: str = "sealed") -> Node:
+def make_node(
+    groups: int, *, dual: bool = False, advskew: int = 0, security: str = "sealed", virtual_mac: bool = False
+) -> Node:
     """Must be called inside the loop; ``close_connections`` has nothing to close."""
     settings = Settings(
         Path("cost.yaml"),
@@ -77,7 +79,7 @@ def make_node(groups: int, *, dual: bool = False, advskew: int = 0, security: st
                 advskew=advskew,
                 pass_phrases=(PASS_PHRASE,),
                 security=(security,),
-                virtual_mac=False,
+                virtual_mac=virtual_mac,
                 port=8080,
             )
             for vhid in range(1, groups + 1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+from typing import Any
 
 import pytest
 
@@ -147,3 +149,26 @@ async def test_without_a_virtual_mac_nobody_is_asked(make_host: MakeHost) -> Non
     await host.start()
     await asyncio.sleep(3.5)
     assert "ask from another MAC" not in host.journal and host.node.status()["groups"][0]["virtual_mac"] is None
+
+
+async def test_the_links_are_read_again(make_host: MakeHost) -> None:
+    """The kernel has dropped news: an interface that went away meanwhile is made again; one that is there is not, and
+    those that are made at the start are not asked for one by one."""
+    host = make_host("a", 1, virtual_mac=True)
+    asked: list[int] = []
+    links = host.links
+
+    def counted() -> Any:
+        asked.append(1)
+        return links()
+
+    host.links = counted  # type: ignore[method-assign]
+    await host.start()
+    assert len(asked) == 1
+    await asyncio.sleep(3.5)
+    for gone in (False, True):
+        if gone:
+            host.virtual_index = None
+        host.kernel_monitor.error = OSError(errno.ENOBUFS, "dropped")
+        host.driver.turn()
+        assert host.state == ("backup" if gone else "master")

@@ -66,15 +66,10 @@ def test_the_ports_of_a_group_with_a_virtual_mac(lan: Lan) -> None:
     assert ports.address_index == socket.if_nametoindex("carp1")
     ports.addresses.acquire()
     assert {entry["local"] for entry in lan.addresses("carp1")} == {"10.0.0.3", "fd00:77::3"}
-    with lan.on_the_right():
-        tap = lan.raw_socket(lan.RIGHT, 3)
+    wire = lan.wire(lambda frame: frame[6:12].hex() == "00005e000101")
     ports.neighbours.announce()
     ports.advertisements.send(4, bytes(36))
-    sources = []
-    for _ in range(3):
-        lan.until(lambda: lan.readable([tap.fileno()], 0), "a frame")
-        sources.append(tap.recv(2000)[6:12])
-    assert sources == [bytes.fromhex("00005e000101")] * 3
+    assert [frame[12:14].hex() for frame in wire.take(3)] == ["0806", "86dd", "0800"]
     ports.close()
     assert "carp1" not in lan.ip("link")
 

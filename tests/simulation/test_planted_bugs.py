@@ -16,7 +16,8 @@ from wsa_proxy.simulation.run import play_moving
 
 PLANTED = planted.PLANTED + planted_seals.PLANTED + planted_lines.PLANTED
 SEEDS = 300
-SHOWN_BY = [311, 3762, 5, 29, 49, 14, 68, 117, 7, 62, 135, 147, 177, 194, 42, 89, 118, 143, 225, 313, 712, 899, 1958, 415]
+SHOWN_BY = [5, 29, 49, 14, 68, 117, 7, 62, 135, 147, 177, 194, 42, 89, 118, 143, 225, 311, 313, 712, 899, 1958, 415]
+SHOWN_BY += [3762]
 """Seeds that show one bug or another (docs/mutants.md), so that few runs are enough; then the rest."""
 MOVES_SHOWN_BY = [0, 1, 2, 4, 5, 7, 20, 23, 26, 77, 101]
 

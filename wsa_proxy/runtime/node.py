@@ -287,11 +287,13 @@ class Node:
 
     def _read_links(self) -> None:
         links = {link.name: link for link in self._kernel.links()}
+        # Before: those that are made only now are not among these links.
+        drivers = [driver for _, driver in self._groups]
+        made = [(each, each.ports.virtual_interface) for each in drivers if each.ports and each.ports.virtual_interface]
         for name in {group.interface for group, _ in self._groups}:
             self._link_changed(links.get(name) or LinkChanged(name, 0, running=False))
-        for _, driver in self._groups:
-            if driver.ports is not None and (name := driver.ports.virtual_interface):
-                self._virtual_interface_changed(driver, links.get(name) or LinkChanged(name, 0, running=False))
+        for driver, name in made:
+            self._virtual_interface_changed(driver, links.get(name) or LinkChanged(name, 0, running=False))
 
     def _read_links_again(self) -> None:
         """The ports could not be opened; no news of the link need follow, so we try again by ourselves."""
