@@ -70,8 +70,7 @@ async def test_the_interface_is_set_down_later_and_not_under_a_master(make_host:
     host = await master(make_host)
     host.driver.set_obstacle("test", "out for a moment")
     assert host.journal[-1] == "release"
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await asyncio.sleep(0.06)
     assert host.journal[-1] == "settle"
 
 
