@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import json
 import subprocess
 from typing import Any
 
 from tests.lab.scenarios import Tap
 from tests.lab.scenarios import do
+from tests.lab.scenarios import neighbour
 from tests.lab.scenarios import say
 from tests.lab.scenarios import seen
 from tests.lab.scenarios import status
@@ -41,6 +43,36 @@ def unicast() -> dict[str, Any]:
     do(lab, "start", "a")
     lab.settle()
     return seen(lab, sent=sent, groups=groups, after={name: status(lab, name)["groups"][0] for name in "ab"})
+
+
+# Before the bridge learns anything of it.
+NO_ANNOUNCEMENT = """
+table bridge lost {
+    counter announcements {}
+    chain incoming {
+        type filter hook prerouting priority -300
+        ether daddr ff:ff:ff:ff:ff:ff arp saddr ip 10.0.0.3 counter name announcements drop
+    }
+}
+"""
+
+
+def unannounced() -> dict[str, Any]:
+    """A bridge that loses every gratuitous ARP: from the master's death and its return nobody learns but by the source
+    of the advertisements."""
+    lab = Lab(interval_s=0.02, say=say).__enter__()
+    lab.settle()
+    lab.start_client()
+    lab.wait_service()
+    subprocess.run(["nft", "-f", "-"], input=NO_ANNOUNCEMENT, text=True, check=True)
+    do(lab, "kill", "a")
+    lab.wait_service()
+    do(lab, "start", "a")
+    lab.settle()
+    lab.wait_service()
+    counters = subprocess.run(["nft", "-j", "list", "counters"], capture_output=True, text=True, check=True).stdout
+    lost = next(each["counter"]["packets"] for each in json.loads(counters)["nftables"] if "counter" in each)
+    return seen(lab, lost=lost, neighbour=neighbour(lab))
 
 
 def link_local() -> dict[str, Any]:

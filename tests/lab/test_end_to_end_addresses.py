@@ -12,6 +12,7 @@ from tests.lab.inside import run_inside
 from tests.lab.test_end_to_end import SCENARIO_S_MAX
 from tests.lab.test_end_to_end import SILENCE_MS_MAX
 from tests.lab.test_end_to_end import STOP_MS_MAX
+from tests.lab.test_end_to_end import VIRTUAL_MAC
 from tests.lab.test_end_to_end import Seen
 from tests.lab.test_end_to_end import check_always
 from tests.lab.test_end_to_end import lost_after_s
@@ -36,6 +37,19 @@ def test_peers_fail_over_where_no_multicast_passes() -> None:
     since = [each["reason"] for each in seen["transitions"] if each["node"] == "b" and each["at_s"] > killed["at_s"]]
     assert since == ["master_silent", "better_advertisement_received"]
     assert {name: group["state"] for name, group in seen["after"].items()} == {"a": "master", "b": "backup"}
+
+
+@pytest.mark.skipif(
+    shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin:/bin") is None, reason="apt-get install nftables"
+)
+def test_with_every_announcement_lost_the_advertisements_bring_the_clients() -> None:
+    """What the virtual MAC is for: the client's entry stays as it is, and the switch needs one frame."""
+    seen: Seen = run_inside(scenarios_addresses.unannounced, SCENARIO_S_MAX)
+    check_always(seen)
+    assert seen["lost"] >= 4 and seen["neighbour"]["10.0.0.3"] == VIRTUAL_MAC
+    killed, returned = row(seen, "kill a"), row(seen, "start a")
+    assert killed["took_over"] == "b" and killed["outage_ms"] <= SILENCE_MS_MAX + noise_ms(killed), killed
+    assert returned["served_after"] == "a" and returned["outage_ms"] <= 500 + noise_ms(returned), returned
 
 
 def test_a_link_local_virtual_ip_is_served_and_moves() -> None:
