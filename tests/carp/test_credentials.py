@@ -19,6 +19,7 @@ from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.events import FarewellReceived
 from wsa_proxy.carp.events import FirstContact
 from wsa_proxy.carp.seal import YEAR_2100_MS
+from wsa_proxy.carp.seal import YEAR_2110_MS
 from wsa_proxy.carp.seal import GroupTime
 from wsa_proxy.carp.seal import unpack
 from wsa_proxy.carp.wire import Reject
@@ -168,11 +169,24 @@ def test_what_is_not_believed_sets_no_time_of_a_new_secret() -> None:
 
 
 def test_a_time_that_no_wall_clock_says_is_not_taken_over_to_another_secret() -> None:
-    """Who knows the old secret may have pushed its time to the end; the new one begins in 2100 at the latest."""
+    """Who knows the old secret may have pushed its time to the end; the new one begins in 2110 at the latest."""
     one = Member(SEALED, secrets="no")
     one.times[1].line_ms = YEAR_2100_MS * 1.7
     one.times[0].take_time_of(one.times[1])
-    assert unpack(int.from_bytes(one.says(1)[8:16])).ms == YEAR_2100_MS + 1000
+    assert unpack(int.from_bytes(one.says(1)[8:16])).ms == YEAR_2110_MS + 1000
+
+
+def test_a_time_beyond_2100_does_not_fall_when_another_secret_is_heard() -> None:
+    """A wall clock that was wrong told the group 2100, an hour ago; what is held back grows old all the same."""
+    master = Member(SEALED, secrets="on", wall_ms=YEAR_2100_MS * 1.5)
+    other, listener = Member(SEALED, secrets="no", number=2), Member(SEALED, secrets="no", number=3)
+    listener.hears(master.says(1), 1)
+    said = master.says(3600)
+    for member in (listener, other):
+        member.hears(said, 3600)
+    held_back = master.says(3601)
+    assert isinstance(listener.hears(other.says(3602), 3602), AdvertisementReceived)
+    assert listener.hears(held_back, 3900) is Reject.STALE
 
 
 def test_who_is_ahead_under_one_secret_is_followed_by_those_who_sign_with_another() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from wsa_proxy.carp.seal import YEAR_2100_MS
 from wsa_proxy.carp.seal import GroupTime
 from wsa_proxy.runtime.seal_file import KEYS_MAX
 from wsa_proxy.runtime.seal_file import SealFile
@@ -70,6 +71,15 @@ def test_who_comes_back_in_the_same_boot_knows_the_time_exactly(tmp_path: Path) 
     _, again, _ = opened(tmp_path, clock_ms=60_000.0)
     assert again.line_ms == time.line_ms and again.top >> 22 == int(60_000 + WALL_MS)
     assert stat.S_IMODE((tmp_path / "seal-1.json").stat().st_mode) == 0o600
+
+
+def test_who_comes_back_beyond_2100_knows_the_time_as_well(tmp_path: Path) -> None:
+    """A wall clock that was wrong has told the group 2100, and this host was started anew since."""
+    file, time, _ = opened(tmp_path)
+    time.line_ms = YEAR_2100_MS + 3.6e6
+    file.write(0.0)
+    _, again, _ = opened(tmp_path, clock_ms=60_000.0)
+    assert again.line_ms == time.line_ms
 
 
 def test_of_another_boot_only_the_highest_counter_counts(tmp_path: Path) -> None:

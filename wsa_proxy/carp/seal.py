@@ -33,6 +33,9 @@ SINK = 1 / 1000
 """Group time is let fall by this much behind the own clock, for clocks of which none is exact."""
 YEAR_2100_MS = 2_524_608_000_000.0
 """From 2020: a wall clock that is later is not believed, or nothing could ever be above it."""
+YEAR_2110_MS = 2_840_140_800_000.0
+"""A time of the group that is later is not believed. Not that of the wall clock: a group that was once told 2100 is
+beyond it from then on, and a time that was cut to it again and again would not run at all, and make nothing old."""
 
 
 @functools.lru_cache(maxsize=4096)  # 255 groups of 8 secrets, and as many new ones at a reload
@@ -157,10 +160,10 @@ class GroupTime:
         self._tolerance_ms = tolerance_ms
 
     def take_time_of(self, other: GroupTime) -> None:
-        """Go on with the time of the group as another key has told it; one beyond 2100 is not believed."""
+        """Go on with the time of the group as another key has told it; one beyond 2110 is not believed."""
         if other.line_ms is not None:
             self._line_at_ms = other._line_at_ms
-            self.line_ms = min(other.line_ms, YEAR_2100_MS - other._line_at_ms)
+            self.line_ms = min(other.line_ms, YEAR_2110_MS - other._line_at_ms)
 
     def sign(
         self, advbase: int, advskew: int, demotion: int, farewell: bool, clock_ms: float, wall_ms: float, chance: int

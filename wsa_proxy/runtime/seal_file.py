@@ -14,7 +14,7 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from pathlib import Path
 
-from wsa_proxy.carp.seal import YEAR_2100_MS
+from wsa_proxy.carp.seal import YEAR_2110_MS
 from wsa_proxy.carp.seal import GroupTime
 from wsa_proxy.carp.seal import Saved
 
@@ -121,6 +121,6 @@ def _saved(entry: Mapping[str, object]) -> Saved:
     boot, line_ms, top = entry["boot"], entry["line_ms"], entry["top"]
     if not isinstance(boot, str) or not isinstance(line_ms, int | float) or not isinstance(top, int):
         raise TypeError("not what was written")
-    if not 0 <= top < 1 << 64 or not abs(line_ms) <= YEAR_2100_MS:
+    if not 0 <= top < 1 << 64 or not abs(line_ms) <= YEAR_2110_MS:
         raise ValueError("no time that a counter can say")
     return Saved(boot, float(line_ms), top)
