@@ -2,29 +2,37 @@
 
 A counter is milliseconds since 2020 (42 bits), advbase (8), advskew (8), farewell (1), demoted (1), chance (4). What is
 believed must be above everything that was sent or heard under its key, and not older than an interval by the time of
-the group; the first that is ever heard only teaches that time.
+the group; the first that is ever heard only teaches that time. The time is the group's: what is said or believed under
+one key is the time of all, up to 2110. A group that takes plain CARP as well asks no wall clock at the first contact,
+but signs no earlier than its own; who signs plain CARP keeps no time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import replace
 
 YEAR_2100_MS = 2_524_608_000_000
+YEAR_2110_MS = 2_840_140_800_000
 TOLERANCE_MS = 3_600_000
 OWN_MAX = 16
 NEAR_MS = 1e-3
 """Two ways to write one sum of floats differ by less: so near to a limit both answers are right."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Key:
     """What is known under one key. ``line_ms`` is the time of the group minus the own clock."""
 
     line_ms: float | None = None
     line_at_ms: float = 0.0
     top: int = 0
-    own: list[int] = field(default_factory=list)
+    own: tuple[int, ...] = ()
+
+
+type Keys = tuple[Key, ...]
+"""Those of a group; it signs with the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,59 +45,97 @@ class Now:
 
 
 @dataclass(frozen=True, slots=True)
+class Moves:
+    """How far a group has come on its way from plain CARP to seals."""
+
+    signs_sealed: bool
+    takes_sealed: bool
+    takes_plain: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """The name of the counter, or believed, or first_contact; and what is known of the key from now on."""
+    """The name of the counter, or believed, or first_contact; and what is known of the keys from now on."""
 
     name: str
-    key: Key
+    keys: Keys
     is_near: bool = False
 
 
-def say(key: Key, others: list[Key], now: Now, fields: int) -> Key | None:
+def remember(memory: tuple[bool, float, int] | None, clock_ms: float) -> Key:
+    """What a process begins with: of this boot or not, the line, the highest counter."""
+    if memory is None:
+        return Key()
+    is_of_this_boot, line_ms, top = memory
+    if not is_of_this_boot:
+        return Key(top=top)
+    return Key(line_ms, clock_ms, max(top, int(clock_ms + line_ms) << 22))
+
+
+def change(old: Keys, new: Sequence[tuple[Key, bool]]) -> Keys:
+    """Other secrets from now on, of each what is known of it, and whether it is among the old ones: one that is not
+    takes the time of the group, whatever it was told itself; where nobody knows one, the latest is remembered."""
+    keys = [key if was_in_use or not old else _told((key, old[0]), 1, old[0])[0] for key, was_in_use in new]
+    return _latest_told(keys)
+
+
+def say(keys: Keys, moves: Moves, now: Now, fields: int) -> Keys | None:
     """What is known after an advertisement was signed, None when no time fits any more; the counter is its top."""
-    line_ms = _line_ms(key, others, now)[0]
-    if line_ms is None:
-        line_ms = min(max(now.wall_ms, 0), YEAR_2100_MS) - now.clock_ms
+    key, wall_ms = keys[0], min(now.wall_ms, YEAR_2100_MS)
+    line_ms = max(wall_ms, 0) - now.clock_ms if key.line_ms is None else key.line_ms
+    if moves.takes_plain:
+        line_ms = max(line_ms, wall_ms - now.clock_ms)
     group_ms = line_ms + now.clock_ms
     ms = max(int(group_ms), (key.top >> 22) + 1)
     if ms >= 1 << 42:
         return None
     counter = ms << 22 | fields
     line_ms = ms - now.clock_ms if ms > group_ms else line_ms
-    return Key(line_ms, now.clock_ms, counter, [*key.own, counter][-OWN_MAX:])
+    return _told(keys, 0, Key(line_ms, now.clock_ms, counter, (*key.own, counter)[-OWN_MAX:]))
 
 
-def hear(key: Key, others: list[Key], now: Now, payload: bytes, limit_ms: float) -> Answer:
-    """What comes of an advertisement that this key has signed."""
-    counter = int.from_bytes(payload[8:16])
+def hear(keys: Keys, number: int, moves: Moves, now: Now, payload: bytes, limit_ms: float) -> Answer:
+    """What comes of an advertisement that the key with this number has signed."""
+    if not moves.takes_sealed:
+        return Answer("sealed_member", keys)
+    key, counter = keys[number], int.from_bytes(payload[8:16])
     ms, advbase, advskew = counter >> 22, counter >> 14 & 255, counter >> 6 & 255
     farewell, demoted, bow_out = counter >> 5 & 1, counter >> 4 & 1, advbase == advskew == 255
     if (payload[5], payload[2], payload[4]) != (advbase, advskew, demoted):
-        return Answer("rewritten", key)
+        return Answer("rewritten", keys)
     if counter in key.own:
-        return Answer("echo", key)
+        return Answer("echo", keys)
+    if not moves.signs_sealed:
+        return Answer("believed", keys)
     if counter <= key.top:
-        return Answer("duplicate" if counter == key.top else "replay", key)
-    line_ms, line_at_ms = _line_ms(key, others, now)
-    if line_ms is None:
-        if bow_out or farewell or ms < now.wall_ms - TOLERANCE_MS:
-            return Answer("stale", key)
-        return Answer("first_contact", Key(ms - now.clock_ms, now.clock_ms, counter, key.own))
-    sunk_ms = line_ms - (now.clock_ms - line_at_ms) / 1000
+        return Answer("duplicate" if counter == key.top else "replay", keys)
+    if key.line_ms is None:
+        is_old = not moves.takes_plain and ms < now.wall_ms - TOLERANCE_MS
+        if bow_out or farewell or is_old:
+            return Answer("stale", keys)
+        first = Key(ms - now.clock_ms, now.clock_ms, counter, key.own)
+        return Answer("first_contact", _told(keys, number, first))
+    sunk_ms = key.line_ms - (now.clock_ms - key.line_at_ms) / 1000
     oldest_ms = now.arrived_ms + sunk_ms - (10_000 if bow_out else max(limit_ms, 250))
     is_near = abs(ms - oldest_ms) < NEAR_MS
     if ms < oldest_ms:
-        return Answer("stale", key, is_near)
+        return Answer("stale", keys, is_near)
+    heard = Key(max(ms - now.clock_ms, sunk_ms), now.clock_ms, counter, key.own)
     if bow_out:
-        return Answer("believed", Key(line_ms, line_at_ms, counter, key.own), is_near)
-    return Answer("believed", Key(max(ms - now.clock_ms, sunk_ms), now.clock_ms, counter, key.own), is_near)
+        heard = replace(key, top=counter)
+    return Answer("believed", _told(keys, number, heard), is_near)
 
 
-def _line_ms(key: Key, others: list[Key], now: Now) -> tuple[float | None, float]:
-    """A key without a time takes that of another one, up to 2100."""
-    if key.line_ms is not None:
-        return key.line_ms, key.line_at_ms
-    for other in others:
-        if other.line_ms is not None:
-            return min(other.line_ms, YEAR_2100_MS - now.clock_ms), now.clock_ms
-    return None, now.clock_ms
+def _latest_told(keys: Sequence[Key]) -> Keys:
+    lines_ms = [key.line_ms for key in keys if key.line_ms is not None]
+    latest = next((number for number, key in enumerate(keys) if lines_ms and key.line_ms == max(lines_ms)), 0)
+    return _told(tuple(keys), latest, keys[latest])
+
+
+def _told(keys: Keys, number: int, told: Key) -> Keys:
+    """One key has told a time: all others have it from now on, but none beyond 2110."""
+    if told.line_ms is None:
+        return keys
+    line_ms = min(told.line_ms, YEAR_2110_MS - told.line_at_ms)
+    now = [replace(key, line_ms=line_ms, line_at_ms=told.line_at_ms) for key in keys]
+    return (*now[:number], told, *now[number + 1 :])

@@ -24,7 +24,11 @@ CLOCK_MS = 5_000_000.0
 NOW_MS = 217_000_000_000.0
 WALLS_MS = (0.0, NOW_MS, 2_524_608_000_000.0, 9e12, -1e12, NOW_MS - TOLERANCE_MS)
 LIMITS_MS = (1000.0, 0.0, 4.0, 255_996.0, 250.0, 300.0)
-SECURITY = ((Security.SEALED,), (Security.SEALED, Security.CARP), (Security.CARP, Security.SEALED))
+SECURITY = ((Security.SEALED,), (Security.SEALED, Security.CARP), (Security.CARP, Security.SEALED), (Security.CARP,))
+IN_USE = ((0,), (0, 1), (1,), (1, 0))
+"""The numbers of the sealed keys that the node has; it signs with the first."""
+CHANGED = 0xF0
+"""No payload is as long: such a length is another configuration."""
 TIME_MAX = (1 << 42) - 1
 
 VECTOR = next(vector for vector in VECTORS if vector.name.startswith("F8 "))
@@ -64,7 +68,15 @@ class WallStepped:
     by_ms: float
 
 
-type Step = Heard | Said | WallStepped | None
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The configuration is read again: another security, other secrets."""
+
+    security: tuple[Security, ...]
+    in_use: tuple[int, ...]
+
+
+type Step = Heard | Said | WallStepped | Changed | None
 """None: something happened elsewhere."""
 
 
@@ -75,10 +87,11 @@ class SealedStory:
         self._data, self._place = data, 4
         who, wall, limit, memory = data[:4].ljust(4, b"\0")
         self.security = SECURITY[who % 3]
-        self.keys = SEALED_KEYS[: 1 + (who >> 4) % 2]
+        self.in_use = IN_USE[(who >> 4) % 2]
         self.wall_ms = WALLS_MS[wall % len(WALLS_MS)]
         self.limit_ms = LIMITS_MS[limit % len(LIMITS_MS)]
-        self.memory = ("none", "this boot", "another boot", "the end of time")[memory % 4]
+        kept = ("none", "this boot", "another boot", "the end of time", "earlier")
+        self.memories = (kept[memory % 4], kept[(memory >> 4) % 5])
         self.kept: list[Heard] = []
         """What was on the LAN, for who has captured it."""
 
@@ -119,6 +132,8 @@ class SealedStory:
             case 7:
                 return WallStepped((self._byte() - 128.0) ** 3 * 1000)
         length = self._byte()
+        if length >= CHANGED:
+            return Changed(SECURITY[length % 4], IN_USE[length // 4 % 4])
         raw = self._data[self._place : self._place + length]
         self._place += length
         return Heard(raw, 4)

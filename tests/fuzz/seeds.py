@@ -74,7 +74,25 @@ def sealed() -> list[bytes]:
     late_loop = bytes([0, 1, 0, 0]) + later + bytes([64, 60, 0, 5, 3, 1, 9])
     on_its_way = bytes([0, 1, 1, 0]) + later + bytes([0, 30, 0, 0, 100, 1, 9])
     beyond_2100 = bytes([16, 2, 0, 0]) + bytes([0, 5, 0, 4, 5, 1, 9]) + bytes([0, 5, 8, 0, 200, 1, 9])
-    return [*stories, *(each + talks[0] for each in starts), too_old_at_first, late_loop, on_its_way, beyond_2100]
+    demoted = bytes([0, 1, 0, 0]) + later + bytes([0, 20, 0x30, 0, 128, 1, 9, 4, 1])
+    bow_out_waited = bytes([0, 1, 0, 0]) + later + bytes([0, 100, 0x80, 1, 50, 1, 9])
+    special = [too_old_at_first, late_loop, on_its_way, beyond_2100, demoted, bow_out_waited]
+    return [*stories, *(each + talks[0] for each in starts), *special, *_changed(later, own)]
+
+
+def _changed(later: bytes, own: bytes) -> list[bytes]:
+    """The configuration is read again in between: each security and choice of secrets, a reflection from before, and a
+    secret that returns."""
+    told = [bytes([8, 9, 0xF0 + number]) for number in range(16)]
+    reflected, replayed, other = bytes([3, 1, 0]), bytes([3, 1, 1]), bytes([0, 40, 8, 7, 10, 1, 9])
+    heard = later + other + reflected + replayed
+    return [
+        bytes([1, 1, 0, 0]) + own + told[2] + reflected + later + told[1] + reflected + later,
+        bytes([0, 1, 0, 0]) + later + told[8] + other + own + told[0] + later + replayed + own,
+        bytes([0, 1, 0, 0]) + later + told[4] + heard + own + told[12] + heard + own + told[8] + heard + own,
+        bytes([2, 1, 0, 0x10]) + told[3] + heard + told[2] + heard + own + told[13] + heard + own + told[0] + heard,
+        *(bytes([0, 1, 0, 0x41]) + told[number] + heard + own + told[-number] + heard + own for number in range(16)),
+    ]
 
 
 SEEDS = {"codec": codec, "receive": receive, "sealed": sealed}

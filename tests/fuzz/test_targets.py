@@ -23,6 +23,7 @@ from wsa_proxy.carp import virtual_host
 from wsa_proxy.carp import wire
 from wsa_proxy.net import packet_socket
 from wsa_proxy.runtime import driver
+from wsa_proxy.runtime import identity
 
 type Bug = tuple[ModuleType, str, str, str]
 
@@ -59,30 +60,43 @@ BROKEN_RECEIVE: list[Bug] = [
 
 
 BROKEN_SEALED: list[Bug] = [
-    (
-        credentials,
-        "!= (seal.advbase, seal.advskew, seal.demoted)",
-        "!= (seal.advbase,) * 3 and False",
-        "header believed",
-    ),
-    (credentials, "sealer.time.line_ms = None", "pass", "a reject teaches the time"),
+    (credentials, "sealer.fits(heard)", "sealer.fits(heard) or True", "digest not looked at"),
     (credentials, "if is_farewell(heard.counter)", "if False", "farewell taken for an advertisement"),
-    (credentials, "if sealer.time.line_ms is None and other", "if False and other", "a new secret knows no time"),
+    (credentials, "if other is not sealer:", "if False:", "each secret has a time of its own"),
+    (credentials, "            self._share_time(sealer)", "            pass", "what one secret hears no other knows"),
+    (credentials, "        self._share_time(self.sealers[0])", "        pass", "what one secret says no other knows"),
+    (credentials, "self._share_time(max(known", "self._share_time(min(known", "the earliest time is remembered"),
+    (credentials, "reading._replace(wall_ms=0.0) if", "reading if", "clocks split a group that moves"),
+    (credentials, "wall_ms=0.0) if Security.CARP in", "wall_ms=0.0) if True or", "nobody asks the wall clock"),
+    (credentials, "if verdict is Verdict.FIRST_CONTACT and", "if False and", "first contact taken for a second"),
+    (credentials, "            self.sealers[0].time.raise_to(", "            (", "signs earlier than the wall clock"),
+    (credentials, "if self.seals:\n            # Who takes", "if True:\n            #", "who signs plain keeps a time"),
+    (credentials, "Verdict.ECHO if self.time.has_said(", "Verdict.ECHO if not int(", "own echo to who signs plain"),
+    (credentials, "if Security.SEALED not in self.security", "if False", "seals believed by who takes plain CARP only"),
+    (identity, "time.take_time_of(times[0])", "pass", "a secret that returns has a time of its own"),
+    (seal, "counter >> 6 & 0xFFFF == advbase << 8 | advskew and", "", "header believed"),
+    (seal, "and counter >> 4 & 1 == demotion", "", "demotion believed"),
     (seal, "if counter in self._own", "if False", "own echo not known"),
     (seal, "if counter <= self.top", "if counter < self.top", "heard twice"),
     (seal, "Verdict.DUPLICATE if counter == self.top else", "", "a duplicate is called a replay"),
-    (seal, "if seal.is_bow_out or seal.farewell or seal.ms", "if seal.ms", "first contact with a bow-out"),
+    (seal, "if bows_out or is_farewell(counter) or ms", "if ms", "first contact with a bow-out"),
     (seal, "wall_ms - self._tolerance_ms", "wall_ms - 2 * self._tolerance_ms", "first contact with what is old"),
+    (seal, "sunk_ms = self.line_ms -", "sunk_ms = self.line_ms = self.line_ms -", "a refused one sinks"),
     (seal, "(clock_ms - self._line_at_ms) * SINK", "0", "no sink"),
-    (seal, "seal.ms < arrived_ms + sunk_ms", "seal.ms < clock_ms + sunk_ms", "a late loop makes old"),
+    (seal, "ms < arrived_ms + sunk_ms", "ms < clock_ms + sunk_ms", "a late loop makes old"),
     (seal, "max(limit_ms, AGE_MS_MIN)", "limit_ms", "no time on its way"),
-    (seal, "max(seal.ms - clock_ms, sunk_ms)", "seal.ms - clock_ms", "the time of the group falls"),
-    (seal, "AGE_BOW_OUT_MS if seal.is_bow_out else", "", "a bow-out may not wait"),
+    (seal, "max(ms - clock_ms, sunk_ms)", "ms - clock_ms", "the time of the group falls"),
+    (seal, "AGE_BOW_OUT_MS if bows_out else", "", "a bow-out may not wait"),
+    (seal, "        if bows_out:\n", "        if False:\n", "a bow-out tells the time"),
     (seal, "(self.top >> 22) + 1)", "self.top >> 22)", "not above what was heard"),
     (seal, "self._own.append(counter)", "pass", "own counters forgotten"),
     (seal, "self.line_ms = ms - clock_ms", "pass", "one millisecond later each time"),
     (seal, "min(max(wall_ms, 0.0), YEAR_2100_MS)", "wall_ms", "a wall clock beyond 2100"),
-    (seal, "min(line_ms, YEAR_2100_MS - clock_ms)", "line_ms", "a time beyond 2100 handed on"),
+    (seal, "min(wall_ms, YEAR_2100_MS) - clock_ms)", "wall_ms - clock_ms)", "raised to a wall clock beyond 2100"),
+    (seal, "max(self.line_ms, min(wall_ms,", "max(-1e99, min(wall_ms,", "the wall clock lowers the time"),
+    (seal, "min(other.line_ms, YEAR_2110_MS - other._line_at_ms)", "other.line_ms", "a time beyond 2110 handed on"),
+    (seal, "YEAR_2110_MS - other._line_at_ms", "YEAR_2100_MS - other._line_at_ms", "2100 again and again"),
+    (seal, "self._line_at_ms = other._line_at_ms", "pass", "a time handed on sinks from long ago"),
 ]
 
 
