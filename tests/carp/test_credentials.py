@@ -198,6 +198,21 @@ def test_who_is_ahead_under_one_secret_is_followed_by_those_who_sign_with_anothe
     assert other.hears(one.says(4), 4.1) is not Reject.STALE
 
 
+def test_a_bow_out_under_the_old_secret_is_not_believed_after_an_advertisement_under_the_new_one() -> None:
+    """Somebody held it back while the node was started anew; it may be ten seconds old. In time it is believed."""
+    before, listener = acquainted(SEALED, secrets="on")
+    listener.credentials.sealers = listener.credentials.sealers[::-1]  # it signs with the new one by now
+    first, second, third = (before.says(seconds, 255, advbase=255) for seconds in (3, 3.5, 5.9))
+    assert isinstance(listener.hears(first, 4), AdvertisementReceived)
+    again = Member(SEALED, secrets="no", number=3)
+    again.hears(listener.says(5), 5)
+    assert isinstance(listener.hears(again.says(6), 6), AdvertisementReceived)
+    known = [(time.line_ms, time.top) for time in listener.times]
+    assert listener.hears(second, 6.5) is Reject.STALE
+    assert [(time.line_ms, time.top) for time in listener.times] == known
+    assert isinstance(listener.hears(third, 6.5), AdvertisementReceived)  # the two have crossed
+
+
 def test_a_refused_advertisement_moves_no_time_of_any_secret() -> None:
     """A replay of before, signed with a secret that this process has not heard yet."""
     old = Member(SEALED, secrets="n", number=2, wall_ms=WALL_MS - 2 * HOUR_MS).says(1)

@@ -2,9 +2,10 @@
 
 A counter is milliseconds since 2020 (42 bits), advbase (8), advskew (8), farewell (1), demoted (1), chance (4). What is
 believed must be above everything that was sent or heard under its key, and not older than an interval by the time of
-the group; the first that is ever heard only teaches that time. The time is the group's: what is said or believed under
-one key is the time of all, up to 2110. A group that takes plain CARP as well asks no wall clock at the first contact,
-but signs no earlier than its own; who signs plain CARP keeps no time.
+the group; the first that is ever heard only teaches that time. A bow-out may be ten seconds old, if nothing later
+was said or heard under any key. The time is the group's: what is said or believed under one key is the time of all, up
+to 2110. A group that takes plain CARP as well asks no wall clock at the first contact, but signs no earlier than its
+own; who signs plain CARP keeps no time.
 """
 
 from __future__ import annotations
@@ -116,7 +117,8 @@ def hear(keys: Keys, number: int, moves: Moves, now: Now, payload: bytes, limit_
         first = Key(ms - now.clock_ms, now.clock_ms, counter, key.own)
         return Answer("first_contact", _told(keys, number, first))
     sunk_ms = key.line_ms - (now.clock_ms - key.line_at_ms) / 1000
-    oldest_ms = now.arrived_ms + sunk_ms - (10_000 if bow_out else max(limit_ms, 250))
+    may_have_waited = bow_out and counter > max(each.top for each in keys)
+    oldest_ms = now.arrived_ms + sunk_ms - (10_000 if may_have_waited else max(limit_ms, 250))
     is_near = abs(ms - oldest_ms) < NEAR_MS
     if ms < oldest_ms:
         return Answer("stale", keys, is_near)

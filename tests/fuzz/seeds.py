@@ -76,7 +76,8 @@ def sealed() -> list[bytes]:
     beyond_2100 = bytes([16, 2, 0, 0]) + bytes([0, 5, 0, 4, 5, 1, 9]) + bytes([0, 5, 8, 0, 200, 1, 9])
     demoted = bytes([0, 1, 0, 0]) + later + bytes([0, 20, 0x30, 0, 128, 1, 9, 4, 1])
     bow_out_waited = bytes([0, 1, 0, 0]) + later + bytes([0, 100, 0x80, 1, 50, 1, 9])
-    special = [too_old_at_first, late_loop, on_its_way, beyond_2100, demoted, bow_out_waited]
+    bow_out_of_before = bytes([16, 1, 0, 0]) + later + bytes([0, 100, 8, 0, 128, 1, 9, 0, 3, 0x80, 1, 50, 1, 9])
+    special = [too_old_at_first, late_loop, on_its_way, beyond_2100, demoted, bow_out_waited, bow_out_of_before]
     return [*stories, *(each + talks[0] for each in starts), *special, *_changed(later, own)]
 
 

@@ -52,7 +52,7 @@ def plant_lower_counters_believed(patch: pytest.MonkeyPatch) -> None:
     """As if each source address had a history of its own."""
     original = GroupTime.judge
 
-    def judge(self: GroupTime, counter: int, *arguments: float) -> Verdict:
+    def judge(self: GroupTime, counter: int, *arguments: Any) -> Verdict:
         verdict = original(self, counter, *arguments)
         return Verdict.BELIEVED if verdict is Verdict.REPLAY else verdict
 

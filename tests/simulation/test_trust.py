@@ -44,10 +44,11 @@ class World:
         self.trust = Trust(Counter(), VHID, [], [])
         self.trust.told(self.node, "life", None)
 
-    def frame(self, ms: float, farewell: bool = False, forged: bool = False) -> Advertised:
+    def frame(self, ms: float, farewell: bool = False, forged: bool = False, bow_out: bool = False) -> Advertised:
         """A seal of that time, less the wall clock's."""
-        counter = (int(self.node.wall_ms + ms) << 22) + (1 << 14) + (10 << 6) + (farewell << 5)
-        said = Advertisement(VHID, 1, 10, 0, counter, bytes(20))
+        base, skew = (255, 255) if bow_out else (1, 10)
+        counter = (int(self.node.wall_ms + ms) << 22) + (base << 14) + (skew << 6) + (farewell << 5)
+        said = Advertisement(VHID, base, skew, 0, counter, bytes(20))
         return Advertised(4, wire.encode(said), forged=forged)
 
     def said(self, frame: Advertised, secret: str = "old", sealed: bool = True, number: int = 0) -> Advertised:
@@ -140,6 +141,21 @@ def test_who_signs_sealed_believes_nothing_old_under_any_secret() -> None:
     with pytest.raises(Violation, match=r"^I4.*too old"):
         world.believes(world.said(world.frame(-30_000), "new"))
     world.believes(world.said(world.frame(2), "new"))
+
+
+def test_a_bow_out_may_have_waited_unless_something_later_is_known_under_any_secret() -> None:
+    """Else whoever came back, and signs with another secret by now, is taken for gone."""
+    world = World(SEALED, secrets=("new", "old"))
+    world.believes(world.said(world.frame(-9000)), FirstContact)
+    world.believes(world.said(world.frame(-8000)))
+    world.believes(world.said(world.frame(-7000, bow_out=True)))
+    world.believes(world.said(world.frame(0), "new"))
+    with pytest.raises(Violation, match=r"^I4.*too old"):
+        world.believes(world.said(world.frame(-6000, bow_out=True)))
+    world.refuses(world.said(world.frame(-6000, bow_out=True)), Reject.STALE)
+    with pytest.raises(Violation, match=r"^I4.*fresh"):
+        world.refuses(world.said(world.frame(-100, bow_out=True)), Reject.STALE)
+    world.believes(world.said(world.frame(-100, bow_out=True)))
 
 
 def test_what_it_signs_is_above_all_and_no_younger_than_the_group_and_its_wall_clock() -> None:

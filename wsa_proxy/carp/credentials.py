@@ -75,11 +75,12 @@ class Sealer:
         # The counter has one bit for the demotion, and a byte of it that nobody signs says no more.
         return wire.encode(Advertisement(self._vhid, advbase, advskew, min(demotion, 1), counter, digest))
 
-    def judge(self, heard: Advertisement, limit_ms: float, reading: Reading) -> Verdict:
-        """What came of an advertisement that this key has signed."""
+    def judge(self, heard: Advertisement, limit_ms: float, reading: Reading, top_of_others: int) -> Verdict:
+        """What came of an advertisement that this key has signed. ``top_of_others``: see ``GroupTime``."""
         if not says(heard.counter, heard.advbase, heard.advskew, heard.demotion):
             return Verdict.REWRITTEN
-        return self.time.judge(heard.counter, limit_ms, reading.clock_ms, reading.arrived_ms, reading.wall_ms)
+        clock_ms, arrived_ms, wall_ms = reading
+        return self.time.judge(heard.counter, limit_ms, clock_ms, arrived_ms, wall_ms, top_of_others)
 
     def judge_without_time(self, heard: Advertisement) -> Verdict:
         """The same, for one who believes replays in any case."""
@@ -162,7 +163,8 @@ class Credentials:
             # Who takes plain CARP as well gains nothing from asking how old a first contact is: clocks that are hours
             # apart would make two groups of one.
             asked = reading._replace(wall_ms=0.0) if Security.CARP in self.security else reading
-            verdict = sealer.judge(heard, limit_ms, asked)
+            others = 0 if len(self.sealers) == 1 else max(each.time.top for each in self.sealers if each is not sealer)
+            verdict = sealer.judge(heard, limit_ms, asked, others)
         else:
             # Who signs plain CARP tells nobody the time of the group. What it knew of it may be another one than that
             # of those who sign sealed already, and it could not make them follow.

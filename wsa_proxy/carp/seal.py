@@ -185,11 +185,19 @@ class GroupTime:
         self._own.append(counter)
         return counter
 
-    def judge(self, counter: int, limit_ms: float, clock_ms: float, arrived_ms: float, wall_ms: float) -> Verdict:
+    def judge(
+        self,
+        counter: int,
+        limit_ms: float,
+        clock_ms: float,
+        arrived_ms: float,
+        wall_ms: float,
+        top_of_others: int = 0,
+    ) -> Verdict:
         """May an advertisement with this counter, whose HMAC and header are right, be believed?
 
         ``limit_ms`` is the receiver's interval; ``arrived_ms`` is the clock when the receive queue was last empty, so
-        that a late loop makes nothing old.
+        that a late loop makes nothing old; ``top_of_others`` is the highest counter of the group's other keys.
         """
         if counter in self._own:
             return Verdict.ECHO
@@ -202,7 +210,8 @@ class GroupTime:
             self._follow(counter, ms - clock_ms, clock_ms)
             return Verdict.FIRST_CONTACT
         sunk_ms = self.line_ms - (clock_ms - self._line_at_ms) * SINK
-        limit_ms = AGE_BOW_OUT_MS if bows_out else max(limit_ms, AGE_MS_MIN)
+        # A bow-out that is seconds old is none of who is back since, and signs with another secret.
+        limit_ms = AGE_BOW_OUT_MS if bows_out and counter > top_of_others else max(limit_ms, AGE_MS_MIN)
         if ms < arrived_ms + sunk_ms - limit_ms:
             return Verdict.STALE
         if bows_out:

@@ -174,8 +174,10 @@ class Trust:
             raise Violation("I4", f"node {node.number} takes an old one for a first contact")
         if trusted.line_s is None:
             return
-        # I4: nothing older than max(T, 250 ms), 10 s for a bow-out, by the time of the group.
-        oldest_s = self._now_s(node, trusted, heard.arrived_s) - _limit_s(node, counter) - SLACK_S
+        # I4: nothing older than max(T, 250 ms) by the time of the group; 10 s for a bow-out, unless something later was
+        # said or believed under another secret.
+        is_last = counter > max(trusted.highest.get(each, 0) for each in node.way.secrets)
+        oldest_s = self._now_s(node, trusted, heard.arrived_s) - _limit_s(node, counter, is_last) - SLACK_S
         if counter >> 22 < oldest_s * 1000:
             raise Violation("I4", f"node {node.number} believes an advertisement that is too old")
 
@@ -203,7 +205,8 @@ class Trust:
         if counter <= trusted.highest.get(said.secret, 0) or said.secret not in trusted.spoke:
             return
         latest_s = trusted.ahead_s + node.arrived_s * (1 + DRIFT_MAX)
-        if counter >> 22 > (latest_s - _limit_s(node, counter) + SLACK_S) * 1000:
+        is_last = len(node.way.secrets) == 1
+        if counter >> 22 > (latest_s - _limit_s(node, counter, is_last) + SLACK_S) * 1000:
             raise Violation("I4", f"node {node.number} refuses a fresh one: {why.value}")
 
     # -- the time of the group -----------------------------------------------------------------------------------------
@@ -234,9 +237,9 @@ def _sealed_header(counter: int) -> tuple[int, int, int]:
     return counter >> 14 & 255, counter >> 6 & 255, counter >> 4 & 1
 
 
-def _limit_s(node: MovingNode, counter: int) -> float:
+def _limit_s(node: MovingNode, counter: int, is_last: bool) -> float:
     bow_out = counter >> 6 & 0xFFFF == 0xFFFF
-    return FRESH_BOW_OUT_S if bow_out else max(FRESH_S, interval_s(node))
+    return FRESH_BOW_OUT_S if bow_out and is_last else max(FRESH_S, interval_s(node))
 
 
 _LISTENERS: dict[str, Callable[[Trust, MovingNode, Any], None]] = {
