@@ -4,6 +4,7 @@ import asyncio
 import errno
 from ipaddress import ip_address
 from typing import Any
+from typing import NoReturn
 
 import pytest
 from pyroute2.netlink import NLM_F_DUMP
@@ -180,6 +181,23 @@ def test_overflow(lan: Any) -> None:
         pass
     lan.ip(f"link set {lan.LEFT} down")
     assert link_changes(monitor, lan.LEFT)[-1] == LinkChanged(lan.LEFT, lan.index, False)
+
+
+def test_dropped_changes_are_told_even_when_nothing_can_be_read(lan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Out of descriptors, the listener must learn all the same that it has missed something."""
+    monitor = KernelChanges()
+
+    def refuse() -> list[LinkChanged]:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    def overflow(datagrams_max: int) -> NoReturn:
+        raise OSError(errno.ENOBUFS, "no buffer space")
+
+    monkeypatch.setattr("wsa_proxy.net.links.read_links", refuse)
+    monkeypatch.setattr(monitor._route, "queued", overflow)
+    with pytest.raises(OSError, match="read the present state again") as raised:
+        monitor.receive()
+    assert raised.value.errno == errno.ENOBUFS
 
 
 def test_leases_like_ours_are_not_told_but_their_end_is(lan: Any) -> None:

@@ -129,6 +129,29 @@ async def test_an_interface_that_somebody_removes_is_made_again(make_host: MakeH
     assert host.state == "master"
 
 
+async def test_an_interface_that_somebody_renames_is_made_again(make_host: MakeHost) -> None:
+    """Under another name nobody would tell that it was set down or removed: a master that nobody reaches, for ever."""
+    host = await master(make_host)
+    earlier = host.ports
+    host.virtual_name = "other"
+    news(host, False, 0)
+    await asyncio.sleep(0.01)
+    assert host.ports is not earlier and host.state == "backup"
+
+
+async def test_an_interface_of_which_the_kernel_does_not_tell_is_looked_for_later(make_host: MakeHost) -> None:
+    """It was removed while the process had no descriptors to ask: not forgotten, made again as soon as it can be."""
+    host = await master(make_host)
+    earlier, host.virtual_index = host.ports, None
+    host.links_error = OSError(errno.EMFILE, "too many open files")
+    news(host, False, 0)
+    await asyncio.sleep(0.01)
+    assert host.ports is earlier
+    host.links_error = None
+    await asyncio.sleep(5)
+    assert host.ports is not earlier and host.state == "backup"
+
+
 async def test_a_network_that_refuses_the_address_is_named(
     make_host: MakeHost, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -167,3 +167,29 @@ async def test_the_source_is_chosen_anew_for_the_hosts_own_addresses_only(make_h
     host.kernel_monitor.inbox.put(AddressChanged(2, ip_address("10.0.0.9"), present=True, permanent=True))
     host.node.drain_kernel()
     assert host.journal == ["refresh 1", "refresh 2"]
+
+
+async def test_links_that_cannot_be_read_are_asked_for_until_they_can(make_host: MakeHost) -> None:
+    """Out of descriptors for longer, the kernel does not even tell the links: the node comes back all the same."""
+    host = make_host("a", 1)
+    host.open_error = host.links_error = OSError(errno.EMFILE, "too many open files")
+    await host.start()
+    await asyncio.sleep(12)
+    host.open_error = host.links_error = None
+    await asyncio.sleep(5)
+    assert host.state == "backup"
+
+
+async def test_news_that_was_dropped_while_the_links_could_not_be_read_is_made_up_for(make_host: MakeHost) -> None:
+    """A master whose cable is out learns of it late, but it does."""
+    host = make_host("a", 1)
+    await host.start()
+    await asyncio.sleep(3.5)
+    host.running = False
+    host.links_error = OSError(errno.EMFILE, "too many open files")
+    host.kernel_monitor.error = OSError(errno.ENOBUFS, "dropped")
+    host.driver.turn()
+    assert host.state == "master"
+    host.links_error = None
+    await asyncio.sleep(5.1)
+    assert host.state == "init" and not host.holds

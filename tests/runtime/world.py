@@ -75,8 +75,10 @@ class Host:
         self.mac_verdict = MacVerdict.CARRIED
         self.virtual_index: int | None = None
         """Of the virtual MAC's interface, while there is one."""
+        self.virtual_name = "carp1"
         self.freeze_after_send_s = 0.0
         self.open_error: OSError | None = None
+        self.links_error: OSError | None = None
         self.neighbours_error: OSError | None = None
         self.freeze_in_kernel_s = 0.0
         self.kernel_monitor = FakeMonitor()
@@ -125,8 +127,10 @@ class Host:
         return self.fake_leases
 
     def links(self) -> Sequence[LinkChanged]:
+        if self.links_error is not None:
+            raise self.links_error
         links = [LinkChanged("eth0", self.index, self.running)] if self.index else []
-        return links + ([LinkChanged("carp1", self.virtual_index, True)] if self.virtual_index else [])
+        return links + ([LinkChanged(self.virtual_name, self.virtual_index, True)] if self.virtual_index else [])
 
     def open(self, group: GroupSettings, index: int) -> Ports:
         if self.open_error is not None:
@@ -135,6 +139,7 @@ class Host:
         address_index, virtual_interface = index, ""
         if group.virtual_mac:
             self.virtual_index = address_index = (self.virtual_index or index) + 100
+            self.virtual_name = "carp1"
             virtual_interface = f"carp{group.vhid}"
         advertisements = FakeAdvertisements(self, group.vhid)
         ports = Ports(index, address_index, virtual_interface, advertisements, addresses, FakeNeighbours(self))

@@ -6,6 +6,7 @@ listener has to ask for the present state again: ``read_links`` and ``AddressPor
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -86,8 +87,9 @@ class KernelChanges:
             return [change for message in self._route.queued(MESSAGES_PER_TURN_MAX) for change in self._read(message)]
         except OSError as error:
             if error.errno == errno.ENOBUFS:
-                # The names would be stale as well.
-                self._names = {link.index: link.name for link in read_links()}
+                # The names would be stale as well; those that cannot be read now are put right by the next news.
+                with contextlib.suppress(OSError):
+                    self._names = {link.index: link.name for link in read_links()}
                 text = "the kernel dropped link or address changes; read the present state again"
                 raise OSError(errno.ENOBUFS, text) from error
             raise

@@ -241,11 +241,7 @@ class Node:
             logger.error("carp the virtual IPs of an earlier life could not be removed: %s; their leases end", error)
         self._set_groups([(group, drivers[group.vhid]) for group in self.settings.groups])
         self.set_health(self.health)
-        try:
-            self._read_links()
-        except OSError as error:
-            logger.error("carp the links could not be read: %s", error)
-            self._read_links_again()
+        self._read_links()
 
     def _change_of(self, group: GroupSettings, settings: Settings) -> tuple[VirtualHostSettings, Credentials]:
         credentials = self._identities[group.vhid].other_credentials(group, settings.clock_tolerance_s)
@@ -286,7 +282,12 @@ class Node:
                 self._address_changed(change)
 
     def _read_links(self) -> None:
-        links = {link.name: link for link in self._kernel.links()}
+        """As they are now, whatever news was lost. If the kernel does not tell (out of descriptors), a while later."""
+        try:
+            links = {link.name: link for link in self._kernel.links()}
+        except OSError as error:
+            self._links_unknown(error)
+            return
         # Before: those that are made only now are not among these links.
         drivers = [driver for _, driver in self._groups]
         made = [(each, each.ports.virtual_interface) for each in drivers if each.ports and each.ports.virtual_interface]
@@ -294,6 +295,10 @@ class Node:
             self._link_changed(links.get(name) or LinkChanged(name, 0, running=False))
         for driver, name in made:
             self._virtual_interface_changed(driver, links.get(name) or LinkChanged(name, 0, running=False))
+
+    def _links_unknown(self, error: OSError) -> None:
+        logger.error("carp the links could not be read: %s", error)
+        self._read_links_again()
 
     def _read_links_again(self) -> None:
         """The ports could not be opened; no news of the link need follow, so we try again by ourselves."""
@@ -344,16 +349,21 @@ class Node:
             driver.set_obstacle("link", None)
 
     def _virtual_interface_changed(self, driver: Driver, link: LinkChanged) -> None:
-        """The virtual MAC's interface went down, perhaps by ourselves, or away, perhaps an earlier one."""
+        """The virtual MAC's interface went down, perhaps by ourselves, or away, perhaps an earlier one. Renamed, it is
+        made again as well: nobody would tell us what becomes of it under another name."""
         if link.index and not link.running:
             driver.virtual_interface_down()
-        elif not link.index and driver.ports is not None and not self._exists(driver.ports.address_index):
+        elif not link.index and driver.ports is not None and not self._exists(driver.ports.address_index, link.name):
             driver.set_obstacle("link", f"{link.name} is gone; it is made again")
             driver.detach()
             self._read_links()
 
-    def _exists(self, index: int) -> bool:
-        return any(link.index == index for link in self._kernel.links())
+    def _exists(self, index: int, name: str) -> bool:
+        try:
+            return any((link.index, link.name) == (index, name) for link in self._kernel.links())
+        except OSError as error:
+            self._links_unknown(error)
+            return True  # until it is known that it does not
 
     def _address_changed(self, change: AddressChanged) -> None:
         owner = self._owners.get(change.address)
