@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.descriptors import no_descriptors
 from wsa_proxy.net.addresses import AddressLease
 from wsa_proxy.net.addresses import LeaseKeeper
 from wsa_proxy.proxy.listening_socket import Address
@@ -73,6 +74,16 @@ def test_a_link_local_socket_follows_its_interface(lan: Any) -> None:
     for other in (on_interface(ip_address("fe80::1:3"), lan.LEFT), ip_address("fd00:77::1")):
         assert not is_bound_to(listening, other, 8080)
     assert not is_bound_to(listening, scoped, 8081)
+
+
+def test_out_of_descriptors_a_link_local_socket_is_not_called_broken(lan: Any) -> None:
+    """To ask for an interface's name takes a descriptor. Too many clients are no reason to leave all groups."""
+    scoped = on_interface(ip_address("fe80::1:2"), lan.LEFT)
+    with open_listening_socket(scoped, 8080) as listening:
+        with no_descriptors():
+            assert is_bound_to(listening, scoped, 8080)
+            assert not is_bound_to(listening, scoped, 8081)
+        assert is_bound_to(listening, scoped, 8080)
 
 
 def test_what_a_socket_of_another_kind_is_bound_to() -> None:

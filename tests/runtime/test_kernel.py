@@ -13,6 +13,7 @@ import pytest
 from scapy.layers.l2 import Ether
 
 from tests.cable import Lan
+from tests.descriptors import no_descriptors
 from wsa_proxy.net.frames import read_advertisement
 from wsa_proxy.net.ports import LinkChanged
 from wsa_proxy.net.ports import MacVerdict
@@ -113,6 +114,27 @@ def test_with_peers_advertisements_are_unicast(lan: Lan) -> None:
         ports.advertisements.send(version, bytes(36))
     frames = [Ether(frame) for frame in wire.take(2)]
     assert [frames[0].payload.dst, frames[1].payload.dst] == ["10.0.0.2", "fd00:77::2"]
+    ports.close()
+
+
+@pytest.mark.parametrize("peers", [(), ("10.0.0.2", "fd00:77::2")], ids=["multicast", "peers"])
+def test_out_of_descriptors_it_still_becomes_master(lan: Lan, peers: tuple[str, ...]) -> None:
+    """Too many clients make a proxy serve badly and no more: a node that is alone takes the addresses, advertises, and
+    goes on after its own addresses have changed."""
+    wanted = settings(virtual_mac=True)
+    kernel = LinuxKernel(wanted)
+    ports = kernel.open(replace(wanted.groups[0], peers=tuple(map(ip_address, peers))), lan.index)
+    with no_descriptors():
+        ports.addresses.acquire()
+        for _ in range(2):
+            for version in (4, 6):
+                ports.advertisements.send(version, bytes(36))
+            ports.advertisements.refresh()
+        ports.neighbours.announce()
+        ports.addresses.renew()
+        assert len(ports.addresses.held()) == 2
+        ports.addresses.release()
+        ports.addresses.settle()
     ports.close()
 
 

@@ -16,6 +16,7 @@ import struct
 from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from ipaddress import IPv6Address
@@ -214,6 +215,16 @@ class RouteSocket:
             struct.pack_into("=I", batch, start + _SEQUENCE_OFFSET, self._sequence)
         self._socket.send(batch)
         return first
+
+
+@contextmanager
+def reading(route: RouteSocket | None) -> Iterator[RouteSocket]:
+    """This socket, which stays open, or one for the moment. Raises OSError."""
+    if route is not None:
+        yield route
+        return
+    with RouteSocket() as opened:
+        yield opened
 
 
 def encode(message: Any, message_type: int, flags: int) -> bytes:

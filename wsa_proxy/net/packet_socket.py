@@ -23,6 +23,7 @@ from wsa_proxy.net.frames import PROTOCOL_CARP
 from wsa_proxy.net.frames import advertisement_header
 from wsa_proxy.net.netlink import RouteSocket
 from wsa_proxy.net.netlink import read_addresses
+from wsa_proxy.net.netlink import reading
 from wsa_proxy.net.ports import FRAMES_PER_TURN_MAX
 from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import Packet
@@ -64,6 +65,8 @@ class Headers:
 
     def __init__(self, never_source: Collection[Address] = ()) -> None:
         """``never_source``: the virtual addresses, which are not ours to speak from."""
+        self.route: RouteSocket | None = None
+        """An open socket to read the interfaces' addresses with, when the process has no descriptor left for one."""
         self._never_source = frozenset(never_source)
         self._sources: dict[tuple[int, Version], Address] = {}
         self._headers: dict[tuple[int, Version, str, int], bytes] = {}
@@ -90,7 +93,7 @@ class Headers:
     def _source(self, index: int, version: Version) -> Address:
         source = self._sources.get((index, version))
         if source is None:
-            source = self._sources[index, version] = _choose_source(index, version, self._never_source)
+            source = self._sources[index, version] = _choose_source(index, version, self._never_source, self.route)
         return source
 
 
@@ -169,13 +172,13 @@ def queued_packets(receivers: Mapping[Version, socket.socket]) -> list[Packet]:
     return packets
 
 
-def _choose_source(index: int, version: Version, never: frozenset[Address]) -> Address:
+def _choose_source(index: int, version: Version, never: frozenset[Address], route: RouteSocket | None) -> Address:
     """The first permanent address that is not virtual, else the first leased one (DHCP, router advertisements).
 
     Without any, IPv4 speaks from 0.0.0.0 as FreeBSD does. IPv6 has a link-local address or cannot speak: OSError.
     """
-    with RouteSocket() as route:
-        entries = read_addresses(route, index)
+    with reading(route) as opened:
+        entries = read_addresses(opened, index)
     own = [entry for entry in entries if entry.address.version == version and entry.address not in never]
     own.sort(key=lambda entry: (not entry.usable_as_source, not entry.permanent))  # stable: the kernel's order
     if own:

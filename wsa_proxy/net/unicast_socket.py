@@ -32,6 +32,7 @@ from wsa_proxy.net.frames import TRAFFIC_CLASS
 from wsa_proxy.net.netlink import HostAddress
 from wsa_proxy.net.netlink import RouteSocket
 from wsa_proxy.net.netlink import read_addresses
+from wsa_proxy.net.netlink import reading
 from wsa_proxy.net.packet_socket import open_advertisement_receiver
 from wsa_proxy.net.packet_socket import queued_packets
 from wsa_proxy.net.ports import Address
@@ -62,9 +63,17 @@ class UnicastSocket:
     """The AdvertisementPort of one interface and a list of peers. A re-created interface needs a new one."""
 
     def __init__(
-        self, interface: str, index: int, vhid: int, peers: Sequence[Address], never_source: Collection[Address] = ()
+        self,
+        interface: str,
+        index: int,
+        vhid: int,
+        peers: Sequence[Address],
+        never_source: Collection[Address] = (),
+        route: RouteSocket | None = None,
     ) -> None:
-        """``never_source``: the virtual addresses, which are not ours to speak from. Raises OSError."""
+        """``never_source``: the virtual addresses, which are not ours to speak from. ``route``: an open socket to read
+        the interface's addresses with, when the process has no descriptor left for one. Raises OSError."""
+        self._route = route
         self._interface = interface
         self._index = index
         self._never_source = frozenset(never_source)
@@ -121,7 +130,7 @@ class UnicastSocket:
         """How each peer of this IP version is reached. Raises OSError when there is no address to speak from."""
         ways = self._ways.get(version)
         if ways is None:
-            with RouteSocket() as route:
+            with reading(self._route) as route:
                 entries = read_addresses(route, self._index)
             never = self._never_source
             own = [entry for entry in entries if entry.address.version == version and entry.address not in never]

@@ -97,7 +97,11 @@ def is_bound_to(listening: socket.socket, address: Address, port: int) -> bool:
     scope = getattr(address, "scope_id", None)
     if scope is None or (_plain(found[0]), found[1]) != (_plain(address), port):
         return False
-    if scope in (name for _, name in socket.if_nameindex()):
+    try:
+        interfaces = [name for _, name in socket.if_nameindex()]
+    except OSError:
+        return True  # out of descriptors nobody tells, and the socket can do nothing about it
+    if scope in interfaces:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, scope.encode())
     return True
 

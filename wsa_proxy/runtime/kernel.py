@@ -101,8 +101,10 @@ class LinuxKernel:
         return ForeignMacTest(interface, index, find_witnesses(index, never))
 
     def _advertisements(self, group: GroupSettings, index: int, mac: str | None) -> AdvertisementPort:
+        route = self.leases().route  # a master that is out of descriptors must be able to choose a source
         if group.peers:
-            return UnicastSocket(group.interface, index, group.vhid, group.peers, self._virtual)
+            return UnicastSocket(group.interface, index, group.vhid, group.peers, self._virtual, route)
+        self._headers.route = route
         return PacketSocket(group.interface, index, group.vhid, group.versions, self._headers, mac)
 
     def remove_leftovers(self, addresses: Collection[Address]) -> Sequence[Address]:
