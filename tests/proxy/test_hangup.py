@@ -20,7 +20,7 @@ LIMIT_S = 20.0  # a deadline, not a pause
 
 # Its answers go through a pipe: the terminal will be gone.
 PROGRAM = """
-import asyncio, os, signal, sys
+import asyncio, os, resource, signal, sys
 from wsa_proxy.proxy import hangup
 async def main():
     said = asyncio.Event()
@@ -28,6 +28,8 @@ async def main():
         os.write(int(sys.argv[1]), what.encode() + b"\\n")
         said.set()
     hangup.follow(lambda: say("reload"), lambda: say("end"))
+    if sys.argv[2:] == ["starved"]:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
     os.write(int(sys.argv[1]), b"ready\\n")
     await said.wait()
 asyncio.run(main())
@@ -37,9 +39,9 @@ asyncio.run(main())
 class Program:
     """The program above; ``begin`` makes its session and, with a terminal, takes this one for its own."""
 
-    def __init__(self, terminal: int | None, *, ignored: bool = False) -> None:
+    def __init__(self, terminal: int | None, *, ignored: bool = False, starved: bool = False) -> None:
         self.answers, answers = os.pipe()
-        arguments = [sys.executable, "-c", PROGRAM, str(answers)]
+        arguments = [sys.executable, "-c", PROGRAM, str(answers), *(["starved"] if starved else [])]
 
         def begin() -> None:
             if ignored:
@@ -81,6 +83,18 @@ def test_a_terminal_that_is_gone_ends_and_a_signal_reloads(act: Callable[[Progra
     act(program, ours)
     try:
         assert program.answer() == answer
+    finally:
+        program.end()
+
+
+def test_out_of_descriptors_the_terminal_is_not_taken_for_gone() -> None:
+    """To look at it takes one; a proxy with too many clients that is told to reload must not end."""
+    ours, theirs = pty.openpty()
+    program = Program(theirs, starved=True)
+    os.close(theirs)
+    sends_the_signal(program, ours)
+    try:
+        assert program.answer() == "reload"
     finally:
         program.end()
 

@@ -8,6 +8,7 @@ an operator's ``kill -HUP`` from another window leaves it where it is.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 from collections.abc import Callable
@@ -35,7 +36,8 @@ def has_terminal() -> bool:
     """Whether this process has a controlling terminal now."""
     try:
         descriptor = os.open(TERMINAL, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
-    except OSError:
-        return False
+    except OSError as error:
+        # Out of descriptors it cannot be asked; then it is not said to be gone, and nobody ends a node that serves.
+        return error.errno in (errno.EMFILE, errno.ENFILE)
     os.close(descriptor)
     return True
