@@ -101,6 +101,36 @@ async def test_one_silent_ip_version_is_a_hard_failure_too(make_host: MakeHost) 
     assert a.state == "init" and "IPv6" in a.driver.obstacles["kernel"]
 
 
+@pytest.mark.parametrize("virtual_mac", [False, True], ids=["interface", "virtual"])
+async def test_who_cannot_tell_a_living_master_draws_nobody_away(make_host: MakeHost, virtual_mac: bool) -> None:
+    """Or it would hold the address beside the other for 2.5 intervals, and the clients' entries would point here, where
+    nobody holds it, until the other announces again: 10 s."""
+    b = make_host("b", 2, advskew=55, virtual_mac=virtual_mac)
+    await b.start()
+    await asyncio.sleep(4)
+    a = make_host("a", 1, virtual_mac=virtual_mac)
+    a.send_error = OSError(errno.EPERM, "operation not permitted")
+    await a.start()
+    for _ in range(400):
+        await asyncio.sleep(0.1)
+        assert not a.holds
+    assert "announce" not in a.journal
+    assert "advertisements cannot be sent" in a.driver.obstacles["kernel"]
+    assert b.state == "master" and b.holds
+    a.send_error = None
+    await asyncio.sleep(50)
+    assert a.state == "master" and b.state == "backup"
+
+
+async def test_who_cannot_tell_that_it_follows_a_silent_master_serves_as_long_as_it_may(make_host: MakeHost) -> None:
+    """One error passes, and nobody else is there."""
+    a = make_host("a", 1)
+    a.send_error = OSError(errno.ENOBUFS, "no buffer space")
+    await a.start()
+    await asyncio.sleep(3.5)
+    assert a.state == "master" and a.holds and a.journal[-2:] == ["acquire", "announce"]
+
+
 async def test_where_one_ip_version_stands_for_all_a_silent_one_is_none(make_host: MakeHost) -> None:
     """Sealed, and among unicast peers, the others hear the other one: leaving would be an outage for nothing."""
     dual: dict[str, Any] = {"virtual_ips": ("10.0.0.3/24", "fd00:77::3/64")}

@@ -22,6 +22,7 @@ from wsa_proxy.carp.commands import AcquireAddresses
 from wsa_proxy.carp.commands import AnnounceAddresses
 from wsa_proxy.carp.commands import Command
 from wsa_proxy.carp.commands import ProbeAddresses
+from wsa_proxy.carp.commands import Reason
 from wsa_proxy.carp.commands import ReleaseAddresses
 from wsa_proxy.carp.commands import ReportRefusal
 from wsa_proxy.carp.commands import ReportTransition
@@ -59,6 +60,7 @@ FROZEN_S = 0.5  # a decision is carried out in microseconds; so long after it, t
 FROZEN_INTERVALS = 0.5  # of the master-down interval: below one second the others have not so much patience
 RETRY_S = 5.0  # how long a node stays out after the kernel refused, before it listens again; doubled each time
 RETRY_S_MAX = 300.0  # a preferred node that can never hold the address must not disturb the others all the time
+FROM_LIVING = {each.value for each in (Reason.PREEMPTED, Reason.MASTER_DEMOTED, Reason.MASTER_HOPELESS)}
 CLAIM_NOTHING = (ReportTransition, ReleaseAddresses)  # carried out however late
 
 
@@ -232,9 +234,11 @@ class Driver:
         """Carry commands out in order, and look at the clock before each one that claims anything.
 
         Once the address cannot be had, or the process was frozen since the decision and it may be somebody else's by
-        now, nothing more is claimed; addresses are still released, and transitions still recorded.
+        now, nothing more is claimed; addresses are still released, and transitions still recorded. Nor is it from a
+        living master that cannot be told: clients would be drawn here, and left alone when this node gives up.
         """
         refused: str | None = None
+        follows_living = any(isinstance(each, ReportTransition) and each.reason in FROM_LIVING for each in commands)
         frozen = False
         self._skipped = []
         for command in commands:
@@ -249,6 +253,8 @@ class Driver:
                 logger.error("carp vhid=%d %s failed: %s", self.record.vhid, type(command).__name__, error)
                 if isinstance(command, AcquireAddresses):
                     refused = str(error)
+            if follows_living and isinstance(command, SendAdvertisement) and not self._sending.claimed:
+                refused = self._sending.trouble
         if refused is not None:
             self._leave(refused)
         elif frozen or self._was_frozen(decided_at_s):

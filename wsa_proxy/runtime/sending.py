@@ -33,7 +33,8 @@ class Sending:
         self.take(settings)
         self.trouble = ""
         """What was refused last, in a sentence."""
-        self._claimed = False
+        self.claimed = False
+        """Somebody was told that the addresses are here."""
         self._versions = tuple(versions)
         self._identity = identity
         self._record = record
@@ -46,7 +47,7 @@ class Sending:
 
     def left(self) -> None:
         """The node is not MASTER any more."""
-        self._claimed = False
+        self.claimed = False
         self.errors.left()
 
     def send(self, advertisements: AdvertisementPort, command: SendAdvertisement | SendFarewell) -> None:
@@ -57,12 +58,12 @@ class Sending:
         master that is there.
         """
         bows_out = isinstance(command, SendAdvertisement) and command.advbase == election.BOW_OUT
-        if bows_out and not self._claimed:
+        if bows_out and not self.claimed:
             return
         silent, errors = self._send(advertisements, command)
         if silent < len(self._versions):
             self._record.sent += 1
-            self._claimed = not bows_out
+            self.claimed = not bows_out
         if errors:
             self.trouble = f"advertisements cannot be sent: {'; '.join(errors)}"
             self._record.send_failed("; ".join(errors))
