@@ -10,6 +10,7 @@ from wsa_proxy.carp.commands import ReportRefusal
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.wire import Reject
+from wsa_proxy.runtime.record import LASTING
 from wsa_proxy.runtime.record import LINE_EVERY_S
 from wsa_proxy.runtime.record import TRANSITIONS_MAX
 from wsa_proxy.runtime.record import Record
@@ -78,3 +79,19 @@ def test_failing_sends_are_told_once_a_minute(caplog: pytest.LogCaptureFixture) 
     for _ in range(30):
         record.send_failed("IPv4: operation not permitted")
     assert len(caplog.records) == 1
+
+
+def test_what_lies_in_the_network_is_told_once_a_day(caplog: pytest.LogCaptureFixture) -> None:
+    """A reflecting switch and a VRRP router do not go away by being told of; a new one is news, at most each minute."""
+    clock = Clock()
+    record = Record(1, clock)
+    for _ in range(2000):
+        for reject in LASTING:
+            record.rejected(reject, "10.0.0.9", "02:00:00:00:00:09")
+        clock.now += 60
+    lines = [line for line in caplog.messages if "rejected=echo" in line]
+    assert [line.split("count=")[1].split()[0] for line in lines] == ["1", "1441"] and len(caplog.messages) == 6
+    record.rejected(Reject.VRRP, "10.0.0.10", "02:00:00:00:00:0a")
+    for number in range(100):
+        record.rejected(Reject.VRRP, "10.0.0.9", f"02:00:00:00:01:{number:02x}")
+    assert len(caplog.messages) == 7

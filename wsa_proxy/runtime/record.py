@@ -1,7 +1,8 @@
 """What one virtual host did and saw: its counters, its last transitions, and the log lines about them.
 
 One line per transition, in one shape. What the network can provoke is counted, and logged at most once a minute for
-each reason: whoever floods the segment must not fill the log.
+each reason: whoever floods the segment must not fill the log. A reflection or a VRRP router is there all day; it is
+told once, and counted.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ logger = logging.getLogger("wsa_proxy.runtime.driver")
 
 TRANSITIONS_MAX = 100  # kept for the status; the log has them all
 LINE_EVERY_S = 60.0
+SAME_EVERY_S = 86_400.0
+"""What lies in how the network is built, and does no harm meanwhile, is told once a day for the same sender."""
+LASTING = {Reject.ECHO, Reject.VRRP, Reject.BAD_VERSION}
 
 REJECT_HINTS = {
     Reject.BAD_SECRET: "the Shared Secret or the list of Virtual IPs differs there",
@@ -72,6 +76,8 @@ class Record:
         self.evidence = ""
         self._clock = clock
         self._next_line_s: dict[str, float] = {}
+        self._told: dict[Reject, tuple[str, float]] = {}
+        """Of each reason whom the last line was about, and when it was written."""
 
     def transition(self, report: ReportTransition) -> None:
         """Keep it and write its line."""
@@ -92,10 +98,15 @@ class Record:
         self.rejects[reject] += 1
         self.last_rejected[reject] = Rejected(source, source_mac, self._clock())
         # Of a sealed advertisement all copies (IPv4, IPv6) have one counter: the second is no news.
-        if reject is not Reject.DUPLICATE and self._may_log(reject.value):
+        if reject is not Reject.DUPLICATE and self._is_news(reject, source_mac) and self._may_log(reject.value):
+            self._told[reject] = (source_mac, self._clock())
             hint = REJECT_HINTS.get(reject, "damaged, or sent from another network")
             line = "carp vhid=%d rejected=%s count=%d from=%s mac=%s: %s"
             logger.warning(line, self.vhid, reject.value, self.rejects[reject], source, source_mac, hint)
+
+    def _is_news(self, reject: Reject, source_mac: str) -> bool:
+        told = self._told.get(reject) if reject in LASTING else None
+        return told is None or told[0] != source_mac or self._clock() >= told[1] + SAME_EVERY_S
 
     def send_failed(self, errors: str) -> None:
         """An advertisement did not leave."""
