@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from _pytest.terminal import TerminalReporter
@@ -21,6 +22,12 @@ settings.load_profile("repeatable")
 
 # nft, tcpdump and ip live where an ordinary user's shell does not look.
 os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+
+
+# Under nohup, or behind an "&" of a shell, signals are ignored, and so they would be by every process that is started.
+for each in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(each) is signal.SIG_IGN:
+        signal.signal(each, signal.default_int_handler if each is signal.SIGINT else signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -5,7 +5,9 @@ Exit status 1 when a bug is not caught by an invariant that names it, or when th
 
 from __future__ import annotations
 
+import functools
 import os
+import re
 import sys
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
@@ -54,13 +56,30 @@ def campaign(number: int) -> tuple[int, int, Counter[str], dict[str, int]]:
     return number, seed, failed, first
 
 
+def name_of(plant: planted.Plant) -> str:
+    """As in the table."""
+    return plant.__name__.removeprefix("plant_").replace("_", " ")
+
+
+@functools.cache
+def _table() -> dict[str, str]:
+    rows = [line.strip("| ").split(" | ") for line in DOCS.read_text().splitlines() if line.startswith("| ")]
+    return {row[0]: row[2] for row in rows if len(row) == 3}
+
+
+def shown_by(plant: planted.Plant) -> dict[str, int]:
+    """The first seed by each invariant that has caught it, as the table has it; empty if it does not know the bug."""
+    caught = re.findall(r"(\w+) \((\d+)\)", _table().get(name_of(plant), ""))
+    return {invariant: int(seed) for invariant, seed in caught}
+
+
 def main() -> int:
     """Run all campaigns."""
     lines, escaped = [], []
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for number, seeds, failed, first in pool.map(campaign, range(len(PLANTED))):
             plant, invariants = PLANTED[number]
-            name = plant.__name__.removeprefix("plant_").replace("_", " ")
+            name = name_of(plant)
             caught = ", ".join(f"{invariant} ({first[invariant]})" for invariant in sorted(failed))
             lines.append(f"| {name} | {failed.total()} of {seeds} | {caught} |")
             print(lines[-1], flush=True)
