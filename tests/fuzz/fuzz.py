@@ -11,7 +11,12 @@ import sys
 
 import atheris
 
-INSTRUMENTED = ["wsa_proxy.carp", "wsa_proxy.net.packet_socket", "wsa_proxy.runtime.driver"]
+INSTRUMENTED = [
+    "wsa_proxy.carp",
+    "wsa_proxy.net.packet_socket",
+    "wsa_proxy.runtime.driver",
+    "wsa_proxy.runtime.identity",
+]
 
 
 def main() -> None:
