@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from dataclasses import replace
 from ipaddress import ip_address
 from ipaddress import ip_interface
@@ -297,3 +298,29 @@ async def test_all_or_nothing_with_several_groups(make_host: MakeHost, monkeypat
 
 def failing() -> int:
     raise OSError("no answer")
+
+
+async def test_settings_are_taken_even_if_the_look_at_the_queue_fails(make_host: MakeHost) -> None:
+    """The node says that they are in force, and nobody tells them again: a group with the old secret would be a second
+    master until the next restart."""
+    a, b, _ = await two(make_host)
+    a.kernel_monitor.error = OSError(errno.EIO, "the kernel does not answer")
+    for host in (a, b):
+        reload(host, pass_phrases=(NEW,))
+    await asyncio.sleep(10)
+    assert (a.state, b.state) == ("master", "backup")
+
+
+async def test_a_group_that_cannot_end_in_order_keeps_no_other_from_beginning(
+    make_host: MakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The groups do not touch each other: what begins and what goes on is the same as if it had ended in order."""
+    a = make_host("a", 1, more_vhids=(2, 3))
+    await a.start()
+    await asyncio.sleep(4)
+    monkeypatch.setattr(a.node._groups[1][1], "close", lambda: 1 / 0)
+    first, second, third = a.node.settings.groups
+    new = replace(a.node.settings, groups=(first, replace(second, vhid=4), replace(third, port=8081)))
+    a.node.apply(make_plan(a.node.settings, new))
+    await asyncio.sleep(4)
+    assert [driver.virtual_host.state.value for _, driver in a.node._groups] == ["master"] * 3

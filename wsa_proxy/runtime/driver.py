@@ -153,11 +153,13 @@ class Driver:
 
     def change(self, settings: VirtualHostSettings, credentials: Credentials) -> None:
         """Go on with these. What has arrived by now was said to the old ones, and is judged by them."""
-        self.turn()
-        self._identity.take(credentials)
-        self._set_limits(settings)
-        self._handle(SettingsChanged(settings))
-        self._arm()
+        try:
+            self.turn()
+        finally:  # nobody tells them again
+            self._identity.take(credentials)
+            self._set_limits(settings)
+            self._handle(SettingsChanged(settings))
+            self._arm()
 
     def address_removed(self, address: Address) -> None:
         """A virtual address went away on our interface: if we are still master after the next turn, it is put back."""

@@ -29,6 +29,7 @@ from wsa_proxy.net.ports import ForeignMacPort
 from wsa_proxy.net.ports import KernelMonitor
 from wsa_proxy.net.ports import LeasePort
 from wsa_proxy.net.ports import LinkChanged
+from wsa_proxy.runtime.apart import apart
 from wsa_proxy.runtime.beat import Beat
 from wsa_proxy.runtime.clocks import Clocks
 from wsa_proxy.runtime.clocks import host_clocks
@@ -180,8 +181,9 @@ class Node:
 
     def stop(self, reason: str) -> None:
         """Leave all groups: bow out, end the connections on the virtual IPs, remove these."""
-        for _, driver in self._groups:
-            driver.set_obstacle("stop", reason)
+        for group, driver in self._groups:
+            with apart(group.vhid, "leave in order"):
+                driver.set_obstacle("stop", reason)
 
     def close(self) -> None:
         """Let go of everything; ``stop`` came before."""
@@ -222,12 +224,11 @@ class Node:
         going_on = plan.ids(Fate.UNTOUCHED, Fate.CHANGED)
         self._set_groups([(group, old[vhid]) for vhid, group in new.items() if vhid in going_on])
         for vhid in plan.ids(Fate.ENDED, Fate.RESTARTED):
-            self._end(old[vhid], f"the configuration was read again: the group {plan.fates[vhid].value}")
+            with apart(vhid, "end"):
+                self._end(old[vhid], f"the configuration was read again: the group {plan.fates[vhid].value}")
         for driver, host_settings, credentials in changes:
-            try:
+            with apart(driver.record.vhid, "take other settings"):
                 driver.change(host_settings, credentials)
-            except Exception:  # groups do not touch each other
-                logger.exception("carp vhid=%d failed while it took other settings", driver.record.vhid)
         self._kernel.set_virtual(addresses_of(plan.settings.groups))
         if begun:
             self._begin(begun)
