@@ -99,6 +99,24 @@ async def test_an_interface_that_somebody_sets_down_is_up_again(
     assert not host.holds
 
 
+async def test_an_interface_that_somebody_sets_up_is_down_again(make_host: MakeHost) -> None:
+    """Of a backup only: on a router the kernel would report its multicast groups from there, and so turn the switch's
+    port away from the master."""
+    host = await master(make_host)
+    assert host.virtual_index is not None
+    host.journal.clear()
+    news(host, True, host.virtual_index)
+    await asyncio.sleep(0.01)
+    assert "settle" not in host.journal
+    host.driver.set_obstacle("test", "out for a moment")
+    host.driver.set_obstacle("test", None)
+    await asyncio.sleep(0.06)
+    assert host.state == "backup" and host.journal.count("settle") == 1
+    news(host, True, host.virtual_index)
+    await asyncio.sleep(0.01)
+    assert host.journal.count("settle") == 2
+
+
 async def test_an_address_that_somebody_removes_from_it_is_back(make_host: MakeHost) -> None:
     """It is the virtual MAC's interface that counts, not the parent."""
     host = await master(make_host)

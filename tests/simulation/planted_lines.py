@@ -181,7 +181,7 @@ BUGS: list[tuple[str, Any, str, str, str, set[str]]] = [
         "bow out no older than others",
         GroupTime,
         "judge",
-        "AGE_BOW_OUT_MS if bows_out else max",
+        "AGE_BOW_OUT_MS if bows_out and counter > top_of_others else max",
         "max",
         {"I4"},
     ),

@@ -32,6 +32,9 @@ class Reason(Enum):
     ADDRESS_ANSWERED = "address_answered_by_another_host"
 
 
+_FROM_LIVING = {each.value for each in (Reason.PREEMPTED, Reason.MASTER_DEMOTED, Reason.MASTER_HOPELESS)}
+
+
 @dataclass(frozen=True, slots=True)
 class SendAdvertisement:
     """One advertisement for each IP version of the virtual host, all with these values."""
@@ -80,6 +83,11 @@ class ReportTransition:
     """One word, a value of ``Reason``, or the words that came with the event."""
     evidence: str
     """What was seen: ``silent_s=3.20 last_master=10.1.1.1``."""
+
+    @property
+    def from_living(self) -> bool:
+        """It takes over from a master that was heard just now and is most likely still there."""
+        return self.reason in _FROM_LIVING
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,6 @@ from wsa_proxy.carp.commands import AcquireAddresses
 from wsa_proxy.carp.commands import AnnounceAddresses
 from wsa_proxy.carp.commands import Command
 from wsa_proxy.carp.commands import ProbeAddresses
-from wsa_proxy.carp.commands import Reason
 from wsa_proxy.carp.commands import ReleaseAddresses
 from wsa_proxy.carp.commands import ReportRefusal
 from wsa_proxy.carp.commands import ReportTransition
@@ -60,7 +59,6 @@ FROZEN_S = 0.5  # a decision is carried out in microseconds; so long after it, t
 FROZEN_INTERVALS = 0.5  # of the master-down interval: below one second the others have not so much patience
 RETRY_S = 5.0  # how long a node stays out after the kernel refused, before it listens again; doubled each time
 RETRY_S_MAX = 300.0  # a preferred node that can never hold the address must not disturb the others all the time
-FROM_LIVING = {each.value for each in (Reason.PREEMPTED, Reason.MASTER_DEMOTED, Reason.MASTER_HOPELESS)}
 CLAIM_NOTHING = (ReportTransition, ReleaseAddresses)  # carried out however late
 
 
@@ -165,9 +163,12 @@ class Driver:
         """A virtual address went away on our interface: if we are still master after the next turn, it is put back."""
         self._undone(f"removed the virtual IP {address}")
 
-    def virtual_interface_down(self) -> None:
-        """The virtual MAC's interface went down: likewise."""
-        self._undone("set the virtual MAC's interface down")
+    def virtual_interface_changed(self, *, running: bool) -> None:
+        """The virtual MAC's interface went down: likewise. Or up: unless we are master it must not stay so."""
+        if running:
+            self._release.settle()
+        else:
+            self._undone("set the virtual MAC's interface down")
 
     def _undone(self, what: str) -> None:
         if self.virtual_host.state is State.MASTER:
@@ -240,7 +241,7 @@ class Driver:
         living master that cannot be told: clients would be drawn here, and left alone when this node gives up.
         """
         refused: str | None = None
-        follows_living = any(isinstance(each, ReportTransition) and each.reason in FROM_LIVING for each in commands)
+        follows_living = any(isinstance(each, ReportTransition) and each.from_living for each in commands)
         frozen = False
         self._skipped = []
         for command in commands:

@@ -350,10 +350,10 @@ class Node:
             driver.set_obstacle("link", None)
 
     def _virtual_interface_changed(self, driver: Driver, link: LinkChanged) -> None:
-        """The virtual MAC's interface went down, perhaps by ourselves, or away, perhaps an earlier one. Renamed, it is
-        made again as well: nobody would tell us what becomes of it under another name."""
-        if link.index and not link.running:
-            driver.virtual_interface_down()
+        """The virtual MAC's interface went up or down, perhaps by ourselves, or away, perhaps an earlier one. Renamed,
+        it is made again as well: nobody would tell us what becomes of it under another name."""
+        if link.index:
+            driver.virtual_interface_changed(running=link.running)
         elif not link.index and driver.ports is not None and not self._exists(driver.ports.address_index, link.name):
             driver.set_obstacle("link", f"{link.name} is gone; it is made again")
             driver.detach()

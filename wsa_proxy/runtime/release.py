@@ -46,7 +46,7 @@ class Release:
             # Whatever happens to the proxy's clients, the address has to go.
             logger.exception("carp vhid=%d the connections could not be ended in order", self._vhid)
         self._release(TRIES)
-        self._loop.call_later(self._vhid * SETTLE_APART_S, self._settle)
+        self._loop.call_later(self._vhid * SETTLE_APART_S, self.settle)
 
     def _release(self, tries: int) -> None:
         """And again a moment later if the kernel refuses; the lease ends in any case."""
@@ -63,7 +63,8 @@ class Release:
         if not self._kept():
             self._release(tries)
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
+        """Set what carries the addresses down, unless it is MASTER; harmless when repeated."""
         if (ports := self._ports()) is None or self._kept():
             return
         try:
