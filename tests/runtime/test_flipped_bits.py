@@ -31,7 +31,7 @@ def everything(host: Host) -> Any:
     return copy.deepcopy((election, record | {"_clock": None}, times, host.journal, host.leases_until_s, host.wall_ms))
 
 
-COUNTERS = ("rejects", "last_rejected", "_next_line_s")
+COUNTERS = ("rejects", "last_rejected", "_next_line_s", "_told")
 
 
 def hear(host: Host, payload: bytes) -> None:
