@@ -45,6 +45,15 @@ def test_present_state(lan: Any) -> None:
     assert state(lan.LEFT) == LinkChanged(lan.LEFT, lan.index, False)
 
 
+def test_the_hardware_address(lan: Any) -> None:
+    """Of an interface as it is, and as it becomes, in the kernel's usual form."""
+    monitor = KernelChanges()
+    lan.ip(f"link set {lan.LEFT} address 02:00:00:00:00:99")
+    found = state(lan.LEFT)
+    assert found is not None and found.mac == "02:00:00:00:00:99"
+    assert [change.mac for change in link_changes(monitor, lan.LEFT)][-1] == "02:00:00:00:00:99"
+
+
 def test_inside_a_running_loop(lan: Any) -> None:
     """Reading and listening work inside a running event loop, where pyroute2's own classes refuse."""
 

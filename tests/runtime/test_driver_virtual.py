@@ -157,6 +157,20 @@ async def test_an_interface_that_somebody_renames_is_made_again(make_host: MakeH
     assert host.ports is not earlier and host.state == "backup"
 
 
+async def test_an_interface_that_is_given_another_hardware_address_is_made_again(make_host: MakeHost) -> None:
+    """The clients know the virtual MAC: their frames would go nowhere, with a master that believes it serves."""
+    host = await master(make_host)
+    earlier = host.ports
+    assert host.virtual_index is not None
+    for mac, index in (("00:00:5e:00:01:01", host.virtual_index), ("02:00:00:00:00:99", host.virtual_index + 1)):
+        host.kernel_monitor.inbox.put(LinkChanged("carp1", index, True, mac))
+    await asyncio.sleep(0.01)
+    assert host.ports is earlier and host.state == "master"
+    host.kernel_monitor.inbox.put(LinkChanged("carp1", host.virtual_index, True, "02:00:00:00:00:99"))
+    await asyncio.sleep(0.01)
+    assert host.ports is not earlier and host.state == "backup"
+
+
 async def test_an_interface_of_which_the_kernel_does_not_tell_is_looked_for_later(make_host: MakeHost) -> None:
     """It was removed while the process had no descriptors to ask: not forgotten, made again as soon as it can be."""
     host = await master(make_host)

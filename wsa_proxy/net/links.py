@@ -54,7 +54,7 @@ MESSAGES_PER_TURN_MAX = 256  # what is left stays queued and wakes the loop agai
 # Administratively up, carrier, and operational: a port that waits for 802.1X has the first two only.
 _RUNNING = IFF_UP | IFF_LOWER_UP | IFF_RUNNING
 _LINK = struct.Struct("=BxxxiI4x")  # struct ifinfomsg: family, type, interface, flags, changed flags
-_IFLA_IFNAME = 3  # linux/if_link.h
+_IFLA_ADDRESS, _IFLA_IFNAME = 1, 3  # linux/if_link.h
 _RTEXT_FILTER_SKIP_STATS = 8  # linux/rtnetlink.h: leave the counters out of the answer
 
 
@@ -162,7 +162,9 @@ def _decode_link(message: Message) -> LinkChanged | None:
     if family != socket.AF_UNSPEC:
         # A bridge reports a port that leaves it as a deleted link of family AF_BRIDGE; the interface stays.
         return None
-    name = attributes(message.data, HEADER_BYTES + _LINK.size).get(_IFLA_IFNAME)
+    found = attributes(message.data, HEADER_BYTES + _LINK.size)
+    name = found.get(_IFLA_IFNAME)
     if not name:
         return None
-    return LinkChanged(os.fsdecode(name.rstrip(b"\0")), index, flags & _RUNNING == _RUNNING)
+    mac = found.get(_IFLA_ADDRESS, b"").hex(":")
+    return LinkChanged(os.fsdecode(name.rstrip(b"\0")), index, flags & _RUNNING == _RUNNING, mac)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field
 from enum import Enum
 from ipaddress import IPv4Address
 from ipaddress import IPv6Address
@@ -56,6 +57,8 @@ class LinkChanged:
     """Interface index, 0 when the interface is gone. A re-created interface has a new one."""
     running: bool
     """Administratively up and with carrier: frames can leave."""
+    mac: str = field(default="", compare=False)
+    """Its hardware address; empty when it has none or is gone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from wsa_proxy.net.ports import ForeignMacPort
 from wsa_proxy.net.ports import KernelMonitor
 from wsa_proxy.net.ports import LeasePort
 from wsa_proxy.net.ports import LinkChanged
+from wsa_proxy.net.virtual_interface import virtual_mac
 from wsa_proxy.runtime.apart import apart
 from wsa_proxy.runtime.beat import Beat
 from wsa_proxy.runtime.clocks import Clocks
@@ -351,13 +352,16 @@ class Node:
 
     def _virtual_interface_changed(self, driver: Driver, link: LinkChanged) -> None:
         """The virtual MAC's interface went up or down, perhaps by ourselves, or away, perhaps an earlier one. Renamed,
-        it is made again as well: nobody would tell us what becomes of it under another name."""
-        if link.index:
-            driver.virtual_interface_changed(running=link.running)
-        elif not link.index and driver.ports is not None and not self._exists(driver.ports.address_index, link.name):
-            driver.set_obstacle("link", f"{link.name} is gone; it is made again")
+        nobody would tell what becomes of it; with another hardware address it hears no client. It is made again."""
+        index, mac = driver.ports.address_index if driver.ports else 0, virtual_mac(driver.record.vhid)
+        changed = link.index == index and link.mac not in ("", mac)
+        if changed or (index and not link.index and not self._exists(index, link.name)):
+            lost = f"was given the hardware address {link.mac}" if changed else "is gone"
+            driver.set_obstacle("link", f"{link.name} {lost}; it is made again")
             driver.detach()
             self._read_links()
+        elif link.index:
+            driver.virtual_interface_changed(running=link.running)
 
     def _exists(self, index: int, name: str) -> bool:
         try:
