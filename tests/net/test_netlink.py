@@ -15,6 +15,7 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 
 from wsa_proxy.net.netlink import FOREVER_S
 from wsa_proxy.net.netlink import REQUESTS_PER_SEND_MAX
+from wsa_proxy.net.netlink import SEQUENCE_MAX
 from wsa_proxy.net.netlink import HostAddress
 from wsa_proxy.net.netlink import Message
 from wsa_proxy.net.netlink import RouteSocket
@@ -59,6 +60,16 @@ def test_more_than_one_send(lan: Any) -> None:
         results = route.request(messages)
         assert len(read_addresses(route, lan.index)) == count - 1 + 3  # and the cable's own three
     assert [number for number, result in enumerate(results) if result] == [REQUESTS_PER_SEND_MAX + 1]
+
+
+@pytest.mark.parametrize("before", [1, 2, 3])
+def test_the_sequence_numbers_begin_again(lan: Any, before: int) -> None:
+    """255 groups use them up in 24 days: no request in that batch may count as lost, or a group leaves for it."""
+    with RouteSocket() as route:
+        route._sequence = SEQUENCE_MAX - before
+        messages = [address_message(lan.index, f"10.9.0.{number}") for number in range(1, 4)]
+        assert route.request(messages) == [0, 0, 0]
+        assert len(read_addresses(route, wanted=[ip_address("10.9.0.3")])) == 1
 
 
 def test_read_addresses(lan: Any) -> None:

@@ -45,6 +45,7 @@ FOREVER_S = 0xFFFFFFFF
 LEASE_VALID_S_MAX = 60
 """Ours live for 2 s; what DHCP or router advertisements give lasts minutes and more, and is the host's own."""
 
+SEQUENCE_MAX = 0x7FFFFFFF
 REQUESTS_PER_SEND_MAX = 128  # their acknowledgements fit into the smallest receive buffer a kernel gives
 DUMP_TRIES_MAX = 5  # the kernel says when the table changed under a dump; then it is read again
 _RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
@@ -206,10 +207,12 @@ class RouteSocket:
         """Send the batch and answer the sequence number of its first message; what is queued before is old."""
         for _ in self.queued(_DATAGRAMS_PER_DUMP_MAX):
             pass
+        if self._sequence > SEQUENCE_MAX - len(messages):
+            self._sequence = 0  # within one batch they only rise
         first = self._sequence + 1
         batch = bytearray()
         for message in messages:
-            self._sequence = (self._sequence + 1) & 0x7FFFFFFF
+            self._sequence += 1
             start = len(batch)
             batch += message
             struct.pack_into("=I", batch, start + _SEQUENCE_OFFSET, self._sequence)
