@@ -5,6 +5,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
+from pyroute2.netlink.rtnl.rtmsg import rtmsg
 from scapy.layers.l2 import ARP
 from scapy.layers.l2 import Ether
 
@@ -156,6 +157,24 @@ def test_witnesses(lan: Any) -> None:
         for number in range(30, 40):
             lan.ip(f"neighbour add 10.0.0.{number} lladdr 02:00:00:00:00:20 dev eth0 nud reachable")
         assert len(find_witnesses(index)) == WITNESSES_MAX
+
+
+def test_of_many_routes_only_those_that_may_be_a_default_are_decoded(lan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop stands still meanwhile: 1.2 s with 20,000 routes, in which the leases of other groups end."""
+    switch = Switch(lan)
+    decoded: list[bytes] = []
+
+    def counting(*data: bytes) -> Any:
+        decoded.extend(data)
+        return rtmsg(*data)
+
+    with switch.on("a"):
+        index = int(lan.ip("-oneline link show dev eth0").split(":")[0])
+        lan.ip_batch("\n".join(f"route add 10.8.{number}.0/24 via 10.0.0.8" for number in range(200)))
+        lan.ip("route add default via 10.0.0.9")
+        monkeypatch.setattr("wsa_proxy.net.foreign_mac.rtmsg", counting)
+        assert find_witnesses(index) == [IPv4Address("10.0.0.9")]
+    assert len(decoded) == 1
 
 
 def test_errors(lan: Any) -> None:
