@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import errno
+from ipaddress import ip_address
+from typing import Any
 
 import pytest
 
 from tests.runtime.world import MakeHost
 from wsa_proxy.carp.send_errors import RECOVERY_S
+from wsa_proxy.net.ports import NoWay
+from wsa_proxy.net.ports import Packet
 
+PEERS = ("10.0.0.2", "fd00:77::2")
 REFUSED = OSError(errno.EPERM, "operation not permitted")
 
 
@@ -70,3 +75,53 @@ async def test_errors_of_an_earlier_time_do_not_count(make_host: MakeHost) -> No
     a.send_error = None
     await asyncio.sleep(3)
     assert a.state == "master"
+
+
+async def test_without_a_way_to_any_peer_the_last_node_goes_on_serving(make_host: MakeHost) -> None:
+    """The others' host is dead and its route withdrawn, or the network between is cut: leaving would help nobody."""
+    a = make_host("a", 1)
+    await a.start()
+    await asyncio.sleep(3.5)
+    a.send_error = NoWay(errno.EHOSTUNREACH, "no route to host")
+    for _ in range(600):
+        await asyncio.sleep(0.5)
+        assert a.state == "master" and a.holds
+    a.driver.set_obstacle("test", "out for a moment")
+    a.driver.set_obstacle("test", None)
+    await asyncio.sleep(3.5)
+    assert a.state == "master" and a.holds
+
+
+async def test_without_a_way_to_a_master_that_is_heard_it_leaves(make_host: MakeHost) -> None:
+    """The way is cut in one direction only: the other has taken over and cannot be told, so there would be two."""
+    a, b = make_host("a", 1), make_host("b", 2, advskew=55)
+    await a.start()
+    await b.start()
+    await asyncio.sleep(3.5)
+    a.send_error = NoWay(errno.EHOSTUNREACH, "no route to host")
+    both = 0
+    for _ in range(3000):
+        await asyncio.sleep(0.02)
+        both += a.holds and b.holds
+    assert b.state == "master" and a.state != "master" and both <= 1
+    assert "no route to host" in a.driver.obstacles["kernel"]
+    b.node.stop("its last word is no reason to leave")
+    await asyncio.sleep(300)
+    assert a.state == "master"
+
+
+async def test_a_way_in_one_ip_version_is_a_way(make_host: MakeHost) -> None:
+    """Whoever is heard is told in the other one, and yields: no reason to leave."""
+    changes: dict[str, Any] = {"virtual_ips": ("10.0.0.3/24", "fd00:77::3/64"), "peers": tuple(map(ip_address, PEERS))}
+    a, b = make_host("a", 1, **changes), make_host("b", 2, advskew=55, **changes)
+    await a.start()
+    await asyncio.sleep(3.5)
+    a.send_error, a.mute_versions = NoWay(errno.EHOSTUNREACH, "no route to host"), {4}
+    await b.start()
+    await asyncio.sleep(1)
+    a.inbox.put(Packet(4, b.address, b.mac, 255, b.says(1, 55, 0)))
+    await asyncio.sleep(10)
+    assert a.state == "master" and b.state == "backup"
+    a.silent_version = 6
+    await asyncio.sleep(4)
+    assert a.state == "init", "a version without a way excuses no other"

@@ -68,6 +68,8 @@ class Host:
         """The groups that ``address_error`` does not concern."""
         self.leftovers: list[Address] = []
         self.send_error: OSError | None = None
+        self.mute_versions = {4, 6}
+        """Those that ``send_error`` concerns."""
         self.silent_version = 0
         self.address_error: OSError | None = None
         self.release_error: OSError | None = None

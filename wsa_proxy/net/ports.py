@@ -76,6 +76,10 @@ class PartlySent(OSError):
     """An advertisement has left to some of the peers, and could not to others."""
 
 
+class NoWay(OSError):
+    """An advertisement could be sent to none of the peers, for there is no way to any of them: this host is well."""
+
+
 type KernelChange = LinkChanged | AddressChanged
 
 

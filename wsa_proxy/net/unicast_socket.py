@@ -36,6 +36,7 @@ from wsa_proxy.net.netlink import reading
 from wsa_proxy.net.packet_socket import open_advertisement_receiver
 from wsa_proxy.net.packet_socket import queued_packets
 from wsa_proxy.net.ports import Address
+from wsa_proxy.net.ports import NoWay
 from wsa_proxy.net.ports import Packet
 from wsa_proxy.net.ports import PartlySent
 from wsa_proxy.net.ports import Version
@@ -48,6 +49,8 @@ _IP_PMTUDISC_DO = 2
 _IP_PKTINFO = 8
 _IPV6_AUTOFLOWLABEL = 70
 _PRIORITY_INTERACTIVE = 6  # as the packet sockets have it
+
+_NO_WAY = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH})
 
 type _Ancillary = tuple[int, int, bytes]
 
@@ -100,7 +103,7 @@ class UnicastSocket:
 
     def send(self, version: Version, payload: bytes, *, from_own_mac: bool = False) -> None:
         """One payload to each peer of this IP version. Raises PartlySent when some of them, and OSError when none of
-        them could be sent to.
+        them could be sent to: NoWay if that is the network's fault.
 
         ``from_own_mac`` changes nothing: the kernel's packets never come from a virtual MAC.
         """
@@ -124,7 +127,9 @@ class UnicastSocket:
             del self._ways[version]  # perhaps the source went away and nobody has told: look again next time
         if errors:
             text = f"cannot send an advertisement on {self._interface} to {'; '.join(texts)}"
-            raise (PartlySent if len(errors) < len(ways) else OSError)(errors[0], text)
+            if len(errors) < len(ways):
+                raise PartlySent(errors[0], text)
+            raise (NoWay if _NO_WAY.issuperset(errors) else OSError)(errors[0], text)
 
     def _ways_of(self, version: Version) -> Sequence[tuple[Address, _Way]]:
         """How each peer of this IP version is reached. Raises OSError when there is no address to speak from."""

@@ -222,6 +222,8 @@ class Driver:
         self.record.received += 1
         self._stop_probing()
         self._handle(event)
+        if self._sending.in_vain_beside(event):
+            self._leave(self._sending.trouble)
 
     def _deadline_passed(self) -> bool:
         deadline_s = self.virtual_host.next_deadline()

@@ -9,9 +9,12 @@ from collections.abc import Collection
 from wsa_proxy.carp import election
 from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import SendFarewell
+from wsa_proxy.carp.events import AdvertisementReceived
+from wsa_proxy.carp.events import Event
 from wsa_proxy.carp.send_errors import SendErrors
 from wsa_proxy.carp.virtual_host import VirtualHostSettings
 from wsa_proxy.net.ports import AdvertisementPort
+from wsa_proxy.net.ports import NoWay
 from wsa_proxy.net.ports import PartlySent
 from wsa_proxy.net.ports import Version
 from wsa_proxy.runtime.identity import Identity
@@ -35,6 +38,7 @@ class Sending:
         """What was refused last, in a sentence."""
         self.claimed = False
         """Somebody was told that the addresses are here."""
+        self._unreachable = False
         self._versions = tuple(versions)
         self._identity = identity
         self._record = record
@@ -50,38 +54,45 @@ class Sending:
         self.claimed = False
         self.errors.left()
 
+    def in_vain_beside(self, event: Event) -> bool:
+        """Another master is heard, and there is no way to tell it of this one: one of the two has to leave."""
+        return self._unreachable and isinstance(event, AdvertisementReceived) and not event.advertisement.is_bow_out
+
     def send(self, advertisements: AdvertisementPort, command: SendAdvertisement | SendFarewell) -> None:
         """One advertisement in each IP version. Where each has a deadline of its own, a backup takes over when one is
         silent, so each one counts; where one stands for all, it is enough that a copy has left.
 
         Nobody bows out of what it has never claimed (the kernel refused the addresses): backups would take over from a
-        master that is there.
+        master that is there. And nobody leaves because there is no way to any peer, as long as none is heard: it may
+        be that all are dead.
         """
         bows_out = isinstance(command, SendAdvertisement) and command.advbase == election.BOW_OUT
         if bows_out and not self.claimed:
             return
-        silent, errors = self._send(advertisements, command)
+        silent, excused, errors = self._send(advertisements, command)
         if silent < len(self._versions):
             self._record.sent += 1
             self.claimed = not bows_out
         if errors:
             self.trouble = f"advertisements cannot be sent: {'; '.join(errors)}"
             self._record.send_failed("; ".join(errors))
-        if silent < (len(self._versions) if self._one_for_all else 1):
+        self._unreachable = excused == len(self._versions)
+        if self._unreachable or silent < (len(self._versions) if self._one_for_all else 1):
             self.errors.sent(self._clock())
         else:
             self.errors.failed(self._clock())
 
     def _send(
         self, advertisements: AdvertisementPort, command: SendAdvertisement | SendFarewell
-    ) -> tuple[int, list[str]]:
-        """How many IP versions nobody could be told in, and what the kernel said."""
+    ) -> tuple[int, int, list[str]]:
+        """How many IP versions nobody could be told in, in how many of these for want of a way, and what the kernel
+        said."""
         try:
             payload = self._identity.sign(command)
         except OverflowError as error:
             # The time of the group has ended: whoever knows the secret has pushed it there, and nothing is above it.
-            return len(self._versions), [str(error)]
-        silent, errors = 0, []
+            return len(self._versions), 0, [str(error)]
+        silent, excused, errors = 0, 0, []
         for version in self._versions:
             try:
                 # After a farewell the switch must not send here what is for the virtual MAC.
@@ -90,4 +101,5 @@ class Sending:
                 errors.append(f"IPv{version}: {error}")
                 # Unheard by one of several peers it stays: the next master might not reach that one either.
                 silent += not isinstance(error, PartlySent)
-        return silent, errors
+                excused += isinstance(error, NoWay)
+        return silent, excused, errors
