@@ -93,17 +93,20 @@ async def test_without_a_way_to_any_peer_the_last_node_goes_on_serving(make_host
 
 
 async def test_without_a_way_to_a_master_that_is_heard_it_leaves(make_host: MakeHost) -> None:
-    """The way is cut in one direction only: the other has taken over and cannot be told, so there would be two."""
+    """The way is cut in one direction only: the other has taken over and cannot be told, so there would be two. Nor are
+    the clients told once more that they are served here."""
     a, b = make_host("a", 1), make_host("b", 2, advskew=55)
     await a.start()
     await b.start()
     await asyncio.sleep(3.5)
     a.send_error = NoWay(errno.EHOSTUNREACH, "no route to host")
-    both = 0
+    announced = both = 0
     for _ in range(3000):
+        announced = a.journal.count("announce") if b.state == "backup" else announced
         await asyncio.sleep(0.02)
         both += a.holds and b.holds
     assert b.state == "master" and a.state != "master" and both <= 1
+    assert a.journal.count("announce") == announced
     assert "no route to host" in a.driver.obstacles["kernel"]
     b.node.stop("its last word is no reason to leave")
     await asyncio.sleep(300)

@@ -221,9 +221,9 @@ class Driver:
             return
         self.record.received += 1
         self._stop_probing()
-        self._handle(event)
         if self._sending.in_vain_beside(event):
             self._leave(self._sending.trouble)
+        self._handle(event)
 
     def _deadline_passed(self) -> bool:
         deadline_s = self.virtual_host.next_deadline()
