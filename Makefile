@@ -17,9 +17,7 @@ run: setup           ## the main job in a lab of its own: two nodes, a client, a
 	@.venv/bin/wsa-proxy lab
 
 test: setup packages lint  ## all the tests (INSTALL=1 as root: install the Debian packages that they need)
-	@echo "test: pytest"
-	@.venv/bin/python -m pytest $(PYTEST_FLAGS)
-	@echo "test: nothing failed"
+	@tools/test.sh $(PYTEST_FLAGS)
 
 simulate-million: setup  ## a million seeds on the simulated LAN; some hours
 	@.venv/bin/wsa-proxy simulate --seeds 1000000

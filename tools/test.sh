@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# All the tests, in two runs side by side. Most wait for real clocks: processes, kernels, leases. Those that only reckon
+# run beside them, and only on processors that would be idle (SCHED_IDLE), so that they delay none of the others.
+# Arguments go to both runs of pytest.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+RECKONING="tests/carp tests/config tests/fuzz tests/simulation tests/test_*.py"
+NOTHING_SELECTED=5   # pytest's exit status when -k or -m leaves nothing of one run
+output=$(mktemp)
+reckoning=
+trap '[ -z "$reckoning" ] || kill "$reckoning" 2>/dev/null; rm -f "$output"' EXIT
+
+when_idle() {
+    if chrt --idle 0 true 2>/dev/null; then chrt --idle 0 "$@"; else nice -n 19 "$@"; fi
+}
+
+in_time() {
+    local room ignored=()
+    for room in $RECKONING; do ignored+=("--ignore=$room"); done
+    .venv/bin/python -m pytest "${ignored[@]}" "$@"
+}
+
+echo "test: pytest; what only reckons runs beside it, and is told at the end"
+when_idle .venv/bin/python -m pytest $RECKONING -o cache_dir=.pytest_cache/reckoning "$@" >"$output" 2>&1 &
+reckoning=$!
+in_time "$@"
+timed_status=$?
+echo "test: what only reckons"
+wait "$reckoning"
+reckoning_status=$?
+cat "$output"
+for status in "$timed_status" "$reckoning_status"; do
+    [ "$status" -eq 0 ] || [ "$status" -eq "$NOTHING_SELECTED" ] || exit "$status"
+done
+if [ "$timed_status" -ne 0 ] && [ "$reckoning_status" -ne 0 ]; then exit "$NOTHING_SELECTED"; fi
+echo "test: nothing failed"
