@@ -29,6 +29,7 @@ timed_status=$?
 echo "test: what only reckons"
 wait "$reckoning"
 reckoning_status=$?
+reckoning=
 cat "$output"
 for status in "$timed_status" "$reckoning_status"; do
     [ "$status" -eq 0 ] || [ "$status" -eq "$NOTHING_SELECTED" ] || exit "$status"
