@@ -26,8 +26,10 @@ pytestmark = [
 FOLDER = Path("/run/keepalived-test")
 FIVE = [f"10.9.0.{number}" for number in range(1, 6)]
 """With five addresses an advertisement of VRRP version 2 has 36 bytes, as CARP's, and a right checksum."""
-ADVERTISEMENTS_MIN = 3
-WAIT_S_MAX = 15.0
+ADVERTISEMENTS_MIN = 2
+"""Seen: keepalived 2.2.7 waits anew after each packet of its id, also one that it refuses, so where its second and that
+of our master fall together it speaks every few seconds only."""
+WAIT_S_MAX = 40.0
 EVERY_S = 0.05  # a busy machine's proxy may not keep up with more, and that is not what is asked here
 OUTAGE_MS_MAX = 3600.0
 
