@@ -16,6 +16,7 @@ from tests.lab.inside import run_inside
 
 pytestmark = needs_namespaces
 
+HEAD_START_S = 0.2  # their patience differs by 55/256 s
 VIRTUAL_MAC = "00:00:5e:00:01:01"
 SILENCE_MS_MAX = 3600.0  # a crash, a freeze, a cable: noticed by silence
 STOP_MS_MAX = 100.0
@@ -34,6 +35,15 @@ def row(seen: Seen, fault: str) -> dict[str, Any]:
 def noise_ms(row: dict[str, Any]) -> float:
     """How late the client itself was at worst: a machine that is busy with other things widens every bound by it."""
     return float(row["late_ms"])
+
+
+def b_was_first(seen: Seen) -> bool:
+    """A busy machine starts one process after the other: b became master before a had listened for its time."""
+    masters = [each for each in seen["transitions"] if each["after"] == "master"]
+    ready_s = {each["node"]: each["at_s"] for each in reversed(seen["transitions"]) if each["reason"] == "ready"}
+    early = bool(masters[0]["node"] == "b")
+    assert not early or ready_s["a"] - ready_s["b"] > HEAD_START_S, "b is master before its time"
+    return early
 
 
 def lost_after_s(seen: Seen, fault: str, node: str) -> float:
@@ -73,10 +83,10 @@ def non_preemptive() -> Seen:
 
 
 def test_both_started_at_once_and_only_the_better_one_ever_held_the_address(preemptive: Seen) -> None:
-    """Until the first fault the backup's kernel never has the virtual IP."""
-    assert preemptive["holdings"][0]["node"] == "a"
+    """Until the first fault the backup's kernel never has the virtual IP, unless its process was that much sooner."""
     first = preemptive["faults"][0]["at_s"]
-    assert [each["node"] for each in preemptive["holdings"] if each["begin_s"] < first] == ["a"]
+    holders = [each["node"] for each in preemptive["holdings"] if each["begin_s"] < first]
+    assert holders in (["a"], ["b", "a"]) and (holders == ["b", "a"]) == b_was_first(preemptive), holders
     check_always(preemptive)
 
 
@@ -121,7 +131,6 @@ def test_why_it_happened_is_told(preemptive: Seen) -> None:
     """One line for each transition, in the log of the node, with its reason."""
     log = preemptive["logs"]["a"]
     for line in (
-        "carp vhid=1 BACKUP -> MASTER reason=master_silent",
         'carp vhid=1 MASTER -> INIT reason="orderly stop"',
         "carp vhid=1 BACKUP -> MASTER reason=preempted_inferior_master",
         'is shut down and accepts nothing"',
@@ -130,6 +139,7 @@ def test_why_it_happened_is_told(preemptive: Seen) -> None:
     ):
         assert line in log, f"{line}\n\n{log}"
     assert "reason=master_bowed_out" in preemptive["logs"]["b"]
+    assert "carp vhid=1 BACKUP -> MASTER reason=master_silent" in preemptive["logs"]["b"]
 
 
 def test_an_https_site_is_reached_before_and_after(preemptive: Seen) -> None:
@@ -192,7 +202,8 @@ def test_asked_for_itself_it_answers_502_and_a_thousand_clients_do_not_stall_it(
     assert seen["served"] == 1000
     assert seen["lag_max_s"] <= 0.5
     assert seen["health"]["hard"] is None and seen["health"]["soft"] is None
-    assert len(seen["transitions"]) == 3  # both start, one becomes master: nothing else happened
+    # Both start, one becomes master, and the better one after it if it was too late: nothing else happened.
+    assert len(seen["transitions"]) == (5 if b_was_first(seen) else 3)
 
 
 def test_what_was_captured_moves_nothing_and_holds_no_takeover_back() -> None:
@@ -200,7 +211,8 @@ def test_what_was_captured_moves_nothing_and_holds_no_takeover_back() -> None:
     seen: Seen = run_inside(scenarios.attacked, SCENARIO_S_MAX)
     check_always(seen)
     assert seen["captured"] == 4 and seen["sent"] > 600 and seen["lasted_s"] >= scenarios.ATTACKED_S
-    for name, transitions in (("a", 2), ("b", 1)):
+    changed_b = 3 if b_was_first(seen) else 1
+    for name, transitions in (("a", 2), ("b", changed_b)):
         group = seen["unharmed"][name]
         assert len(group["transitions"]) == transitions, group["transitions"]
         assert group["rejected"]["rewritten"] > 20
@@ -212,7 +224,7 @@ def test_what_was_captured_moves_nothing_and_holds_no_takeover_back() -> None:
     assert killed["took_over"] == "b", killed
     assert killed["outage_ms"] <= SILENCE_MS_MAX + noise_ms(killed), (killed, seen["errors"])
     # The successor's own, with advskew 0, are better than it is: plain CARP would yield to each of them.
-    assert seen["successor"]["state"] == "master" and len(seen["successor"]["transitions"]) == 2
+    assert seen["successor"]["state"] == "master" and len(seen["successor"]["transitions"]) == changed_b + 1
     rewritten = [group["rejected"]["rewritten"] for group in (seen["unharmed"]["b"], seen["successor"])]
     assert rewritten[1] - rewritten[0] > 200 and seen["sent_of_successor"] > 300
     # The one that comes back knows from its file what it has heard before.
