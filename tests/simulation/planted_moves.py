@@ -15,10 +15,10 @@ from wsa_proxy.carp.credentials import Sealer
 from wsa_proxy.carp.credentials import Security
 from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
+from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.carp.seal import GroupTime
 from wsa_proxy.carp.seal import Verdict
 from wsa_proxy.carp.virtual_host import VirtualHost
-from wsa_proxy.carp.virtual_host import VirtualHostSettings
 from wsa_proxy.carp.wire import Advertisement
 from wsa_proxy.carp.wire import Reject
 from wsa_proxy.simulation import moving

@@ -22,8 +22,8 @@ from wsa_proxy.carp.events import DeadlineReached
 from wsa_proxy.carp.events import Event
 from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
+from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.carp.virtual_host import VirtualHost
-from wsa_proxy.carp.virtual_host import VirtualHostSettings
 from wsa_proxy.carp.wire import Advertisement
 from wsa_proxy.carp.wire import Version
 from wsa_proxy.simulation import exhaustive

@@ -8,7 +8,7 @@ from random import Random
 from wsa_proxy.carp.auth import Authenticator
 from wsa_proxy.carp.auth import key_from_pass_phrase
 from wsa_proxy.carp.commands import ReportTransition
-from wsa_proxy.carp.virtual_host import VirtualHostSettings
+from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.carp.wire import Reject
 from wsa_proxy.simulation.kernel import LEASE_S_MAX
 from wsa_proxy.simulation.lan import Advertised

@@ -11,7 +11,7 @@ from wsa_proxy.carp.auth import Authenticator
 from wsa_proxy.carp.auth import Signature
 from wsa_proxy.carp.auth import key_from_pass_phrase
 from wsa_proxy.carp.commands import State
-from wsa_proxy.carp.virtual_host import VirtualHostSettings
+from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.carp.wire import Advertisement
 from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.lan import Frame

@@ -10,7 +10,7 @@ import pytest
 
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.credentials import Security
-from wsa_proxy.carp.virtual_host import VirtualHostSettings
+from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.carp.wire import Advertisement
 from wsa_proxy.carp.wire import Version
 from wsa_proxy.simulation.memory import NEVER_S

@@ -10,7 +10,7 @@ import pytest
 
 from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
-from wsa_proxy.carp.virtual_host import VirtualHostSettings
+from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.simulation import settling
 from wsa_proxy.simulation.lan import SWITCH
 from wsa_proxy.simulation.lan import Weather

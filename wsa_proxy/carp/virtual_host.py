@@ -56,7 +56,7 @@ from wsa_proxy.carp.events import FirstContact
 from wsa_proxy.carp.events import SettingsChanged
 from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
-from wsa_proxy.carp.host_settings import VirtualHostSettings as VirtualHostSettings
+from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.carp.standing import PROBES
 from wsa_proxy.carp.standing import Standing
 from wsa_proxy.carp.wire import Version

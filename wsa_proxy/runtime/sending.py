@@ -11,8 +11,8 @@ from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import SendFarewell
 from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.events import Event
+from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.carp.send_errors import SendErrors
-from wsa_proxy.carp.virtual_host import VirtualHostSettings
 from wsa_proxy.net.ports import AdvertisementPort
 from wsa_proxy.net.ports import NoWay
 from wsa_proxy.net.ports import PartlySent

@@ -33,9 +33,9 @@ from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.events import Event
+from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.carp.standing import PROBES
 from wsa_proxy.carp.virtual_host import VirtualHost
-from wsa_proxy.carp.virtual_host import VirtualHostSettings
 from wsa_proxy.carp.wire import Advertisement
 from wsa_proxy.simulation.violation import Violation
 

@@ -13,7 +13,7 @@ from random import Random
 from wsa_proxy.carp import wire
 from wsa_proxy.carp.auth import Signature
 from wsa_proxy.carp.commands import State
-from wsa_proxy.carp.virtual_host import VirtualHostSettings
+from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.carp.wire import Advertisement
 from wsa_proxy.carp.wire import Reject
 from wsa_proxy.simulation.lan import Advertised

@@ -8,7 +8,7 @@ from enum import Enum
 from random import Random
 
 from wsa_proxy.carp.election import master_down_s
-from wsa_proxy.carp.virtual_host import VirtualHostSettings
+from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.carp.wire import Version
 from wsa_proxy.simulation.hostile import Attack
 from wsa_proxy.simulation.lan import Weather

@@ -18,7 +18,7 @@ from wsa_proxy.carp.events import DeadlineReached
 from wsa_proxy.carp.events import Event
 from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
-from wsa_proxy.carp.virtual_host import VirtualHostSettings
+from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.simulation.bounds import BOW_OUT_WAIT_S
 from wsa_proxy.simulation.exhaustive import Judge
 from wsa_proxy.simulation.exhaustive import ticks_of
