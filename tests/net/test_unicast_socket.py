@@ -42,7 +42,7 @@ LEFT = ("10.0.0.1", "fd00:77::1")
 def open_socket(interface: str, *peers: str) -> UnicastSocket:
     """On the host where we are."""
     index = socket.if_nametoindex(interface)
-    return UnicastSocket(interface, index, F1["vhid"], [ip_address(peer) for peer in peers], VIRTUAL)
+    return UnicastSocket(interface, index, F1["vhid"], [ip_address(peer) for peer in peers], lambda: VIRTUAL)
 
 
 def is_advertisement(frame: bytes) -> bool:

@@ -166,13 +166,14 @@ def test_the_tie_break_is_the_last_byte_of_the_own_address(lan: Lan) -> None:
     assert kernel.tie_break("none") == 0
 
 
-def test_a_virtual_address_of_a_later_configuration_is_never_a_source(lan: Lan) -> None:
+@pytest.mark.parametrize("peers", [(), ("10.0.0.2",)], ids=["multicast", "peers"])
+def test_a_virtual_address_of_a_later_configuration_is_never_a_source(lan: Lan, peers: tuple[str, ...]) -> None:
     """It may have been the host's own until then."""
     wanted = settings()
     lan.ip(f"address del 10.0.0.1/24 dev {lan.LEFT}")
     lan.ip(f"address add 10.0.0.77/24 dev {lan.LEFT}")
     kernel = LinuxKernel(wanted)
-    ports = kernel.open(wanted.groups[0], lan.index)
+    ports = kernel.open(replace(wanted.groups[0], peers=tuple(map(ip_address, peers))), lan.index)
     carp = lan.wire(lambda frame: frame[12:14] == b"\x08\x00" and frame[23] == 112)
     ports.advertisements.send(4, bytes(36))
     assert carp.take(1)[0][26:30] == ip_address("10.0.0.77").packed

@@ -20,6 +20,7 @@ import errno
 import os
 import socket
 import struct
+from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Sequence
 from ipaddress import IPv4Address
@@ -71,15 +72,17 @@ class UnicastSocket:
         index: int,
         vhid: int,
         peers: Sequence[Address],
-        never_source: Collection[Address] = (),
+        never_source: Callable[[], Collection[Address]] = tuple,
         route: RouteSocket | None = None,
     ) -> None:
-        """``never_source``: the virtual addresses, which are not ours to speak from. ``route``: an open socket to read
-        the interface's addresses with, when the process has no descriptor left for one. Raises OSError."""
+        """``never_source`` answers the virtual addresses, which are not ours to speak from; after a reload it is another
+        collection. ``route``: an open socket to read the interface's addresses with, when the process has no descriptor
+        left for one. Raises OSError."""
         self._route = route
         self._interface = interface
         self._index = index
-        self._never_source = frozenset(never_source)
+        self._never_source = never_source
+        self._never: Collection[Address] = never_source()
         self._peers: dict[Version, list[Address]] = {}
         self._ways: dict[Version, Sequence[tuple[Address, _Way]]] = {}
         self._senders: dict[Version, socket.socket] = {}
@@ -133,11 +136,14 @@ class UnicastSocket:
 
     def _ways_of(self, version: Version) -> Sequence[tuple[Address, _Way]]:
         """How each peer of this IP version is reached. Raises OSError when there is no address to speak from."""
+        never = self._never_source()
+        if never is not self._never:
+            self._never = never
+            self._ways.clear()
         ways = self._ways.get(version)
         if ways is None:
             with reading(self._route) as route:
                 entries = read_addresses(route, self._index)
-            never = self._never_source
             own = [entry for entry in entries if entry.address.version == version and entry.address not in never]
             if not own:
                 raise OSError(errno.EADDRNOTAVAIL, "the interface has no address of its own")
@@ -157,8 +163,8 @@ class UnicastSocket:
 
 
 def choose_source(own: Sequence[HostAddress], peer: Address) -> Address:
-    """The address in the peer's own network, else one of the peer's scope (a link-local one is no answer across a
-    router), and of those the first usable and permanent one."""
+    """One of the peer's scope (a link-local one is no answer across a router), usable, in the peer's own network,
+    permanent: where no address is all of that, the first of these counts most."""
 
     def misfit(entry: HostAddress) -> tuple[bool, bool, bool, bool]:
         network = ip_network((entry.address, entry.prefix_length), strict=False)

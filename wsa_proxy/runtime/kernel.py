@@ -103,7 +103,7 @@ class LinuxKernel:
     def _advertisements(self, group: GroupSettings, index: int, mac: str | None) -> AdvertisementPort:
         route = self.leases().route  # a master that is out of descriptors must be able to choose a source
         if group.peers:
-            return UnicastSocket(group.interface, index, group.vhid, group.peers, self._virtual, route)
+            return UnicastSocket(group.interface, index, group.vhid, group.peers, lambda: self._virtual, route)
         self._headers.route = route
         return PacketSocket(group.interface, index, group.vhid, group.versions, self._headers, mac)
 
