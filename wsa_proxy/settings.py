@@ -47,6 +47,11 @@ class GroupSettings:
     """The other nodes' own addresses, to each of which advertisements go; empty: they go to the multicast group."""
 
     @property
+    def advertisement_interval_s(self) -> float:
+        """As the operator wrote it: below one second without the share of advskew that is the priority's."""
+        return self.advbase or (self.advskew - (255 - self.priority)) / 256
+
+    @property
     def versions(self) -> tuple[Literal[4, 6], ...]:
         """The IP versions in which it advertises: the peers', else those of its virtual IPs."""
         return tuple(sorted({address.version for address in self.peers or self.virtual_ips}))

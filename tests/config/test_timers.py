@@ -24,7 +24,7 @@ CASES: list[Case] = [
         (
             "warning 9: groups[0].advertisement_interval: 0.05: below 1 s: only wsa-proxy and OpenBSD nodes can take "
             "part (no FreeBSD, pfSense, WSA or ucarp), and a backup takes over before the kernel of a frozen master "
-            "has dropped the virtual IP (2 s)"
+            "has dropped the virtual IP (1 to 1.3 s)"
         ),
     ),
     (

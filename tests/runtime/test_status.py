@@ -96,8 +96,8 @@ async def test_why_a_node_is_out_is_listed(make_host: MakeHost) -> None:
 
 
 async def test_an_interval_below_one_second_is_told_in_seconds(make_host: MakeHost) -> None:
-    """0/13 is what travels; 0.05 s is what the operator wrote."""
-    host = make_host("a", 1, advbase=0, advskew=13)
+    """0/14 is what travels; 0.05 s is what the operator wrote, with a priority of 254."""
+    host = make_host("a", 1, advbase=0, advskew=14, priority=254)
     await host.start()
     group = host.node.status()["groups"][0]
-    assert group["advertisement_interval_s"] == 13 / 256 and group["master_down_interval_s"] == 39 / 256
+    assert group["advertisement_interval_s"] == 13 / 256 and group["master_down_interval_s"] == 42 / 256

@@ -1,7 +1,8 @@
 """Everything a virtual host can wish for. The order in which commands are returned is part of the protocol.
 
-Promotion: advertise, acquire, announce. Demotion: bow out (on an orderly stop) or say farewell (on defeat), then
-release. Never announce after a release, unless acquired again. The driver carries them out one by one.
+Promotion: advertise, acquire, announce; with a virtual MAC acquire comes first. Demotion: bow out (on an orderly stop)
+or say farewell (on defeat), then release. Never announce after a release, unless acquired again. The driver carries
+them out one by one.
 """
 
 from __future__ import annotations

@@ -18,10 +18,10 @@ class VirtualHostSettings:
     """1/256 seconds, 0..254."""
     preempt: bool
     versions: tuple[Version, ...]
-    """The IP versions that have a master-down deadline each: those of its addresses, as on the BSDs; of a group that
-    takes sealed advertisements one, since all copies of one have the same counter, and only the first is heard."""
+    """The IP versions that have a master-down deadline each: those of its addresses, as on the BSDs. One stands for all
+    where sealed advertisements are believed or peers are unicast (``Credentials.versions``)."""
     tie_break: int = 0
-    """0..255, of every node another: the longer wait after a tie. In a sealed group 0: the counters decide."""
+    """0..255, of every node another: the longer wait after a tie. 0 where counters of one key decide every crossing."""
     says_farewell: bool = False
     """A defeated master says so once, in a form that only our own nodes know (``seal.py``)."""
     acquires_first: bool = False

@@ -41,14 +41,14 @@ class SendErrors:
         return self._in_a_row > 0
 
     def sent(self, now: float) -> None:
-        """In every IP version: a backup takes over when one of them is silent."""
+        """Whoever waits for it was told, as far as that is this host's to do (``runtime/sending.py``)."""
         self._in_a_row = min(self._in_a_row, 0) - 1
         self._heard_at_s, self.unheard_at_s = now, math.inf
         if self._in_a_row <= -SENT_MIN:
             self.demotion, self._recovery_s, self.recovers_at_s = 0, RECOVERY_S, math.inf
 
     def failed(self, now: float) -> None:
-        """In one IP version, or in all."""
+        """Somebody who waits for it was not told: in one IP version, or in all where one stands for all."""
         self._in_a_row = max(self._in_a_row, 0) + 1
         if self._in_a_row == 1:
             # Before its first advertisement nobody waits for it; a demoted node's last one may be long ago.

@@ -25,7 +25,7 @@ What cannot be seen here
 
 Frames, addresses and clocks are the driver's. It drains what has arrived before it says ``DeadlineReached``: a queued
 advertisement counts before the silence does. Timers are of the dialect of FreeBSD, which is the WSA's: a master-down
-deadline for each IP version, and either of them makes the node master.
+deadline for each IP version, and either of them makes the node master, unless one version stands for all.
 """
 
 from __future__ import annotations

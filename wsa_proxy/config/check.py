@@ -54,8 +54,7 @@ def check(path: Path, *, host: HostFacts | None = None, resolve: Resolve | None 
 def _summary(group: GroupSettings) -> str:
     """One line: what the operator wrote, and what CARP makes of it."""
     own = Timers(group.advbase, group.advskew)
-    interval_s = group.advbase or (group.advskew - (255 - group.priority)) / 256
-    forgiven = lowest_master_forgiven(interval_s, group.priority)
+    forgiven = lowest_master_forgiven(group.advertisement_interval_s, group.priority)
     losses = f" ({LOSSES_WANTED} lost advertisements of a master of priority {forgiven} or more)" if forgiven else ""
     virtual_ips = ", ".join(map(str, group.virtual_ips))
     peers = f" to {', '.join(map(str, group.peers))}" if group.peers else ""

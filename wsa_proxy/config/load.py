@@ -180,7 +180,7 @@ def _timers(document: Document, path: KeyPath, group: GroupKeys, keys: TopKeys) 
         document.warning(
             at,
             "below 1 s: only wsa-proxy and OpenBSD nodes can take part (no FreeBSD, pfSense, WSA or ucarp), and a"
-            " backup takes over before the kernel of a frozen master has dropped the virtual IP (2 s)",
+            " backup takes over before the kernel of a frozen master has dropped the virtual IP (1 to 1.3 s)",
         )
     if pair.advskew >= ADVSKEW_DEMOTED:
         document.warning(

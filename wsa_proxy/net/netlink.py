@@ -43,7 +43,7 @@ FOREVER_S = 0xFFFFFFFF
 """The lifetime that the kernel gives to permanent addresses."""
 
 LEASE_VALID_S_MAX = 60
-"""Ours live for 2 s; what DHCP or router advertisements give lasts minutes and more, and is the host's own."""
+"""Ours live for a second or two; what DHCP or router advertisements give lasts minutes, and is the host's own."""
 
 SEQUENCE_MAX = 0x7FFFFFFF
 REQUESTS_PER_SEND_MAX = 128  # their acknowledgements fit into the smallest receive buffer a kernel gives

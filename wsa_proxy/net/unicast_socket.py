@@ -75,9 +75,9 @@ class UnicastSocket:
         never_source: Callable[[], Collection[Address]] = tuple,
         route: RouteSocket | None = None,
     ) -> None:
-        """``never_source`` answers the virtual addresses, which are not ours to speak from; after a reload it is another
-        collection. ``route``: an open socket to read the interface's addresses with, when the process has no descriptor
-        left for one. Raises OSError."""
+        """``never_source`` answers the virtual addresses, which are not ours to speak from: another collection when
+        they have changed. ``route``: an open socket to read the interface's addresses with, when the process has no
+        descriptor left for one. Raises OSError."""
         self._route = route
         self._interface = interface
         self._index = index

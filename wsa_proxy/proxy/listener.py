@@ -92,11 +92,11 @@ class _Listening:
         where = f"{self.address} port {self.port}"
         try:
             accepting = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-            is_ours = is_bound_to(self.socket, self.address, self.port)
+            bound = is_bound_to(self.socket, self.address, self.port)
             name = self.socket.getsockname()
         except OSError as error:
             return f"the listening socket of {where} is gone ({error.strerror})"
-        if not is_ours:
+        if not bound:
             return f"the listening socket of {where} is now another one: {name}"
         return None if accepting else f"the listening socket of {where} is shut down and accepts nothing"
 

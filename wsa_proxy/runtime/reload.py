@@ -51,7 +51,10 @@ IN_PLACE: dict[str, tuple[frozenset[str], Callable[[GroupSettings], str | None]]
     "description": (frozenset({"description"}), lambda group: f'"{group.description}"'),
     "hostname": (frozenset({"hostname"}), lambda group: group.hostname),
     "priority": (frozenset({"priority"}), lambda group: str(group.priority)),
-    "advertisement_interval": (frozenset({"advbase", "advskew"}), lambda group: f"{interval_s(group):.3g} s"),
+    "advertisement_interval": (
+        frozenset({"advbase", "advskew"}),
+        lambda group: f"{group.advertisement_interval_s:.3g} s",
+    ),
     "shared_secret": (frozenset({"pass_phrases"}), lambda group: None),
     "security": (frozenset({"security"}), lambda group: ", ".join(group.security)),
 }
@@ -82,11 +85,6 @@ def make_plan(present: Settings, new: Settings) -> Plan:
 def addresses_of(groups: Collection[GroupSettings]) -> frozenset[Address]:
     """Their virtual addresses."""
     return frozenset(virtual_ip.ip for group in groups for virtual_ip in group.virtual_ips)
-
-
-def interval_s(group: GroupSettings) -> float:
-    """The advertisement interval that the operator wrote; below one second it travels in advskew."""
-    return group.advbase or (group.advskew - (255 - group.priority)) / 256
 
 
 def _of_all_groups(settings: Settings) -> tuple[object, ...]:
