@@ -32,7 +32,7 @@ class AdvertisementReceived:
 
     advertisement: Advertisement
     version: Version
-    """The IP version that carried it; each has a master-down deadline of its own, as on the BSDs, or one stands for all."""
+    """The IP version that carried it; each has a master-down deadline of its own (BSDs), or one stands for all."""
     sender: str
     """For the reason of a transition; unsigned, so never an identity."""
 

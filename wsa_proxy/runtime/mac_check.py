@@ -29,9 +29,7 @@ class MacCheck:
         """Once for each interface; a re-created one is another."""
         if (interface, index) not in self._tasks:
             self._verdicts[interface] = MacVerdict.UNKNOWN
-            self._tasks[interface, index] = create_task(
-                self._ask(interface, index), name=f"virtual MAC on {interface}"
-            )
+            self._tasks[interface, index] = create_task(self._ask(interface, index), name=f"virtual MAC on {interface}")
 
     def verdict(self, interface: str) -> MacVerdict:
         """What is known by now."""
