@@ -159,6 +159,21 @@ def test_a_reload_says_what_has_changed_or_why_nothing(
     assert capsys.readouterr() == (out, err) and asked == [f"reload {cli.DEFAULT_SOCKET}"]
 
 
+@pytest.mark.parametrize("given", ["node.yaml", "other.yaml"])
+def test_a_node_that_was_started_with_another_file_says_so(
+    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever has written a new file hears that it is not the one that counts."""
+    (tmp_path / given).write_text("state_dir: state\n")
+    monkeypatch.chdir(tmp_path)
+    read = str(tmp_path / "node.yaml")
+    report = {"changes": ["nothing has changed"], "warnings": [], "errors": [], "file": read}
+    monkeypatch.setattr("wsa_proxy.runtime.control.ask", lambda *_, **__: report)
+    assert cli.main(["reload", given]) == 0
+    told = f"wsa-proxy: the running node was started with {read}, and has read that one\n"
+    assert capsys.readouterr() == ("nothing has changed\n", told if given == "other.yaml" else "")
+
+
 def test_nobody_is_there_to_reload(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit status 1 and the reason on stderr."""
     file = tmp_path / "node.yaml"

@@ -104,6 +104,9 @@ def _reload(options: argparse.Namespace) -> int:
     except ControlError as error:
         print(f"wsa-proxy: {error}", file=sys.stderr)
         return 1
+    read = report.get("file")
+    if options.file is not None and read is not None and Path(read).resolve() != options.file.resolve():
+        print(f"wsa-proxy: the running node was started with {read}, and has read that one", file=sys.stderr)
     # A node of an earlier version does not know the verb, and says so.
     errors = [*report.get("errors", []), *([report["error"]] if "error" in report else [])]
     for line in errors:

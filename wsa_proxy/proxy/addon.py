@@ -197,7 +197,7 @@ class CarpFailover:
     async def _reload(self) -> dict[str, Any]:
         """For whoever asks at the control socket; it is open only after the reloader was made."""
         assert self._reloader is not None
-        return await self._reloader.report()
+        return await self._reloader.report() | {"file": str(_config_file().absolute())}
 
     # -- the proxy's traffic -----------------------------------------------------------------------------------------
 
