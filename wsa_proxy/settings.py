@@ -52,6 +52,11 @@ class GroupSettings:
         return self.advbase or (self.advskew - (255 - self.priority)) / 256
 
     @property
+    def addresses(self) -> tuple[IPv4Address | IPv6Address, ...]:
+        """The virtual IPs without their prefixes."""
+        return tuple(virtual_ip.ip for virtual_ip in self.virtual_ips)
+
+    @property
     def versions(self) -> tuple[Literal[4, 6], ...]:
         """The IP versions in which it advertises: the peers', else those of its virtual IPs."""
         return tuple(sorted({address.version for address in self.peers or self.virtual_ips}))

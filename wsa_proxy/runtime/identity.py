@@ -136,7 +136,7 @@ def _credentials(
         [Security(way) for way in group.security],
         group.pass_phrases,
         group.vhid,
-        [virtual_ip.ip for virtual_ip in group.virtual_ips],
+        group.addresses,
         counter,
         time_of,
         peers=group.peers,

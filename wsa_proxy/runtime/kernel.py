@@ -28,6 +28,7 @@ from wsa_proxy.net.unicast_socket import UnicastSocket
 from wsa_proxy.net.virtual_interface import VirtualInterface
 from wsa_proxy.net.virtual_lease import VirtualLease
 from wsa_proxy.runtime.ports import Ports
+from wsa_proxy.runtime.reload import addresses_of
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
 
@@ -38,12 +39,12 @@ class LinuxKernel:
     """Opens sockets, and holds the one on which the virtual addresses of all groups are written."""
 
     def __init__(self, settings: Settings) -> None:
-        self._virtual = frozenset(virtual_ip.ip for group in settings.groups for virtual_ip in group.virtual_ips)
+        self._virtual = addresses_of(settings.groups)
         self._headers = Headers(self._virtual)
         self._keeper: LeaseKeeper | None = None
 
     def set_virtual(self, addresses: Collection[Address]) -> None:
-        """These are the virtual addresses of the node from now on: nothing else is ever sent from one of them."""
+        """These are the virtual addresses of the node from now on: no advertisement is ever sent from one of them."""
         if self._virtual != frozenset(addresses):
             self._virtual = frozenset(addresses)
             self._headers.never_from(self._virtual)
@@ -62,29 +63,26 @@ class LinuxKernel:
 
     def open(self, group: GroupSettings, index: int) -> Ports:
         """The ports of a group on the interface with this index. Raises OSError and leaves nothing open."""
-        addresses = [virtual_ip.ip for virtual_ip in group.virtual_ips]
         with ExitStack() as opened:
-            lease, virtual = self._lease(group, index, addresses)
+            lease, virtual = self._lease(group, index)
             opened.callback(lease.close)
             mac = virtual.mac if virtual else None
             advertisements = self._advertisements(group, index, mac)
             opened.callback(advertisements.close)
-            neighbours = Neighbours(group.interface, index, addresses, mac)
+            neighbours = Neighbours(group.interface, index, group.addresses, mac)
             opened.pop_all()
         if virtual is None:
             return Ports(index, index, "", advertisements, lease, neighbours)
         return Ports(index, virtual.index, virtual.name, advertisements, lease, neighbours)
 
-    def _lease(
-        self, group: GroupSettings, index: int, addresses: Sequence[Address]
-    ) -> tuple[AddressLease, VirtualInterface | None]:
+    def _lease(self, group: GroupSettings, index: int) -> tuple[AddressLease, VirtualInterface | None]:
         """The addresses on the interface itself, or on the virtual MAC's."""
         if group.virtual_mac:
-            virtual = VirtualInterface(group.interface, index, group.vhid, addresses)
+            virtual = VirtualInterface(group.interface, index, group.vhid, group.addresses)
             try:
                 for sentence in virtual.create():
                     logger.warning("carp vhid=%d %s", group.vhid, sentence)
-                return VirtualLease(self.leases(), virtual, addresses), virtual
+                return VirtualLease(self.leases(), virtual, group.addresses), virtual
             except OSError:
                 virtual.close()
                 raise
@@ -93,7 +91,7 @@ class LinuxKernel:
         except OSError as error:
             # Without it clients may learn a stale owner for some seconds after a switch: worth a line, not an end.
             logger.warning("carp vhid=%d arp_announce of %s could not be set: %s", group.vhid, group.interface, error)
-        return AddressLease(self.leases(), group.interface, index, addresses), None
+        return AddressLease(self.leases(), group.interface, index, group.addresses), None
 
     def foreign_mac_test(self, interface: str, index: int) -> ForeignMacTest:
         """Find out whether the network carries a virtual MAC. Raises OSError."""

@@ -124,7 +124,7 @@ class Node:
 
     def _set_groups(self, groups: Sequence[tuple[GroupSettings, Driver]]) -> None:
         self._groups = list(groups)
-        self._owners = {virtual_ip.ip: driver for group, driver in groups for virtual_ip in group.virtual_ips}
+        self._owners = {address: driver for group, driver in groups for address in group.addresses}
         if self._beat is not None:
             self._beat.drivers = [driver for _, driver in groups]
 
@@ -136,7 +136,7 @@ class Node:
         driver = Driver(
             VirtualHost(self._host_settings(group, settings, identity.credentials)),
             identity,
-            [virtual_ip.ip for virtual_ip in group.virtual_ips],
+            group.addresses,
             group.versions,
             clock=self._clocks.now_s,
             drain_kernel=self.drain_kernel,

@@ -84,7 +84,7 @@ def make_plan(present: Settings, new: Settings) -> Plan:
 
 def addresses_of(groups: Collection[GroupSettings]) -> frozenset[Address]:
     """Their virtual addresses."""
-    return frozenset(virtual_ip.ip for group in groups for virtual_ip in group.virtual_ips)
+    return frozenset(address for group in groups for address in group.addresses)
 
 
 def _of_all_groups(settings: Settings) -> tuple[object, ...]:
