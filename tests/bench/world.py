@@ -38,7 +38,6 @@ from wsa_proxy.runtime.node import Node
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
 
-ADVSKEW = 100
 PASS_PHRASE = b"a good phrase"
 SETTLED_S_MAX = 30.0
 _PAYLOAD_BYTES = 36

@@ -44,7 +44,6 @@ from wsa_proxy.net.raw_socket import own_mac
 from wsa_proxy.net.raw_socket import queued_frames
 from wsa_proxy.net.raw_socket import skip
 
-_ADVERTISEMENT_BYTES = 36
 _IPV4_HEADER_BYTES_MIN = 20
 _IPV6_HEADER_BYTES = 40
 _UNSPECIFIED = IPv4Address("0.0.0.0")

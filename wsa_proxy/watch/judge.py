@@ -56,15 +56,6 @@ class Opinion:
         return self.word == VALID
 
 
-@dataclass(slots=True)
-class _Last:
-    """The newest believed sealed advertisement, to know its copies: each address and IP version gets one."""
-
-    counter: int
-    mac: str
-    places: dict[tuple[int, str], int]
-
-
 class Judge:
     """The groups of one file, or None without a file, and what was heard of their sealed counters."""
 
