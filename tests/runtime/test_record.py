@@ -12,6 +12,7 @@ from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.wire import Reject
 from wsa_proxy.runtime.record import LASTING
 from wsa_proxy.runtime.record import LINE_EVERY_S
+from wsa_proxy.runtime.record import SENDERS_MAX
 from wsa_proxy.runtime.record import TRANSITIONS_MAX
 from wsa_proxy.runtime.record import Record
 
@@ -95,3 +96,17 @@ def test_what_lies_in_the_network_is_told_once_a_day(caplog: pytest.LogCaptureFi
     for number in range(100):
         record.rejected(Reject.VRRP, "10.0.0.9", f"02:00:00:00:01:{number:02x}")
     assert len(caplog.messages) == 7
+
+
+def test_two_senders_are_told_once_each(caplog: pytest.LogCaptureFixture) -> None:
+    """They take turns; and who makes up senders without end fills neither the log nor the memory."""
+    clock = Clock()
+    record = Record(1, clock)
+    for number in range(600):
+        record.rejected(Reject.VRRP, "10.0.0.9", f"02:00:00:00:00:{number % 2:02x}")
+        clock.now += 60
+    assert len(caplog.messages) == 2
+    for number in range(1000):
+        record.rejected(Reject.VRRP, "10.0.0.9", f"02:00:00:01:{number >> 8:02x}:{number & 255:02x}")
+        clock.now += 6
+    assert len(caplog.messages) == 102 and len(record._told) == SENDERS_MAX

@@ -24,6 +24,7 @@ TRANSITIONS_MAX = 100  # kept for the status; the log has them all
 LINE_EVERY_S = 60.0
 SAME_EVERY_S = 86_400.0
 """What lies in how the network is built, and does no harm meanwhile, is told once a day for the same sender."""
+SENDERS_MAX = 16  # whoever makes up more of them gets his line a minute
 LASTING = {Reject.ECHO, Reject.VRRP, Reject.BAD_VERSION}
 
 REJECT_HINTS = {
@@ -76,8 +77,8 @@ class Record:
         self.evidence = ""
         self._clock = clock
         self._next_line_s: dict[str, float] = {}
-        self._told: dict[Reject, tuple[str, float]] = {}
-        """Of each reason whom the last line was about, and when it was written."""
+        self._told: dict[tuple[Reject, str], float] = {}
+        """When a line was written about a sender of what lasts, the newest last."""
 
     def transition(self, report: ReportTransition) -> None:
         """Keep it and write its line."""
@@ -99,14 +100,21 @@ class Record:
         self.last_rejected[reject] = Rejected(source, source_mac, self._clock())
         # Of a sealed advertisement all copies (IPv4, IPv6) have one counter: the second is no news.
         if reject is not Reject.DUPLICATE and self._is_news(reject, source_mac) and self._may_log(reject.value):
-            self._told[reject] = (source_mac, self._clock())
+            if reject in LASTING:
+                self._remember(reject, source_mac)
             hint = REJECT_HINTS.get(reject, "damaged, or sent from another network")
             line = "carp vhid=%d rejected=%s count=%d from=%s mac=%s: %s"
             logger.warning(line, self.vhid, reject.value, self.rejects[reject], source, source_mac, hint)
 
     def _is_news(self, reject: Reject, source_mac: str) -> bool:
-        told = self._told.get(reject) if reject in LASTING else None
-        return told is None or told[0] != source_mac or self._clock() >= told[1] + SAME_EVERY_S
+        told_s = self._told.get((reject, source_mac))
+        return told_s is None or self._clock() >= told_s + SAME_EVERY_S
+
+    def _remember(self, reject: Reject, source_mac: str) -> None:
+        self._told.pop((reject, source_mac), None)
+        self._told[reject, source_mac] = self._clock()
+        if len(self._told) > SENDERS_MAX:
+            del self._told[next(iter(self._told))]
 
     def send_failed(self, errors: str) -> None:
         """An advertisement did not leave."""
