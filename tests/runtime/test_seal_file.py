@@ -127,6 +127,17 @@ def test_what_cannot_be_written_or_read_is_told_once(tmp_path: Path, caplog: pyt
     assert caplog.text.count("cannot be written") == 1
 
 
+def test_no_link_is_followed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever may write into the folder names no file that we overwrite."""
+    other = tmp_path / "other"
+    other.write_text("untouched")
+    (tmp_path / "seal-1.new").symlink_to(other)
+    file, time, _ = opened(tmp_path)
+    say(time, 0.0)
+    file.write(1.0)
+    assert other.read_text() == "untouched" and "cannot be written" in caplog.text
+
+
 def test_nothing_is_written_while_nothing_is_known(tmp_path: Path) -> None:
     """A node that has heard and said nothing must not forget what its file says."""
     file, time, _ = opened(tmp_path)

@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 MOVED_MS = 100.0
 """A time of the group that has moved by more since the last writing is written again."""
+CREATE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW  # root writes here: into no other file
 EVERY_S = 3600.0
 FILE_BYTES_MAX = 64 * 1024
 KEYS_MAX = 64
@@ -88,7 +89,7 @@ class SealFile:
         }
         beside = self._path.with_suffix(".new")
         try:
-            with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
+            with open(os.open(beside, CREATE, 0o600), "w") as file:
                 json.dump({"keys": keys}, file)
                 file.flush()
                 os.fsync(file.fileno())
