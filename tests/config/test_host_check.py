@@ -206,9 +206,16 @@ IN_THE_WAY = "net.ipv4.conf.all.rp_filter is 1 (strict)"
     ("mac", "lines"), [("virtual", f"warning 5: groups[0]: {IN_THE_WAY}"), ("interface", "")], ids=["virtual", "own"]
 )
 def test_what_is_in_the_way_of_a_virtual_mac(tmp_path: Path, mac: str, lines: str) -> None:
-    """A warning for each group that wants one."""
+    """One warning, however many groups want one."""
     host = HostFacts(HOST.interfaces, (IN_THE_WAY,))
     assert told(tmp_path, changed("    priority: 255\n", f"    priority: 255\n    mac: {mac}\n"), host=host) == lines
+
+
+def test_it_is_told_once(tmp_path: Path) -> None:
+    """It is the host's matter, not each group's."""
+    second = "  - id: 2\n    hostname: proxy.example.com\n    virtual_ip: 10.0.0.4/24\n    priority: 255\n"
+    text = GOOD + second + "    shared_secret: twelve-bytes!\n"
+    assert told(tmp_path, text, host=HostFacts(HOST.interfaces, (IN_THE_WAY,))).count(IN_THE_WAY) == 1
 
 
 def test_the_interface_of_a_running_group_is_not_offered(tmp_path: Path) -> None:

@@ -46,9 +46,10 @@ def check_host(document: Document, keys: TopKeys, without_prefix: dict[KeyPath, 
         interfaces.append(chosen.name if chosen else "")
         if chosen:
             _check_interface(document, at, chosen, virtual_ips)
-            if group.mac == "virtual":
-                for sentence in host.in_the_way:
-                    document.warning(path, sentence)
+    virtual = next((n for n, group in enumerate(keys.groups or ()) if group.mac == "virtual" and interfaces[n]), None)
+    if virtual is not None:
+        for sentence in host.in_the_way:  # of the host: once, at the first group that is concerned
+            document.warning(("groups", virtual), sentence)
     return interfaces
 
 
