@@ -124,10 +124,16 @@ REPORTS: list[tuple[dict[str, Any], int, str, str]] = [
         "",
     ),
     (
-        {"changes": [], "warnings": ["f:3: priority: 1: is low"], "errors": ["f:4: id: 300: wrong"]},
+        {"changes": [], "warnings": ["f:3: priority: 1: is low"], "errors": ["f:4: id: 300: wrong"], "refused": True},
         1,
         "warning: f:3: priority: 1: is low\n",
         "f:4: id: 300: wrong\nwsa-proxy: nothing has changed, the node goes on with its old settings\n",
+    ),
+    (
+        {"changes": [], "warnings": [], "errors": ["the reload has failed, see the log"], "refused": False},
+        1,
+        "",
+        "the reload has failed, see the log\n",
     ),
     (
         {"error": "expected one of the verbs status"},
@@ -138,7 +144,9 @@ REPORTS: list[tuple[dict[str, Any], int, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("report", "code", "out", "err"), REPORTS, ids=["taken", "refused", "of an older node"])
+@pytest.mark.parametrize(
+    ("report", "code", "out", "err"), REPORTS, ids=["taken", "refused", "failed", "of an older node"]
+)
 def test_a_reload_says_what_has_changed_or_why_nothing(
     report: dict[str, Any],
     code: int,

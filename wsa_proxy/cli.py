@@ -115,7 +115,7 @@ def _reload(options: argparse.Namespace) -> int:
         print(f"warning: {line}")
     for line in report.get("changes", []):
         print(line)
-    if errors:
+    if report.get("refused") or "error" in report:
         print("wsa-proxy: nothing has changed, the node goes on with its old settings", file=sys.stderr)
     return 1 if errors else 0
 

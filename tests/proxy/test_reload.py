@@ -114,7 +114,7 @@ async def test_a_wrong_file_changes_nothing_and_all_its_errors_are_told(
     world.file = ConfigError((WRONG, WARNING))
     report = await world.reloader.request()
     assert world.journal == [] and world.settings is PRESENT
-    assert report.errors == (str(WRONG), str(WARNING)) and not report.changes
+    assert report.errors == (str(WRONG), str(WARNING)) and report.refused and not report.changes
     assert str(WRONG) in caplog.text and "refused: the settings stay as they were" in caplog.text
 
 
@@ -123,7 +123,7 @@ async def test_what_cannot_be_had_changes_nothing(world: World, refusal: Excepti
     """The new listeners are closed again."""
     world.file, world.refusal = MOVED, refusal
     report = await world.reloader.request()
-    assert report.errors == (str(refusal),) and not report.changes
+    assert report.errors == (str(refusal),) and report.refused and not report.changes
     assert world.settings is PRESENT and world.journal[-1] == "keep 10.0.0.3"
 
 
@@ -135,7 +135,8 @@ async def test_a_mistake_of_ours_is_told_and_the_next_reload_comes(
     assert await world.reloader.report() == {
         "changes": [],
         "warnings": [],
-        "errors": ["the configuration could not be read again: ValueError('a mistake')"],
+        "errors": ["the reload has failed, see the log: ValueError('a mistake')"],
+        "refused": False,
     }
     world.file = MOVED
     with caplog.at_level(logging.INFO):

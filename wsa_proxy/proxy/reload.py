@@ -41,15 +41,22 @@ STOPPING = "the node is being stopped"
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What came of a reload. With errors nothing has changed."""
+    """What came of a reload."""
 
     changes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
+    refused: bool = False
+    """Because of these errors nothing has changed; without that nobody knows."""
 
     def document(self) -> dict[str, Any]:
         """For the control socket."""
-        return {"changes": [*self.changes], "warnings": [*self.warnings], "errors": [*self.errors]}
+        return {
+            "changes": [*self.changes],
+            "warnings": [*self.warnings],
+            "errors": [*self.errors],
+            "refused": self.refused,
+        }
 
 
 class Listener(Protocol):
@@ -118,8 +125,8 @@ class Reloader:
             try:
                 report = await self._reload()
             except Exception as error:  # the operator must hear of it where he has asked
-                logger.exception("failover: the configuration could not be read again")
-                return Report(errors=(f"the configuration could not be read again: {error!r}",))
+                logger.exception("failover: the reload has failed")
+                return Report(errors=(f"the reload has failed, see the log: {error!r}",))
             _log(report)
             return report
 
@@ -128,7 +135,7 @@ class Reloader:
         try:
             loaded = await asyncio.to_thread(self._load, present)
         except ConfigError as error:
-            return Report(warnings=_texts(error.warnings), errors=_texts(error.problems))
+            return Report(warnings=_texts(error.warnings), errors=_texts(error.problems), refused=True)
         plan = make_plan(present, loaded.settings)
         try:
             await self._listener.add(virtual_addresses(plan.settings))
@@ -136,7 +143,7 @@ class Reloader:
             await self._drain(addresses_of([group for group in present.groups if group.vhid in leaving]))
             self._node.apply(plan)
         except (ListenerError, OSError) as error:
-            return Report(warnings=_texts(loaded.warnings), errors=(str(error),))
+            return Report(warnings=_texts(loaded.warnings), errors=(str(error),), refused=True)
         finally:
             self._listener.keep(virtual_addresses(self._node.settings))
         return Report(plan.lines, _texts(loaded.warnings))
@@ -165,7 +172,7 @@ def _log(report: Report) -> None:
         logger.warning("%s", warning)
     for error in report.errors:
         logger.error("%s", error)
-    if report.errors:
+    if report.refused:
         logger.error("failover: the configuration was read again and refused: the settings stay as they were")
     for change in report.changes:
         logger.info("failover: the configuration was read again: %s", change)
