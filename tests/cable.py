@@ -118,6 +118,14 @@ class Lan:
         finally:
             os.setns(self._namespaces[self.LEFT], os.CLONE_NEWNET)
 
+    def send_from_the_right(self, *frames: Any) -> None:
+        """The other host sends these, bytes or scapy's, as they are."""
+        with self.on_the_right():
+            sender = self.raw_socket(self.RIGHT)
+        for frame in frames:
+            sender.send(bytes(frame))
+        sender.close()
+
     def ip(self, arguments: str) -> str:
         """Run iproute2 in the namespace where we are, and answer what it prints."""
         done = subprocess.run(["ip", *arguments.split()], capture_output=True, text=True, check=False)

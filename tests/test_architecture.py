@@ -38,11 +38,9 @@ BANNED_IN_CARP = {"asyncio", "datetime", "logging", "os", "random", "secrets", "
 
 # Source files without a test file of their own: frozen values and protocols, with nothing in them that could be wrong.
 DECLARATIONS = {
-    "wsa_proxy/settings.py",
     "wsa_proxy/net/ports.py",
     "wsa_proxy/runtime/health.py",
     "wsa_proxy/carp/events.py",
-    "wsa_proxy/carp/commands.py",
     "wsa_proxy/carp/host_settings.py",
     "wsa_proxy/simulation/memory.py",
 }

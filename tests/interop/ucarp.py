@@ -6,14 +6,13 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 from collections.abc import Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from wsa_proxy.lab.namespace import inside
+from tests.daemon import PATHS
+from tests.daemon import Daemon
 
-PATHS = "/usr/sbin:/usr/local/sbin:/usr/bin"
 STATE = re.compile(r"Switching to state: (\w+)")
 
 REACTION_S = 1.0
@@ -30,7 +29,7 @@ def master_down_s(advskew: int) -> float:
     return 3 + advskew / 256
 
 
-class Ucarp:
+class Ucarp(Daemon):
     """One ucarp process. It is made without having been started."""
 
     def __init__(
@@ -46,33 +45,17 @@ class Ucarp:
         options: Sequence[str] = (),
     ) -> None:
         folder.mkdir(parents=True)
-        self._network = network
-        self._log = folder / "ucarp.log"
-        self._log.touch()
-        self._process: subprocess.Popen[bytes] | None = None
         up, down = (_script(folder / f"vip-{word}.sh", verb) for word, verb in (("up", "add"), ("down", "del")))
         program = find_ucarp()
         assert program is not None
         command = [program, "--interface=eth0", f"--srcip={address}", f"--vhid={vhid}", f"--pass={pass_phrase}"]
         command += [f"--addr={virtual_ip}", f"--upscript={up}", f"--downscript={down}", f"--advskew={advskew}"]
         # --shutdown: without it even an orderly end leaves the virtual IP behind.
-        self._command = [*command, "--shutdown", *options]
-
-    def start(self) -> None:
-        with inside(self._network), self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        super().__init__(network, folder / "ucarp.log", [*command, "--shutdown", *options])
 
     def signal(self, number: signal.Signals) -> None:
         assert self._process is not None
         os.kill(self._process.pid, number)
-
-    @property
-    def alive(self) -> bool:
-        return self._process is not None and self._process.poll() is None
-
-    @property
-    def log(self) -> str:
-        return self._log.read_text(errors="replace")
 
     @property
     def state(self) -> str:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from wsa_proxy.lab.namespace import inside
-
-PATHS = "/usr/sbin:/usr/local/sbin:/usr/bin"
+from tests.daemon import PATHS
+from tests.daemon import Daemon
 
 
 def find_keepalived() -> str | None:
@@ -17,7 +15,7 @@ def find_keepalived() -> str | None:
     return shutil.which("keepalived", path=PATHS)
 
 
-class Keepalived:
+class Keepalived(Daemon):
     """One keepalived, master from its first second on; an advertisement each second."""
 
     def __init__(self, network: Path, folder: Path, version: int, vrid: int, addresses: Sequence[str]) -> None:
@@ -29,19 +27,6 @@ class Keepalived:
         program = find_keepalived()
         assert program is not None
         # --vrrp: without its health checker. In the foreground, with its own files, and a log on its output.
-        self._command = [program, "--dont-fork", "--log-console", "--vrrp", f"--use-file={configuration}"]
-        self._command += [f"--pid={folder / 'pid'}", f"--vrrp_pid={folder / 'vrrp.pid'}"]
-        self._network, self._log = network, folder / "keepalived.log"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        with inside(self._network), self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-
-    @property
-    def alive(self) -> bool:
-        return self._process is not None and self._process.poll() is None
-
-    @property
-    def log(self) -> str:
-        return self._log.read_text(errors="replace")
+        command = [program, "--dont-fork", "--log-console", "--vrrp", f"--use-file={configuration}"]
+        command += [f"--pid={folder / 'pid'}", f"--vrrp_pid={folder / 'vrrp.pid'}"]
+        super().__init__(network, folder / "keepalived.log", command)

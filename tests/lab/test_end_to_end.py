@@ -6,68 +6,25 @@ is 3.21 s.
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tests.lab import scenarios
 from tests.lab.inside import needs_namespaces
 from tests.lab.inside import run_inside
+from tests.lab.judging import LEASE_S_MAX
+from tests.lab.judging import SCENARIO_S_MAX
+from tests.lab.judging import SILENCE_MS_MAX
+from tests.lab.judging import STOP_MS_MAX
+from tests.lab.judging import VIRTUAL_MAC
+from tests.lab.judging import Seen
+from tests.lab.judging import b_was_first
+from tests.lab.judging import changes
+from tests.lab.judging import check_always
+from tests.lab.judging import lost_after_s
+from tests.lab.judging import noise_ms
+from tests.lab.judging import row
 
 pytestmark = needs_namespaces
-
-HEAD_START_S = 0.2  # their patience differs by 55/256 s
-VIRTUAL_MAC = "00:00:5e:00:01:01"
-SILENCE_MS_MAX = 3600.0  # a crash, a freeze, a cable: noticed by silence
-STOP_MS_MAX = 100.0
-LEASE_S_MAX = 2.3
-TWO_HOLDERS_S_MAX = 0.05
-SCENARIO_S_MAX = 110.0
-
-type Seen = dict[str, Any]
-
-
-def row(seen: Seen, fault: str) -> dict[str, Any]:
-    """What the lab measured for the first fault of this text."""
-    return next(each for each in seen["faults"] if each["fault"] == fault)
-
-
-def noise_ms(row: dict[str, Any]) -> float:
-    """How late the client itself was at worst: a machine that is busy with other things widens every bound by it."""
-    return float(row["late_ms"])
-
-
-def b_was_first(seen: Seen) -> bool:
-    """A busy machine starts one process after the other: b became master before a had listened for its time."""
-    masters = [each for each in seen["transitions"] if each["after"] == "master"]
-    ready_s = {each["node"]: each["at_s"] for each in reversed(seen["transitions"]) if each["reason"] == "ready"}
-    early = bool(masters[0]["node"] == "b")
-    assert not early or ready_s["a"] - ready_s["b"] > HEAD_START_S, "b is master before its time"
-    return early
-
-
-def lost_after_s(seen: Seen, fault: str, node: str) -> float:
-    """Seconds from the fault until the node's kernel had dropped the virtual IP."""
-    at_s: float = row(seen, fault)["at_s"]
-    ends = [
-        each["end_s"] for each in seen["holdings"] if each["node"] == node and each["begin_s"] < at_s < each["end_s"]
-    ]
-    assert ends, f"{node} did not hold the virtual IP at {fault}"
-    return float(max(ends)) - at_s
-
-
-def changes(seen: Seen, node: str) -> list[str]:
-    return [each["reason"] for each in seen["transitions"] if each["node"] == node]
-
-
-def check_always(seen: Seen) -> None:
-    """What holds in every scenario: the service came back each time, and hardly ever were there two holders."""
-    assert seen["holder_log_complete"]
-    for each in seen["faults"]:
-        assert each["closed"], each
-        assert each["two_holders_s"] <= TWO_HOLDERS_S_MAX + noise_ms(each) / 1000, each
-    for name, log in seen["logs"].items():
-        assert "Traceback" not in log, f"{name}:\n{log}"
 
 
 @pytest.fixture(scope="module")

@@ -9,15 +9,15 @@ import pytest
 from tests.lab import scenarios_addresses
 from tests.lab.inside import needs_namespaces
 from tests.lab.inside import run_inside
-from tests.lab.test_end_to_end import SCENARIO_S_MAX
-from tests.lab.test_end_to_end import SILENCE_MS_MAX
-from tests.lab.test_end_to_end import STOP_MS_MAX
-from tests.lab.test_end_to_end import VIRTUAL_MAC
-from tests.lab.test_end_to_end import Seen
-from tests.lab.test_end_to_end import check_always
-from tests.lab.test_end_to_end import lost_after_s
-from tests.lab.test_end_to_end import noise_ms
-from tests.lab.test_end_to_end import row
+from tests.lab.judging import SCENARIO_S_MAX
+from tests.lab.judging import SILENCE_MS_MAX
+from tests.lab.judging import STOP_MS_MAX
+from tests.lab.judging import VIRTUAL_MAC
+from tests.lab.judging import Seen
+from tests.lab.judging import check_always
+from tests.lab.judging import lost_after_s
+from tests.lab.judging import noise_ms
+from tests.lab.judging import row
 
 pytestmark = needs_namespaces
 

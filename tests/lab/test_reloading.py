@@ -7,9 +7,9 @@ from typing import Any
 from tests.lab import reloading
 from tests.lab.inside import needs_namespaces
 from tests.lab.inside import run_inside
-from tests.lab.test_end_to_end import check_always
-from tests.lab.test_end_to_end import noise_ms
-from tests.lab.test_end_to_end import row
+from tests.lab.judging import check_always
+from tests.lab.judging import noise_ms
+from tests.lab.judging import row
 
 pytestmark = needs_namespaces
 

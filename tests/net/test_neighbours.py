@@ -47,13 +47,6 @@ def answers(lan: Any, neighbours: Neighbours, count: int) -> list[Answer]:
     return found
 
 
-def from_the_right(lan: Any, frame: Any) -> None:
-    with lan.on_the_right():
-        sender = lan.raw_socket(lan.RIGHT)
-    sender.send(bytes(frame))
-    sender.close()
-
-
 def test_announcement_as_tcpdump_reads_it(lan: Any) -> None:
     """announce is a broadcast gratuitous ARP request and neighbour advertisements to all nodes that override."""
     wire = lan.wire(is_about_addresses)
@@ -153,15 +146,15 @@ def test_between_two_questions_nothing_is_heard_and_nothing_is_closed(lan: Any) 
     descriptors = neighbours.fileno_list()
     packet = ARP(op=2, hwsrc=FOREIGN_MAC, psrc=str(VIP4), hwdst="00:00:00:00:00:00", pdst=str(VIP4))
     claim = Ether(src=FOREIGN_MAC, dst="ff:ff:ff:ff:ff:ff") / packet
-    from_the_right(lan, claim)
+    lan.send_from_the_right(claim)
     assert lan.readable(descriptors, 1.0)
     neighbours.stop_probing()
-    from_the_right(lan, claim)
+    lan.send_from_the_right(claim)
     assert not lan.readable(descriptors, 0.1), "deaf, and what was queued is gone"
     neighbours.probe()
     assert neighbours.fileno_list() == descriptors
     assert neighbours.receive() == []
-    from_the_right(lan, claim)
+    lan.send_from_the_right(claim)
     assert answers(lan, neighbours, 1) == [Answer(VIP4, FOREIGN_MAC)]
 
 
@@ -170,14 +163,14 @@ def test_only_owners_wake_the_loop(lan: Any) -> None:
     neighbours = open_neighbours(lan)
     neighbours.probe()
     ethernet = Ether(src=FOREIGN_MAC, dst="ff:ff:ff:ff:ff:ff")
-    from_the_right(lan, ethernet / ARP(op=2, hwsrc=FOREIGN_MAC, psrc="10.0.0.9", pdst="10.0.0.1"))
-    from_the_right(lan, ethernet / ARP(op=1, hwsrc=FOREIGN_MAC, psrc="0.0.0.0", pdst=str(VIP4)))
-    from_the_right(lan, ethernet / ARP(op=1, hwsrc=FOREIGN_MAC, psrc="10.0.0.2", pdst=str(VIP4)))
+    lan.send_from_the_right(ethernet / ARP(op=2, hwsrc=FOREIGN_MAC, psrc="10.0.0.9", pdst="10.0.0.1"))
+    lan.send_from_the_right(ethernet / ARP(op=1, hwsrc=FOREIGN_MAC, psrc="0.0.0.0", pdst=str(VIP4)))
+    lan.send_from_the_right(ethernet / ARP(op=1, hwsrc=FOREIGN_MAC, psrc="10.0.0.2", pdst=str(VIP4)))
     network = IPv6(src="fe80::2", dst="ff02::1", hlim=255)
-    from_the_right(lan, ethernet / network / ICMPv6ND_NA(tgt="fd00:77::9"))
-    from_the_right(lan, ethernet / network / ICMPv6ND_NA(tgt="fd00:78::3"))
+    lan.send_from_the_right(ethernet / network / ICMPv6ND_NA(tgt="fd00:77::9"))
+    lan.send_from_the_right(ethernet / network / ICMPv6ND_NA(tgt="fd00:78::3"))
     routed = IPv6(src="fe80::2", dst="ff02::1", hlim=254)
-    from_the_right(lan, ethernet / routed / ICMPv6ND_NA(tgt=str(VIP6)))
+    lan.send_from_the_right(ethernet / routed / ICMPv6ND_NA(tgt=str(VIP6)))
     with lan.on_the_right():
         lan.ip(f"neighbour flush dev {lan.RIGHT}")
     assert not lan.readable(neighbours.fileno_list(), 0.2)
@@ -189,15 +182,15 @@ def test_what_counts_as_an_answer(lan: Any) -> None:
     neighbours.probe()
     ethernet = Ether(src=FOREIGN_MAC, dst="ff:ff:ff:ff:ff:ff")
     for operation in (1, 2):
-        from_the_right(lan, ethernet / ARP(op=operation, hwsrc=FOREIGN_MAC, psrc=str(VIP4), pdst=str(VIP4)))
-    from_the_right(lan, ethernet / ARP(op=9, hwsrc=FOREIGN_MAC, psrc=str(VIP4), pdst=str(VIP4)))
-    from_the_right(lan, ethernet / ARP(op=2, hwsrc=lan.mac(), psrc=str(VIP4), pdst=str(VIP4)))
-    from_the_right(lan, (bytes(ethernet / ARP(op=2, psrc=str(VIP4))))[:34])
+        lan.send_from_the_right(ethernet / ARP(op=operation, hwsrc=FOREIGN_MAC, psrc=str(VIP4), pdst=str(VIP4)))
+    lan.send_from_the_right(ethernet / ARP(op=9, hwsrc=FOREIGN_MAC, psrc=str(VIP4), pdst=str(VIP4)))
+    lan.send_from_the_right(ethernet / ARP(op=2, hwsrc=lan.mac(), psrc=str(VIP4), pdst=str(VIP4)))
+    lan.send_from_the_right((bytes(ethernet / ARP(op=2, psrc=str(VIP4))))[:34])
     assert answers(lan, neighbours, 2) == [Answer(VIP4, FOREIGN_MAC)] * 2
     advertisement = IPv6(src=str(SECOND6), dst="ff02::1", hlim=255) / ICMPv6ND_NA(tgt=str(SECOND6))
-    from_the_right(lan, ethernet / advertisement)
-    from_the_right(lan, ethernet / advertisement / ICMPv6NDOptDstLLAddr(lladdr="00:00:5e:00:01:01"))
-    from_the_right(lan, ethernet / advertisement / ICMPv6NDOptDstLLAddr(lladdr=lan.mac()))
+    lan.send_from_the_right(ethernet / advertisement)
+    lan.send_from_the_right(ethernet / advertisement / ICMPv6NDOptDstLLAddr(lladdr="00:00:5e:00:01:01"))
+    lan.send_from_the_right(ethernet / advertisement / ICMPv6NDOptDstLLAddr(lladdr=lan.mac()))
     assert answers(lan, neighbours, 2) == [Answer(SECOND6, FOREIGN_MAC), Answer(SECOND6, "00:00:5e:00:01:01")]
 
 
@@ -209,10 +202,10 @@ def test_more_addresses_than_a_filter_takes(lan: Any) -> None:
     neighbours.probe()
     ethernet = Ether(src=FOREIGN_MAC, dst="ff:ff:ff:ff:ff:ff")
     for address in ("10.0.1.7", "10.0.0.7"):
-        from_the_right(lan, ethernet / ARP(op=2, hwsrc=FOREIGN_MAC, psrc=address))
+        lan.send_from_the_right(ethernet / ARP(op=2, hwsrc=FOREIGN_MAC, psrc=address))
     for address in ("fd00:77::107", "fd00:77::7"):
         target = ICMPv6ND_NA(tgt=address)
-        from_the_right(lan, ethernet / IPv6(src="fe80::2", dst="ff02::1", hlim=255) / target)
+        lan.send_from_the_right(ethernet / IPv6(src="fe80::2", dst="ff02::1", hlim=255) / target)
     assert answers(lan, neighbours, 2) == [
         Answer(IPv4Address("10.0.1.7"), FOREIGN_MAC),
         Answer(IPv6Address("fd00:77::107"), FOREIGN_MAC),
@@ -226,9 +219,9 @@ def test_as_many_addresses_as_a_filter_takes(lan: Any) -> None:
     neighbours = Neighbours(lan.LEFT, lan.index, many)
     neighbours.probe()
     ethernet = Ether(src=FOREIGN_MAC, dst="ff:ff:ff:ff:ff:ff")
-    from_the_right(lan, ethernet / ARP(op=2, hwsrc=FOREIGN_MAC, psrc=str(many[ADDRESSES_IN_FILTER_MAX - 1])))
+    lan.send_from_the_right(ethernet / ARP(op=2, hwsrc=FOREIGN_MAC, psrc=str(many[ADDRESSES_IN_FILTER_MAX - 1])))
     network = IPv6(src="fe80::2", dst="ff02::1", hlim=255)
-    from_the_right(lan, ethernet / network / ICMPv6ND_NA(tgt=str(many[-1])))
+    lan.send_from_the_right(ethernet / network / ICMPv6ND_NA(tgt=str(many[-1])))
     assert [answer.address for answer in answers(lan, neighbours, 2)] == [many[ADDRESSES_IN_FILTER_MAX - 1], many[-1]]
 
 
@@ -270,5 +263,5 @@ def test_another_owner_with_the_virtual_mac(lan: Any) -> None:
     neighbours = Neighbours(lan.LEFT, lan.index, [VIP4], "00:00:5e:00:01:01")
     neighbours.probe()
     for mac in (lan.mac(), "00:00:5e:00:01:01"):
-        from_the_right(lan, Ether(src=mac, dst=lan.mac()) / ARP(op=2, hwsrc=mac, psrc=str(VIP4), hwdst=lan.mac()))
+        lan.send_from_the_right(Ether(src=mac, dst=lan.mac()) / ARP(op=2, hwsrc=mac, psrc=str(VIP4), hwdst=lan.mac()))
     assert answers(lan, neighbours, 1) == [Answer(VIP4, "00:00:5e:00:01:01")]

@@ -15,6 +15,7 @@ from scapy.layers.inet import IP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 
+from tests.net.receiving import received
 from wsa_proxy.net.frames import Carp
 from wsa_proxy.net.frames import read_advertisement
 from wsa_proxy.net.packet_socket import Headers
@@ -37,27 +38,6 @@ def open_socket(lan: Any, versions: tuple[Any, ...] = (4, 6), vhid: int = F1["vh
     return PacketSocket(lan.LEFT, lan.index, vhid, versions, Headers([VIP, ip_address("fd00:77::3")]))
 
 
-def from_the_right(lan: Any, *frames: bytes) -> None:
-    with lan.on_the_right():
-        sender = lan.raw_socket(lan.RIGHT)
-    for frame in frames:
-        sender.send(frame)
-    sender.close()
-
-
-def received(lan: Any, advertisements: PacketSocket, count: int) -> list[Packet]:
-    """The next so many packets, and no more."""
-    packets: list[Packet] = []
-
-    def enough() -> bool:
-        packets.extend(advertisements.receive())
-        return len(packets) >= count
-
-    lan.until(enough, f"{count} packets")
-    assert len(packets) == count, packets
-    return packets
-
-
 def ipv4_frame(payload: bytes = PAYLOAD, **fields: Any) -> bytes:
     """A frame of another maker than the code under test: scapy's defaults, with what the test changes."""
     values: dict[str, Any] = {"src": "10.0.0.2", "dst": "224.0.0.18", "ttl": 255, "proto": 112} | fields
@@ -69,7 +49,7 @@ def test_vectors_are_received(lan: Any) -> None:
     for vector in VECTORS:
         advertisements = open_socket(lan, vhid=vector["vhid"])
         frame = bytes.fromhex(vector["frame_hex"])
-        from_the_right(lan, frame)
+        lan.send_from_the_right(frame)
         assert received(lan, advertisements, 1) == [
             Packet(
                 version=4 if vector["af"] == "inet" else 6,
@@ -128,13 +108,13 @@ def test_nothing_else_wakes_the_loop(lan: Any) -> None:
     arp = bytes.fromhex("ffffffffffff02000000000208060001080006040001") + bytes(20)
     ipv6 = bytes(Ether(dst="33:33:00:00:00:12", type=0x86DD) / IPv6(src="fe80::2", dst="ff02::12", nh=58) / PAYLOAD)
     short = bytes.fromhex(GROUP_MAC + "0200000000020800") + b"\x45\0\0\x38"
-    from_the_right(lan, bytes(tagged), udp, arp, ipv6, short)
+    lan.send_from_the_right(bytes(tagged), udp, arp, ipv6, short)
     advertisements.send(4, PAYLOAD)
     advertisements.send(6, PAYLOAD)
     with lan.on_the_right(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ordinary:
         ordinary.sendto(b"hello", ("10.0.0.1", 9))  # neighbours meet, a port is unreachable
     assert not lan.readable(advertisements.fileno_list(), 0.2)
-    from_the_right(lan, ipv4_frame())
+    lan.send_from_the_right(ipv4_frame())
     assert [packet.payload for packet in received(lan, advertisements, 1)] == [PAYLOAD]
 
 
@@ -161,7 +141,7 @@ def test_senseless_headers(lan: Any, name: str) -> None:
     """A frame whose IP header makes no sense becomes a packet without payload, and never an exception."""
     frame, payload, intact = CASES[name]
     advertisements = open_socket(lan)
-    from_the_right(lan, frame)
+    lan.send_from_the_right(frame)
     (packet,) = received(lan, advertisements, 1)
     assert (packet.payload, packet.header_intact, packet.ttl) == (payload, intact, frame[22])
 
@@ -172,7 +152,7 @@ def test_ipv6_lengths(lan: Any) -> None:
     header = Ether(src="02:00:00:00:00:02", dst="33:33:00:00:00:12", type=0x86DD)
     network: dict[str, Any] = {"src": "fe80::2", "dst": "ff02::12", "nh": 112, "hlim": 255}
     good = bytes(header / IPv6(**network) / PAYLOAD)
-    from_the_right(lan, good + b"padding", bytes(header / IPv6(**network, plen=99) / PAYLOAD), good[:56])
+    lan.send_from_the_right(good + b"padding", bytes(header / IPv6(**network, plen=99) / PAYLOAD), good[:56])
     packets = received(lan, advertisements, 3)
     assert [packet.payload for packet in packets] == [PAYLOAD, b"", b""]
     assert [packet.source for packet in packets] == ["fe80::2"] * 3
@@ -195,10 +175,10 @@ def test_garbage(lan: Any) -> None:
         frames.append(bytes.fromhex(GROUP_MAC + "020000000002" + ethertype) + bytes(header))
     packets: list[Packet] = []
     for start in range(0, 1000, 50):  # fits into the smallest receive buffer
-        from_the_right(lan, *frames[start : start + 50])
+        lan.send_from_the_right(*frames[start : start + 50])
         expected = len([frame for frame in frames[start : start + 50] if frame[14:] in ours])
         packets += received(lan, advertisements, expected)
-    from_the_right(lan, ipv4_frame())
+    lan.send_from_the_right(ipv4_frame())
     (last,) = received(lan, advertisements, 1)
     assert last.payload == PAYLOAD
     assert len(packets) == len(ours) > 500
@@ -216,11 +196,11 @@ def test_other_ids_do_not_wake_the_loop(lan: Any) -> None:
     header = Ether(dst="33:33:00:00:00:12", type=0x86DD) / IPv6(src="fe80::2", dst="ff02::12", nh=112, hlim=255)
     without_id = [ipv4_frame()[:35], bytes(header / PAYLOAD)[:55], ipv4_frame(b""), ipv4_frame()[:24]]
     others = [ipv4_frame(OTHER_ID), ipv4_frame(OTHER_ID, **options), bytes(header / OTHER_ID), *without_id]
-    from_the_right(lan, *others)
+    lan.send_from_the_right(*others)
     assert not lan.readable(advertisements.fileno_list(), 0.1)
     heard = [PAYLOAD, VRRP2, VRRP3, PAYLOAD[:2]]
-    from_the_right(lan, *[ipv4_frame(each, **options) for each in heard], *[ipv4_frame(each) for each in heard])
-    from_the_right(lan, *[bytes(header / each) for each in heard])
+    lan.send_from_the_right(*[ipv4_frame(each, **options) for each in heard], *[ipv4_frame(each) for each in heard])
+    lan.send_from_the_right(*[bytes(header / each) for each in heard])
     assert [packet.payload for packet in received(lan, advertisements, 12)] == heard * 3
 
 
@@ -228,7 +208,7 @@ def test_a_storm_is_read_in_portions(lan: Any) -> None:
     """One call answers FRAMES_PER_TURN_MAX packets at most, and nothing of a storm is lost."""
     advertisements = open_socket(lan, (4,))
     numbers = [PAYLOAD + struct.pack("!I", number) for number in range(200)]
-    from_the_right(lan, *(ipv4_frame(number) for number in numbers))
+    lan.send_from_the_right(*(ipv4_frame(number) for number in numbers))
     with lan.on_the_right():
         lan.ip(f"link set {lan.RIGHT} down")  # by then all of them are through
     portions = [advertisements.receive() for _ in range(5)]
@@ -320,7 +300,7 @@ def test_interface_down_and_gone(lan: Any) -> None:
     lan.wait_up(lan.LEFT)
     with lan.on_the_right():
         lan.wait_up(lan.RIGHT)
-    from_the_right(lan, ipv4_frame())
+    lan.send_from_the_right(ipv4_frame())
     received(lan, advertisements, 1)
     advertisements.send(4, PAYLOAD)
     lan.ip(f"link delete {lan.LEFT}")
@@ -351,7 +331,7 @@ def test_sent_from_the_virtual_mac(lan: Any) -> None:
         virtual, own = wire.take(2)
         assert (Ether(virtual).src, Ether(own).src) == ("00:00:5e:00:01:01", lan.mac())
         assert virtual[:6] == own[:6] and virtual[12:] == own[12:]
-    from_the_right(lan, ipv4_frame())
+    lan.send_from_the_right(ipv4_frame())
     received(lan, advertisements, 1)
     lan.ip(f"link delete {lan.LEFT}")
     with pytest.raises(OSError, match=lan.LEFT):

@@ -17,7 +17,6 @@ from scapy.layers.l2 import Ether
 from tests.net.test_packet_socket import F1
 from tests.net.test_packet_socket import PAYLOAD
 from tests.net.test_packet_socket import VECTORS
-from tests.net.test_packet_socket import from_the_right
 from wsa_proxy.net.packet_socket import Headers
 from wsa_proxy.net.packet_socket import PacketSocket
 from wsa_proxy.net.ports import FRAMES_PER_TURN_MAX
@@ -55,7 +54,7 @@ def test_what_the_lan_sends_and_what_this_host_sends(lan: Any) -> None:
     tap = Tap(lan.LEFT, lan.index)
     node = PacketSocket(lan.LEFT, lan.index, F1["vhid"], (4, 6), Headers(()))
     for vector in VECTORS:
-        from_the_right(lan, bytes.fromhex(vector["frame_hex"]))
+        lan.send_from_the_right(bytes.fromhex(vector["frame_hex"]))
     theirs = tapped(lan, tap, len(VECTORS))
     assert [each.frame for each in theirs] == [bytes.fromhex(vector["frame_hex"]) for vector in VECTORS]
     assert not any(each.sent_here for each in theirs)
@@ -82,7 +81,7 @@ TAGGED = {
 def test_vlan_tags_are_put_back(lan: Any, name: str) -> None:
     """The kernel takes the outer tag off; the frame is told as it was on the wire."""
     tap = Tap(lan.LEFT, lan.index)
-    from_the_right(lan, bytes(TAGGED[name]))
+    lan.send_from_the_right(bytes(TAGGED[name]))
     (found,) = tapped(lan, tap, 1)
     assert found.frame == bytes(TAGGED[name]) and found.length_bytes == len(found.frame)
 
@@ -93,11 +92,11 @@ def test_nothing_else_wakes_it(lan: Any) -> None:
     header = Ether(**MULTICAST)
     others = [header / ipv4(proto=17), header / ipv6(nh=58), header / Dot1Q(vlan=20) / ipv4(proto=17)]
     arp = bytes.fromhex("ffffffffffff02000000000208060001080006040001") + bytes(20)
-    from_the_right(lan, *map(bytes, others), arp, bytes(header / Dot1Q(vlan=3, type=0x0806))[:20])
+    lan.send_from_the_right(*map(bytes, others), arp, bytes(header / Dot1Q(vlan=3, type=0x0806))[:20])
     with lan.on_the_right(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ordinary:
         ordinary.sendto(b"hello", ("10.0.0.1", 9))
     assert not lan.readable([tap.fileno()], 0.2)
-    from_the_right(lan, bytes(header / ipv4()))
+    lan.send_from_the_right(bytes(header / ipv4()))
     assert len(tapped(lan, tap, 1)) == 1
 
 
@@ -110,7 +109,7 @@ def test_the_groups_are_joined_and_left(lan: Any) -> None:
     assert "120000E0" not in Path("/proc/net/igmp").read_text()
     Path(f"/proc/sys/net/ipv6/conf/{lan.LEFT}/disable_ipv6").write_text("1")
     tap = Tap(lan.LEFT, lan.index)
-    from_the_right(lan, bytes(Ether(**MULTICAST) / ipv6()))
+    lan.send_from_the_right(bytes(Ether(**MULTICAST) / ipv6()))
     assert len(tapped(lan, tap, 1)) == 1
 
 
@@ -118,7 +117,7 @@ def test_a_storm_is_read_in_portions_and_what_is_lost_is_told(lan: Any) -> None:
     """One call answers a bounded number; the kernel counts what found the queue full."""
     tap = Tap(lan.LEFT, lan.index)
     sent = 20_000
-    from_the_right(lan, *[bytes(Ether(**MULTICAST) / ipv4())] * sent)
+    lan.send_from_the_right(*[bytes(Ether(**MULTICAST) / ipv4())] * sent)
     portions: list[int] = []
     while portions[-1:] != [0]:
         portions.append(len(tap.receive()))
@@ -130,7 +129,7 @@ def test_a_storm_is_read_in_portions_and_what_is_lost_is_told(lan: Any) -> None:
 def test_an_interface_that_goes_down(lan: Any) -> None:
     """It is told once, nothing of what came before is lost, and what comes after it is up again is heard."""
     tap = Tap(lan.LEFT, lan.index)
-    from_the_right(lan, bytes(Ether(**MULTICAST) / ipv4()))
+    lan.send_from_the_right(bytes(Ether(**MULTICAST) / ipv4()))
     assert lan.readable([tap.fileno()], 5.0)
     lan.ip(f"link set {lan.LEFT} down")
     assert [each.frame[-36:] for each in tap.receive()] == [PAYLOAD]
@@ -141,7 +140,7 @@ def test_an_interface_that_goes_down(lan: Any) -> None:
     lan.wait_up(lan.LEFT)
     with lan.on_the_right():
         lan.wait_up(lan.RIGHT)
-    from_the_right(lan, bytes(Ether(**MULTICAST) / ipv4()))
+    lan.send_from_the_right(bytes(Ether(**MULTICAST) / ipv4()))
     assert len(tapped(lan, tap, 1)) == 1
 
 

@@ -22,11 +22,11 @@ from scapy.layers.inet6 import ICMPv6ParamProblem
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 
+from tests.net.receiving import received
 from wsa_proxy.net.frames import Carp
 from wsa_proxy.net.frames import read_advertisement
 from wsa_proxy.net.netlink import HostAddress
 from wsa_proxy.net.ports import NoWay
-from wsa_proxy.net.ports import Packet
 from wsa_proxy.net.ports import PartlySent
 from wsa_proxy.net.unicast_socket import UnicastSocket
 from wsa_proxy.net.unicast_socket import choose_source
@@ -54,27 +54,6 @@ def is_complaint(frame: bytes) -> bool:
     packet = Ether(frame)
     icmp = packet.getlayer(ICMP)
     return (icmp is not None and (icmp.type, icmp.code) == (3, 2)) or bool(packet.haslayer(ICMPv6ParamProblem))
-
-
-def received(lan: Any, advertisements: UnicastSocket, count: int) -> list[Packet]:
-    """The next so many packets, and no more."""
-    packets: list[Packet] = []
-
-    def enough() -> bool:
-        packets.extend(advertisements.receive())
-        return len(packets) >= count
-
-    lan.until(enough, f"{count} packets")
-    assert len(packets) == count, packets
-    return packets
-
-
-def from_the_right(lan: Any, *frames: bytes) -> None:
-    with lan.on_the_right():
-        sender = lan.raw_socket(lan.RIGHT)
-    for frame in frames:
-        sender.send(frame)
-    sender.close()
 
 
 def nft(rules: str) -> None:
@@ -246,7 +225,7 @@ def test_an_input_firewall_does_not_make_us_deaf(lan: Any) -> None:
     """A host that lets in what it knows drops protocol 112; a deaf backup would be a second master."""
     nft("add table inet f; add chain inet f i { type filter hook input priority 0; policy drop; }")
     ours = open_socket(lan.LEFT, *RIGHT)
-    from_the_right(lan, unicast(lan))
+    lan.send_from_the_right(unicast(lan))
     assert received(lan, ours, 1)[0].payload == PAYLOAD
 
 
@@ -260,8 +239,7 @@ def test_what_is_heard(lan: Any) -> None:
     """Unicasts to this host with our id, IP options or not, each once, whatever its TTL; and multicasts that pass."""
     advertisements = open_socket(lan.LEFT, *RIGHT)
     ipv6: dict[str, Any] = {"src": "fd00:77::2", "dst": "fd00:77::1", "nh": 112, "hlim": 9}
-    from_the_right(
-        lan,
+    lan.send_from_the_right(
         unicast(lan),
         unicast(lan, options=[("NOP")] * 4),
         bytes(Ether(dst=lan.mac(), type=0x86DD) / IPv6(**ipv6) / PAYLOAD),
@@ -281,11 +259,11 @@ def test_what_does_not_wake_the_loop(lan: Any) -> None:
     to_another[:6] = bytes.fromhex("020000000099")
     tagged = bytearray(unicast(lan))
     tagged[12:12] = bytes.fromhex("81000014")
-    from_the_right(lan, unicast(lan, other_id), unicast(lan, proto=17), bytes(to_another), bytes(tagged))
+    lan.send_from_the_right(unicast(lan, other_id), unicast(lan, proto=17), bytes(to_another), bytes(tagged))
     advertisements.send(4, PAYLOAD)
     advertisements.send(6, PAYLOAD)
     assert not lan.readable(advertisements.fileno_list(), 0.2)
-    from_the_right(lan, unicast(lan))
+    lan.send_from_the_right(unicast(lan))
     received(lan, advertisements, 1)
 
 

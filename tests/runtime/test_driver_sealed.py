@@ -8,49 +8,19 @@ from typing import Any
 import pytest
 
 from tests.carp.test_wire import repaired
+from tests.runtime.wire import Wire
+from tests.runtime.wire import master_and_backup
 from tests.runtime.world import Host
 from tests.runtime.world import MakeHost
-from wsa_proxy.net.ports import Packet
 
 HOUR_MS = 3_600_000.0
 SEALED = ("sealed",)
 D_OF_B_S = 3 + 55 / 256
 
 
-class Wire:
-    """A hostile host's view of the LAN: it hears everything and sends what it likes to everybody."""
-
-    def __init__(self, *hosts: Host) -> None:
-        self.hosts = hosts
-        self.captured: list[bytes] = []
-        for host in hosts:
-            self._tap(host)
-
-    def _tap(self, host: Host) -> None:
-        assert host.ports is not None
-        original = host.ports.advertisements.send
-
-        def send(version: Any, payload: bytes, **how: Any) -> None:
-            self.captured.append(payload)
-            original(version, payload, **how)
-
-        host.ports.advertisements.send = send  # type: ignore[method-assign]
-
-    def send(self, payload: bytes, source: str = "10.0.0.66", mac: str = "02:00:00:00:00:66") -> None:
-        for host in self.hosts:
-            host.inbox.put(Packet(4, source, mac, 255, payload))
-
-
 async def two(make_host: MakeHost, **changes: Any) -> tuple[Host, Host, Wire]:
-    a = make_host("a", 1, security=SEALED, **changes)
-    b = make_host("b", 2, advskew=55, security=SEALED, **changes)
-    b.wall_ms -= HOUR_MS * 0.9
-    await a.start()
-    await b.start()
-    wire = Wire(a, b)
-    await asyncio.sleep(6)
-    assert (a.state, b.state) == ("master", "backup")
-    return a, b, wire
+    """Sealed, and with clocks that are apart by nearly as much as is tolerated."""
+    return await master_and_backup(make_host, behind_ms=HOUR_MS * 0.9, security=SEALED, **changes)
 
 
 async def test_two_nodes_with_clocks_an_hour_apart_agree(make_host: MakeHost) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.runtime.test_driver_sealed import Wire
+from tests.runtime.wire import master_and_backup
 from tests.runtime.world import Host
 from tests.runtime.world import MakeHost
 from wsa_proxy.carp.commands import SendAdvertisement
@@ -33,18 +33,6 @@ def reload(host: Host, **changes: Any) -> None:
     host.node.apply(make_plan(host.node.settings, new))
 
 
-async def two(make_host: MakeHost, **changes: Any) -> tuple[Host, Host, Wire]:
-    """A preferred master and its backup, after some time."""
-    a = make_host("a", 1, **changes)
-    b = make_host("b", 2, priority=200, advskew=55, **changes)
-    await a.start()
-    await b.start()
-    wire = Wire(a, b)
-    await asyncio.sleep(6)
-    assert (a.state, b.state) == ("master", "backup")
-    return a, b, wire
-
-
 @pytest.mark.parametrize("addresses", [("10.0.0.3/24",), DUAL], ids=["IPv4", "dual stack"])
 @pytest.mark.parametrize("security", [("carp",), ("sealed",)])
 @pytest.mark.parametrize("order", ["master first", "backup first"])
@@ -52,7 +40,7 @@ async def test_a_secret_is_rotated_in_three_steps(
     make_host: MakeHost, addresses: tuple[str, ...], security: tuple[str, ...], order: str
 ) -> None:
     """No transition and not one packet refused; then the takeover comes in its usual time."""
-    a, b, _ = await two(make_host, pass_phrases=(OLD,), security=security, virtual_ips=addresses)
+    a, b, _ = await master_and_backup(make_host, pass_phrases=(OLD,), security=security, virtual_ips=addresses)
     await in_steps([a, b] if order == "master first" else [b, a], ROTATION)
     refused = {reject.value: count for reject, count in b.driver.record.rejects.items() if count}
     assert set(refused) <= ({"duplicate"} if security == ("sealed",) else set())
@@ -65,7 +53,7 @@ async def test_a_plain_group_becomes_a_sealed_one_in_three_steps(
     make_host: MakeHost, addresses: tuple[str, ...], order: str
 ) -> None:
     """And back again: the IP versions that are silent each for itself become one, and two again."""
-    a, b, _ = await two(make_host, security=("carp",), virtual_ips=addresses)
+    a, b, _ = await master_and_backup(make_host, security=("carp",), virtual_ips=addresses)
     steps: list[dict[str, Any]] = [*TO_SEALED, *TO_SEALED[1::-1], {"security": ("carp",)}, *TO_SEALED]
     await in_steps([a, b] if order == "master first" else [b, a], steps)
     assert b.driver.virtual_host.settings.says_farewell and b.driver.virtual_host.settings.tie_break == 0
@@ -93,7 +81,7 @@ async def dies_and_is_replaced(a: Host, b: Host) -> None:
 
 async def test_what_was_captured_before_a_rotation_is_refused_after_it(make_host: MakeHost) -> None:
     """I4: also when the secret has gone and comes back, and for the node that has said it itself."""
-    a, b, wire = await two(make_host, pass_phrases=(OLD,), security=("sealed",))
+    a, b, wire = await master_and_backup(make_host, pass_phrases=(OLD,), security=("sealed",))
     captured = list(wire.captured)
     for phrases in ((OLD, NEW), (NEW, OLD), (NEW,), (NEW, OLD)):
         for host in (a, b):
@@ -112,7 +100,7 @@ async def test_what_was_captured_before_a_rotation_is_refused_after_it(make_host
 
 async def test_a_master_of_lower_priority_says_so_at_once_and_is_relieved(make_host: MakeHost) -> None:
     """An operator moves the service by a reload: one packet later the other one is master."""
-    a, b, _ = await two(make_host)
+    a, b, _ = await master_and_backup(make_host)
     a.journal.clear()
     reload(a, priority=100, advskew=155)
     await asyncio.sleep(0.001)
@@ -122,7 +110,7 @@ async def test_a_master_of_lower_priority_says_so_at_once_and_is_relieved(make_h
 
 async def test_preemption_is_a_matter_of_the_whole_node(make_host: MakeHost) -> None:
     """A group in control stays in control, whatever the other one is told."""
-    a, b, _ = await two(make_host)
+    a, b, _ = await master_and_backup(make_host)
     for host in (a, b):
         reload(host, preempt=False)
     reload(b, priority=255, advskew=0)
@@ -136,7 +124,7 @@ async def test_preemption_is_a_matter_of_the_whole_node(make_host: MakeHost) -> 
 
 async def test_words_for_people_change_nothing_else(make_host: MakeHost) -> None:
     """No packet, no transition, no other deadline."""
-    a, _, _ = await two(make_host)
+    a, _, _ = await master_and_backup(make_host)
     a.journal.clear()
     deadline_s = a.driver.virtual_host.next_deadline()
     reload(a, description="for all", hostname="other.example.com")
@@ -146,7 +134,7 @@ async def test_words_for_people_change_nothing_else(make_host: MakeHost) -> None
 
 async def test_a_group_whose_address_changes_ends_in_order_and_starts_anew(make_host: MakeHost) -> None:
     """Bow-out, connections, address; then the leftovers of the new one, and a whole interval of listening."""
-    a, b, _ = await two(make_host)
+    a, b, _ = await master_and_backup(make_host)
     a.journal.clear()
     reload(a, virtual_ips=(ip_interface("10.0.0.4/24"),))
     assert a.journal == ["advertise v4 255/255", "close connections", "release", "clean", "ask neighbours 2 in init"]
@@ -205,7 +193,7 @@ async def test_a_kernel_that_does_not_answer_leaves_everything_as_it_was(
     make_host: MakeHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All or nothing: the first group could have been changed before the second one failed."""
-    a, _, _ = await two(make_host)
+    a, _, _ = await master_and_backup(make_host)
     present, drivers = a.node.settings, list(a.node._groups)
 
     def tie_break(interface: str) -> int:
@@ -225,7 +213,7 @@ async def test_leftovers_that_cannot_be_removed_are_told(
     make_host: MakeHost, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The group begins all the same: a lease ends by itself before the first takeover can come."""
-    a, _, _ = await two(make_host)
+    a, _, _ = await master_and_backup(make_host)
 
     def refuse(addresses: object) -> list[object]:
         raise OSError("refused")
@@ -239,7 +227,7 @@ async def test_leftovers_that_cannot_be_removed_are_told(
 
 async def test_what_waited_was_said_to_the_old_settings(make_host: MakeHost) -> None:
     """The last word of a member with the secret that goes is heard, although it is read in the moment of the reload."""
-    a, b, _ = await two(make_host, pass_phrases=(OLD,))
+    a, b, _ = await master_and_backup(make_host, pass_phrases=(OLD,))
     await asyncio.sleep(0.5)
     before = b.driver.record.received
     assert a.ports is not None
@@ -251,7 +239,7 @@ async def test_what_waited_was_said_to_the_old_settings(make_host: MakeHost) -> 
 
 async def test_the_limits_of_the_pump_follow_the_interval(make_host: MakeHost) -> None:
     """How long a decision is good, and how long a master may go unheard: as if it had been started so."""
-    a, _, _ = await two(make_host)
+    a, _, _ = await master_and_backup(make_host)
     fresh = make_host("c", 3, advbase=0, advskew=13)
     reload(a, advbase=0, advskew=13)
     assert a.driver._frozen_s == fresh.driver._frozen_s < 0.5
@@ -260,7 +248,7 @@ async def test_the_limits_of_the_pump_follow_the_interval(make_host: MakeHost) -
 
 async def test_a_group_that_starts_anew_knows_what_it_has_said(make_host: MakeHost) -> None:
     """In this life of the process: the file does not say which counters were our own."""
-    a, _, wire = await two(make_host, security=("sealed",))
+    a, _, wire = await master_and_backup(make_host, security=("sealed",))
     said = wire.captured[-1]
     reload(a, port=3128)
     wire.send(said)
@@ -270,7 +258,7 @@ async def test_a_group_that_starts_anew_knows_what_it_has_said(make_host: MakeHo
 
 async def test_the_addresses_of_a_group_that_starts_anew_are_its_own(make_host: MakeHost) -> None:
     """Removed by somebody, they are put back; those of before are nobody's any more."""
-    a, _, _ = await two(make_host)
+    a, _, _ = await master_and_backup(make_host)
     reload(a, virtual_ips=(ip_interface("10.0.0.4/24"),))
     await asyncio.sleep(5)
     a.journal.clear()
@@ -303,7 +291,7 @@ def failing() -> int:
 async def test_settings_are_taken_even_if_the_look_at_the_queue_fails(make_host: MakeHost) -> None:
     """The node says that they are in force, and nobody tells them again: a group with the old secret would be a second
     master until the next restart."""
-    a, b, _ = await two(make_host)
+    a, b, _ = await master_and_backup(make_host)
     a.kernel_monitor.error = OSError(errno.EIO, "the kernel does not answer")
     for host in (a, b):
         reload(host, pass_phrases=(NEW,))

@@ -18,13 +18,6 @@ def left(lan: Any) -> list[Any]:
     return [each for each in read_host().interfaces if each.name == lan.LEFT]
 
 
-def from_the_right(lan: Any, *frames: bytes) -> None:
-    with lan.on_the_right():
-        sender = lan.raw_socket(lan.RIGHT)
-    for each in frames:
-        sender.send(each)
-
-
 def busy(seconds: float) -> None:
     until_s = time.monotonic() + seconds
     while time.monotonic() < until_s:
@@ -33,7 +26,7 @@ def busy(seconds: float) -> None:
 
 def dated_by_the_kernel(lan: Any, listener: Listener) -> bool:
     """It begins to stamp frames some time after it was asked to (net_enable_timestamp leaves that to a work queue)."""
-    from_the_right(lan, frame(F1.packet))
+    lan.send_from_the_right(frame(F1.packet))
     lan.until(lambda: lan.readable([listener._taps[0].fileno()], 0), "a frame")
     busy(0.02)
     (found,) = listener.wait(5.0)[0]
@@ -44,7 +37,7 @@ def test_frames_with_their_place_and_time(lan: Any) -> None:
     """In the order in which they passed, dated by the kernel and not by when they were read."""
     listener = Listener(left(lan))
     lan.until(lambda: dated_by_the_kernel(lan, listener), "stamps")
-    from_the_right(lan, frame(F1.packet))
+    lan.send_from_the_right(frame(F1.packet))
     lan.until(lambda: lan.readable([listener._taps[0].fileno()], 0), "a frame")
     sent_s = listener.now_s()
     busy(0.3)
@@ -78,7 +71,7 @@ def test_an_interface_that_goes_down_is_noted(lan: Any) -> None:
     lan.wait_up(lan.LEFT)
     with lan.on_the_right():
         lan.wait_up(lan.RIGHT)
-    from_the_right(lan, frame(F1.packet))
+    lan.send_from_the_right(frame(F1.packet))
     lan.until(lambda: listener.wait(0.1)[0], "a frame")
     assert listener.dropped == 0
 

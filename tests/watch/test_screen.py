@@ -65,18 +65,13 @@ class Terminal:
         return ended
 
 
-def from_the_right(lan: Any, payload: bytes) -> None:
-    with lan.on_the_right():
-        lan.raw_socket(lan.RIGHT).send(frame(payload))
-
-
 @pytest.mark.parametrize("ending", ["ctrl-c", "q", "sigterm"])
 def test_the_table_and_the_terminal_afterwards(lan: Any, tmp_path: Path, ending: str) -> None:
     """A master is named within a moment; whatever ends it, the screen is left, and the table stands on the terminal."""
     terminal = Terminal("--config", str(configuration(tmp_path)))
     terminal.read_until(b"nothing heard yet")
     assert termios.tcgetattr(terminal.theirs) != terminal.before
-    from_the_right(lan, Sender().payload(time.time() - BEGIN_S))
+    lan.send_from_the_right(frame(Sender().payload(time.time() - BEGIN_S)))
     terminal.read_until(b"master 10.0.0.1, priority 255")
     if ending == "sigterm":
         terminal.process.send_signal(signal.SIGTERM)
@@ -94,7 +89,7 @@ def test_lines_where_no_table_can_be(lan: Any) -> None:
     for arguments, term in (["--lines"], "xterm"), ([], "dumb"):
         terminal = Terminal("--count", "1", *arguments, term=term)
         lan.until(lambda: "120000E0" in Path("/proc/net/igmp").read_text(), "the watch listens", within_s=20)
-        from_the_right(lan, F1.packet)
+        lan.send_from_the_right(frame(F1.packet))
         assert terminal.end() == 0
         assert b"-> unverified" in terminal.seen and ENTER_SCREEN not in terminal.seen
 

@@ -148,13 +148,6 @@ class VirtualInterface:
         if self.index:
             self._request("set down", _encode_link(self.index, RTM_SETLINK, 0), harmless=(errno.ENODEV,))
 
-    def is_up(self) -> bool:
-        """Asked of the kernel now; False when it is gone. Raises OSError."""
-        if not self.index:
-            return False
-        found = self._read(index=self.index)
-        return found is not None and found.up
-
     def remove(self) -> None:
         """Take it away with all that it carries; harmless when it is gone. Raises OSError."""
         if self.index:
