@@ -128,3 +128,18 @@ async def test_a_way_in_one_ip_version_is_a_way(make_host: MakeHost) -> None:
     a.silent_version = 6
     await asyncio.sleep(4)
     assert a.state == "init", "a version without a way excuses no other"
+
+
+@pytest.mark.parametrize("security", [("carp",), ("sealed",)])
+async def test_the_longest_interval_is_no_bow_out(make_host: MakeHost, security: tuple[str, ...]) -> None:
+    """255 s is an interval like any other: only with an advskew of 255, which no priority is, it says good-bye. Each
+    node is heard, and takes over from a master that it outranks."""
+    changes: dict[str, Any] = {"advbase": 255, "security": security}
+    b = make_host("b", 2, advskew=55, **changes)
+    await b.start()
+    await asyncio.sleep(766)
+    assert b.state == "master" and "advertise v4 255/55" in b.journal
+    a = make_host("a", 1, advskew=0, **changes)
+    await a.start()
+    await asyncio.sleep(600)
+    assert (a.state, b.state) == ("master", "backup") and "advertise v4 255/0" in a.journal

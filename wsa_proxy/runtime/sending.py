@@ -66,7 +66,8 @@ class Sending:
         master that is there. And nobody leaves because there is no way to any peer, as long as none is heard: it may
         be that all are dead.
         """
-        bows_out = isinstance(command, SendAdvertisement) and command.advbase == election.BOW_OUT
+        # By both values: an advbase of 255 alone is an interval that an operator may have chosen.
+        bows_out = command.advbase == command.advskew == election.BOW_OUT
         if bows_out and not self.claimed:
             return
         silent, excused, errors = self._send(advertisements, command)
