@@ -196,6 +196,9 @@ class Model:
         if new.versions != versions and self.patience_ends_s:
             # All that were silent each for itself are heard as one now; a new one was never due to be heard before.
             self.patience_ends_s = dict.fromkeys(new.versions, max(self.patience_ends_s.values()))
+        if self.state is not State.BACKUP:  # what it waited for earlier is no longer than it would have been by these
+            longer_s = self.patience_s - patience_s
+            self.patience_ends_s = {each: end_s + longer_s for each, end_s in self.patience_ends_s.items()}
         if self.state is State.MASTER and before != (self.advbase, self.skew):  # as a demotion: told at once
             self.may_answer_s = min(self.may_answer_s, now + self.interval_s / 4)
             return self._speaks(now)

@@ -29,6 +29,7 @@ from wsa_proxy.carp.events import AddressAnswered
 from wsa_proxy.carp.events import DemotionChanged
 from wsa_proxy.carp.events import SettingsChanged
 from wsa_proxy.carp.events import Started
+from wsa_proxy.carp.events import Stopped
 from wsa_proxy.carp.virtual_host import VirtualHost
 
 D = 3 * SECOND
@@ -47,6 +48,20 @@ def test_a_node_in_init_starts_with_what_it_was_told_last() -> None:
     play.at(1, Started("ready"))
     play.host._held_before = True
     assert play.deadline == 1 + D + 100
+
+
+def test_who_listens_again_has_no_patience_of_an_interval_that_is_none_any_more() -> None:
+    """A link was down while the group became faster, or a node in control was told so: 3 s later it is master, not when
+    the slow group would have waited long enough."""
+    play = Playbook(advbase=255).listening()
+    play.at(1, Stopped("link down"))
+    play.at(2, told(play, advbase=1))
+    play.at(3, Started("ready"))
+    assert play.deadline == 3 + D
+    play = Playbook(advbase=255).listening()
+    assert ACQUIRE in play.at(1, heard(advbase=255, advskew=9))
+    play.at(2, told(play, advbase=1))
+    assert play.at(3, heard()) == [RELEASE] and play.deadline == 3 + D
 
 
 def test_the_silence_goes_on_and_only_its_limit_changes() -> None:
@@ -188,7 +203,8 @@ def silent_master(host: VirtualHost, event: SettingsChanged, now: float) -> list
 
 
 def patience_of_before(host: VirtualHost, event: SettingsChanged, now: float) -> list[Command]:
-    return VirtualHost._change(host, event, now)
+    host._take(event.settings)
+    return []
 
 
 def patience_begun_anew(host: VirtualHost, event: SettingsChanged, now: float) -> list[Command]:

@@ -223,12 +223,16 @@ class VirtualHost(Standing):
     # -- other settings ----------------------------------------------------------------------------------------------
 
     def _change(self, event: SettingsChanged, now: float) -> list[Command]:
+        before_s = self._master_down_s
         self._take(event.settings)
+        # Waits never become shorter by listening anew: one of a longer interval would outlive it by minutes.
+        for version in self._deadlines_master_down_s:
+            self._deadlines_master_down_s[version] += self._master_down_s - before_s
         return []
 
     def _backup_change(self, event: SettingsChanged, now: float) -> list[Command]:
         before_s = self._master_down_s
-        self._change(event, now)
+        self._take(event.settings)
         longer_s = self._master_down_s - before_s
         if self._reason_master_down not in (Reason.MASTER_SILENT, Reason.MASTER_BOWED_OUT):
             # A takeover that the old rank was due to: the master's next advertisement is compared with the new one.
