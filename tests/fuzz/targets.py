@@ -129,12 +129,12 @@ class _TappedDriver(Driver):
     letters = ""
     promotions: tuple[str, ...] = ()
 
-    def _perform(self, commands: list[Command], decided_at_s: float) -> None:
+    def _perform(self, commands: list[Command], decided_at_s: float) -> bool:
         for command in commands:
             self.letters += _letter(command)
             if isinstance(command, ReportTransition) and command.new is State.MASTER:
                 self.promotions += (command.reason,)
-        super()._perform(commands, decided_at_s)
+        return super()._perform(commands, decided_at_s)
 
 
 def _letter(command: Command) -> str:

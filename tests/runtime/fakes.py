@@ -99,7 +99,7 @@ class FakeAddresses:
         self._add()
 
     def _add(self) -> None:
-        self.host.loop.now += self.host.freeze_in_kernel_s
+        self.host.loop.now += self.host.freeze_in_kernel_s + self.host.slow_kernel_s
         self.host.freeze_in_kernel_s = 0.0
         if self.host.address_error is not None and self.vhid not in self.host.spared:
             raise self.host.address_error

@@ -83,6 +83,8 @@ class Host:
         self.links_error: OSError | None = None
         self.neighbours_error: OSError | None = None
         self.freeze_in_kernel_s = 0.0
+        self.slow_kernel_s = 0.0
+        """So long an address takes each time; a freeze is once."""
         self.kernel_monitor = FakeMonitor()
         self.ports: Ports | None = None
         preempt = changes.pop("preempt", True)

@@ -229,14 +229,14 @@ class Driver:
         deadline_s = self.virtual_host.next_deadline()
         return deadline_s is not None and self._clock() >= deadline_s
 
-    def _handle(self, event: Event) -> None:
+    def _handle(self, event: Event, *, look_again: bool = True) -> None:
         now = self._clock()
         commands = self.virtual_host.handle(event, now)
-        if commands:
-            self._perform(commands, now)
+        if commands and self._perform(commands, now) and look_again:
+            self._look_again()
 
-    def _perform(self, commands: list[Command], decided_at_s: float) -> None:
-        """Carry commands out in order, and look at the clock before each one that claims anything.
+    def _perform(self, commands: list[Command], decided_at_s: float) -> bool:
+        """Carry commands out in order, and look at the clock before each one that claims anything. True: it was frozen.
 
         Once the address cannot be had, or the process was frozen since the decision and it may be somebody else's by
         now, nothing more is claimed; addresses are still released, and transitions still recorded. Nor is it from a
@@ -262,8 +262,8 @@ class Driver:
                 refused = self._sending.trouble
         if refused is not None:
             self._leave(refused)
-        elif frozen or self._was_frozen(decided_at_s):
-            self._look_again()
+            return False
+        return frozen or self._was_frozen(decided_at_s)
 
     def _execute(self, command: Command) -> None:
         match command:
@@ -298,9 +298,8 @@ class Driver:
         """A master that cannot send is demoted, then leaves."""
         errors = self._sending.errors
         if self.virtual_host.state is not State.MASTER:
-            if errors.recovers_at_s < math.inf:
-                errors.recover(self._clock())
-        elif errors.unheard_at_s < math.inf and self._clock() >= errors.unheard_at_s:
+            errors.recover(self._clock())
+        elif self._clock() >= errors.unheard_at_s:
             self._leave(self._sending.trouble)
             return
         if errors.demotion != self._demotions.get("sending", 0):
@@ -354,14 +353,15 @@ class Driver:
         return self._clock() - decided_at_s > self._frozen_s
 
     def _look_again(self) -> None:
-        """Let the virtual host see the clock; if it is master still, it holds the address and says where it is."""
+        """Let the virtual host see the clock; if it is master still, it holds the address and says where it is.
+        Once: where the kernel takes so long for each call, the loop has to turn before the next, or nobody is heard."""
         logger.warning("carp vhid=%d the process was frozen in the middle of a turn", self.record.vhid)
         # An advertisement that was held back is owed still, or the others would not know until the next one.
-        due = self._deadline_passed()
-        owed = [command for command in self._skipped if isinstance(command, SendAdvertisement) and not due]
-        self._handle(DeadlineReached())
+        owed = [] if self._deadline_passed() else [one for one in self._skipped if isinstance(one, SendAdvertisement)]
+        self._handle(DeadlineReached(), look_again=False)
         if self.virtual_host.state is State.MASTER:
             self._perform([AcquireAddresses(), *owed, AnnounceAddresses()], self._clock())
+            self._handle(DeadlineReached(), look_again=False)
 
     def _leave(self, reason: str) -> None:
         """The kernel refused: out of the election, and in again after a while."""
