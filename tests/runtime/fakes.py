@@ -90,6 +90,8 @@ class FakeAddresses:
         self.host = host
         self.vhid = vhid
         self.addresses = frozenset(addresses)
+        self.taken = False
+        """As with the real ones, a beat prolongs what was taken, and passes over what was not."""
 
     def acquire(self) -> None:
         self.host.journal.append("acquire")
@@ -104,9 +106,11 @@ class FakeAddresses:
         if self.host.address_error is not None and self.vhid not in self.host.spared:
             raise self.host.address_error
         self.host.leases_until_s[self.vhid] = self.host.loop.now + LEASE_S
+        self.taken = True
 
     def release(self) -> None:
         self.host.journal.append("release")
+        self.taken = False
         if self.host.release_error is not None:
             raise self.host.release_error
         self.host.leases_until_s[self.vhid] = 0.0
@@ -133,7 +137,8 @@ class FakeLeases:
         failed: dict[AddressPort, OSError] = {}
         for lease in leases:
             try:
-                lease.renew()
+                if isinstance(lease, FakeAddresses) and lease.taken:
+                    lease.renew()
             except OSError as error:
                 failed[lease] = error
         return failed

@@ -119,6 +119,24 @@ async def test_when_the_kernel_dropped_news_the_links_are_read_again(make_host: 
     assert host.state == "init"
 
 
+async def test_a_master_whose_interface_was_made_anew_in_news_that_were_dropped_listens_first(
+    make_host: MakeHost,
+) -> None:
+    """The addresses went with the old one. A master on its ports' successors would advertise, renew nothing, and never
+    notice."""
+    host = make_host("a", 1)
+    await host.start()
+    await asyncio.sleep(3.5)
+    host.index = 9
+    host.leases_until_s.clear()
+    host.kernel_monitor.error = OSError(errno.ENOBUFS, "dropped")
+    host.driver.turn()
+    assert host.state == "backup" and host.driver.ports is not None and host.driver.ports.index == 9
+    assert host.driver.record.transitions[-2].report.reason == "eth0 is another one now"
+    await asyncio.sleep(3.01)
+    assert host.state == "master" and host.holds
+
+
 async def test_a_second_node_with_the_same_state_dir_is_refused(make_host: MakeHost) -> None:
     """The first one is left alone."""
     first, second = make_host("a", 1), make_host("a", 1)

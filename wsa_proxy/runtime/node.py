@@ -333,9 +333,12 @@ class Node:
 
     def _follow_link(self, group: GroupSettings, driver: Driver, link: LinkChanged) -> None:
         """Down: leave. Gone: let go of the sockets too. Back: open them anew if it is another interface, and listen."""
+        another = driver.ports is not None and driver.ports.index != link.index
         if not link.running:
             driver.set_obstacle("link", f"{link.name} is {'down' if link.index else 'gone'}")
-        if driver.ports is not None and driver.ports.index != link.index:
+        elif another:  # the news of its end was lost, and with it went the addresses
+            driver.set_obstacle("link", f"{link.name} is another one now")
+        if another:
             driver.detach()
         if link.index and driver.ports is None:
             try:
