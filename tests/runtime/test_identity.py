@@ -27,8 +27,10 @@ ADVERTISEMENT = SendAdvertisement(1, 10, 0)
 class Member:
     """An identity with a clock that the test moves."""
 
-    def __init__(self, folder: Path, name: str, *phrases: bytes, security: tuple[str, ...] = ("sealed",)) -> None:
-        self.now_s = 1000.0
+    def __init__(
+        self, folder: Path, name: str, *phrases: bytes, security: tuple[str, ...] = ("sealed",), now_s: float = 1000.0
+    ) -> None:
+        self.now_s = now_s
         clocks = Clocks(lambda: self.now_s, lambda: self.now_s * 1000, lambda: 2e11 + self.now_s * 1000, "boot")
         self.file = SealFile(folder / name, "boot", lambda write: write())
         group = GroupSettings(
@@ -69,6 +71,22 @@ def test_what_was_said_is_remembered(tmp_path: Path) -> None:
     payload = before.identity.sign(ADVERTISEMENT)
     before.identity.remember()
     assert Member(tmp_path, "one", b"secret").hears(payload) in (Reject.REPLAY, Reject.DUPLICATE)
+
+
+def test_a_secret_that_comes_back_in_a_later_life_makes_nothing_new(tmp_path: Path) -> None:
+    """I4: two restarts, one with another secret: a change that was taken back. What was captured was heard before."""
+    one, other = Member(tmp_path, "one", b"secret"), Member(tmp_path, "other", b"secret")
+    captured = []
+    for _ in range(3):
+        captured.append(one.identity.sign(ADVERTISEMENT))
+        other.hears(captured[-1])
+        one.now_s = other.now_s = one.now_s + 1
+    other.identity.remember()
+    between = Member(tmp_path, "other", b"another", now_s=1060.0)
+    between.identity.sign(ADVERTISEMENT)
+    between.identity.remember()
+    again = Member(tmp_path, "other", b"secret", now_s=1120.0)
+    assert [again.hears(each) for each in captured] == [Reject.REPLAY] * 3
 
 
 def test_an_ip_header_that_is_not_intact_is_named_first(tmp_path: Path) -> None:

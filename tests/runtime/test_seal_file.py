@@ -165,3 +165,13 @@ def test_a_key_that_nobody_has_asked_for_the_longest_is_forgotten(tmp_path: Path
     assert file.group_time("key", 0.0, TOLERANCE_MS) is time
     assert file.group_time("one more", 0.0, TOLERANCE_MS) is other and len(file._times) == KEYS_MAX
     assert "key 0" not in file._times
+
+
+def test_of_the_keys_of_earlier_lives_the_oldest_go_first(tmp_path: Path) -> None:
+    """What is in use now is kept in any case, and the file does not grow for ever."""
+    names = [f"key {number}" for number in range(KEYS_MAX + 2)]
+    for name in names:  # one in each life
+        file = SealFile(tmp_path / "seal-1.json", "boot", Writer())
+        say(file.group_time(name, 0.0, TOLERANCE_MS), 0.0)
+        file.write(0.0)
+    assert [*json.loads((tmp_path / "seal-1.json").read_text())["keys"]] == names[2:]

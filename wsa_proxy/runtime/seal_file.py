@@ -71,8 +71,11 @@ class SealFile:
         known = {name: time.saved for name, time in self._times.items() if time.line_ms is not None}
         if not known:
             return
-        self._written, self._written_at_s = known, now_s
-        self._submit(lambda: self._store(known))
+        # A secret that this life does not use may come back in the next one, and what was captured with it.
+        others = [(name, saved) for name, saved in self._written.items() if name not in known]
+        kept = dict(others[max(0, len(others) + len(known) - KEYS_MAX) :]) | known
+        self._written, self._written_at_s = kept, now_s
+        self._submit(lambda: self._store(kept))
 
     def _has_moved(self, name: str, time: GroupTime) -> bool:
         if time.line_ms is None:
