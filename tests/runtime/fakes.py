@@ -123,7 +123,8 @@ class FakeAddresses:
     def held(self) -> frozenset[Address]:
         return self.addresses if self.host.holds_group(self.vhid) else frozenset()
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        self.host.loop.now += self.host.slow_close_s
 
 
 class FakeLeases:

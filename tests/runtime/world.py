@@ -85,6 +85,8 @@ class Host:
         self.freeze_in_kernel_s = 0.0
         self.slow_kernel_s = 0.0
         """So long an address takes each time; a freeze is once."""
+        self.slow_close_s = 0.0
+        """So long it takes to remove a virtual MAC's interface."""
         self.kernel_monitor = FakeMonitor()
         self.ports: Ports | None = None
         preempt = changes.pop("preempt", True)

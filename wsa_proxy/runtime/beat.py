@@ -68,6 +68,12 @@ class Beat:
                 # Groups do not touch each other: whatever befalls this one, the others' clocks are looked at as well.
                 logger.exception("carp vhid=%d failed after a renewal", driver.record.vhid)
 
+    def catch_up(self) -> None:
+        """Beat now if it is time to: for who does what keeps the loop from turning for longer than a lease lasts."""
+        if self._timer is not None and self._clock() >= self._due_s:
+            self._timer.cancel()
+            self._fired()
+
     def _arm(self) -> None:
         self._due_s = self._clock() + RENEW_EVERY_S
         self._timer = asyncio.get_running_loop().call_later(RENEW_EVERY_S, self._fired)

@@ -224,9 +224,15 @@ class Node:
         # From here on nobody who reads the kernel's news meets a group that is on its way out.
         going_on = plan.ids(Fate.UNTOUCHED, Fate.CHANGED)
         self._set_groups([(group, old[vhid]) for vhid, group in new.items() if vhid in going_on])
-        for vhid in plan.ids(Fate.ENDED, Fate.RESTARTED):
+        leaving = {vhid: old[vhid] for vhid in plan.ids(Fate.ENDED, Fate.RESTARTED)}
+        for vhid, driver in leaving.items():
+            with apart(vhid, "leave in order"):
+                driver.set_obstacle("stop", f"the configuration was read again: the group {plan.fates[vhid].value}")
+        for vhid, driver in leaving.items():
             with apart(vhid, "end"):
-                self._end(old[vhid], f"the configuration was read again: the group {plan.fates[vhid].value}")
+                driver.close()  # to remove a virtual MAC's interface takes the kernel 17 ms
+            if self._beat is not None:
+                self._beat.catch_up()
         for driver, host_settings, credentials in changes:
             with apart(driver.record.vhid, "take other settings"):
                 driver.change(host_settings, credentials)
@@ -248,11 +254,6 @@ class Node:
     def _change_of(self, group: GroupSettings, settings: Settings) -> tuple[VirtualHostSettings, Credentials]:
         credentials = self._identities[group.vhid].other_credentials(group, settings.clock_tolerance_s)
         return self._host_settings(group, settings, credentials), credentials
-
-    @staticmethod
-    def _end(driver: Driver, reason: str) -> None:
-        driver.set_obstacle("stop", reason)
-        driver.close()
 
     # -- the proxy's health ------------------------------------------------------------------------------------------
 
@@ -334,10 +335,9 @@ class Node:
     def _follow_link(self, group: GroupSettings, driver: Driver, link: LinkChanged) -> None:
         """Down: leave. Gone: let go of the sockets too. Back: open them anew if it is another interface, and listen."""
         another = driver.ports is not None and driver.ports.index != link.index
-        if not link.running:
-            driver.set_obstacle("link", f"{link.name} is {'down' if link.index else 'gone'}")
-        elif another:  # the news of its end was lost, and with it went the addresses
-            driver.set_obstacle("link", f"{link.name} is another one now")
+        if another or not link.running:  # another: the news of the end of the former was lost, and so are the addresses
+            what = "another one now" if link.running else "down" if link.index else "gone"
+            driver.set_obstacle("link", f"{link.name} is {what}")
         if another:
             driver.detach()
         if link.index and driver.ports is None:
