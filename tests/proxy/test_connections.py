@@ -6,9 +6,11 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from collections.abc import Callable
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 from mitmproxy import http
@@ -23,6 +25,7 @@ from tests.proxy.processes import until
 from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy.connections import POLL_S
 from wsa_proxy.proxy.connections import Connections
+from wsa_proxy.proxy.connections import hang_up
 from wsa_proxy.proxy.listener import FailoverListener
 from wsa_proxy.proxy.listener import VirtualAddress
 
@@ -285,6 +288,7 @@ async def test_connection_close_only_where_it_is_legal(hooks: Hooks, version: st
 SCRIPT = """
 import os, subprocess, sys
 from ipaddress import ip_address
+from typing import Any
 import asyncio
 from mitmproxy.addons.next_layer import NextLayer
 from mitmproxy.addons.proxyserver import Proxyserver
@@ -292,6 +296,7 @@ from mitmproxy.test import taddons
 from tests.proxy.processes import until
 from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy.connections import Connections
+from wsa_proxy.proxy.connections import hang_up
 from wsa_proxy.proxy.listener import FailoverListener, VirtualAddress
 
 def run(*command):
@@ -345,3 +350,25 @@ def test_the_end_leaves_before_the_address_goes(what: str, end: str) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
     assert end in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("local", "remote"), [("10.0.0.3", "10.0.0.2"), ("fd00:77::3", "fd00:77::2")])
+def test_a_fin_is_not_repeated_from_an_address_that_has_gone(lan: Any, local: str, remote: str) -> None:
+    """I6: a backup is silent. The client's answer to a FIN comes when the address is another node's; IPv6 does not ask
+    whether it still has the address that it repeats the FIN from."""
+    address = ip_address(local)
+    family, header_bytes = (socket.AF_INET, 20) if address.version == 4 else (socket.AF_INET6, 40)
+    vip = f"{local}/{address.max_prefixlen} dev {lan.LEFT} {'nodad' if address.version == 6 else ''}"
+    lan.ip(f"address add {vip}")
+    listening = socket.create_server((local, 8080), family=family)
+    with lan.on_the_right():
+        client = socket.create_connection((local, 8080), source_address=(remote, 0))
+    ours, _ = listening.accept()
+    with lan.on_the_right():
+        lan.ip(f"-{address.version} route add blackhole {local}/{address.max_prefixlen}")  # no answer comes in time
+    fins = lan.wire(lambda frame: address.packed in frame[:54] and bool(frame[14 + header_bytes + 13] & 1))
+    hang_up(ours)
+    lan.ip(f"address del {vip}")
+    assert client.recv(1) == b""
+    time.sleep(0.7)  # repeated after 0.2 s and 0.6 s, if at all
+    assert len(fins.queued()) == 1

@@ -4,7 +4,8 @@ The kernel does not reset a connection whose local address is removed: it stays 
 client. So its end has to be on the wire *before* the address goes, which asyncio's own closing, a turn of the loop
 later, cannot promise. Two ways are used, both at once (synchronously):
 
-- FIN (``shutdown``) for an idle keep-alive connection: the client sees an ordinary close between two requests.
+- FIN (``shutdown``) for an idle keep-alive connection: the client sees an ordinary close between two requests. Said
+  once: the answer can only come when the address has gone, and IPv6 would repeat a FIN from there for minutes.
 - RST (``connect`` to AF_UNSPEC, see connect(2)) for everything else: a FIN would wait behind unsent bytes, and would
   make a body that ends with the connection look complete.
 """
@@ -12,11 +13,13 @@ later, cannot promise. Two ways are used, both at once (synchronously):
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import fcntl
 import socket
 import struct
 import termios
+from collections.abc import Callable
 from collections.abc import Collection
 from dataclasses import dataclass
 from dataclasses import field
@@ -37,6 +40,7 @@ SIOCOUTQ = termios.TIOCOUTQ  # <linux/sockios.h>: bytes not yet acknowledged by 
 SIOCOUTQNSD = 0x894B  # <linux/sockios.h>: bytes not yet sent
 NOT_ACCEPTED_MAX = 4096  # per listening socket: the length of its accept queue
 
+_TCP_REPAIR = 19  # <linux/tcp.h>: what is done to the socket from now on is not told to the other side
 _AF_UNSPEC = struct.pack("=H14x", socket.AF_UNSPEC)
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -77,6 +81,19 @@ class _Answering:
             return _queued(self.copy, SIOCOUTQ) == 0
         except OSError:
             return True  # the client has gone: nothing is left to wait for
+
+
+def _close(client_socket: socket.socket) -> None:
+    client_socket.shutdown(socket.SHUT_RDWR)
+
+
+def hang_up(client_socket: socket.socket) -> None:
+    """FIN, and never again: the local address is about to go. Raises OSError when the client was faster."""
+    _close(client_socket)
+    # It takes CAP_NET_ADMIN; whoever has none has not had the address either.
+    with contextlib.suppress(PermissionError):
+        client_socket.setsockopt(socket.IPPROTO_TCP, _TCP_REPAIR, 1)
+        _reset(client_socket.fileno())
 
 
 class Connections:
@@ -130,7 +147,7 @@ class Connections:
         wanted = frozenset(addresses)
         handlers = self._handlers(wanted)
         for handler in handlers:
-            self._end(handler)
+            self._end(handler, hang_up)
         return len(handlers) + sum(_reset_not_accepted(sock) for sock in mitmproxy_internals.listening_on(wanted))
 
     async def drain(self, addresses: Collection[Address], limit_s: float = 0.3) -> None:
@@ -185,13 +202,13 @@ class Connections:
         except OSError:
             return False  # the client was faster: it is closed already
 
-    def _end(self, handler: ProxyConnectionHandler) -> None:
+    def _end(self, handler: ProxyConnectionHandler, close: Callable[[socket.socket], None] = _close) -> None:
         transport = mitmproxy_internals.client_transport(handler)
         if transport is not None:
             client_socket = transport.get_extra_info("socket")
             try:
                 if self._is_idle(handler):
-                    client_socket.shutdown(socket.SHUT_RDWR)
+                    close(client_socket)
                 else:
                     _reset(client_socket.fileno())
             except OSError:
@@ -212,7 +229,7 @@ def _queued(client_socket: socket.socket, request: int) -> int:
 
 
 def _reset(descriptor: int) -> None:
-    """Send RST now; the descriptor stays open and unconnected. Raises OSError."""
+    """Send RST now, unless in TCP_REPAIR; the descriptor stays open and unconnected. Raises OSError."""
     if _libc.connect(descriptor, _AF_UNSPEC, len(_AF_UNSPEC)) != 0:
         raise OSError(ctypes.get_errno(), "disconnect")
 
