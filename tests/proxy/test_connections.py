@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import socket
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import AsyncIterator
 from collections.abc import Callable
 from ipaddress import ip_address
@@ -39,8 +41,10 @@ class Hooks:
         self.connections = Connections()
         self.later: asyncio.Event | None = None
         """Set it to hold every answer back in the last addon's response hook."""
+        self.seen: list[weakref.ref[http.HTTPFlow]] = []
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
+        self.seen.append(weakref.ref(flow))
         self.connections.requestheaders(flow)
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
@@ -148,6 +152,18 @@ async def test_close_ends_everything_before_it_returns(
     await until(lambda: handlers() == 1)
     assert (await elsewhere.get(f"http://127.0.0.1:{origin.port}/")).endswith(b"hello")
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_what_was_answered_is_held_no_longer(
+    hooks: Hooks, browser: Callable[..., Browser], origin: Origin
+) -> None:
+    """Bodies and all, on a connection that a client keeps for days, they would fill the memory of the node."""
+    busy = browser()
+    for _ in range(20):
+        await busy.get(f"http://127.0.0.1:{origin.port}/")
+    gc.collect()
+    assert len(hooks.seen) == 20 and sum(flow() is not None for flow in hooks.seen) <= 1
+    assert [len(client.flows) <= 1 for client in hooks.connections._clients.values()] == [True]
 
 
 async def test_close_resets_what_is_not_read_yet(hooks: Hooks, browser: Callable[..., Browser], origin: Origin) -> None:

@@ -26,6 +26,7 @@ from dataclasses import field
 from ipaddress import IPv4Address
 from ipaddress import IPv6Address
 from ipaddress import ip_address
+from weakref import WeakValueDictionary
 
 from mitmproxy import http
 from mitmproxy.connection import Client
@@ -49,15 +50,26 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class _Client:
     """What the hooks have told about one client connection."""
 
-    flows: dict[str, http.HTTPFlow] = field(default_factory=dict)
-    """Requests that are being answered. A flow is alive until its answer has been handed to the transport."""
+    flows: WeakValueDictionary[str, http.HTTPFlow] = field(default_factory=WeakValueDictionary)
+    """Requests that are being answered. A flow is alive until its answer has been handed to the transport, and no
+    longer held by us then: a connection may live for days."""
     answered: int = 0
     """Finished requests; a fresh connection (0) is never taken for an idle one."""
 
+    def begin(self, flow: http.HTTPFlow) -> None:
+        """One more request."""
+        self._forget_answered()
+        self.flows[flow.id] = flow
+
     def is_idle(self) -> bool:
         """A keep-alive connection between two requests."""
-        self.flows = {key: flow for key, flow in self.flows.items() if flow.live}
+        self._forget_answered()
         return self.answered > 0 and not self.flows
+
+    def _forget_answered(self) -> None:
+        for key, flow in list(self.flows.items()):
+            if not flow.live:
+                del self.flows[key]
 
 
 @dataclass(slots=True)
@@ -107,7 +119,7 @@ class Connections:
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if mitmproxy_internals.is_connected(flow.client_conn.id):  # replayed flows have no connection
-            self._clients.setdefault(flow.client_conn.id, _Client()).flows[flow.id] = flow
+            self._clients.setdefault(flow.client_conn.id, _Client()).begin(flow)
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """Before a streamed answer: the last moment for its headers."""
