@@ -174,3 +174,21 @@ async def test_after_close_there_is_no_beat(make_host: MakeHost) -> None:
     host.fake_leases.batches.clear()
     await asyncio.sleep(2)
     assert host.fake_leases.batches == []
+
+
+async def test_a_beat_is_caught_up_when_it_is_due_and_not_before(make_host: MakeHost) -> None:
+    """Who keeps the loop may ask as often as he likes; the next one comes a quarter of a second later."""
+    host = make_host("a", 1)
+    await host.start()
+    await asyncio.sleep(3.6)
+    beat = host.node._beat
+    assert beat is not None
+    host.fake_leases.batches.clear()
+    for _ in range(100):
+        host.loop.now += 0.02
+        beat.catch_up()
+    assert len(host.fake_leases.batches) in (7, 8) and host.holds
+    beat.close()
+    host.loop.now += 1
+    beat.catch_up()
+    assert len(host.fake_leases.batches) in (7, 8)
