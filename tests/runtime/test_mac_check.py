@@ -84,3 +84,16 @@ async def test_an_end_in_between() -> None:
     check.close()
     await asyncio.sleep(0)
     assert network.closed == 1
+
+
+async def test_an_interface_that_is_made_anew_again_and_again_leaves_nothing_behind() -> None:
+    """What has begun to ask on an earlier one asks no more, and says nothing about the one that is there now."""
+    network = Network(carried_after=1)
+    check = MacCheck(network.open)
+    for index in range(2, 102):
+        check.begin("eth0", index)
+        await asyncio.sleep(0.01)
+    assert len(check._tasks) == 1 and network.closed == 99
+    assert check.verdict("eth0") is MacVerdict.UNKNOWN
+    await asyncio.sleep(1)
+    assert check.verdict("eth0") is MacVerdict.CARRIED and network.closed == 100

@@ -22,14 +22,19 @@ class MacCheck:
 
     def __init__(self, open_test: Callable[[str, int], ForeignMacPort]) -> None:
         self._open_test = open_test
-        self._tasks: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._tasks: dict[str, tuple[int, asyncio.Task[None]]] = {}
+        """The one of each name, with its index: who makes an interface anew for ever must not fill the memory."""
         self._verdicts: dict[str, MacVerdict] = {}
 
     def begin(self, interface: str, index: int) -> None:
         """Once for each interface; a re-created one is another."""
-        if (interface, index) not in self._tasks:
+        before, task = self._tasks.get(interface, (0, None))
+        if before != index:
+            if task is not None:
+                task.cancel()  # of one that is gone it would say what the other is
             self._verdicts[interface] = MacVerdict.UNKNOWN
-            self._tasks[interface, index] = create_task(self._ask(interface, index), name=f"virtual MAC on {interface}")
+            asking = create_task(self._ask(interface, index), name=f"virtual MAC on {interface}")
+            self._tasks[interface] = index, asking
 
     def verdict(self, interface: str) -> MacVerdict:
         """What is known by now."""
@@ -37,7 +42,7 @@ class MacCheck:
 
     def close(self) -> None:
         """Ask no more; harmless when repeated."""
-        for task in self._tasks.values():
+        for _, task in self._tasks.values():
             task.cancel()
 
     async def _ask(self, interface: str, index: int) -> None:
