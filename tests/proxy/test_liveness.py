@@ -141,6 +141,18 @@ async def test_a_broken_socket_is_hard_at_once_and_reopened_once_a_second() -> N
     assert (await world.rounds()).hard is None
 
 
+async def test_who_runs_again_has_proven_nothing() -> None:
+    """After an error that nobody has foreseen, the next self-test decides."""
+    world = World(answers=[None, KeyError("mitmproxy changed")])
+    await world.rounds()
+    world.liveness._sleep = lambda _: asyncio.sleep(0)
+    with pytest.raises(ExceptionGroup):
+        await world.liveness.run()
+    assert world.liveness.health.hard == UNPROVEN.hard
+    world.answers = [None]
+    assert (await world.rounds()).hard is None
+
+
 async def still_hard(world: World) -> bool:
     """A self-test that passes on loopback does not excuse a deaf virtual IP."""
     return (await world.rounds()).hard == world.wrong

@@ -57,6 +57,7 @@ from wsa_proxy.settings import Settings
 logger = logging.getLogger(__name__)
 
 NO_CONFIG = "failover_config: not set; give the file with --set failover_config=FILE"
+TEST_AGAIN_S = 1.0  # after the self-tests have died of an error
 DRAIN_S_MAX = 0.3  # requests being answered get this long on an orderly stop
 
 
@@ -168,12 +169,14 @@ class CarpFailover:
             logger.exception("failover: the connections could not be drained")
 
     async def _test(self, liveness: Liveness) -> None:
-        """Health that nobody looks at any more must not stay good."""
-        try:
-            await liveness.run()
-        except Exception as error:
-            self._set_health(Health(hard=f"the self-tests have died: {error!r}", soft=None))
-            raise
+        """Health that nobody looks at any more must not stay good, and one error must not end the service for ever."""
+        while True:
+            try:
+                await liveness.run()
+            except Exception as error:
+                logger.exception("failover: the self-tests have died, and begin anew")
+                self._set_health(Health(hard=f"the self-tests have died: {error!r}", soft=None))
+            await asyncio.sleep(TEST_AGAIN_S)
 
     def _set_health(self, health: Health) -> None:
         if self._node is not None:

@@ -144,6 +144,7 @@ class Liveness:
                 tasks.create_task(self._test_for_ever(), name="failover self-test rounds")
         finally:
             self._hidden.uninstall()
+            self._unproven = UNPROVEN.hard  # whoever runs this again has proven nothing yet
 
     async def _watch(self) -> None:
         while True:
