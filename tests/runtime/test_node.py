@@ -137,6 +137,24 @@ async def test_a_master_whose_interface_was_made_anew_in_news_that_were_dropped_
     assert host.state == "master" and host.holds
 
 
+async def test_a_group_that_fails_does_not_keep_the_proxys_health_from_the_others(
+    make_host: MakeHost, caplog: pytest.LogCaptureFixture
+) -> None:
+    """I8: a proxy that cannot serve gives up all that it can."""
+    host = make_host("a", 1, more_vhids=(2,))
+    await host.start()
+    await asyncio.sleep(3.5)
+
+    def fail(version: int, payload: bytes, *, from_own_mac: bool = False) -> None:
+        raise ValueError("nobody has foreseen this")
+
+    assert host.ports is not None
+    host.ports.advertisements.send = fail  # type: ignore[method-assign]
+    host.node.set_health(UNPROVEN)
+    assert [driver.virtual_host.state.value for _, driver in host.node._groups] == ["init", "init"]
+    assert not host.holds_group(2) and "vhid=1 failed to take the proxy's health" in caplog.text
+
+
 async def test_a_second_node_with_the_same_state_dir_is_refused(make_host: MakeHost) -> None:
     """The first one is left alone."""
     first, second = make_host("a", 1), make_host("a", 1)

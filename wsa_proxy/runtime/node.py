@@ -207,7 +207,6 @@ class Node:
 
     def apply(self, plan: Plan) -> None:
         """Carry a reload out, at once. Raises OSError when the kernel does not tell what it must; nothing is changed.
-
         The listeners of new virtual IPs are bound by now, and the connections of groups that end have been drained.
         """
         old = {group.vhid: driver for group, driver in self._groups}
@@ -260,9 +259,10 @@ class Node:
     def set_health(self, health: Health) -> None:
         """Hard: leave the groups. Soft: demoted, so that any well node takes over."""
         self.health = health
-        for _, driver in self._groups:
-            driver.set_demotion("proxy", 1 if health.soft else 0, health.soft or "well again")
-            driver.set_obstacle("proxy", health.hard)
+        for group, driver in self._groups:
+            with apart(group.vhid, "take the proxy's health"):
+                driver.set_demotion("proxy", 1 if health.soft else 0, health.soft or "well again")
+                driver.set_obstacle("proxy", health.hard)
 
     # -- the kernel's news -------------------------------------------------------------------------------------------
 
