@@ -64,6 +64,21 @@ async def test_a_master_keeps_what_it_has() -> None:
     assert world.done == ["close", "release"]
 
 
+async def test_what_is_still_up_is_set_down_in_its_turn_and_what_somebody_sets_up_at_once() -> None:
+    """A cable is out and back within a second: the kernel tells of every interface that it is up, and to set all of
+    them down in that moment would end the leases of the groups on other cables."""
+    world = World()
+    world.release_it.release()
+    await asyncio.sleep(0.1)
+    world.release_it.is_up()
+    assert "settle" not in world.done
+    world.release_it.release()
+    await asyncio.sleep(7.5 * SETTLE_APART_S)
+    assert world.done.count("settle") == 1
+    world.release_it.is_up()
+    assert world.done.count("settle") == 2
+
+
 async def test_without_an_interface_there_is_nothing_to_release() -> None:
     """The addresses went with it; the connections end all the same."""
     world = World()

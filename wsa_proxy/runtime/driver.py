@@ -166,7 +166,7 @@ class Driver:
     def virtual_interface_changed(self, *, running: bool) -> None:
         """The virtual MAC's interface went down: likewise. Or up: unless we are master it must not stay so."""
         if running:
-            self._release.settle()
+            self._release.is_up()
         else:
             self._undone("set the virtual MAC's interface down")
 

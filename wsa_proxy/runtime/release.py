@@ -37,6 +37,7 @@ class Release:
         self._ports = ports
         self._close_connections = close_connections
         self._loop = asyncio.get_running_loop()
+        self._settling: asyncio.TimerHandle | None = None
 
     def release(self) -> None:
         """The clients' connections end first, so that their last packets can leave, then the addresses go."""
@@ -46,7 +47,9 @@ class Release:
             # Whatever happens to the proxy's clients, the address has to go.
             logger.exception("carp vhid=%d the connections could not be ended in order", self._vhid)
         self._release(TRIES)
-        self._loop.call_later(self._vhid * SETTLE_APART_S, self.settle)
+        if self._settling is not None:
+            self._settling.cancel()
+        self._settling = self._loop.call_later(self._vhid * SETTLE_APART_S, self._settle_in_turn)
 
     def _release(self, tries: int) -> None:
         """And again a moment later if the kernel refuses; the lease ends in any case."""
@@ -62,6 +65,16 @@ class Release:
     def _release_again(self, tries: int) -> None:
         if not self._kept():
             self._release(tries)
+
+    def _settle_in_turn(self) -> None:
+        self._settling = None
+        self.settle()
+
+    def is_up(self) -> None:
+        """What carries the addresses is up, says the kernel. If it is still to be set down in its turn, that is what is
+        told: when a cable is back, of all groups at once."""
+        if self._settling is None:
+            self.settle()
 
     def settle(self) -> None:
         """Set what carries the addresses down, unless it is MASTER; harmless when repeated."""
