@@ -181,6 +181,27 @@ async def test_while_many_groups_end_the_others_go_on(make_host: MakeHost) -> No
     assert len(a.driver.record.transitions) == 2
 
 
+async def test_a_beat_that_fails_meanwhile_is_no_end_of_the_reload(
+    make_host: MakeHost, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It ends in one state, whatever fails in it."""
+    a = make_host("a", 1, more_vhids=(2, 3))
+    await a.start()
+    await asyncio.sleep(5)
+    a.slow_close_s = 0.3
+    assert a.node._beat is not None
+
+    def fail(leases: object) -> None:
+        raise ValueError("nobody has foreseen this")
+
+    monkeypatch.setattr(a.node._beat._leases, "beat", fail)
+    new = replace(a.node.settings, groups=a.node.settings.groups[:1])
+    a.node.apply(make_plan(a.node.settings, new))
+    assert a.node.settings == new and [group.vhid for group, _ in a.node._groups] == [1]
+    assert len(a.lan.listeners) == 1 and caplog.text.count("failed to end") == 2
+    monkeypatch.undo()
+
+
 async def test_a_group_that_begins_has_the_health_of_the_proxy(make_host: MakeHost) -> None:
     """A proxy that cannot serve serves no new group either."""
     a = make_host("a", 1)

@@ -230,8 +230,8 @@ class Node:
         for vhid, driver in leaving.items():
             with apart(vhid, "end"):
                 driver.close()  # to remove a virtual MAC's interface takes the kernel 17 ms
-            if self._beat is not None:
-                self._beat.catch_up()
+                if self._beat is not None:
+                    self._beat.catch_up()
         for driver, host_settings, credentials in changes:
             with apart(driver.record.vhid, "take other settings"):
                 driver.change(host_settings, credentials)
