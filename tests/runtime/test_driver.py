@@ -234,6 +234,21 @@ async def test_a_foreign_owner_keeps_the_node_in_backup_with_its_mac(make_host: 
     assert a.state == "master"
 
 
+async def test_who_has_the_address_is_no_reason_any_more_once_a_master_is_heard(make_host: MakeHost) -> None:
+    """It was the master's own answer, whose secret was another: once that is corrected, the status is as ever."""
+    a, b = make_host("a", 1), make_host("b", 2, advskew=55)
+    await b.start()
+    await asyncio.sleep(3.0)
+    assert b.ports is not None
+    neighbours: Any = b.ports.neighbours
+    neighbours.inbox.put(Answer(b.node.settings.groups[0].virtual_ips[0].ip, "00:00:5e:00:01:01"))
+    await asyncio.sleep(1.0)
+    assert b.driver.record.reason == "address_answered_by_another_host"
+    b.inbox.put(Packet(4, a.address, a.mac, 255, a.says(1, 0, 0)))
+    await asyncio.sleep(0.1)
+    assert b.state == "backup" and b.driver.record.reason == "ready"
+
+
 async def test_the_master_just_heard_may_answer_for_its_address(make_host: MakeHost) -> None:
     """A master that fell silent may still answer ARP: that does not hold the takeover back."""
     a, b = make_host("a", 1), make_host("b", 2, advskew=55)

@@ -61,7 +61,7 @@ def test_a_reject_is_counted_always_and_logged_once_a_minute(caplog: pytest.LogC
     assert len(lines) == 3
     assert lines[0] == (
         "carp vhid=1 rejected=bad_secret count=1 from=10.0.0.9 mac=02:00:00:00:00:09:"
-        " the Shared Secret or the list of Virtual IPs differs there"
+        " the Shared Secret or the list of Virtual IPs differs there, or another group has this id"
     )
     assert "keepalived" in lines[1] and "count=1001" in lines[2]
 
@@ -72,6 +72,33 @@ def test_a_refusal_becomes_the_reason_of_the_status(caplog: pytest.LogCaptureFix
     record.refusal(ReportRefusal("address_answered_by_another_host", "mac=02:00:00:00:00:99"))
     assert (record.reason, record.evidence) == ("address_answered_by_another_host", "mac=02:00:00:00:00:99")
     assert "stays BACKUP" in caplog.text and not record.transitions
+
+
+def test_a_refusal_ends_when_a_master_is_heard() -> None:
+    """The other host's secret was corrected: the status must not go on naming what is over."""
+    record = Record(1, Clock())
+    record.transition(ReportTransition(State.INIT, State.BACKUP, "ready", "listening_s=3.00"))
+    for _ in range(2):
+        record.refusal(ReportRefusal("address_answered_by_another_host", "mac=02:00:00:00:00:99"))
+    record.heard()
+    assert (record.reason, record.evidence, record.received) == ("ready", "listening_s=3.00", 1)
+    record.refusal(ReportRefusal("address_answered_by_another_host", "mac=02:00:00:00:00:99"))
+    record.transition(ReportTransition(State.BACKUP, State.MASTER, "master_silent", ""))
+    record.heard()
+    assert record.reason == "master_silent"
+
+
+def test_a_refusal_is_told_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever answers for the address all night fills no log; after a change of state it is news again."""
+    clock = Clock()
+    record = Record(1, clock)
+    for number in range(40):
+        record.refusal(ReportRefusal("address_answered_by_another_host", f"mac=02:00:00:00:00:{number:02x}"))
+        clock.now += 3
+    assert len(caplog.messages) == 2
+    record.transition(ReportTransition(State.INIT, State.BACKUP, "ready", ""))
+    record.refusal(ReportRefusal("address_answered_by_another_host", "mac=02:00:00:00:00:99"))
+    assert len(caplog.messages) == 3
 
 
 def test_failing_sends_are_told_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:

@@ -219,7 +219,7 @@ class Driver:
         if isinstance(event, Reject):
             self.record.rejected(event, packet.source, packet.source_mac)
             return
-        self.record.received += 1
+        self.record.heard()
         self._stop_probing()
         if self._sending.in_vain_beside(event):
             self._leave(self._sending.trouble)

@@ -28,7 +28,7 @@ SENDERS_MAX = 16  # whoever makes up more of them gets his line a minute
 LASTING = {Reject.ECHO, Reject.VRRP, Reject.BAD_VERSION}
 
 REJECT_HINTS = {
-    Reject.BAD_SECRET: "the Shared Secret or the list of Virtual IPs differs there",
+    Reject.BAD_SECRET: "the Shared Secret or the list of Virtual IPs differs there, or another group has this id",
     Reject.VRRP: "a VRRP version 2 speaker (keepalived, a router) uses the same id on this LAN: give one another id",
     Reject.BAD_VERSION: "not CARP version 2; a VRRP version 3 speaker with the same id perhaps: give one another id",
     Reject.PLAIN_MEMBER: "it speaks plain CARP with our secret: security must be the same on all nodes of a group",
@@ -75,6 +75,8 @@ class Record:
         self.since_s = clock()
         self.reason = "starting"
         self.evidence = ""
+        self._why_before_refusal: tuple[str, str] | None = None
+        """Reason and evidence of the state, while those of a refusal stand in their place."""
         self._clock = clock
         self._next_line_s: dict[str, float] = {}
         self._told: dict[tuple[Reject, str], float] = {}
@@ -85,14 +87,28 @@ class Record:
         self.since = datetime.now(UTC)
         self.since_s = self._clock()
         self.reason, self.evidence = report.reason, report.evidence
+        self._why_before_refusal = None
+        self._next_line_s.pop("refusal", None)
         self.transitions.append(Transition(self.since, report))
         line = "carp vhid=%d %s -> %s reason=%s %s"
         logger.info(line, self.vhid, report.old.name, report.new.name, _quoted(report.reason), report.evidence)
 
     def refusal(self, report: ReportRefusal) -> None:
-        """The state did not change although its time had come: the reason is the status's from now on."""
+        """The state did not change although its time had come: the reason is the status's until a master is heard.
+
+        It comes again after each silence, as long as anybody answers for the address: the log has it once a minute.
+        """
+        if self._why_before_refusal is None:
+            self._why_before_refusal = self.reason, self.evidence
         self.reason, self.evidence = report.reason, report.evidence
-        logger.warning("carp vhid=%d stays BACKUP reason=%s %s", self.vhid, _quoted(report.reason), report.evidence)
+        if self._may_log("refusal"):
+            logger.warning("carp vhid=%d stays BACKUP reason=%s %s", self.vhid, _quoted(report.reason), report.evidence)
+
+    def heard(self) -> None:
+        """Count an advertisement that is believed. It is a reason to be backup; that of a refusal is history."""
+        self.received += 1
+        if self._why_before_refusal is not None:
+            (self.reason, self.evidence), self._why_before_refusal = self._why_before_refusal, None
 
     def rejected(self, reject: Reject, source: str, source_mac: str) -> None:
         """Count a packet that is not believed; nothing else changes."""
