@@ -47,8 +47,11 @@ STATUS: dict[str, Any] = {
             "advertisements_sent": 3,
             "advertisements_received": 90,
             "virtual_mac": {"address": "00:00:5e:00:01:01", "network": "refused"},
-            "rejected": {"bad_secret": 2, "vrrp": 0},
-            "last_rejected": {"bad_secret": {"from": "10.0.0.9", "mac": "02:00:00:00:00:09", "age_s": 4.0}},
+            "rejected": {"bad_secret": 2, "vrrp": 0, "replay": 1},
+            "last_rejected": {
+                "bad_secret": {"from": "10.0.0.9", "mac": "02:00:00:00:00:09", "age_s": 4.0, "hint": "it differs"},
+                "replay": {"from": "10.0.0.9", "mac": "02:00:00:00:00:09", "age_s": 5.0},
+            },
         }
     ],
 }
@@ -68,6 +71,8 @@ def test_the_status_says_what_since_when_and_why(
         "  virtual IP held here: none    master heard: 10.0.0.1\n"
         "  priority 200 (advskew 240, demotion 1)    sent 3  received 90\n"
         "  rejected: bad_secret 2, last 4.0 s ago from 10.0.0.9 (unverified), 02:00:00:00:00:09\n"
+        "    it differs\n"
+        "  rejected: replay 1, last 5.0 s ago from 10.0.0.9 (unverified), 02:00:00:00:00:09\n"
         "  the network seems to refuse the virtual MAC 00:00:5e:00:01:01; see the log\n"
         "  out because link: eth0 is down\n"
         "\n"

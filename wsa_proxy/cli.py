@@ -168,6 +168,7 @@ def status_text(status: dict[str, Any]) -> str:
             if count and last:
                 at = f"last {_duration(last['age_s'])} ago from {last['from']} (unverified), {last['mac']}"
                 lines.append(f"  rejected: {reason} {count}, {at}")
+                lines += [f"    {last['hint']}"] if "hint" in last else []  # a node of an earlier version has none
         virtual_mac = group["virtual_mac"]
         if virtual_mac and virtual_mac["network"] == "refused":
             lines.append(f"  the network seems to refuse the virtual MAC {virtual_mac['address']}; see the log")

@@ -57,7 +57,7 @@ async def test_the_master_a_backup_listens_to_is_named(make_host: MakeHost) -> N
 
 
 async def test_who_was_not_believed_last_is_named(make_host: MakeHost) -> None:
-    """With its hardware address and when; a node of a sealed group that speaks plain CARP is found by it."""
+    """With its hardware address, when, and what it means; so a plain CARP speaker in a sealed group is found."""
     a, b = make_host("a", 1, security=("sealed",)), make_host("b", 2, advskew=55)
     await a.start()
     await b.start()
@@ -66,6 +66,7 @@ async def test_who_was_not_believed_last_is_named(make_host: MakeHost) -> None:
     assert group["security"] == ["sealed"] and group["rejected"]["plain_member"] > 0
     assert group["last_rejected"]["plain_member"].items() >= {"from": b.address, "mac": b.mac}.items()
     assert 0 <= group["last_rejected"]["plain_member"]["age_s"] < 2
+    assert "security must be the same" in group["last_rejected"]["plain_member"]["hint"]
 
 
 async def test_test_results_carry_their_age(make_host: MakeHost) -> None:

@@ -38,9 +38,15 @@ REJECT_HINTS = {
     Reject.STALE: "a genuine advertisement that comes too late: held back, repeated, or this host's clock is wrong",
     Reject.ECHO: "our own advertisement came back, which does no harm: a switch reflects it (a Linux bridge's hairpin"
     " mode; ESXi with several uplinks: Net.ReversePathFwdCheckPromisc=1)",
+    Reject.DUPLICATE: "a second copy of what was heard, which does no harm: IPv4 and IPv6, or a network with two ways",
     Reject.OTHER_VHID: "another failover group on this LAN",
     Reject.OTHER_FAMILY: "the peer has addresses of an IP version that this group does not have",
 }
+
+
+def hint(reject: Reject) -> str:
+    """What it means, for an operator."""
+    return REJECT_HINTS.get(reject, "damaged, or sent from another network")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +124,8 @@ class Record:
         if reject is not Reject.DUPLICATE and self._is_news(reject, source_mac) and self._may_log(reject.value):
             if reject in LASTING:
                 self._remember(reject, source_mac)
-            hint = REJECT_HINTS.get(reject, "damaged, or sent from another network")
             line = "carp vhid=%d rejected=%s count=%d from=%s mac=%s: %s"
-            logger.warning(line, self.vhid, reject.value, self.rejects[reject], source, source_mac, hint)
+            logger.warning(line, self.vhid, reject.value, self.rejects[reject], source, source_mac, hint(reject))
 
     def _is_news(self, reject: Reject, source_mac: str) -> bool:
         told_s = self._told.get((reject, source_mac))

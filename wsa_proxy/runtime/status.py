@@ -16,6 +16,7 @@ from wsa_proxy.net.virtual_interface import virtual_mac
 from wsa_proxy.runtime.driver import Driver
 from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.record import Transition
+from wsa_proxy.runtime.record import hint
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
 
@@ -91,7 +92,12 @@ def _group_status(group: GroupSettings, driver: Driver, now: float) -> dict[str,
         "peers": [str(peer) for peer in group.peers],
         "rejected": {reject.value: count for reject, count in record.rejects.items()},
         "last_rejected": {
-            reject.value: {"from": last.source, "mac": last.source_mac, "age_s": round(now - last.at_s, 2)}
+            reject.value: {
+                "from": last.source,
+                "mac": last.source_mac,
+                "age_s": round(now - last.at_s, 2),
+                "hint": hint(reject),
+            }
             for reject, last in record.last_rejected.items()
         },
         "transitions": [_transition_status(transition) for transition in record.transitions],
