@@ -113,8 +113,26 @@ def test_nobody_there(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as deaf:
         deaf.bind(str(tmp_path / "deaf.sock"))
         deaf.listen()
-        with pytest.raises(ControlError, match=r"no answer within 0\.1 s; the proxy hangs"):
+        with pytest.raises(ControlError, match=rf"no answer within 0\.1 s; the proxy hangs, process {os.getpid()}$"):
             ask(tmp_path / "deaf.sock", "status", time_limit_s=0.1)
+
+
+def test_a_stopped_process_is_told_with_the_remedy(tmp_path: Path) -> None:
+    """SIGSTOP: its socket still takes the question. What waits is named, and how it goes on."""
+    path = tmp_path / "control.sock"
+    code = f"""if True:
+        import os, signal, socket
+        listening = socket.socket(socket.AF_UNIX)
+        listening.bind({str(path)!r})
+        listening.listen()
+        os.kill(os.getpid(), signal.SIGSTOP)"""
+    with subprocess.Popen([sys.executable, "-c", code]) as stopped:
+        try:
+            os.waitid(os.P_PID, stopped.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+            with pytest.raises(ControlError, match=f"is stopped; let it go on: kill -CONT {stopped.pid}$"):
+                ask(path, "status", time_limit_s=0.1)
+        finally:
+            stopped.kill()
 
 
 def test_a_closed_door_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

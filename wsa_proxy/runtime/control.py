@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import socket
+import struct
 from collections.abc import Awaitable
 from collections.abc import Callable
 from pathlib import Path
@@ -122,6 +123,19 @@ def ask(path: Path, verb: str, *, time_limit_s: float = 3.0) -> Answer:
         except PermissionError as error:
             raise ControlError(f"{path}: permission denied; ask as root or as the proxy's own user") from error
         except TimeoutError as error:
-            raise ControlError(f"{path}: no answer within {time_limit_s:g} s; the proxy hangs") from error
+            raise ControlError(f"{path}: no answer within {time_limit_s:g} s; {_why_silent(connection)}") from error
         except (OSError, ValueError) as error:
             raise ControlError(f"{path}: {error}") from error
+
+
+def _why_silent(connection: socket.socket) -> str:
+    """A process that was stopped (SIGSTOP, a debugger) needs another remedy than one that hangs."""
+    try:
+        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        pid: int = struct.unpack("3i", credentials)[0]  # 0 when it is of another PID namespace
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, struct.error, IndexError):
+        return "the proxy hangs"
+    if state in ("T", "t"):
+        return f"the proxy, process {pid}, is stopped; let it go on: kill -CONT {pid}"
+    return f"the proxy hangs, process {pid}"
