@@ -122,6 +122,8 @@ def test_it_ends_after_a_number_or_a_time(lan: Any, capsys: pytest.CaptureFixtur
     began_s = time.monotonic()
     assert cli.main(["watch", "--seconds", "0.3"]) == 0
     assert 0.3 <= time.monotonic() - began_s < 10
+    seen = capsys.readouterr()
+    assert (seen.out, seen.err.count("\n")) == ("", 1) and "nothing of protocol 112 heard" in seen.err
 
 
 def test_garbage_on_the_wire(lan: Any) -> None:
@@ -226,6 +228,10 @@ def test_reading_filters_writes_and_ends(tmp_path: Path, capsys: pytest.CaptureF
     assert capsys.readouterr().out.count("\n") == 1
     assert cli.main(["watch", "--read", str(source), "--seconds", "2.5"]) == 0
     assert capsys.readouterr().out.count("\n") == 2
+    assert "nothing of protocol 112" not in capsys.readouterr().err
+    wrpcap(str(kept), packets[:1])
+    assert cli.main(["watch", "--read", str(kept)]) == 0
+    assert "nothing of protocol 112 heard" in capsys.readouterr().err
     source.write_bytes(source.read_bytes()[:-3])
     assert cli.main(["watch", "--read", str(source)]) == 0
     assert "all.pcap is damaged or cut at frame 4" in capsys.readouterr().err

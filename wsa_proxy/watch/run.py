@@ -92,7 +92,7 @@ def _listen(options: argparse.Namespace) -> None:
                 limit_s = WAIT_S if until_s is None else min(WAIT_S, until_s - listener.now_s())
                 for captured in listener.wait(limit_s)[0]:
                     _print_entry(session, captured)
-        for note in _notes(listener, session):
+        for note in [*_notes(listener, session), *_silence(session, where)]:
             print(f"wsa-proxy watch: {note}", file=sys.stderr)
 
 
@@ -119,7 +119,7 @@ def _read(options: argparse.Namespace) -> None:
         notes = [reader.damage] if reader.damage else []
         if console is not None:
             console.print(render(session.snapshot(last_s, notes, None)))
-        for note in notes if console is None else []:
+        for note in [*notes, *_silence(session, where)] if console is None else []:
             print(f"wsa-proxy watch: {note}", file=sys.stderr)
 
 
@@ -172,3 +172,8 @@ def _notes(listener: Listener, session: Session) -> list[str]:
     if session.unreadable:
         notes.append(f"{session.unreadable} packets were cut or damaged before the end of their IP header")
     return notes
+
+
+def _silence(session: Session, where: str) -> list[str]:
+    """No lines at all would look like a watch that does not work."""
+    return [] if session.ledger.heard else [f"nothing of protocol 112 heard, no CARP and no VRRP: {where}"]
