@@ -57,6 +57,23 @@ async def test_a_replayed_capture_delays_no_takeover(make_host: MakeHost, source
     assert set(rejects) <= {"replay", "duplicate"} and sum(rejects.values()) >= sent - 1
 
 
+async def test_what_waited_while_a_node_stood_still_accuses_nobody_alone(
+    make_host: MakeHost, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It preempts at the first of the queue, and the rest is older than its own word: counted, and both causes told."""
+    a, b, wire = await two(make_host)
+    waiting = [b.says(1, 55, 0) for _ in range(6)]
+    for packet in waiting:
+        wire.send(packet)
+    a.loop.now += 5
+    await asyncio.sleep(0.1)
+    assert [each.report.reason for each in a.driver.record.transitions][-2:] == [
+        "overslept",
+        "preempted_inferior_master",
+    ]
+    assert "rejected=replay" in caplog.text and "this proxy stood still and read it late" in caplog.text
+
+
 async def test_a_rewritten_advertisement_moves_nothing(make_host: MakeHost) -> None:
     """The master's own one with advskew 0 and as a bow-out, again and again: one counter, no transition."""
     a, b, wire = await two(make_host)

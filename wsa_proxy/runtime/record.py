@@ -34,7 +34,8 @@ REJECT_HINTS = {
     Reject.PLAIN_MEMBER: "it speaks plain CARP with our secret: security must be the same on all nodes of a group",
     Reject.SEALED_MEMBER: "it speaks sealed with our secret: security must be the same on all nodes of a group",
     Reject.REWRITTEN: "a genuine advertisement with other values: somebody on this LAN forges",
-    Reject.REPLAY: "a genuine advertisement that was heard before: somebody on this LAN repeats what he has captured",
+    Reject.REPLAY: "a genuine advertisement older than the newest: this proxy stood still and read it late, or somebody"
+    " on this LAN repeats what he has captured",
     Reject.STALE: "a genuine advertisement that comes too late: held back, repeated, or this host's clock is wrong",
     Reject.ECHO: "our own advertisement came back, which does no harm: a switch reflects it (a Linux bridge's hairpin"
     " mode; ESXi with several uplinks: Net.ReversePathFwdCheckPromisc=1)",
