@@ -17,10 +17,14 @@ from wsa_proxy.simulation.command import _failure
 from wsa_proxy.simulation.run import play_moving
 
 
+@pytest.mark.timeout(600)
 def test_two_thousand_seeds_keep_every_promise() -> None:
-    """The campaign of every ``make test``, as a user would start it; every situation was seen."""
+    """The campaign of every ``make test``, as a user would start it; every situation was seen.
+
+    Half a minute of reckoning, but ``make test`` gives it only what is idle: on a busy machine that is minutes.
+    """
     command = [sys.executable, "-m", "wsa_proxy.cli", "simulate", "--seeds", "2000"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=110)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=590)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "2000 seeds from 0: every promise was kept" in result.stdout
     assert all(mark in result.stdout for mark in (*MARKS, *MARKS_MOVING))
