@@ -176,3 +176,27 @@ async def test_sealed_and_carp_on_one_lan_are_reported(make_host: MakeHost, capl
     assert (a.state, b.state) == ("master", "master")
     assert "rejected=plain_member" in caplog.text and "rejected=sealed_member" in caplog.text
     assert f"mac={b.mac}" in caplog.text and "security must be the same on all nodes" in caplog.text
+
+
+async def test_a_sealed_node_has_no_degrees_of_demotion(make_host: MakeHost) -> None:
+    """The seal has one bit for it, and a rank that cannot be told must not be compared; plain CARP tells all of it."""
+    for security, demotion in [(SEALED, 1), (("carp", "sealed"), 1), (("carp",), 2)]:
+        a = make_host(f"a {security}", 1, security=security)
+        await a.start()
+        for name in ("proxy", "test"):
+            a.driver.set_demotion(name, 1, "test")
+        assert a.driver.virtual_host.demotion == demotion
+        a.driver.set_demotion("proxy", 0, "test")
+        assert a.driver.virtual_host.demotion == 1
+        a.driver.set_demotion("test", 0, "test")
+        assert a.driver.virtual_host.demotion == 0
+
+
+async def test_a_node_that_begins_to_believe_seals_forgets_degrees(make_host: MakeHost) -> None:
+    a, b = make_host("a", 1, security=("carp",)), make_host("b", 2, security=SEALED)
+    await a.start()
+    await b.start()
+    for name in ("proxy", "test"):
+        a.driver.set_demotion(name, 1, "test")
+    a.driver.change(a.driver.virtual_host.settings, b.driver._identity.credentials)
+    assert a.driver.virtual_host.demotion == 1

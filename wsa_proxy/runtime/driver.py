@@ -59,6 +59,7 @@ FROZEN_S = 0.5  # a decision is carried out in microseconds; so long after it, t
 FROZEN_INTERVALS = 0.5  # of the master-down interval: below one second the others have not so much patience
 RETRY_S = 5.0  # how long a node stays out after the kernel refused, before it listens again; doubled each time
 RETRY_S_MAX = 300.0  # a preferred node that can never hold the address must not disturb the others all the time
+DEMOTION_MAX = 255  # one byte
 CLAIM_NOTHING = (ReportTransition, ReleaseAddresses)  # carried out however late
 
 
@@ -143,7 +144,8 @@ class Driver:
     def set_demotion(self, name: str, demotion: int, reason: str) -> None:
         """The node serves badly (above 0) or well (0) by this name; the demotions of all names are added."""
         self._demotions[name] = demotion
-        total = sum(self._demotions.values())
+        # A seal has one bit for it, and a rank that cannot be told must not be compared.
+        total = min(sum(self._demotions.values()), 1 if self._identity.is_sealed else DEMOTION_MAX)
         if total != self.virtual_host.demotion:
             logger.warning("carp vhid=%d demotion=%d reason=%s", self.record.vhid, total, reason)
             self._handle(DemotionChanged(total, reason))
@@ -157,6 +159,7 @@ class Driver:
             self._identity.take(credentials)
             self._set_limits(settings)
             self._handle(SettingsChanged(settings))
+            self.set_demotion("proxy", self._demotions.get("proxy", 0), "other settings")
             self._arm()
 
     def address_removed(self, address: Address) -> None:
