@@ -299,15 +299,13 @@ class Driver:
 
     def _look_at_sending(self) -> None:
         """A master that cannot send is demoted, then leaves."""
-        errors = self._sending.errors
-        if self.virtual_host.state is not State.MASTER:
-            errors.recover(self._clock())
-        elif self._clock() >= errors.unheard_at_s:
+        if self._sending.must_leave(is_master=self.virtual_host.state is State.MASTER):
             self._leave(self._sending.trouble)
             return
-        if errors.demotion != self._demotions.get("sending", 0):
-            reason = self._sending.trouble if errors.demotion else "advertisements are sent, or tried again"
-            self.set_demotion("sending", errors.demotion, reason)
+        demotion = self._sending.errors.demotion
+        if demotion != self._demotions.get("sending", 0):
+            reason = self._sending.trouble if demotion else "advertisements are sent, or tried again"
+            self.set_demotion("sending", demotion, reason)
 
     # -- the lease; ``beat.py`` prolongs it --------------------------------------------------------------------------
 
@@ -386,8 +384,7 @@ class Driver:
 
     def _next_deadline(self) -> float:
         deadline_s = self.virtual_host.next_deadline()
-        errors, is_master = self._sending.errors, self.virtual_host.state is State.MASTER
-        sending_s = errors.unheard_at_s if is_master else errors.recovers_at_s
+        sending_s = self._sending.deadline_s(is_master=self.virtual_host.state is State.MASTER)
         return min(self._retry_at_s, sending_s, math.inf if deadline_s is None else deadline_s)
 
     def _arm(self) -> None:

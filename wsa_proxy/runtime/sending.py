@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from collections.abc import Collection
+from typing import Protocol
 
 from wsa_proxy.carp import election
 from wsa_proxy.carp.commands import SendAdvertisement
@@ -13,23 +14,46 @@ from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.events import Event
 from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.carp.send_errors import SendErrors
-from wsa_proxy.net.ports import AdvertisementPort
 from wsa_proxy.net.ports import NoWay
 from wsa_proxy.net.ports import PartlySent
 from wsa_proxy.net.ports import Version
-from wsa_proxy.runtime.identity import Identity
-from wsa_proxy.runtime.record import Record
+
+
+class Signs(Protocol):
+    """Of a node's identity, what is needed here."""
+
+    def sign(self, command: SendAdvertisement | SendFarewell) -> bytes:
+        """The 36 bytes for all copies. Raises OverflowError when the group's time has come to its end."""
+
+
+class Counts(Protocol):
+    """Of a virtual host's record, what is needed here."""
+
+    sent: int
+
+    def send_failed(self, errors: str) -> None:
+        """An advertisement did not leave."""
+
+
+class Leaves(Protocol):
+    """Of an AdvertisementPort, what is needed here."""
+
+    def send(self, version: Version, payload: bytes, *, from_own_mac: bool = False) -> None:
+        """As the port has it."""
 
 
 class Sending:
-    """Signs and sends, counts, and keeps the errors. ``clock`` is monotonic seconds that go on during suspend."""
+    """Signs and sends, counts, and keeps the errors. ``clock`` is monotonic seconds that go on during suspend.
+
+    The wind tunnel puts this class, as it is, behind a host that refuses.
+    """
 
     def __init__(
         self,
         settings: VirtualHostSettings,
         versions: Collection[Version],
-        identity: Identity,
-        record: Record,
+        identity: Signs,
+        record: Counts,
         clock: Callable[[], float],
     ) -> None:
         self.errors = SendErrors(math.inf)
@@ -58,7 +82,19 @@ class Sending:
         """Another master is heard, and there is no way to tell it of this one: one of the two has to leave."""
         return self._unreachable and isinstance(event, AdvertisementReceived) and not event.advertisement.is_bow_out
 
-    def send(self, advertisements: AdvertisementPort, command: SendAdvertisement | SendFarewell) -> None:
+    def deadline_s(self, *, is_master: bool) -> float:
+        """When ``must_leave`` is to be asked again, if nothing happens meanwhile."""
+        return self.errors.unheard_at_s if is_master else self.errors.recovers_at_s
+
+    def must_leave(self, *, is_master: bool) -> bool:
+        """Time has passed: has a MASTER been unheard for too long? Any other node may be believed well again."""
+        if not is_master:
+            if self.errors.recovers_at_s < math.inf:
+                self.errors.recover(self._clock())
+            return False
+        return self.errors.unheard_at_s < math.inf and self._clock() >= self.errors.unheard_at_s
+
+    def send(self, advertisements: Leaves, command: SendAdvertisement | SendFarewell) -> None:
         """One advertisement in each IP version. Where each has a deadline of its own, a backup takes over when one is
         silent, so each one counts; where one stands for all, it is enough that a copy has left.
 
@@ -83,9 +119,7 @@ class Sending:
         else:
             self.errors.failed(self._clock())
 
-    def _send(
-        self, advertisements: AdvertisementPort, command: SendAdvertisement | SendFarewell
-    ) -> tuple[int, int, list[str]]:
+    def _send(self, advertisements: Leaves, command: SendAdvertisement | SendFarewell) -> tuple[int, int, list[str]]:
         """How many IP versions nobody could be told in, in how many of these for want of a way, and what the kernel
         said."""
         try:
