@@ -28,7 +28,7 @@ ARROWS: dict[str, set[str]] = {
     "proxy": {"settings", "config", "runtime"},
     "addons": {"proxy"},
     "lab": {"settings", "resources", "config", "runtime", "net"},
-    "simulation": {"carp"},
+    "simulation": {"carp", "net", "runtime"},
     "watch": {"settings", "config", "carp", "net"},
     "cli": {"settings", "resources", "config", "runtime", "lab", "simulation", "watch"},
 }
@@ -95,6 +95,18 @@ def test_imports_follow_the_arrows() -> None:
             if parts[1] not in {room, *ARROWS[room]}:
                 wrong.append(f"{name_of(path)}:{line}: {room} may not import {module}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_wind_tunnel_uses_of_the_product_what_it_says() -> None:
+    """Its judges are worth as much as they are apart from what they judge."""
+    used = {
+        ".".join(module.split(".")[1:3])
+        for path in SOURCES
+        if room_of(path) == "simulation"
+        for _, module in imported_modules(path)
+        if module.startswith(("wsa_proxy.runtime", "wsa_proxy.net"))
+    }
+    assert used <= {"runtime.sending", "net.ports"}
 
 
 def test_package_map_imports_nothing_of_ours() -> None:

@@ -19,10 +19,11 @@ from tests.simulation import planted
 from tests.simulation import planted_lines
 from tests.simulation import planted_moves
 from tests.simulation import planted_seals
+from tests.simulation import planted_sending
 from wsa_proxy.simulation.run import play
 from wsa_proxy.simulation.run import play_moving
 
-STANDING = planted.PLANTED + planted_seals.PLANTED + planted_lines.PLANTED
+STANDING = planted.PLANTED + planted_seals.PLANTED + planted_lines.PLANTED + planted_sending.PLANTED
 PLANTED = STANDING + planted_moves.PLANTED
 SEEDS = 300
 SEEDS_MAX = 12_000  # for a bug that few seeds show

@@ -17,6 +17,7 @@ from wsa_proxy.carp import wire
 from wsa_proxy.carp.credentials import Sealer
 from wsa_proxy.carp.seal import GroupTime
 from wsa_proxy.carp.virtual_host import VirtualHost
+from wsa_proxy.runtime.sending import Sending
 from wsa_proxy.simulation.kernel import Kernel
 from wsa_proxy.simulation.node import Node
 from wsa_proxy.simulation.sealed import SealedNode
@@ -216,13 +217,13 @@ BUGS: list[tuple[str, Any, str, str, str, set[str]]] = [
         "self.renew_at_s = self.lease_until_s - RENEW_EVERY_S",
         {"I5"},
     ),
-    ("said twice", Node, "_send", "in self.settings.versions:", "in self.settings.versions * 2:", {"I6"}),
+    ("said twice", Sending, "_send", "version in self._versions:", "version in self._versions * 2:", {"I6"}),
     (
         "sealed in one version",
-        SealedNode,
+        Sending,
         "_send",
-        "in self.settings.versions:",
-        "in self.settings.versions[:1]:",
+        "version in self._versions:",
+        "version in self._versions[: 1 if self._one_for_all else None]:",
         {"I6"},
     ),
     (
@@ -245,23 +246,22 @@ BUGS: list[tuple[str, Any, str, str, str, set[str]]] = [
     (
         "health not told at the start",
         Node,
-        "_notice",
-        "if self.demotion != self.health:",
-        "if self.demotion != self.health and self.state is not State.INIT:",
+        "_notice_health",
+        "if self.demotion != unwell:",
+        "if self.demotion != unwell and self.state is not State.INIT:",
         {"V9"},
     ),
     ("old promotion never announced", Node, "_resume", "[*owed, AnnounceAddresses()]", "owed", {"V6"}),
     ("virtual MAC advertised first", VirtualHost, "_promote", "if self.settings.acquires_first", "if False", {"I7"}),
     (
         "farewell from the virtual MAC",
-        Node,
+        Sending,
         "_send",
-        " and not isinstance(command, SendFarewell)",
-        "",
+        "=isinstance(command, SendFarewell)",
+        "=False",
         {"I7"},
     ),
     ("refused and advertised", Node, "_perform", "Addresses() if refused:", "Addresses() if False:", {"I7"}),
-    ("bow-out of an unclaimed address", Node, "_perform", "if not self._claimed:", "if False:", {"I7"}),
     ("a stop leaves it to the lease", Node, "stop", "self.crash()", "self.kernel.take(self.now), self.crash()", {"I5"}),
 ]
 

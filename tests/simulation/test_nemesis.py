@@ -20,7 +20,7 @@ SEEDS = [seed for seed in range(200) if (plan := draw(Random(seed))).sealed and 
 def condition(run: Run, node: Node) -> tuple[object, ...]:
     """What a fault may change at once."""
     process = (node.core is None, node.asleep_until_s > run.lan.timeline.now, node.paused, node.link_up)
-    kernel = (node.kernel.operation_s, node.kernel.refuses)
+    kernel = (node.kernel.operation_s, node.kernel.refuses, len(node.outlet.refused))
     wall_ms = getattr(node, "_wall_wrong_ms", 0.0)
     assert run._hostile is not None
     attacks = (len(run._hostile._until_s), run._hostile.sent, run._hostile._held_from)
@@ -42,7 +42,18 @@ def test_a_fault_is_done_and_undone(fault: Fault | Attack) -> None:
     run._nemesis._end(Mishap(0.0, 2.0, fault, 0, 1, 0))
     run._nemesis.heal()
     run._pass(1.0)
-    assert node.awake and node.link_up and not node.kernel.refuses and not run.lan.cuts
+    assert node.awake and node.link_up and not run.lan.cuts and not node.kernel.refuses and not node.outlet.refused
+
+
+@pytest.mark.parametrize(
+    ("variant", "refused"),
+    [(0, {4: 1.0, 6: 1.0}), (4, {4: 0.5, 6: 0.5}), (8, {4: 1.0}), (9, {6: 1.0}), (13, {6: 0.5})],
+)
+def test_a_host_refuses_all_or_some_in_one_ip_version_or_both(variant: int, refused: dict[int, float]) -> None:
+    seed = next(seed for seed in range(200) if draw(Random(seed)).members[0].settings.versions == (4, 6))
+    run = Run(seed, draw(Random(seed)))
+    run._nemesis._begin(Mishap(0.0, 2.0, Fault.NO_SENDING, 0, 1, variant))
+    assert run.nodes[0].outlet.refused == refused
 
 
 def test_settings_change_while_things_go_wrong_and_are_the_plans_again_after_it() -> None:

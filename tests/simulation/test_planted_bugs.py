@@ -11,6 +11,7 @@ from tests.simulation import planted
 from tests.simulation import planted_lines
 from tests.simulation import planted_moves
 from tests.simulation import planted_seals
+from tests.simulation import planted_sending
 from tests.simulation.mutants import PLANTED as ALL
 from tests.simulation.mutants import shown_by
 from tests.simulation.planted import Plant
@@ -18,7 +19,7 @@ from wsa_proxy.simulation.run import Outcome
 from wsa_proxy.simulation.run import play
 from wsa_proxy.simulation.run import play_moving
 
-PLANTED = planted.PLANTED + planted_seals.PLANTED + planted_lines.PLANTED
+PLANTED = planted.PLANTED + planted_seals.PLANTED + planted_lines.PLANTED + planted_sending.PLANTED
 SEEDS = 300
 
 

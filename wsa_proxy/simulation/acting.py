@@ -1,7 +1,8 @@
 """What a node of the simulated LAN does when its core has decided: frames, addresses, and a kernel that takes its time.
 
 As the driver does it: commands in their order, a second look at what has grown old meanwhile, nothing claimed that
-could not be had, and releases that are tried again.
+could not be had, and releases that are tried again. What becomes of advertisements that the host refuses to send
+(``outlet.py``) is the product's to say: ``Sending`` stands here as it is.
 """
 
 from __future__ import annotations
@@ -27,15 +28,21 @@ from wsa_proxy.carp.events import Event
 from wsa_proxy.carp.events import Stopped
 from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.carp.virtual_host import VirtualHost
+from wsa_proxy.runtime.sending import Sending
 from wsa_proxy.simulation.kernel import Kernel
-from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.lan import Announced
 from wsa_proxy.simulation.lan import Lan
 from wsa_proxy.simulation.machine import Machine
+from wsa_proxy.simulation.outlet import Outlet
+from wsa_proxy.simulation.outlet import Tally
 
 FROZEN_S = 0.5  # a decision older than this is looked at again before it is carried out
 RETRY_S = 1.0
 RELEASE_AGAIN_S = 0.1
+UNTOLD_RETRY_S = 5.0
+UNTOLD_RETRY_S_MAX = 300.0
+"""So long a node stays out that could not tell anybody, and twice as long each time, as ``Driver`` has it. (A kernel
+that refuses the addresses is tried again sooner here, so that more happens in a run.)"""
 
 type Tell = Callable[[Any, str, object], None]
 """The run's story: which node, what kind of thing, what."""
@@ -56,7 +63,8 @@ class Acting(Machine):
         self._tell = tell
         self._refused_until_s = 0.0
         self._pending: list[Command] = []
-        self._claimed = False  # as master, to others
+        self.outlet = Outlet(number, lan, settings.acquires_first, lambda kind, what: tell(self, kind, what))
+        self._begin_sending()
         self._decided_at_s = 0.0
         self._frozen_s = min(FROZEN_S, master_down_s(settings.advbase, settings.advskew) / 2)
 
@@ -85,24 +93,39 @@ class Acting(Machine):
     def _notice(self) -> None:
         raise NotImplementedError
 
+    def _notice_health(self) -> None:
+        raise NotImplementedError
+
     def _arm(self) -> None:
         raise NotImplementedError
 
     def _sign(self, command: SendAdvertisement | SendFarewell) -> bytes:
         raise NotImplementedError
 
+    def _begin_sending(self) -> None:
+        """A new process: it knows of no errors."""
+        settings = self.core.settings if self.core is not None else self.settings
+        self._sending = Sending(settings, self.settings.versions, self, Tally(), lambda: self.now)
+        self._untold_demotion = 0  # what the core was told of them
+        self._untold_retry_s = UNTOLD_RETRY_S
+
     def _perform(self, commands: Sequence[Command], decided_at_s: float, refused: bool = False) -> None:
+        follows_living = any(isinstance(each, ReportTransition) and each.from_living for each in commands)
+        untold = False
         for position, command in enumerate(commands):
             match command:
                 case ReportTransition():
                     self._tell(self, "transition", command)
-                    self._claimed = self._claimed and command.new is State.MASTER
+                    if command.new is not State.MASTER:
+                        self._sending.left()
                 case SendAdvertisement() | AnnounceAddresses() if refused:
                     pass  # nothing is claimed that could not be had
-                case SendAdvertisement(advbase=255) if not self._claimed:
-                    pass  # nobody bows out of what it has never claimed
+                case AcquireAddresses() if untold:
+                    pass  # nor is it from a living master that could not be told
                 case SendAdvertisement() | SendFarewell():
-                    self._send(command)
+                    self._sending.send(self.outlet, command)
+                    untold = follows_living and isinstance(command, SendAdvertisement) and not self._sending.claimed
+                    refused = refused or untold
                 case AnnounceAddresses():
                     self._announce(decided_at_s)
                 case ReleaseAddresses():
@@ -115,6 +138,8 @@ class Acting(Machine):
                 case ProbeAddresses() if self._lan.squatters:
                     delay_s = self._random.uniform(self._lan.weather.delay_s_min, self._lan.weather.delay_s_max)
                     self._at(self._lan.timeline.now + delay_s, self._answered)
+        if untold:
+            self._leave_untold()
 
     def _answered(self) -> None:
         if self.awake and self.core is not None:
@@ -169,13 +194,28 @@ class Acting(Machine):
         self._tell(self, "announcement", self.now - decided_at_s)
         self._lan.send(self.number, Announced(self.settings.vhid))
 
-    def _send(self, command: SendAdvertisement | SendFarewell) -> None:
+    # -- advertisements ------------------------------------------------------------------------------------------------
+
+    def sign(self, command: SendAdvertisement | SendFarewell) -> bytes:
+        """What ``Sending`` is about to send."""
         payload = self._sign(command)
-        # After a farewell, the virtual MAC is another's.
-        virtual = self.settings.acquires_first and not isinstance(command, SendFarewell)
-        self._claimed = True
         self._tell(self, "farewell" if isinstance(command, SendFarewell) else "advertisement", command)
-        if virtual:
-            self._tell(self, "from the virtual MAC", command)
-        for version in self.settings.versions:
-            self._lan.send(self.number, Advertised(version, payload, from_virtual_mac=virtual))
+        return payload
+
+    def _look_at_sending(self) -> None:
+        """A master that cannot send is demoted, then leaves (``Driver._look_at_sending``)."""
+        if not self.awake:
+            return
+        if self._sending.must_leave(is_master=self.state is State.MASTER):
+            self._leave_untold()
+        elif (demotion := self._sending.errors.demotion) != self._untold_demotion:
+            self._untold_demotion = demotion
+            self._notice_health()
+
+    def _leave_untold(self) -> None:
+        """It cannot tell the others that it is master: out of the election, and in again after a while."""
+        if self.state is State.MASTER:
+            self._refused_until_s = self.now + self._untold_retry_s
+            self._untold_retry_s = min(2 * self._untold_retry_s, UNTOLD_RETRY_S_MAX)
+            self.handle(Stopped(self._sending.trouble))
+            self._at(self._on_the_lan_s(self._refused_until_s), self._notice)

@@ -34,6 +34,17 @@ LEASE_LEFT_S = 0.75
 """I5: of a lease, while the process turns: so long it may stand still without losing its addresses."""
 CLAIM_S = 0.5
 """I7: a decision is not carried out later than this after it was taken."""
+UNHEARD_INTERVALS = 2.5
+"""I1: so long after its last advertisement a master that cannot send is one; the others' patience is three and more."""
+DEMOTED_ERRORS = 3
+"""V9: in a row,"""
+WELL_SENT = 3
+"""and so many in a row that were sent take it back;"""
+UNTOLD_WAIT_S = 5.0
+UNTOLD_WAIT_S_MAX = 300.0
+"""or that time, twice as long each time, and so long stays out who has left."""
+UNTOLD_LEFT_S = 20.0
+"""V4: of such waits is left when all faults end. There are 5, 10 and 20 s; no fourth begins within 30 s of faults."""
 FRESH_S = 0.25
 FRESH_BOW_OUT_S = 10.0
 TOLERANCE_MS = 3_600_000.0
@@ -51,6 +62,11 @@ def rank(station: Station) -> tuple[int, int]:
 def interval_s(station: Station) -> float:
     """T, seconds: as a demoted node sends it, too."""
     return rank(station)[1] / 256
+
+
+def base_s(node: Node) -> float:
+    """What those who wait for it reckon with: its interval without the advskew, or below one second with it."""
+    return node.settings.advbase or node.settings.advskew / 256
 
 
 def down_s(station: Station) -> float:

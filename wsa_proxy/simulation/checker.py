@@ -36,6 +36,7 @@ from wsa_proxy.simulation.node import NOTICE_S
 from wsa_proxy.simulation.node import QUEUE_MAX
 from wsa_proxy.simulation.node import Node
 from wsa_proxy.simulation.peers import Peer
+from wsa_proxy.simulation.telling import Telling
 from wsa_proxy.simulation.violation import Violation
 
 CHECKERS_PORT = 31
@@ -56,7 +57,7 @@ class Checker:
         self._conducts = {
             station.number: Conduct(station, self.marks) for station in stations if isinstance(station, Node)
         }
-        self._nodes = [(conduct.node, conduct.memory) for conduct in self._conducts.values()]
+        self._nodes = [(conduct.node, conduct.memory, conduct.telling) for conduct in self._conducts.values()]
         self._pairs: dict[tuple[int, int], tuple[float, int, object]] = {}
         self._masters: list[Station] = []
         self._by_number = {station.number: station for station in stations}
@@ -69,6 +70,8 @@ class Checker:
         conduct = self._conducts[node.number]
         if kind in SAYS:
             self._owe(node.number, node.settings.versions, 1)
+        elif kind == "the host refused to send":
+            self._owe(node.number, (what,), -1)
         elif kind == "event":
             if conduct.memory.still_since_s is None:
                 self._judge_patience(node, conduct.memory)
@@ -81,6 +84,7 @@ class Checker:
     def _on_the_lan(self, frame: Frame, sender: int) -> None:
         if isinstance(frame, Advertised) and not frame.forged and sender in self._conducts:
             self._owe(sender, (frame.version,), -1)
+            self._conducts[sender].telling.on_the_lan(frame)
 
     def _owe(self, number: int, versions: Sequence[int], copies: int) -> None:
         for version in versions:
@@ -95,7 +99,7 @@ class Checker:
         if self._owed:
             raise Violation("I6", f"not on the LAN, by node and IP version: {dict(self._owed)}")
         now, whose = self._lan.timeline.now, self._lan.timeline.whose
-        for node, memory in self._nodes:
+        for node, memory, telling in self._nodes:
             if now <= memory.look_at_s and whose is not None and whose != node.number:
                 continue
             memory.look_at_s = -NEVER_S
@@ -106,10 +110,12 @@ class Checker:
                 # It has just woken: what it owes is counted from now.
                 memory.still_since_s, memory.woke_at_s, memory.patient_until_s = None, node.now, -NEVER_S
             self._judge_patience(node, memory)
-            self._judge_awake(node, memory)
+            self._judge_awake(node, memory, telling)
+            telling.judge()
             if not memory.ill_since_s:
                 lasts_until_s = node.kernel.lease_until_s - LEASE_LEFT_S if node.state is State.MASTER else NEVER_S
-                memory.look_at_s = now + min(memory.patient_until_s, lasts_until_s) - node.now - EPSILON_S
+                wanted_s = min(memory.patient_until_s, lasts_until_s, telling.leaves_at_s)
+                memory.look_at_s = now + wanted_s - node.now - EPSILON_S
         if whose is None or self._has_changed(whose):
             self._masters = [each for each in self._stations if _is_master(each)]
         if len(self._masters) > 1:
@@ -140,7 +146,7 @@ class Checker:
             raise Violation("I5", f"node {node.number} has stopped in order, and its kernel still holds the addresses")
         self.marks["a lease ended while its process stood still"] += node.state is State.MASTER and not node.holds
 
-    def _judge_awake(self, node: Node, memory: Memory) -> None:
+    def _judge_awake(self, node: Node, memory: Memory, telling: Telling) -> None:
         now, state, kernel = node.now, node.state, node.kernel
         holds = kernel.holds(now)
         # V8: no lease is longer than what a dead process may leave.
@@ -149,12 +155,13 @@ class Checker:
         # I5: the kernel holds the addresses if and only if MASTER, outside an operation in flight or refused.
         if holds and state is not State.MASTER and not kernel.kept:
             raise Violation("I5", f"node {node.number} is {state.name} and its kernel holds the addresses")
-        idle = state is State.INIT and node.link_up and not kernel.refuses
+        idle = state is State.INIT and node.link_up and not kernel.refuses and now >= telling.out_until_s
         bare = state is State.MASTER and kernel.lease_until_s - now < LEASE_LEFT_S
         if not idle:
             memory.refused = kernel.refuses or (memory.refused and state is State.INIT)
         unplugged = not node.link_up and state is not State.INIT
-        if not (idle or bare or unplugged or node.demotion != node.health):
+        misjudged = telling.is_misjudged()
+        if not (idle or bare or unplugged or misjudged):
             memory.ill_since_s.clear()
             return
         notice_s, late_s = NOTICE_S + EPSILON_S, memory.late_s
@@ -163,7 +170,7 @@ class Checker:
             # V10: no carrier: INIT, within what it takes to notice.
             ("V10", unplugged, notice_s),
             # V9: a proxy that serves badly says so to the core, within what it takes to notice.
-            ("V9", node.demotion != node.health, notice_s),
+            ("V9", misjudged, notice_s),
             # V11: a node that could take part does; if its kernel refused, a while after.
             ("V11", idle, RETRY_S * memory.refused + NOTICE_S + late_s),
         ):

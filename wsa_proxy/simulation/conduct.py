@@ -50,6 +50,7 @@ from wsa_proxy.simulation.memory import NEVER_S
 from wsa_proxy.simulation.memory import Memory
 from wsa_proxy.simulation.node import Node
 from wsa_proxy.simulation.rights import Rights
+from wsa_proxy.simulation.telling import Telling
 from wsa_proxy.simulation.violation import Violation
 
 
@@ -61,9 +62,12 @@ class Conduct:
         self.marks = marks
         self.memory = Memory(down_s(node), lateness_s(node) + EPSILON_S)
         self._rights = Rights(node, self.memory, marks)
+        self._says: SendAdvertisement | SendFarewell | None = None
+        self.telling = Telling(node, self.memory, marks)
 
     def told(self, kind: str, what: Any) -> None:
         """One line of the story, as it happens."""
+        self.telling.told(kind, what)
         if listener := _LISTENERS.get(kind):
             listener(self, what)
         else:
@@ -101,17 +105,20 @@ class Conduct:
             raise Violation("I9", f"node {self.node.number} has tried {RETRIES_MAX} times to release what it has not")
 
     def _advertisement(self, command: SendAdvertisement | SendFarewell) -> None:
+        self._says = command
         # I7: who leaves or yields says so before it removes the addresses.
         leaves = isinstance(command, SendFarewell) or command.advbase == 255
         if leaves and not (self.node.holds or self.node.kernel.refuses or self._has_just_woken):
             raise Violation("I7", f"node {self.node.number} has removed the addresses, and says {command}")
         self.marks["farewell"] += isinstance(command, SendFarewell)
 
-    def _from_virtual_mac(self, command: SendAdvertisement | SendFarewell) -> None:
+    def _from_virtual_mac(self, _: object) -> None:
         # I7: what draws the clients here comes from a master that has the addresses, or that is about to lose them.
         self.marks["an advertisement from the virtual MAC"] += 1
-        if isinstance(command, SendFarewell) or not (self.node.holds or self._has_just_woken):
-            raise Violation("I7", f"node {self.node.number} has not the addresses, and says from their MAC: {command}")
+        if isinstance(self._says, SendFarewell) or not (self.node.holds or self._has_just_woken):
+            raise Violation(
+                "I7", f"node {self.node.number} has not the addresses, and says from their MAC: {self._says}"
+            )
 
     @property
     def _has_just_woken(self) -> bool:

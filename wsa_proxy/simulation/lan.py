@@ -113,7 +113,7 @@ class Lan:
         self.clogged_until_s: dict[tuple[int, int], float] = {}
         """(from, to): what is sent before is held back until then."""
         self.lost: Counter[tuple[int, int]] = Counter()
-        """Advertisements that chance took, by (from, to)."""
+        """Advertisements that chance took, or their own host, by (from, to)."""
         self.squatters = 0
         """Strangers who answer for the addresses."""
         self.believed: dict[int, int] = {}
@@ -155,6 +155,11 @@ class Lan:
                 self._carry(sender, receiver, frame)
             elif (random := self.chance(sender, sender)).random() < self.weather.reflection:
                 self._deliver_later(sender, receiver, frame, random)
+
+    def lose(self, sender: int) -> None:
+        """An advertisement has not come so far: all others miss it."""
+        for receiver in self._ports:
+            self.lost[sender, receiver] += receiver not in {sender, SWITCH}
 
     def _carry(self, sender: int, receiver: int, frame: Frame) -> None:
         if (sender, receiver) in self.cuts:

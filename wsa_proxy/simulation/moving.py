@@ -92,6 +92,7 @@ class MovingNode(SealedNode):
         if self.core is not None:
             self._read_way(self.times)
             _change(self.core, self._settings())
+            self._sending.take(self.core.settings)
             self._tell(self, "way", way)
             self.demote(self.health)
             self._arm()
@@ -198,7 +199,7 @@ class MovingNode(SealedNode):
         self._seen.add((int.from_bytes(frame.payload[8:16]), sender))
         self._tell(self, "heard", Heard(frame, what, arrived_s))
         self._write()
-        self.handle(what)
+        self._take_in(what)
 
     def _count_lost(self, frame: Advertised, sender: int) -> None:
         """A genuine one that a seal refuses, unless it is another copy."""

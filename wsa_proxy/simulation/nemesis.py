@@ -147,6 +147,8 @@ class Nemesis:
                 node.kernel.operation_s = mishap.duration_s
             case Fault.REFUSING_KERNEL:
                 node.kernel.refuses = True
+            case Fault.NO_SENDING:
+                node.outlet.refused = _refused_of(mishap, node)
             case _:
                 _begin_on_any(mishap, node)
 
@@ -172,6 +174,8 @@ class Nemesis:
             case Fault.SLOW_KERNEL | Fault.REFUSING_KERNEL if isinstance(station, Node):
                 station.kernel.operation_s = 0.0
                 station.kernel.refuses = False
+            case Fault.NO_SENDING if isinstance(station, Node):
+                station.outlet.refused = {}
             case _:
                 pass  # these know their own end
 
@@ -191,6 +195,7 @@ class Nemesis:
             if isinstance(station, Node):
                 station.kernel.operation_s = 0.0
                 station.kernel.refuses = False
+                station.outlet.refused = {}
                 station.thaw()
                 station.configure(self._written[station.number].preempt, self._written[station.number].advskew)
             station.plug(True)
@@ -209,6 +214,13 @@ def _version_of(mishap: Mishap, station: Station) -> tuple[int, Version]:
     """The IP version in which its advertisements are lost."""
     versions = station.settings.versions
     return station.number, versions[mishap.variant % len(versions)]
+
+
+def _refused_of(mishap: Mishap, station: Station) -> dict[Version, float]:
+    """By IP version: all copies or half of them, in all versions or in one."""
+    share = 0.5 if mishap.variant & 4 else 1.0
+    versions = (_version_of(mishap, station)[1],) if mishap.variant & 8 else station.settings.versions
+    return dict.fromkeys(versions, share)
 
 
 def _begin_on_any(mishap: Mishap, station: Station) -> None:

@@ -9,6 +9,7 @@ drains the socket first, but a frame may arrive just after that. A paused machin
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections import deque
 from dataclasses import replace
@@ -30,6 +31,7 @@ from wsa_proxy.carp.events import Stopped
 from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.carp.wire import Reject
+from wsa_proxy.simulation.acting import UNTOLD_RETRY_S
 from wsa_proxy.simulation.acting import Acting
 from wsa_proxy.simulation.acting import Tell
 from wsa_proxy.simulation.lan import Advertised
@@ -97,6 +99,7 @@ class Node(Acting):
             self._pending = []
             self.asleep_until_s = self._lan.timeline.now
             self._refused_until_s = 0.0
+            self._begin_sending()
             self._tell(self, "life", None)
             self._notice()
 
@@ -171,17 +174,26 @@ class Node(Acting):
                 return
             self.settings = self.wanted
             told = replace(self.core.settings, preempt=self.wanted.preempt, advskew=self.wanted.advskew)
+            self._sending.take(told)
             self.handle(SettingsChanged(told))
-        if self.demotion != self.health:
-            self.handle(DemotionChanged(self.health, "the nemesis"))
+        self._notice_health()
         if not self.link_up and self.state is not State.INIT:
             self.handle(Stopped("link down"))
         if not self.link_up or self.state is not State.INIT:
             return
         if self.now >= self._refused_until_s:
             self.handle(Started("started"))
+            self._look_at_sending()
         else:
             self._at(self._on_the_lan_s(self._refused_until_s), self._notice)
+
+    def _notice_health(self) -> None:
+        """Tell the core how well its proxy is, and its host's way out."""
+        unwell = self.health + self._untold_demotion
+        if self.way.believes_sealed:
+            unwell = min(unwell, 1)
+        if self.demotion != unwell:
+            self.handle(DemotionChanged(unwell, "the nemesis"))
 
     # -- frames and time -----------------------------------------------------------------------------------------------
 
@@ -220,7 +232,14 @@ class Node(Acting):
             self._refuse(frame, believed)
             return
         self._tell(self, "accept", frame)
-        self.handle(AdvertisementReceived(believed, frame.version, f"node-{sender}"))
+        self._take_in(AdvertisementReceived(believed, frame.version, f"node-{sender}"))
+
+    def _take_in(self, event: Event) -> None:
+        """What was believed, as ``Driver`` takes it."""
+        if self._sending.in_vain_beside(event):
+            self._leave_untold()
+        self.handle(event)
+        self._look_at_sending()
 
     def _refuse(self, frame: Advertised, why: Enum) -> None:
         self.rejects[why] += 1
@@ -230,10 +249,15 @@ class Node(Acting):
 
     def _arm(self) -> None:
         core, now = self.core, self.now
-        if core is None or (due_s := core.next_deadline()) is None:
+        if core is None:
             self._call_off_alarm()
             return
-        if core.state is State.MASTER and self.kernel.renew_at_s < due_s:
+        is_master, due_s = core.state is State.MASTER, core.next_deadline()
+        due_s = min(self._sending.deadline_s(is_master=is_master), math.inf if due_s is None else due_s)
+        if due_s == math.inf:
+            self._call_off_alarm()
+            return
+        if is_master and self.kernel.renew_at_s < due_s:
             due_s = self.kernel.renew_at_s
         if self._alarm is not None:
             if due_s == self._alarm_due_s:
@@ -260,11 +284,12 @@ class Node(Acting):
         due_s, now = self.core.next_deadline(), self.now
         if due_s is not None and now >= due_s:
             self.handle(DeadlineReached())
+        self._look_at_sending()
         if self.core.state is State.MASTER and now >= self.kernel.renew_at_s and self.awake:
             if self.kernel.is_slow:
                 self._take_slowly([], self.now)
-            else:
-                self._take()
+            elif self._take() and not self._sending.errors.failing:
+                self._untold_retry_s = UNTOLD_RETRY_S
         self._arm()
 
     def _wake(self) -> None:

@@ -27,6 +27,11 @@ STALL_S_MAX = 12.0
 HOPELESS_ADVBASES = (3, 4)
 """Beside 1. Of 3 the advskew decides."""
 VARIANTS = 4
+SEEDS_APART = 10_000
+"""Between two seeds lie the numbers of all the sources of chance of a run."""
+LATER_PORT = 5_000
+REFUSED_RUNS = 0.25
+REFUSED_S_MAX = 20.0
 SKEW_MIXED_MAX = 200
 """Beside another advbase."""
 OURS = "wsa-proxy"
@@ -52,6 +57,11 @@ class Fault(Enum):
     POWER = "power off"
     VERSION = "one IP version lost"
     SQUATTER = "a stranger has the addresses"
+    NO_SENDING = "its host refuses to send"
+
+
+LATER_FAULTS = frozenset({Fault.NO_SENDING})
+"""Drawn when all else has been, from a source of chance of their own: a run without them is what it was before."""
 
 
 class Drill(Enum):
@@ -170,6 +180,39 @@ def draw_moving(random: Random, nodes: int | None = None) -> Plan:
     return replace(plan, members=members, move=move, sealed=move.only_sealed, bystanders=())
 
 
+def plan_of(seed: int, nodes: int | None = None) -> Plan:
+    """The plan of a seed."""
+    return _with_later_faults(draw(Random(seed), nodes), _later_chance(seed))
+
+
+def moving_plan_of(seed: int, nodes: int | None = None) -> Plan:
+    """Another plan of this seed, in which the group is moved."""
+    return _with_later_faults(draw_moving(Random(seed), nodes), _later_chance(seed))
+
+
+def _later_chance(seed: int) -> Random:
+    return Random(seed * SEEDS_APART + LATER_PORT)
+
+
+def _with_later_faults(plan: Plan, random: Random) -> Plan:
+    """Hosts that refuse to send, in some of the runs; most of them the best node's, for a master is worth more."""
+    if random.random() >= REFUSED_RUNS:
+        return plan
+    members = plan.members
+    ours = [number for number, member in enumerate(members) if member.dialect == OURS]
+    best = min(ours, key=lambda number: _patience_s(members[number]))
+    mishaps = []
+    for _ in range(random.choice([1, 1, 2, 3])):
+        node = best if random.random() < 0.5 else random.choice(ours)
+        at_s = random.uniform(0, plan.faults_s)
+        about_s = random.uniform(0.4, 1.6) * _patience_s(members[node])
+        lasts_s = random.choice([1.0, 3.0, 10.0, random.uniform(0, REFUSED_S_MAX), about_s])
+        other = random.choice([other for other in range(len(members)) if other != node])
+        lasts_s = min(lasts_s, plan.faults_s - at_s)
+        mishaps.append(Mishap(at_s, lasts_s, Fault.NO_SENDING, node, other, random.randrange(4 * VARIANTS)))
+    return replace(plan, mishaps=(*plan.mishaps, *mishaps))
+
+
 def _draw_members(random: Random, count: int, sealed: bool) -> tuple[Member, ...]:
     versions: tuple[Version, ...] = random.choice([(4,), (4,), (6,), (4, 6)])
     preempt = random.random() < 0.6
@@ -223,7 +266,7 @@ def _draw_weather(random: Random) -> Weather:
 def _draw_mishaps(
     random: Random, members: tuple[Member, ...], started_at_s: tuple[float, ...], faults_s: float
 ) -> tuple[Mishap, ...]:
-    happens: list[Fault | Attack] = [*Fault]
+    happens: list[Fault | Attack] = [fault for fault in Fault if fault not in LATER_FAULTS]
     if len(members[0].settings.versions) > 1:
         happens += [Fault.VERSION, Fault.VERSION]
     if random.random() < 0.35:

@@ -40,11 +40,12 @@ from wsa_proxy.simulation.node import Node
 from wsa_proxy.simulation.peers import PEERS
 from wsa_proxy.simulation.peers import Peer
 from wsa_proxy.simulation.plan import OURS
+from wsa_proxy.simulation.plan import SEEDS_APART
 from wsa_proxy.simulation.plan import VHID
 from wsa_proxy.simulation.plan import Member
 from wsa_proxy.simulation.plan import Plan
-from wsa_proxy.simulation.plan import draw
-from wsa_proxy.simulation.plan import draw_moving
+from wsa_proxy.simulation.plan import moving_plan_of
+from wsa_proxy.simulation.plan import plan_of
 from wsa_proxy.simulation.sealed import WALL_MS
 from wsa_proxy.simulation.sealed import SealedNode
 from wsa_proxy.simulation.settling import Settling
@@ -122,7 +123,7 @@ class Run:
 
     def _chance(self, port: int) -> Random:
         """Everybody's own, so that a host more or less changes nothing for the others."""
-        return Random(self.seed * 10_000 + port)
+        return Random(self.seed * SEEDS_APART + port)
 
     def _station(self, number: int, member: Member) -> Station:
         if member.dialect == OURS:
@@ -280,7 +281,7 @@ _WORDS: dict[str, Callable[[Any], str]] = {
 
 def play(seed: int, nodes: int | None = None, tell: Callable[[str], None] | None = None) -> Outcome:
     """The run of this seed, with that number of nodes or as many as the seed says, and its twins."""
-    plan = draw(Random(seed), nodes)
+    plan = plan_of(seed, nodes)
     outcome = Run(seed, plan, tell).play()
     for invariant, difference, twin in twins(plan, outcome.marks):
         if outcome.violation is None and Run(seed, twin, judged=False).play().digest != outcome.digest:
@@ -292,4 +293,4 @@ def play(seed: int, nodes: int | None = None, tell: Callable[[str], None] | None
 
 def play_moving(seed: int, nodes: int | None = None, tell: Callable[[str], None] | None = None) -> Outcome:
     """Another run of this seed, in which the group is moved to another secret or another way to sign."""
-    return Run(seed, draw_moving(Random(seed), nodes), tell).play()
+    return Run(seed, moving_plan_of(seed, nodes), tell).play()

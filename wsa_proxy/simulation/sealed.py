@@ -200,7 +200,7 @@ class SealedNode(Node):
         verdict = Verdict.FIRST_CONTACT if isinstance(heard, FirstContact) else Verdict.BELIEVED
         self._tell(self, verdict.value, Judged(frame, counter, verdict, arrived_s))
         self._write()
-        self.handle(heard)
+        self._take_in(heard)
 
 
 _VERDICTS = {verdict.value: verdict for verdict in Verdict}
