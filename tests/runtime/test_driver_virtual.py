@@ -65,6 +65,22 @@ async def test_a_freeze_of_an_interval_owes_nothing_twice(make_host: MakeHost) -
     assert host.journal.count("advertise v4 1/0") == 1
 
 
+@pytest.mark.parametrize("frozen_s", [0.7, 1.2], ids=["owed", "due anew"])
+async def test_frozen_on_the_way_a_living_master_that_cannot_be_told_is_not_followed(
+    make_host: MakeHost, frozen_s: float
+) -> None:
+    """Found by the wind tunnel: the takeover was judged before its first advertisement had been tried."""
+    a, b = make_host("a", 1, virtual_mac=True, advskew=0), make_host("b", 2, virtual_mac=True, advskew=55)
+    await b.start()
+    await asyncio.sleep(3.5)
+    a.freeze_in_kernel_s = frozen_s
+    a.send_error = PermissionError(errno.EPERM, "operation not permitted")
+    await a.start()
+    await asyncio.sleep(1.5)
+    assert "acquire" in a.journal and "announce" not in a.journal
+    assert (a.state, b.state) == ("init", "master")
+
+
 async def test_the_interface_is_set_down_later_and_not_under_a_master(make_host: MakeHost) -> None:
     """It takes the kernel its time: not before the bow-out is on its way, and not when the node is master again."""
     host = await master(make_host)

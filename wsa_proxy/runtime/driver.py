@@ -246,7 +246,7 @@ class Driver:
         living master that cannot be told: clients would be drawn here, and left alone when this node gives up.
         """
         refused: str | None = None
-        follows_living = any(isinstance(each, ReportTransition) and each.from_living for each in commands)
+        self._sending.begin(commands)
         frozen = False
         self._skipped = []
         for command in commands:
@@ -261,7 +261,7 @@ class Driver:
                 logger.error("carp vhid=%d %s failed: %s", self.record.vhid, type(command).__name__, error)
                 if isinstance(command, AcquireAddresses):
                     refused = str(error)
-            if follows_living and isinstance(command, SendAdvertisement) and not self._sending.claimed:
+            if isinstance(command, SendAdvertisement) and self._sending.follows_untold:
                 refused = self._sending.trouble
         if refused is not None:
             self._leave(refused)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Sequence
 from typing import Protocol
 
 from wsa_proxy.carp import election
+from wsa_proxy.carp.commands import Command
+from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import SendFarewell
 from wsa_proxy.carp.events import AdvertisementReceived
@@ -62,6 +65,7 @@ class Sending:
         """What was refused last, in a sentence."""
         self.claimed = False
         """Somebody was told that the addresses are here."""
+        self._follows_living = False
         self._unreachable = False
         self._versions = tuple(versions)
         self._identity = identity
@@ -72,6 +76,17 @@ class Sending:
         """What follows from other settings."""
         self._one_for_all = len(settings.versions) == 1
         self.errors.interval_s = settings.advbase or election.interval_s(settings.advbase, settings.advskew)
+
+    def begin(self, commands: Sequence[Command]) -> None:
+        """These are about to be carried out; a freeze in between may leave some of them for later."""
+        for command in commands:
+            if isinstance(command, ReportTransition):
+                self._follows_living = command.from_living
+
+    @property
+    def follows_untold(self) -> bool:
+        """Asked when an advertisement should have left: master in the place of a living one that could not be told."""
+        return self._follows_living and not self.claimed
 
     def left(self) -> None:
         """The node is not MASTER any more."""
