@@ -3,6 +3,7 @@
 ``ports.py`` is the contract, the other files carry it out:
 
 - ``packet_socket.py``  advertisements (IP protocol 112) on one interface: send, receive, join the groups
+- ``failures.py``       what it means that some peers, or none, could be sent to
 - ``addresses.py``      the virtual addresses as a lease that the kernel ends by itself
 - ``virtual_interface.py``  the virtual MAC: a macvlan that carries the addresses
 - ``foreign_mac.py``    does the network carry frames of another hardware address than the network card's?

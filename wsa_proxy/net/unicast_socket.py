@@ -27,6 +27,7 @@ from ipaddress import IPv4Address
 from ipaddress import ip_network
 from typing import NamedTuple
 
+from wsa_proxy.net.failures import failure_of
 from wsa_proxy.net.frames import HOP_LIMIT
 from wsa_proxy.net.frames import PROTOCOL_CARP
 from wsa_proxy.net.frames import TRAFFIC_CLASS
@@ -37,9 +38,7 @@ from wsa_proxy.net.netlink import reading
 from wsa_proxy.net.packet_socket import open_advertisement_receiver
 from wsa_proxy.net.packet_socket import queued_packets
 from wsa_proxy.net.ports import Address
-from wsa_proxy.net.ports import NoWay
 from wsa_proxy.net.ports import Packet
-from wsa_proxy.net.ports import PartlySent
 from wsa_proxy.net.ports import Version
 from wsa_proxy.net.raw_socket import REJECT
 from wsa_proxy.net.raw_socket import attach_filter
@@ -50,8 +49,6 @@ _IP_PMTUDISC_DO = 2
 _IP_PKTINFO = 8
 _IPV6_AUTOFLOWLABEL = 70
 _PRIORITY_INTERACTIVE = 6  # as the packet sockets have it
-
-_NO_WAY = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH})
 
 type _Ancillary = tuple[int, int, bytes]
 
@@ -130,9 +127,7 @@ class UnicastSocket:
             del self._ways[version]  # perhaps the source went away and nobody has told: look again next time
         if errors:
             text = f"cannot send an advertisement on {self._interface} to {'; '.join(texts)}"
-            if len(errors) < len(ways):
-                raise PartlySent(errors[0], text)
-            raise (NoWay if _NO_WAY.issuperset(errors) else OSError)(errors[0], text)
+            raise failure_of(errors, len(ways), text)
 
     def _ways_of(self, version: Version) -> Sequence[tuple[Address, _Way]]:
         """How each peer of this IP version is reached. Raises OSError when there is no address to speak from."""
