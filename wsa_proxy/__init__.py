@@ -5,7 +5,7 @@ The rooms, and the arrows between them (one way only)::
     addons/carp_failover.py -> proxy -> runtime -> carp      the protocol: events and time in, commands out
                                    |          \\-> net       the kernel: packets, addresses, neighbours, links
                                    \\-> config -> settings   the file, its errors, the frozen result
-    simulation -> carp, net.ports, runtime.sending           a LAN with faults in virtual time, and its judge
+    simulation -> carp, net.failures, runtime.sending        a LAN with faults in virtual time, and its judge
     watch -> carp, net, config                               who advertises what on a LAN, and who is believed
     cli -> config, runtime.control, lab, simulation, watch   the command line
     lab                                                      real nodes, a client and an origin in namespaces

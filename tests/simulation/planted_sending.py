@@ -12,6 +12,7 @@ from tests.simulation.planted_lines import make_plant
 from wsa_proxy.carp import send_errors
 from wsa_proxy.carp.send_errors import SendErrors
 from wsa_proxy.runtime.sending import Sending
+from wsa_proxy.simulation import outlet
 from wsa_proxy.simulation.node import Node
 
 BUGS: list[tuple[str, Any, str, str, str, set[str]]] = [
@@ -50,14 +51,42 @@ BUGS: list[tuple[str, Any, str, str, str, set[str]]] = [
     ),
     ("demotion that no seal tells", Node, "_notice_health", "if self.way.believes_sealed:", "if False:", {"V9"}),
     ("untold and demoted unnoticed", Node, "_look_at_sending", "self._notice_health()", "pass", {"V9"}),
+    # Unicast peers.
     (
-        "takes over untold",
-        Node,
-        "_perform",
-        "untold = follows_living and",
-        "untold = False and",
-        {"I1", "I7"},
+        "one unreachable peer of two",
+        outlet,
+        "failure_of",
+        "return PartlySent(errors[0], text)",
+        "return OSError(errors[0], text)",
+        {"V9", "V11"},
     ),
+    ("no way to any peer is an error", Sending, "send", "self._unreachable or silent", "silent", {"V9", "V11"}),
+    (
+        "two masters of which one has no way",
+        Sending,
+        "in_vain_beside",
+        "return self._unreachable",
+        "return False",
+        {"I1"},
+    ),
+    (
+        "no way for one is no way for all",
+        outlet,
+        "failure_of",
+        "len(errors) < copies",
+        "len(errors) < copies and not _NO_WAY.issuperset(errors)",
+        {"I1", "V9", "V11"},
+    ),
+    (
+        "refused is no way",
+        outlet,
+        "failure_of",
+        "if _NO_WAY.issuperset(errors) else OSError",
+        "if True else OSError",
+        {"I1"},
+    ),
+    ("a deadline for each version of peers", Node, "_new_core", "if self.unicast", "if False", {"I2", "V11"}),
+    ("takes over untold", Sending, "begin", "= command.from_living", "= False", {"I1", "I7"}),
 ]
 
 

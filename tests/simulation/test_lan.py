@@ -92,3 +92,25 @@ def test_the_switch_believes_the_last_announcement() -> None:
     lan.send(1, FRAME)
     timeline.run(timeline.now + 1, lambda: None)
     assert lan.believed == {1: 2}
+
+
+def test_a_unicast_is_heard_by_its_receiver_and_a_hostile_host() -> None:
+    """It shares the fate of that path: a cut, or an IP version lost. The switch learns nothing."""
+    timeline, lan, arrived = make_lan(Weather())
+    seen: list[int] = []
+    lan.tap(9, lambda _, sender: seen.append(sender))
+    lan.send_to(0, 2, Advertised(4, bytes(36), from_virtual_mac=True))
+    timeline.run(timeline.now + 1, lambda: None)
+    assert [(receiver, sender) for _, receiver, sender in arrived] == [(2, 0)] and seen == [0] and not lan.believed
+    lan.cuts.add((0, 2))
+    lan.cut_versions.add((1, 4))
+    lan.send_to(0, 2, FRAME)
+    lan.send_to(1, 2, FRAME)
+    timeline.run(timeline.now + 1, lambda: None)
+    assert len(arrived) == 1 and seen == [0, 0, 1]
+
+
+def test_what_does_not_leave_its_host_is_missed_by_all_others() -> None:
+    _, lan, _ = make_lan(Weather())
+    lan.lose(1)
+    assert +lan.lost == {(1, 0): 1, (1, 2): 1}

@@ -20,7 +20,7 @@ SEEDS = [seed for seed in range(200) if (plan := draw(Random(seed))).sealed and 
 def condition(run: Run, node: Node) -> tuple[object, ...]:
     """What a fault may change at once."""
     process = (node.core is None, node.asleep_until_s > run.lan.timeline.now, node.paused, node.link_up)
-    kernel = (node.kernel.operation_s, node.kernel.refuses, len(node.outlet.refused))
+    kernel = (node.kernel.operation_s, node.kernel.refuses, len(node.outlet.refused), node.outlet.no_way)
     wall_ms = getattr(node, "_wall_wrong_ms", 0.0)
     assert run._hostile is not None
     attacks = (len(run._hostile._until_s), run._hostile.sent, run._hostile._held_from)
@@ -54,6 +54,15 @@ def test_a_host_refuses_all_or_some_in_one_ip_version_or_both(variant: int, refu
     run = Run(seed, draw(Random(seed)))
     run._nemesis._begin(Mishap(0.0, 2.0, Fault.NO_SENDING, 0, 1, variant))
     assert run.nodes[0].outlet.refused == refused
+
+
+@pytest.mark.parametrize(("variant", "peers"), [(0, {1}), (1, {0, 1, 2})])
+def test_no_way_is_to_one_peer_or_to_all(variant: int, peers: set[int]) -> None:
+    run = Run(SEEDS[0], draw(Random(SEEDS[0]), 3))
+    run._nemesis._begin(Mishap(0.0, 2.0, Fault.NO_WAY, 0, 1, variant))
+    assert run.nodes[0].outlet.no_way == peers
+    run._nemesis._end(Mishap(0.0, 2.0, Fault.NO_WAY, 0, 1, variant))
+    assert not run.nodes[0].outlet.no_way
 
 
 def test_settings_change_while_things_go_wrong_and_are_the_plans_again_after_it() -> None:

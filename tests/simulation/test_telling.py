@@ -12,7 +12,9 @@ from wsa_proxy.carp.commands import AnnounceAddresses
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import State
+from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.events import Stopped
+from wsa_proxy.carp.wire import Advertisement
 from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.memory import Memory
 from wsa_proxy.simulation.plan import OURS
@@ -30,12 +32,13 @@ PAYLOAD, BOW_OUT = bytes([0x21, 1, 50, 7, 0, 1]) + bytes(30), bytes([0x21, 1, 25
 class World:
     """A master by what its core says, and the judge, which is told all else here; its host speaks IPv4 and IPv6."""
 
-    def __init__(self, sealed: bool = False, reason: str = "master_silent") -> None:
+    def __init__(self, sealed: bool = False, reason: str = "master_silent", unicast: bool = False) -> None:
         plan = draw(Random(1), 2, sealed)
         settings = replace(plan.members[0].settings, advbase=1, advskew=50, versions=(4, 6))
         members = (Member(settings, OURS), Member(replace(settings, advskew=99), OURS))
         self.run = Run(1, replace(plan, members=members, lateness_s=0.0, bystanders=(), mishaps=()))
         self.node = self.run.nodes[0]
+        self.node.unicast = unicast
         self.node.core = self.node._new_core()
         self.node.core.state = State.MASTER
         self.marks: Counter[str] = Counter()
@@ -124,6 +127,48 @@ def test_it_is_back_after_a_wait_that_doubles() -> None:
         world.judge.told("event", LEAVES)
         assert world.judge.out_until_s == world.node.now + wait_s
         world.judge.told("transition", ReportTransition(State.MASTER, State.INIT, "", ""))
+
+
+def has_no_way(world: World, *versions: int) -> None:
+    world.judge.told("advertisement", SAYS)
+    for version in (4, 6):
+        world.judge.told("no way to a peer" if version in versions else "the host refused to send", version)
+
+
+def test_without_a_way_to_any_peer_a_master_stays_until_another_is_heard() -> None:
+    """Then it leaves before it takes that in, and may."""
+    world = World(unicast=True)
+    for _ in range(5):
+        has_no_way(world, 4, 6)
+        world.later(1.2)
+    assert world.breaks() is None and not world.judge.is_misjudged()
+    with pytest.raises(Violation, match="V11"):
+        world.judge.told("event", LEAVES)
+    world.judge.told("accept", Advertised(4, BOW_OUT))
+    with pytest.raises(Violation, match="V11"):
+        world.judge.told("event", LEAVES)
+    world.judge.told("accept", Advertised(4, PAYLOAD))
+    with pytest.raises(Violation, match="I1"):
+        world.judge.told("event", AdvertisementReceived(Advertisement(1, 1, 50, 0, 7, bytes(20)), 4, "node-1"))
+    world.judge.told("event", LEAVES)
+    assert world.marks["left a master that it could not reach"] == 1
+
+
+def test_a_copy_for_one_peer_is_enough() -> None:
+    world = World(unicast=True)
+    for _ in range(5):
+        world.says(6)
+        world.later(1.2)
+    assert world.breaks() is None and not world.judge.is_misjudged()
+
+
+def test_what_is_refused_is_not_excused_by_what_has_no_way() -> None:
+    world = World(unicast=True)
+    world.says()
+    world.later(1.2)
+    has_no_way(world, 4)
+    world.later(1.4)
+    assert world.breaks() == "I1"
 
 
 def test_a_bow_out_of_what_nobody_was_told_breaks_i7() -> None:

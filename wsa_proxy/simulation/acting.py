@@ -7,7 +7,9 @@ could not be had, and releases that are tried again. What becomes of advertiseme
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from random import Random
 from typing import Any
@@ -28,6 +30,7 @@ from wsa_proxy.carp.events import Event
 from wsa_proxy.carp.events import Stopped
 from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.carp.virtual_host import VirtualHost
+from wsa_proxy.carp.wire import Version
 from wsa_proxy.runtime.sending import Sending
 from wsa_proxy.simulation.kernel import Kernel
 from wsa_proxy.simulation.lan import Announced
@@ -51,8 +54,19 @@ type Tell = Callable[[Any, str, object], None]
 class Acting(Machine):
     """The half of a node that does things; ``node.py`` is the other one. ``core`` is None while its process is dead."""
 
-    def __init__(self, number: int, settings: VirtualHostSettings, lan: Lan, random: Random, tell: Tell) -> None:
+    def __init__(
+        self,
+        number: int,
+        settings: VirtualHostSettings,
+        lan: Lan,
+        random: Random,
+        tell: Tell,
+        peers: Mapping[int, Version] | None = None,
+    ) -> None:
         super().__init__(number, lan)
+        self.copies = Counter(peers.values() if peers else settings.versions)
+        """Of one advertisement, by IP version."""
+        self.unicast = bool(peers)
         self.settings = self.wanted = settings
         """In force, and what the operator has written since."""
         self.core: VirtualHost | None = None
@@ -63,10 +77,16 @@ class Acting(Machine):
         self._tell = tell
         self._refused_until_s = 0.0
         self._pending: list[Command] = []
-        self.outlet = Outlet(number, lan, settings.acquires_first, lambda kind, what: tell(self, kind, what))
+        self.outlet = Outlet(
+            number, lan, settings.acquires_first, peers or {}, lambda kind, what: tell(self, kind, what)
+        )
         self._begin_sending()
         self._decided_at_s = 0.0
         self._frozen_s = min(FROZEN_S, master_down_s(settings.advbase, settings.advskew) / 2)
+
+    def ways_to(self, other: int) -> Sequence[Version]:
+        """The IP versions in which that one is told."""
+        return self.outlet.ways_to(other) or self.settings.versions
 
     @property
     def awake(self) -> bool:
@@ -110,7 +130,7 @@ class Acting(Machine):
         self._untold_retry_s = UNTOLD_RETRY_S
 
     def _perform(self, commands: Sequence[Command], decided_at_s: float, refused: bool = False) -> None:
-        follows_living = any(isinstance(each, ReportTransition) and each.from_living for each in commands)
+        self._sending.begin(commands)
         untold = False
         for position, command in enumerate(commands):
             match command:
@@ -124,7 +144,7 @@ class Acting(Machine):
                     pass  # nor is it from a living master that could not be told
                 case SendAdvertisement() | SendFarewell():
                     self._sending.send(self.outlet, command)
-                    untold = follows_living and isinstance(command, SendAdvertisement) and not self._sending.claimed
+                    untold = isinstance(command, SendAdvertisement) and self._sending.follows_untold
                     refused = refused or untold
                 case AnnounceAddresses():
                     self._announce(decided_at_s)

@@ -78,7 +78,8 @@ def judge_form(node: Node, frame: Advertised, vhid: int) -> None:
     payload = frame.payload
     if len(payload) < BYTES:
         raise Violation("I4", f"node {node.number} believes {len(payload)} bytes")
-    fields = (payload[0], payload[1], payload[3], frame.ttl)
+    # Between unicast peers there may be routers.
+    fields = (payload[0], payload[1], payload[3], 255 if node.unicast else frame.ttl)
     summed = sum(struct.unpack("!18H", payload[:BYTES])) % 0xFFFF == 0
     if fields != (0x21, vhid, 7, 255) or not summed or frame.version not in node.settings.versions:
         raise Violation("I4", f"node {node.number} believes an advertisement with {fields} in IPv{frame.version}")

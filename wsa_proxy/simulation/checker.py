@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,6 +42,8 @@ from wsa_proxy.simulation.violation import Violation
 
 CHECKERS_PORT = 31
 SAYS = frozenset({"advertisement", "farewell"})
+NOT_SENT = frozenset({"the host refused to send", "no way to a peer"})
+"""Of each copy."""
 ANSWERS = frozenset({"life", "commands"})
 """What changes what a node owes."""
 
@@ -69,9 +72,9 @@ class Checker:
         """One line of a node's story, as it happens. What is too late is seen even if it is done at last by this."""
         conduct = self._conducts[node.number]
         if kind in SAYS:
-            self._owe(node.number, node.settings.versions, 1)
-        elif kind == "the host refused to send":
-            self._owe(node.number, (what,), -1)
+            self._owe(node.number, node.copies, 1)
+        elif kind in NOT_SENT:
+            self._owe(node.number, {what: 1}, -1)
         elif kind == "event":
             if conduct.memory.still_since_s is None:
                 self._judge_patience(node, conduct.memory)
@@ -83,19 +86,19 @@ class Checker:
 
     def _on_the_lan(self, frame: Frame, sender: int) -> None:
         if isinstance(frame, Advertised) and not frame.forged and sender in self._conducts:
-            self._owe(sender, (frame.version,), -1)
+            self._owe(sender, {frame.version: 1}, -1)
             self._conducts[sender].telling.on_the_lan(frame)
 
-    def _owe(self, number: int, versions: Sequence[int], copies: int) -> None:
-        for version in versions:
-            self._owed[number, version] += copies
+    def _owe(self, number: int, copies: Mapping[Any, int], sign: int) -> None:
+        for version, count in copies.items():
+            self._owed[number, version] += sign * count
             if not self._owed[number, version]:
                 del self._owed[number, version]
 
     def look(self) -> None:
         """Judge what can be seen from outside, after each event: of the station to which it happened, and of all others
         when their time has come."""
-        # I6: what a node says goes out once in each IP version, at once.
+        # I6: what a node says goes out once in each IP version, or to each peer, at once.
         if self._owed:
             raise Violation("I6", f"not on the LAN, by node and IP version: {dict(self._owed)}")
         now, whose = self._lan.timeline.now, self._lan.timeline.whose
@@ -226,7 +229,8 @@ class Checker:
         # I1: two masters, awake, that hear each other: at most (L + 1) * T_best + d + l, T of the slower one where
         # sealed clocks had drifted apart; each interval may be late. A change of rank begins it anew.
         lan = self._lan
-        versions = [ip for ip in better.settings.versions if (better.number, ip) not in lan.cut_versions]
+        spoken = better.ways_to(worse.number) if isinstance(better, Node) else better.settings.versions
+        versions = [ip for ip in spoken if (better.number, ip) not in lan.cut_versions]
         if not versions or not (lan.hears(better.number, worse.number) and lan.hears(worse.number, better.number)):
             self._pairs.pop(key, None)
             return

@@ -39,6 +39,8 @@ MARKS = (
     "the host refused to send",
     "demoted by its host",
     "left, for it could tell nobody",
+    "no way to a peer",
+    "left a master that it could not reach",
     "an inferior was answered",
     "link down",
     "stall",

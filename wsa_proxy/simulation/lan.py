@@ -156,6 +156,12 @@ class Lan:
             elif (random := self.chance(sender, sender)).random() < self.weather.reflection:
                 self._deliver_later(sender, receiver, frame, random)
 
+    def send_to(self, sender: int, receiver: int, frame: Advertised) -> None:
+        """Unicast: nobody else hears it but a hostile host, and the switch has nothing to learn."""
+        for see in self._taps.values():
+            see(frame, sender)
+        self._carry(sender, receiver, frame)
+
     def lose(self, sender: int) -> None:
         """An advertisement has not come so far: all others miss it."""
         for receiver in self._ports:

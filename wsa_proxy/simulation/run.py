@@ -57,6 +57,7 @@ from wsa_proxy.simulation.ways import OLD
 
 STORY_LINES_MAX = 20
 ADDRESSES = {4: ip_address("10.0.0.3"), 6: ip_address("fd00:77::3")}
+PEER_ADDRESSES = {4: "10.0.0.10{}", 6: "fd00:77::10{}"}
 KEY = key_from_pass_phrase(b"a secret of the LAN")
 SEALED_KEY = b"not the one of plain"
 """Made from the same secret, but not the key of plain CARP, whose counters would all pass for seals."""
@@ -134,17 +135,18 @@ class Run:
         return peer(number, member.settings, signature, self.lan, self._chance(100 + number), self._hear_peer)
 
     def _node(self, number: int, member: Member, hear: Callable[[Node, str, object], None]) -> Node:
-        hashed = [ADDRESSES[version] for version in member.settings.versions]
+        hashed = [ADDRESSES[version] for version in self.plan.versions]
         vhid, chance = member.settings.vhid, self._chance(100 + number)
         counter = chance.getrandbits(64)
-        signer = Authenticator([KEY], vhid, hashed, counter)
+        peers = [ip_address(PEER_ADDRESSES[version].format(peer)) for peer, version in member.peers.items()]
+        signer = Authenticator([KEY], vhid, hashed, counter, peers=peers)
         if self.plan.move:
             keys, way = {OLD: Keys(KEY, SEALED_KEY), NEW: NEW_KEYS}, self.plan.move.ways[0]
             node: Node = MovingNode(number, member.settings, keys, counter, way, hashed, self.lan, chance, hear)
         elif self.plan.sealed:
-            node = SealedNode(number, member.settings, signer, SEALED_KEY, hashed, self.lan, chance, hear)
+            node = SealedNode(number, member.settings, signer, SEALED_KEY, hashed, self.lan, chance, hear, member.peers)
         else:
-            node = Node(number, member.settings, signer, self.lan, chance, hear)
+            node = Node(number, member.settings, signer, self.lan, chance, hear, member.peers)
         node.lateness_s = node.lateness_s_max = self.plan.lateness_s
         return node
 
@@ -159,7 +161,7 @@ class Run:
         """From before the group was sealed, or of anybody who uses its pass phrase for plain CARP; sealed ones are of a
         day that no clock takes for today."""
         settings, chance = self.plan.members[0].settings, self._chance(HOSTILE_PORT + 1)
-        hashed = [ADDRESSES[version] for version in settings.versions]
+        hashed = [ADDRESSES[version] for version in self.plan.versions]
         version = settings.versions[0]
         said, signature = [], Signature(KEY, settings.vhid, hashed)
         for counter in [chance.getrandbits(64) for _ in range(OLD_ADVERTISEMENTS)]:

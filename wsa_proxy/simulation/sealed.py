@@ -7,6 +7,7 @@ and the file that outlives the process.
 from __future__ import annotations
 
 from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import replace
 from random import Random
@@ -26,6 +27,7 @@ from wsa_proxy.carp.seal import Saved
 from wsa_proxy.carp.seal import Verdict
 from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.carp.wire import Reject
+from wsa_proxy.carp.wire import Version
 from wsa_proxy.simulation.acting import Tell
 from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.lan import Frame
@@ -69,8 +71,9 @@ class SealedNode(Node):
         lan: Lan,
         random: Random,
         tell: Tell,
+        peers: Mapping[int, Version] | None = None,
     ) -> None:
-        super().__init__(number, settings, plain, lan, random, tell)
+        super().__init__(number, settings, plain, lan, random, tell, peers)
         self._key = key
         self._addresses = addresses
         self._new_credentials(GroupTime("", None, 0.0))

@@ -1,7 +1,8 @@
 """What a node owes whose host refuses to send its advertisements: I1, I7, V9, V11, reckoned apart from the product.
 
 A copy is told when it is on the LAN, and refused when the host says so; the rest is counted here anew. Where each IP
-version has a deadline of its own, an advertisement is sent when all its copies are; else one copy is enough.
+version has a deadline of its own, an advertisement is sent when all its copies are; else one copy is enough. And none
+is needed while there is no way to any peer: they may all be dead. But if one is heard then, two is one too many.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from typing import Any
 from wsa_proxy.carp.commands import Reason
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import State
+from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.events import Stopped
+from wsa_proxy.carp.seal import Verdict
 from wsa_proxy.simulation.bounds import DEMOTED_ERRORS
 from wsa_proxy.simulation.bounds import EPSILON_S
 from wsa_proxy.simulation.bounds import UNHEARD_INTERVALS
@@ -27,6 +30,7 @@ from wsa_proxy.simulation.memory import NEVER_S
 from wsa_proxy.simulation.memory import Memory
 from wsa_proxy.simulation.node import NOTICE_S
 from wsa_proxy.simulation.node import Node
+from wsa_proxy.simulation.sealed import Judged
 from wsa_proxy.simulation.violation import Violation
 
 LIVING = frozenset(each.value for each in (Reason.PREEMPTED, Reason.MASTER_DEMOTED, Reason.MASTER_HOPELESS))
@@ -54,7 +58,8 @@ class Telling:
 
     def _life(self, _: None) -> None:
         self._copies: Counter[int] = Counter()
-        self._refused = 0
+        self._became: Counter[str] = Counter()
+        self._unreachable = self._hears = self._follows_living = False
         self._in_a_row = 0
         """Advertisements that were not sent (above zero), or were (below)."""
         self._demoted, self._changed_at_s, self._recovers_at_s = False, -NEVER_S, NEVER_S
@@ -65,35 +70,38 @@ class Telling:
     def _leave(self) -> None:
         """It is not MASTER any more: the next time it is, nobody waits for it yet."""
         self._sent_at_s, self.leaves_at_s = -NEVER_S, NEVER_S
-        self._claimed = self._follows_living = False
+        self._claimed = self._tried = False
         self._in_a_row = min(self._in_a_row, 0)
         self._left_at_s = self._node.now
 
     # -- what it says --------------------------------------------------------------------------------------------------
 
     def _says(self, _: object) -> None:
-        self._copies = Counter(self._node.settings.versions)
-        self._refused = 0
+        self._copies, self._became = Counter(self._node.copies), Counter()
 
     def on_the_lan(self, frame: Advertised) -> None:
         """One copy is told."""
         # I7: nobody bows out of what it has never claimed.
-        if (frame.payload[5], frame.payload[2]) == BOW_OUT and not self._claimed:
+        if _values(frame) == BOW_OUT and not self._claimed:
             raise Violation("I7", f"node {self._node.number} bows out, and has told nobody that it is master")
         self._claimed = True
-        self._one_less(frame.version, refused=False)
+        self._one_less(frame.version, "sent")
 
     def _is_refused(self, version: int) -> None:
-        self._one_less(version, refused=True)
+        self._one_less(version, "refused")
 
-    def _one_less(self, version: int, refused: bool) -> None:
-        self._refused += refused
+    def _has_no_way(self, version: int) -> None:
+        self._one_less(version, "no way")
+
+    def _one_less(self, version: int, became: str) -> None:
+        self._became[became] += 1
         self._copies -= Counter([version])
-        if not self._copies:
-            versions = self._node.settings.versions
-            alone = len(versions) == 1 or self._node.way.believes_sealed
-            sent = self._refused < len(versions) if alone else not self._refused
-            self._is_sent() if sent else self._is_not_sent()
+        if self._copies:
+            return
+        self._tried = True
+        self._unreachable = set(self._became) == {"no way"}
+        sent = self._became["sent"] > 0 if self._node.one_for_all else set(self._became) == {"sent"}
+        self._is_sent() if sent or self._unreachable else self._is_not_sent()
 
     def _is_sent(self) -> None:
         self._in_a_row = min(self._in_a_row, 0) - 1
@@ -122,8 +130,9 @@ class Telling:
 
     def _commands(self, commands: list[Any]) -> None:
         for command in commands:
-            if isinstance(command, ReportTransition) and command.new is State.MASTER:
-                self._follows_living = command.reason in LIVING
+            if isinstance(command, ReportTransition):
+                # What is said is said before it is reported; of an answer with two transitions the last one counts.
+                self._follows_living = command.new is State.MASTER and command.reason in LIVING
 
     def _transition(self, report: ReportTransition) -> None:
         if report.new is not State.MASTER:
@@ -136,18 +145,33 @@ class Telling:
 
     @property
     def _follows_untold(self) -> bool:
-        return self._follows_living and self._in_a_row > 0 and not self._claimed
+        return self._follows_living and self._tried and not self._claimed
+
+    def _accept(self, what: Advertised | Judged) -> None:
+        frame = what.frame if isinstance(what, Judged) else what
+        self._hears = _values(frame) != BOW_OUT  # who bows out is gone
+
+    def _done(self, _: None) -> None:
+        self._hears = False
 
     def _event(self, event: object) -> None:
         node = self._node
+        if isinstance(event, AdvertisementReceived) and not event.advertisement.is_bow_out:
+            self._hears_another()
         if not isinstance(event, Stopped) or node.state is not State.MASTER or "cannot be sent" not in event.reason:
             return
         # V11: nobody leaves who can tell the others.
-        if node.now < self.leaves_at_s - EPSILON_S and not self._follows_untold:
+        in_vain = self._unreachable and self._hears
+        if node.now < self.leaves_at_s - EPSILON_S and not self._follows_untold and not in_vain:
             raise Violation("V11", f"node {node.number} leaves, and can tell the others: {event.reason}")
-        self._marks["left, for it could tell nobody"] += 1
+        self._marks["left a master that it could not reach" if in_vain else "left, for it could tell nobody"] += 1
         self.out_until_s = node.now + self._wait_s
         self._wait_s = min(2 * self._wait_s, UNTOLD_WAIT_S_MAX)
+
+    def _hears_another(self) -> None:
+        # I1: one of two masters of which this one cannot tell the other leaves.
+        if self._node.state is State.MASTER and self._unreachable:
+            raise Violation("I1", f"node {self._node.number} hears another master that it has no way to, and stays")
 
     # -- judged after each event, while it is awake --------------------------------------------------------------------
 
@@ -179,11 +203,20 @@ class Telling:
         return node.now > max(self._changed_at_s + interval_s(node), memory.woke_at_s) + late_s
 
 
+def _values(frame: Advertised) -> tuple[int, int]:
+    """advbase and advskew."""
+    return frame.payload[5], frame.payload[2]
+
+
 _LISTENERS: dict[str, Callable[[Telling, Any], None]] = {
     "life": Telling._life,
     "advertisement": Telling._says,
     "farewell": Telling._says,
     "the host refused to send": Telling._is_refused,
+    "no way to a peer": Telling._has_no_way,
+    "accept": Telling._accept,
+    Verdict.BELIEVED.value: Telling._accept,
+    "done": Telling._done,
     "commands": Telling._commands,
     "transition": Telling._transition,
     "announcement": Telling._announcement,
