@@ -103,6 +103,7 @@ def test_each_peer_has_a_copy_and_an_error_of_its_own(
     reached = 1 not in no_way and 4 not in refused
     assert world.heard == [Advertised(4, PAYLOAD)] * reached and world.lan.lost[0, 1] == (not reached)
     assert world.lan.lost[0, 3] == 0 and world.lan.believed == {}
+    assert world.outlet.failed == (2 if 4 in refused else len(set(no_way) & {1, 2}))
 
 
 def test_the_ways_to_a_peer() -> None:

@@ -21,6 +21,7 @@ from wsa_proxy.simulation.plan import OURS
 from wsa_proxy.simulation.plan import Member
 from wsa_proxy.simulation.plan import draw
 from wsa_proxy.simulation.run import Run
+from wsa_proxy.simulation.telling import LISTENERS
 from wsa_proxy.simulation.telling import Telling
 from wsa_proxy.simulation.violation import Violation
 
@@ -43,17 +44,20 @@ class World:
         self.node.core.state = State.MASTER
         self.marks: Counter[str] = Counter()
         self.judge = Telling(self.node, Memory(3.2, 1e-6), self.marks)
-        self.judge.told("life", None)
-        self.judge.told("commands", [ReportTransition(State.BACKUP, State.MASTER, reason, "")])
+        self.tell("life", None)
+        self.tell("commands", [ReportTransition(State.BACKUP, State.MASTER, reason, "")])
+
+    def tell(self, kind: str, what: object) -> None:
+        LISTENERS[kind](self.judge, what)
 
     def later(self, seconds: float) -> None:
         self.run.lan.timeline.now += seconds
 
     def says(self, *refused: int, payload: bytes = PAYLOAD) -> None:
-        self.judge.told("advertisement", SAYS)
+        self.tell("advertisement", SAYS)
         for version in (4, 6):
             if version in refused:
-                self.judge.told("the host refused to send", version)
+                self.tell("the host refused to send", version)
             else:
                 self.judge.on_the_lan(Advertised(4 if version == 4 else 6, payload))
 
@@ -113,9 +117,9 @@ def test_leaving_without_a_cause_breaks_v11() -> None:
     world = World()
     world.says(4, 6)
     with pytest.raises(Violation, match="V11"):
-        world.judge.told("event", LEAVES)
+        world.tell("event", LEAVES)
     world.later(2.5)
-    world.judge.told("event", LEAVES)
+    world.tell("event", LEAVES)
     assert world.marks["left, for it could tell nobody"] == 1
 
 
@@ -124,15 +128,15 @@ def test_it_is_back_after_a_wait_that_doubles() -> None:
     for wait_s in (5.0, 10.0, 20.0):
         world.says(4, 6)
         world.later(2.5)
-        world.judge.told("event", LEAVES)
+        world.tell("event", LEAVES)
         assert world.judge.out_until_s == world.node.now + wait_s
-        world.judge.told("transition", ReportTransition(State.MASTER, State.INIT, "", ""))
+        world.tell("transition", ReportTransition(State.MASTER, State.INIT, "", ""))
 
 
 def has_no_way(world: World, *versions: int) -> None:
-    world.judge.told("advertisement", SAYS)
+    world.tell("advertisement", SAYS)
     for version in (4, 6):
-        world.judge.told("no way to a peer" if version in versions else "the host refused to send", version)
+        world.tell("no way to a peer" if version in versions else "the host refused to send", version)
 
 
 def test_without_a_way_to_any_peer_a_master_stays_until_another_is_heard() -> None:
@@ -143,14 +147,14 @@ def test_without_a_way_to_any_peer_a_master_stays_until_another_is_heard() -> No
         world.later(1.2)
     assert world.breaks() is None and not world.judge.is_misjudged()
     with pytest.raises(Violation, match="V11"):
-        world.judge.told("event", LEAVES)
-    world.judge.told("accept", Advertised(4, BOW_OUT))
+        world.tell("event", LEAVES)
+    world.tell("accept", Advertised(4, BOW_OUT))
     with pytest.raises(Violation, match="V11"):
-        world.judge.told("event", LEAVES)
-    world.judge.told("accept", Advertised(4, PAYLOAD))
+        world.tell("event", LEAVES)
+    world.tell("accept", Advertised(4, PAYLOAD))
     with pytest.raises(Violation, match="I1"):
-        world.judge.told("event", AdvertisementReceived(Advertisement(1, 1, 50, 0, 7, bytes(20)), 4, "node-1"))
-    world.judge.told("event", LEAVES)
+        world.tell("event", AdvertisementReceived(Advertisement(1, 1, 50, 0, 7, bytes(20)), 4, "node-1"))
+    world.tell("event", LEAVES)
     assert world.marks["left a master that it could not reach"] == 1
 
 
@@ -176,7 +180,7 @@ def test_a_bow_out_of_what_nobody_was_told_breaks_i7() -> None:
     world = World()
     world.says()
     world.says(payload=BOW_OUT)
-    world.judge.told("transition", ReportTransition(State.MASTER, State.INIT, "", ""))
+    world.tell("transition", ReportTransition(State.MASTER, State.INIT, "", ""))
     world.says(4, 6)
     with pytest.raises(Violation, match="I7"):
         world.says(payload=BOW_OUT)
@@ -191,8 +195,8 @@ def test_who_cannot_tell_the_living_master_that_it_follows_leaves_at_once() -> N
     with pytest.raises(Violation, match="I7"):
         world = World(reason="master_demoted")
         world.says(4, 6)
-        world.judge.told("announcement", AnnounceAddresses())
-    world.judge.told("event", LEAVES)
+        world.tell("announcement", AnnounceAddresses())
+    world.tell("event", LEAVES)
 
 
 def test_three_errors_in_a_row_demote_and_three_that_were_sent_take_it_back() -> None:

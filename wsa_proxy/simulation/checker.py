@@ -114,7 +114,8 @@ class Checker:
                 memory.still_since_s, memory.woke_at_s, memory.patient_until_s = None, node.now, -NEVER_S
             self._judge_patience(node, memory)
             self._judge_awake(node, memory, telling)
-            telling.judge()
+            if telling.troubled:
+                telling.judge()
             if not memory.ill_since_s:
                 lasts_until_s = node.kernel.lease_until_s - LEASE_LEFT_S if node.state is State.MASTER else NEVER_S
                 wanted_s = min(memory.patient_until_s, lasts_until_s, telling.leaves_at_s)

@@ -32,6 +32,7 @@ from wsa_proxy.carp.events import FirstContact
 from wsa_proxy.carp.events import SettingsChanged
 from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
+from wsa_proxy.simulation import telling
 from wsa_proxy.simulation.bounds import ANNOUNCE_AGAIN
 from wsa_proxy.simulation.bounds import ANNOUNCE_EVERY
 from wsa_proxy.simulation.bounds import CLAIM_S
@@ -50,7 +51,6 @@ from wsa_proxy.simulation.memory import NEVER_S
 from wsa_proxy.simulation.memory import Memory
 from wsa_proxy.simulation.node import Node
 from wsa_proxy.simulation.rights import Rights
-from wsa_proxy.simulation.telling import Telling
 from wsa_proxy.simulation.violation import Violation
 
 
@@ -63,11 +63,12 @@ class Conduct:
         self.memory = Memory(down_s(node), lateness_s(node) + EPSILON_S)
         self._rights = Rights(node, self.memory, marks)
         self._says: SendAdvertisement | SendFarewell | None = None
-        self.telling = Telling(node, self.memory, marks)
+        self.telling = telling.Telling(node, self.memory, marks)
 
     def told(self, kind: str, what: Any) -> None:
         """One line of the story, as it happens."""
-        self.telling.told(kind, what)
+        if hears := telling.LISTENERS.get(kind):
+            hears(self.telling, what)
         if listener := _LISTENERS.get(kind):
             listener(self, what)
         else:

@@ -47,6 +47,8 @@ class Outlet:
         """By IP version: the share of its copies that the host does not let out."""
         self.no_way: frozenset[int] = frozenset()
         """Peers to which the host has no route, or whose network says that they cannot be reached."""
+        self.failed = 0
+        """Copies that have not left."""
         self._number = number
         self._lan = lan
         self._virtual = virtual
@@ -75,6 +77,7 @@ class Outlet:
         errors = []
         for peer in copies:
             if peer in self.no_way:
+                self.failed += 1
                 self._tell("no way to a peer", version)
                 errors.append(errno.EHOSTUNREACH)
             elif self._refuses(version):
@@ -90,5 +93,6 @@ class Outlet:
         share = self.refused.get(version, 0.0)
         refuses = share > 0 and self._lan.chance(self._number, CHANCE_PORT).random() < share
         if refuses:
+            self.failed += 1
             self._tell("the host refused to send", version)
         return refuses

@@ -20,7 +20,6 @@ from wsa_proxy.simulation.bounds import tie_wait_s
 from wsa_proxy.simulation.lan import Lan
 from wsa_proxy.simulation.nemesis import Nemesis
 from wsa_proxy.simulation.node import Node
-from wsa_proxy.simulation.plan import LATER_FAULTS
 from wsa_proxy.simulation.plan import Drill
 from wsa_proxy.simulation.plan import Fault
 from wsa_proxy.simulation.plan import Plan
@@ -59,7 +58,7 @@ class Settling:
 
     def quiet(self) -> None:
         """Nothing goes wrong any more: the group agrees within the bound, and then nothing happens."""
-        if any(mishap.fault in LATER_FAULTS for mishap in self._plan.mishaps):
+        if any(isinstance(station, Node) and station.outlet.failed for station in self._stations):
             # V9, V11: who could tell nobody waits, and it is the longer the oftener.
             self._pass(UNTOLD_LEFT_S)
         for _ in range(2):

@@ -51,13 +51,10 @@ class Telling:
         """A MASTER must have left by then."""
         self._life(None)
 
-    def told(self, kind: str, what: Any) -> None:
-        """One line of the story, as it happens."""
-        if listener := _LISTENERS.get(kind):
-            listener(self, what)
-
     def _life(self, _: None) -> None:
-        self._copies: Counter[int] = Counter()
+        self.troubled = False
+        """A copy has not left in this life; as long as all do, there is not much to judge."""
+        self._copies_left = 0
         self._became: Counter[str] = Counter()
         self._unreachable = self._hears = self._follows_living = False
         self._in_a_row = 0
@@ -77,7 +74,7 @@ class Telling:
     # -- what it says --------------------------------------------------------------------------------------------------
 
     def _says(self, _: object) -> None:
-        self._copies, self._became = Counter(self._node.copies), Counter()
+        self._copies_left, self._became = self._node.copies.total(), Counter()
 
     def on_the_lan(self, frame: Advertised) -> None:
         """One copy is told."""
@@ -85,18 +82,20 @@ class Telling:
         if _values(frame) == BOW_OUT and not self._claimed:
             raise Violation("I7", f"node {self._node.number} bows out, and has told nobody that it is master")
         self._claimed = True
-        self._one_less(frame.version, "sent")
+        self._one_less("sent")
 
-    def _is_refused(self, version: int) -> None:
-        self._one_less(version, "refused")
+    def _is_refused(self, _: int) -> None:
+        self.troubled = True
+        self._one_less("refused")
 
-    def _has_no_way(self, version: int) -> None:
-        self._one_less(version, "no way")
+    def _has_no_way(self, _: int) -> None:
+        self.troubled = True
+        self._one_less("no way")
 
-    def _one_less(self, version: int, became: str) -> None:
+    def _one_less(self, became: str) -> None:
         self._became[became] += 1
-        self._copies -= Counter([version])
-        if self._copies:
+        self._copies_left -= 1
+        if self._copies_left:
             return
         self._tried = True
         self._unreachable = set(self._became) == {"no way"}
@@ -190,6 +189,8 @@ class Telling:
         """V9: does the core not know how well its proxy is, and its host's way out? A change of the latter is looked at
         with the next turn, an interval later at most; what a node that is not MASTER suffers from ends by itself."""
         node, memory = self._node, self._memory
+        if not self.troubled:
+            return node.demotion != node.health
         late_s = memory.late_s + NOTICE_S + EPSILON_S
         if self._demoted and node.state is not State.MASTER and node.now >= self._recovers_at_s - EPSILON_S:
             if node.demotion != node.health:
@@ -208,7 +209,7 @@ def _values(frame: Advertised) -> tuple[int, int]:
     return frame.payload[5], frame.payload[2]
 
 
-_LISTENERS: dict[str, Callable[[Telling, Any], None]] = {
+LISTENERS: dict[str, Callable[[Telling, Any], None]] = {
     "life": Telling._life,
     "advertisement": Telling._says,
     "farewell": Telling._says,
@@ -222,3 +223,4 @@ _LISTENERS: dict[str, Callable[[Telling, Any], None]] = {
     "announcement": Telling._announcement,
     "event": Telling._event,
 }
+"""Who hears each kind of line."""
