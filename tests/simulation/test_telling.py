@@ -233,3 +233,15 @@ def test_a_node_that_is_not_master_recovers_after_five_seconds_and_not_before() 
     assert world.judge.is_misjudged()
     world.node.demotion = 0
     assert not world.judge.is_misjudged()
+
+
+@pytest.mark.parametrize("refused", [(), (4,)], ids=["well", "troubled"])
+def test_a_node_that_believes_seals_is_told_one_degree(refused: tuple[int, ...]) -> None:
+    """Its proxy may have been worse while it believed plain CARP alone."""
+    world = World(sealed=True)
+    world.says(*refused)
+    world.later(3.0)
+    world.node.health, world.node.demotion = 2, 1
+    assert not world.judge.is_misjudged()
+    world.node.demotion = 2
+    assert world.judge.is_misjudged()

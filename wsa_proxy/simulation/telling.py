@@ -189,17 +189,18 @@ class Telling:
         """V9: does the core not know how well its proxy is, and its host's way out? A change of the latter is looked at
         with the next turn, an interval later at most; what a node that is not MASTER suffers from ends by itself."""
         node, memory = self._node, self._memory
+        # A rank that cannot be told must not be compared: a seal has one bit for it.
+        health, unwell = node.health, node.health + self._demoted
+        if node.way.believes_sealed:
+            health, unwell = min(health, 1), min(unwell, 1)
         if not self.troubled:
-            return node.demotion != node.health
+            return node.demotion != health
         late_s = memory.late_s + NOTICE_S + EPSILON_S
         if self._demoted and node.state is not State.MASTER and node.now >= self._recovers_at_s - EPSILON_S:
-            if node.demotion != node.health:
+            if node.demotion != health:
                 return node.now > max(self._recovers_at_s, self._left_at_s, memory.woke_at_s) + late_s
             self._changes(demoted=False)
-        # A rank that cannot be told must not be compared: a seal has one bit for it.
-        most = 1 if node.way.believes_sealed else NEVER_S
-        unwell = {min(node.health + self._demoted, most), *[node.health] * (node.state is State.INIT)}
-        if node.demotion in unwell:
+        if node.demotion == unwell or (node.state is State.INIT and node.demotion == health):
             return False
         return node.now > max(self._changed_at_s + interval_s(node), memory.woke_at_s) + late_s
 
