@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from wsa_proxy.simulation.bounds import base_s
 from wsa_proxy.simulation.bounds import down_s
 from wsa_proxy.simulation.bounds import interval_s
 from wsa_proxy.simulation.bounds import rank
@@ -15,13 +16,14 @@ from wsa_proxy.simulation.run import Run
 
 
 @pytest.mark.parametrize(
-    ("advbase", "advskew", "interval", "down"), [(1, 0, 1.0, 3.0), (2, 128, 2.5, 6.5), (0, 64, 0.25, 0.75)]
+    ("advbase", "advskew", "interval", "down", "base"),
+    [(1, 0, 1.0, 3.0, 1.0), (2, 128, 2.5, 6.5, 2.0), (0, 64, 0.25, 0.75, 0.25)],
 )
-def test_intervals_are_those_of_carp(advbase: int, advskew: int, interval: float, down: float) -> None:
+def test_intervals_are_those_of_carp(advbase: int, advskew: int, interval: float, down: float, base: float) -> None:
     node = Run(0, draw(Random(0))).nodes[0]
     object.__setattr__(node.settings, "advbase", advbase)
     object.__setattr__(node.settings, "advskew", advskew)
-    assert (interval_s(node), down_s(node)) == (interval, down)
+    assert (interval_s(node), down_s(node), base_s(node)) == (interval, down, base)
 
 
 def test_a_demoted_node_sends_as_if_its_advskew_were_240() -> None:

@@ -16,6 +16,7 @@ from wsa_proxy.simulation import checker
 from wsa_proxy.simulation import conduct
 from wsa_proxy.simulation import rights
 from wsa_proxy.simulation import settling
+from wsa_proxy.simulation import telling
 from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.node import Node
 from wsa_proxy.simulation.plan import draw
@@ -41,6 +42,10 @@ from wsa_proxy.simulation.violation import Violation
         (belief, "FRESH_S", 3.0, "I4"),
         (settling, "down_s", lambda station: 0.1, "V4"),
         (settling, "BOW_OUT_WAIT_S", -1.0, "V3"),
+        (settling, "UNTOLD_LEFT_S", 0.0, "V4"),
+        (telling, "UNHEARD_INTERVALS", 2.0, "I1"),
+        (telling, "DEMOTED_ERRORS", 4, "V9"),
+        (telling, "UNTOLD_WAIT_S", 3.0, "V11"),
     ],
 )
 def test_a_broken_bound_fails(
