@@ -30,9 +30,9 @@ SEEDS_MAX = 12_000  # for a bug that few seeds show
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "mutants.md"
 HEAD = f"""# Planted bugs
 
-Each is planted into the real core, the seal, what sends or the model of a process (`tests/simulation/planted*.py`); then {SEEDS}
-seeds run, or as many as the first failure needs. Written by `make mutants`, which fails if a
-bug is not caught by one of the invariants that name it, or if this table is not what it found.
+Each is planted into the real core, the seal, what sends or the model of a process (`tests/simulation/planted*.py`);
+then {SEEDS} seeds run, or as many as the first failure needs. Written by `make mutants`, which fails if a bug is not
+caught by one of the invariants that name it, or if this table is not what it found.
 The last {len(planted_moves.PLANTED)} are looked for in groups that change their secret or security (`--moving`).
 
 | planted bug | seeds that fail | by (first failing seed) |
