@@ -76,6 +76,9 @@ class Settings:
     clock_tolerance_s: float = 3600.0
     """How far behind the wall clock a first contact in a sealed group may be."""
 
+    stall_limit_s: float | None = None
+    """So long the proxy's loop may stand still before its guardian gives the virtual IPs up; None: by the intervals."""
+
     @property
     def socket_path(self) -> Path:
         """The Unix socket on which the running node answers ``wsa-proxy status``."""

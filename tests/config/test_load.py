@@ -57,6 +57,17 @@ def test_the_clock_tolerance_is_an_hour_unless_the_file_says_otherwise(tmp_path:
     assert "must be a number of seconds from 1 to 604800" in told(tmp_path, GOOD + "clock_tolerance: 0\n")
 
 
+def test_the_stall_limit_is_no_longer_than_half_of_the_others_patience(tmp_path: Path) -> None:
+    """Else two hold the address; None leaves it to the intervals."""
+    assert loaded(tmp_path, GOOD).settings.stall_limit_s is None
+    assert loaded(tmp_path, GOOD + "stall_limit: 0.25\n").settings.stall_limit_s == 0.25
+    assert "must be a number of seconds from 0.02 to 1.5" in told(tmp_path, GOOD + "stall_limit: 2\n")
+    below = GOOD + "    advertisement_interval: 0.25\nstall_limit: 0.4\n"
+    assert "stall_limit: 0.4: is more than 0.375, half of the time after which a backup takes over" in told(
+        tmp_path, below
+    )
+
+
 def test_everything_is_told_at_once(tmp_path: Path) -> None:
     """Errors of the keys, between the groups, of the host and of the files come together, in the file's order."""
     text = """\

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +75,7 @@ def load(
         for n, (group, interface) in enumerate(zip(keys.groups or (), interfaces, strict=True))
     ]
     fields = [_timers(document, ("groups", n), group, keys) for n, group in enumerate(keys.groups or ())]
+    _check_stall_limit(document, keys, [pair for pair in fields if pair is not None])
     if document.errors:
         raise document.refuse()
     groups = tuple(
@@ -80,9 +83,20 @@ def load(
         for each in zip(keys.groups or (), interfaces, secrets, peers, fields, strict=True)
     )
     preempt = keys.failover_handling == "preemptive"
-    settings = Settings(path, keys.node or socket.gethostname(), preempt, state_dir, groups, keys.clock_tolerance)
+    node, tolerance_s, stall_limit_s = keys.node or socket.gethostname(), keys.clock_tolerance, keys.stall_limit
+    settings = Settings(path, node, preempt, state_dir, groups, tolerance_s, stall_limit_s)
     lines = tuple(document.places["groups", n, "hostname"].line for n in range(len(groups)))
     return Loaded(settings, in_order(document.warnings), lines)
+
+
+def _check_stall_limit(document: Document, keys: TopKeys, fields: Sequence[Timers]) -> None:
+    most_s = min((pair.master_down_s for pair in fields), default=math.inf) / 2
+    if keys.stall_limit is not None and keys.stall_limit > most_s:
+        document.error(
+            ("stall_limit",),
+            f"is more than {most_s:.3g}, half of the time after which a backup takes over: both would hold the virtual"
+            " IP; leave it out, or advertise less often",
+        )
 
 
 def read_state_dir(path: Path) -> Path:

@@ -45,6 +45,7 @@ SECRETS_MAX = 8  # each is tried on a packet that none has signed
 VALIDATIONS_MAX = 4  # the first finds all errors, the second none; more would be a mistake in _take_out
 SECRET_BYTES_MAX = 19  # CARP_KEY_LEN is 20; ifconfig on the BSDs keeps 19 and a zero
 DESCRIPTION_CHARACTERS_MAX = 200
+STALL_LIMIT_S_MAX = 1.5  # half of the master-down interval of an advertisement a second
 CLOCK_TOLERANCE_S_MAX = 604_800
 SECURITY = ("sealed", "carp")
 INTERFACE_CHARACTERS_MAX = 15  # IFNAMSIZ is 16, with a zero
@@ -67,14 +68,15 @@ ALLOWED = {
     "mac": "must be virtual (00:00:5e:00:01:ID) or interface (the network card's own)",
     "security": "must be sealed, carp, or a list of both: the first signs, all are accepted",
     "peers": PEERS_TEXT,
+    "stall_limit": "must be a number of seconds from 0.02 to 1.5",
     "clock_tolerance": "must be a number of seconds from 1 to 604800 (a week)",
 }
-TOP_KEYS = ("node", "failover_handling", "state_dir", "clock_tolerance", "groups")
+TOP_KEYS = ("node", "failover_handling", "state_dir", "stall_limit", "clock_tolerance", "groups")
 GROUP_KEYS = tuple(key for key in ALLOWED if key not in TOP_KEYS)
 REQUIRED = ("id", "hostname", "virtual_ip", "priority")
-NUMBER_KEYS = ("id", "priority", "port", "advertisement_interval", "clock_tolerance")
+NUMBER_KEYS = ("id", "priority", "port", "advertisement_interval", "stall_limit", "clock_tolerance")
 NOT_YET = (
-    "stall_limit", "health", "drain_timeout", "admin", "pac", "notify",
+    "health", "drain_timeout", "admin", "pac", "notify",
     "preempt_delay", "preempt_delay_max", "members",
 )  # fmt: skip
 OTHER_WORDS = {
@@ -162,6 +164,12 @@ def _security(value: Plain) -> tuple[str, ...]:
     return tuple(map(str, ways))
 
 
+def _stall_limit(value: Plain) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.02 <= value <= STALL_LIMIT_S_MAX:
+        raise ValueError(ALLOWED["stall_limit"])
+    return value
+
+
 def _clock_tolerance(value: Plain) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= CLOCK_TOLERANCE_S_MAX:
         raise ValueError(ALLOWED["clock_tolerance"])
@@ -210,6 +218,7 @@ class TopKeys(Keys):
     node: Annotated[str, AfterValidator(_name_of_node)] | None = None
     failover_handling: Literal["preemptive", "non-preemptive"] = "preemptive"
     state_dir: Annotated[str, AfterValidator(_path)] = "/var/lib/wsa-proxy"
+    stall_limit: Annotated[float | None, PlainValidator(_stall_limit)] = None
     clock_tolerance: Annotated[float, PlainValidator(_clock_tolerance)] = 3600
     groups: Annotated[list[GroupKeys], Field(min_length=1, max_length=255)] | None = None
 
