@@ -181,3 +181,57 @@ def test_the_sealed_key_is_scrypt_of_the_secret() -> None:
     """Made with another implementation: openssl kdf -keylen 20 -kdfopt pass:secret -kdfopt n:16384 ... SCRYPT."""
     assert sealed_key(b"secret").hex() == "a84db540c7f402ed36b05c3c3948d9fef5fece07"
     assert sealed_key(b"secret") != key_from_pass_phrase(b"secret")
+
+
+def test_the_copies_of_a_bow_out_are_no_replays_for_a_second() -> None:
+    """A guardian sends three; whoever took over because of the first has said something above it by then."""
+    time = met()
+    bow_out = counter(WALL_MS + 500, 255, 255)
+    assert judge(time, bow_out, 500) is Verdict.BELIEVED
+    assert say(time, 510) > bow_out
+    assert judge(time, bow_out, 520) is judge(time, bow_out, 1499) is Verdict.DUPLICATE
+    assert judge(time, bow_out, 1501) is Verdict.REPLAY
+    other = counter(WALL_MS + 400, 255, 255)
+    assert judge(time, other, 520) is Verdict.REPLAY
+
+
+def test_a_will_lies_between_two_advertisements() -> None:
+    """Above what was sent and heard before, below what is sent next; and it is ours."""
+    a, b = met(), met()
+    first = say(a, 1000)
+    assert judge(b, first, 1000) is Verdict.BELIEVED
+    will = Seal(first >> 22, 255, 255, False, True, 9).pack()
+    before = a.saved
+    assert a.will(1, 9, 1000) == will > first and a.saved == before
+    second = say(a, 1000)
+    assert second > will and judge(a, will, 1001) is Verdict.ECHO
+    assert judge(b, will, 1001) is Verdict.BELIEVED and judge(b, second, 1002) is Verdict.BELIEVED
+    heard = say(b, 1003)
+    assert judge(a, heard, 1004) is Verdict.BELIEVED and a.will(0, 0, 1004) > heard
+
+
+def test_a_will_of_later_is_no_older_than_its_making() -> None:
+    """Advertisements may be minutes apart, and a bow-out that is ten seconds old is stale. Still it is below the next
+    advertisement, even of the same millisecond."""
+    a, b = met(), met()
+    assert judge(b, say(a, 1000), 1000) is Verdict.BELIEVED
+    old, new = a.will(0, 0, 1000), a.will(0, 15, 100_000)
+    assert judge(b, old, 100_000) is Verdict.STALE and judge(b, new, 100_000) is Verdict.BELIEVED
+    assert say(a, 100_000) > new
+
+
+def test_a_will_at_the_end_of_time_is_one() -> None:
+    a = met()
+    a.line_ms = float(1 << 42)
+    assert a.will(0, 0, 1000) >> 22 == (1 << 42) - 1
+
+
+def test_a_will_is_above_another_masters_bow_out_too() -> None:
+    """Nothing of the same millisecond is. Who has heard both follows the will, and then what its node says next."""
+    a, b = met(), met()
+    bow_out = counter(WALL_MS + 500, 255, 255) | 0x1F
+    assert judge(a, bow_out, 500) is judge(b, bow_out, 500) is Verdict.BELIEVED
+    will = a.will(0, 0, 500)
+    assert judge(b, will, 500) is Verdict.BELIEVED
+    said = say(a, 500)
+    assert said > will and judge(b, said, 500) is Verdict.BELIEVED

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.net.in_process import make_keeper
 from wsa_proxy.net.addresses import AddressLease
 from wsa_proxy.net.addresses import LeaseKeeper
 from wsa_proxy.net.addresses import remove_leftovers
@@ -21,7 +22,7 @@ BOTH = (VIP4, VIP6)
 
 
 def open_lease(lan: Any) -> AddressLease:
-    return AddressLease(LeaseKeeper(), lan.LEFT, lan.index, BOTH)
+    return AddressLease(make_keeper(), 1, lan.LEFT, lan.index, BOTH)
 
 
 def test_lease_as_the_kernel_shows_it(lan: Any) -> None:
@@ -46,7 +47,7 @@ def test_a_link_local_address_is_another_one_on_each_interface(lan: Any) -> None
     lan.ip("link add other type bridge")
     lan.ip("link set other up")
     lan.ip(f"address add {address}/64 dev other nodad")
-    lease = AddressLease(LeaseKeeper(), lan.LEFT, lan.index, [address])
+    lease = AddressLease(make_keeper(), 1, lan.LEFT, lan.index, [address])
     lease.acquire()
     ours = lan.address(str(address))
     assert (ours["prefixlen"], ours["valid_life_time"], ours["preferred_life_time"]) == (128, 1, 0)
@@ -173,7 +174,7 @@ def test_removed_by_somebody(lan: Any) -> None:
 
 def test_one_of_several_fails(lan: Any) -> None:
     """When one address cannot be added, the error names it and the interface, and none is left behind."""
-    lease = AddressLease(LeaseKeeper(), lan.LEFT, lan.index, [VIP4, ip_address("ff02::3")])
+    lease = AddressLease(make_keeper(), 1, lan.LEFT, lan.index, [VIP4, ip_address("ff02::3")])
     with pytest.raises(OSError, match=f"cannot add ff02::3 to|cannot add ff02::3 on {lan.LEFT}"):
         lease.acquire()
     assert lan.address("10.0.0.3") is None
@@ -192,8 +193,8 @@ def test_interface_gone(lan: Any) -> None:
 
 def test_without_privilege(lan: Any) -> None:
     """Without CAP_NET_ADMIN the error says so, names address and interface."""
-    lan.lose_privileges()
     lease = open_lease(lan)
+    lan.lose_privileges()
     with pytest.raises(PermissionError, match=rf"10\.0\.0\.3 on {lan.LEFT}.*EPERM.*CAP_NET_ADMIN"):
         lease.acquire()
 
@@ -202,7 +203,7 @@ def test_many_addresses(lan: Any) -> None:
     """254 addresses are acquired, renewed and released, each acknowledged, with the smallest receive buffer."""
     lan.ip(f"address add 10.7.0.1/16 dev {lan.LEFT}")
     addresses = [ip_address(f"10.7.1.{number}") for number in range(1, 255)]
-    lease = AddressLease(LeaseKeeper(), lan.LEFT, lan.index, addresses)
+    lease = AddressLease(make_keeper(), 1, lan.LEFT, lan.index, addresses)
     lease.acquire()
     lease.renew()
     assert lease.held() == frozenset(addresses)
@@ -249,7 +250,7 @@ def test_an_address_that_dhcp_gave_is_the_hosts_own(lan: Any) -> None:
     """It has a finite lifetime as well, but the LAN's prefix: to its last second it is neither removed nor taken."""
     lan.ip(f"address add {VIP4}/24 dev {lan.LEFT} valid_lft 20 preferred_lft 20")
     assert remove_leftovers([VIP4]) == []
-    lease = AddressLease(LeaseKeeper(), lan.LEFT, lan.index, [VIP4])
+    lease = AddressLease(make_keeper(), 1, lan.LEFT, lan.index, [VIP4])
     with pytest.raises(OSError, match=r"an address with a lease \(DHCP\) of left"):
         lease.acquire()
     assert lan.address(str(VIP4)) is not None
@@ -258,14 +259,16 @@ def test_an_address_that_dhcp_gave_is_the_hosts_own(lan: Any) -> None:
 def several(lan: Any, keeper: LeaseKeeper, count: int) -> list[AddressLease]:
     """Leases of so many groups, an address of each IP version in each."""
     return [
-        AddressLease(keeper, lan.LEFT, lan.index, [ip_address(f"10.0.1.{vhid}"), ip_address(f"fd00:77::1:{vhid}")])
+        AddressLease(
+            keeper, vhid, lan.LEFT, lan.index, [ip_address(f"10.0.1.{vhid}"), ip_address(f"fd00:77::1:{vhid}")]
+        )
         for vhid in range(1, count + 1)
     ]
 
 
 def test_a_beat_renews_all_that_is_held_and_nothing_else(lan: Any) -> None:
     """One batch for all groups; who has given back, closed, or never taken his addresses does not get them back."""
-    keeper = LeaseKeeper()
+    keeper = make_keeper()
     leases = several(lan, keeper, 5)
     for lease in leases[:4]:
         lease.acquire()
@@ -281,7 +284,7 @@ def test_a_beat_renews_all_that_is_held_and_nothing_else(lan: Any) -> None:
 
 def test_a_beat_prolongs(lan: Any) -> None:
     """300 addresses that are renewed four times a second are there at every moment of more than one lease."""
-    keeper = LeaseKeeper()
+    keeper = make_keeper()
     leases = several(lan, keeper, 150)
     for lease in leases:
         lease.acquire()
@@ -297,10 +300,10 @@ def test_a_beat_prolongs(lan: Any) -> None:
 
 def test_what_the_kernel_refuses_in_a_beat_is_told_to_its_group(lan: Any) -> None:
     """The others of the batch are renewed, before and after it; the reason names address and interface."""
-    keeper = LeaseKeeper()
+    keeper = make_keeper()
     leases = several(lan, keeper, 3)
     lan.ip("link add name extra type veth peer name arte")
-    elsewhere = AddressLease(keeper, "extra", socket.if_nametoindex("extra"), [ip_address("10.0.2.1"), VIP6])
+    elsewhere = AddressLease(keeper, 9, "extra", socket.if_nametoindex("extra"), [ip_address("10.0.2.1"), VIP6])
     order = [leases[0], elsewhere, leases[1], leases[2]]
     for lease in order:
         lease.acquire()
@@ -317,19 +320,21 @@ def test_a_beat_whose_acknowledgements_are_lost_is_asked_anew_group_by_group(
     lan: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Never the same batch again, and never all groups for one: each answers for itself."""
-    keeper = LeaseKeeper()
+    keeper = make_keeper()
     leases = several(lan, keeper, 3)
     for lease in leases:
         lease.acquire()
-    real, sizes = keeper.route.request, []
+    kernel = keeper.writer.kernel  # type: ignore[attr-defined]  # the guardian's
+    real, sizes = kernel.request, []
 
     def request(messages: Any) -> list[int]:
         sizes.append(len(messages))
         if len(messages) > 2 or messages == leases[1].adds:
             raise OSError(errno.ENOBUFS, "no buffer space")
-        return real(messages)
+        results: list[int] = real(messages)
+        return results
 
-    monkeypatch.setattr(keeper.route, "request", request)
+    monkeypatch.setattr(kernel, "request", request)
     failed = keeper.beat(leases)
     assert sizes == [6, 2, 2, 2]
     assert list(failed) == [leases[1]] and failed[leases[1]].errno == errno.ENOBUFS

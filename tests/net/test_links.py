@@ -14,8 +14,8 @@ from pyroute2.netlink.rtnl.ifinfmsg import IFF_RUNNING
 from pyroute2.netlink.rtnl.ifinfmsg import IFF_UP
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
+from tests.net.in_process import make_keeper
 from wsa_proxy.net.addresses import AddressLease
-from wsa_proxy.net.addresses import LeaseKeeper
 from wsa_proxy.net.links import KernelChanges
 from wsa_proxy.net.links import _decode_link
 from wsa_proxy.net.links import read_links
@@ -212,7 +212,7 @@ def test_dropped_changes_are_told_even_when_nothing_can_be_read(lan: Any, monkey
 def test_leases_like_ours_are_not_told_but_their_end_is(lan: Any) -> None:
     """Beginning and renewal of a lease stay in the kernel; its removal, its end, and any other address do not."""
     monitor = KernelChanges(tell_leases=False)
-    lease = AddressLease(LeaseKeeper(), lan.LEFT, lan.index, [VIP4, VIP6])
+    lease = AddressLease(make_keeper(), 1, lan.LEFT, lan.index, [VIP4, VIP6])
     for _ in range(3):
         lease.acquire()
     lan.ip(f"address add 10.0.0.4/24 dev {lan.LEFT} valid_lft 1 preferred_lft 1")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.net.in_process import make_keeper
 from wsa_proxy.net.addresses import AddressLease
-from wsa_proxy.net.addresses import LeaseKeeper
 from wsa_proxy.net.virtual_interface import VirtualInterface
 from wsa_proxy.net.virtual_interface import virtual_mac
 
@@ -93,7 +93,7 @@ def test_a_leftover_is_adopted(lan: Any) -> None:
     """What an earlier life left keeps its index, and is down and without addresses before anything else happens."""
     earlier = open_interface(lan)
     earlier.create()
-    AddressLease(LeaseKeeper(), NAME, earlier.index, BOTH).acquire()
+    AddressLease(make_keeper(), VHID, NAME, earlier.index, BOTH).acquire()
     earlier.up()
     lan.ip(f"address add 10.9.9.9/32 dev {NAME}")
     earlier.close()

@@ -9,13 +9,13 @@ import pytest
 
 from tests.learning_switch import Switch
 from tests.learning_switch import Tap
+from tests.net.in_process import make_keeper
 from tests.net.virtual_node import BOTH
 from tests.net.virtual_node import MLD_REPORTS_S
 from tests.net.virtual_node import NAME
 from tests.net.virtual_node import VHID
 from tests.net.virtual_node import VIP4
 from tests.net.virtual_node import watch
-from wsa_proxy.net.addresses import LeaseKeeper
 from wsa_proxy.net.virtual_interface import VirtualInterface
 from wsa_proxy.net.virtual_lease import VirtualLease
 
@@ -23,7 +23,7 @@ from wsa_proxy.net.virtual_lease import VirtualLease
 def open_lease(lan: Any) -> VirtualLease:
     interface = VirtualInterface(lan.LEFT, lan.index, VHID, BOTH)
     interface.create()
-    return VirtualLease(LeaseKeeper(), interface, BOTH)
+    return VirtualLease(make_keeper(), VHID, interface, BOTH)
 
 
 def is_up(lan: Any) -> bool:
@@ -48,8 +48,8 @@ def test_the_beat_renews_it(lan: Any) -> None:
     """By the keeper of all groups, as any other lease."""
     interface = VirtualInterface(lan.LEFT, lan.index, VHID, BOTH)
     interface.create()
-    keeper = LeaseKeeper()
-    lease = VirtualLease(keeper, interface, BOTH)
+    keeper = make_keeper()
+    lease = VirtualLease(keeper, VHID, interface, BOTH)
     lease.acquire()
     lan.ip(f"address del {VIP4}/32 dev {NAME}")
     assert keeper.beat([lease]) == {} and lease.held() == set(BOTH)
@@ -97,7 +97,7 @@ def test_silent_between_release_and_settle(lan: Any) -> None:
     with switch.on("a"):
         interface = VirtualInterface("eth0", int(lan.ip("-o link show dev eth0").split(":")[0]), VHID, BOTH)
         interface.create()
-        lease = VirtualLease(LeaseKeeper(), interface, BOTH)
+        lease = VirtualLease(make_keeper(), VHID, interface, BOTH)
         lease.acquire()
         tap.queued()
         lease.release()

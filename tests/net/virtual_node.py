@@ -10,8 +10,8 @@ from typing import Literal
 from tests.learning_switch import Switch
 from tests.learning_switch import Tap
 from tests.learning_switch import vmac_frames
+from tests.net.in_process import make_keeper
 from wsa_proxy.net.addresses import AddressLease
-from wsa_proxy.net.addresses import LeaseKeeper
 from wsa_proxy.net.neighbours import Neighbours
 from wsa_proxy.net.packet_socket import Headers
 from wsa_proxy.net.packet_socket import PacketSocket
@@ -40,7 +40,7 @@ class Node:
             index = socket.if_nametoindex(parent)
             self.interface = VirtualInterface(parent, index, VHID, BOTH)
             self.warnings = self.interface.create()
-            self.lease = AddressLease(LeaseKeeper(), NAME, self.interface.index, BOTH)
+            self.lease = AddressLease(make_keeper(), VHID, NAME, self.interface.index, BOTH)
             self.advertisements = PacketSocket(parent, index, VHID, (4, 6), Headers(BOTH), self.interface.mac)
             self.neighbours = Neighbours(parent, index, BOTH, self.interface.mac)
 

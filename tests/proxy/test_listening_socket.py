@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tests.descriptors import no_descriptors
+from tests.net.in_process import make_keeper
 from wsa_proxy.net.addresses import AddressLease
-from wsa_proxy.net.addresses import LeaseKeeper
 from wsa_proxy.proxy.listening_socket import Address
 from wsa_proxy.proxy.listening_socket import bound_to
 from wsa_proxy.proxy.listening_socket import is_bound_to
@@ -42,7 +42,7 @@ def test_link_local_addresses_are_bound_on_their_interface_before_they_are_there
         open_listening_socket(addresses[0], 8080)
     listening = [open_listening_socket(on_interface(address, lan.LEFT), 8080) for address in addresses]
     assert [bound_to(each) for each in listening] == [(ip_address("fe80::1:2%left"), 8080), (addresses[1], 8080)]
-    AddressLease(LeaseKeeper(), lan.LEFT, lan.index, addresses).acquire()
+    AddressLease(make_keeper(), 1, lan.LEFT, lan.index, addresses).acquire()
     with lan.on_the_right():
         lan.ip(f"address add 169.254.7.2/16 dev {lan.RIGHT}")
         for name in (f"fe80::1:2%{lan.RIGHT}", "169.254.7.3"):
@@ -67,7 +67,7 @@ def test_a_link_local_socket_follows_its_interface(lan: Any) -> None:
     assert bound_to(listening)[0] != scoped, "an interface of this name, and not the one"
     assert is_bound_to(listening, scoped, 8080)
     assert bound_to(listening) == (scoped, 8080)
-    AddressLease(LeaseKeeper(), lan.LEFT, lan.index, [address]).acquire()
+    AddressLease(make_keeper(), 1, lan.LEFT, lan.index, [address]).acquire()
     with lan.on_the_right():
         socket.create_connection((f"{address}%{lan.RIGHT}", 8080), 1).close()
     listening.accept()[0].close()

@@ -12,6 +12,7 @@ from wsa_proxy.net.ports import FRAMES_PER_TURN_MAX
 from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import AddressPort
 from wsa_proxy.net.ports import Answer
+from wsa_proxy.net.ports import Fence
 from wsa_proxy.net.ports import KernelChange
 from wsa_proxy.net.ports import MacVerdict
 from wsa_proxy.net.ports import Packet
@@ -57,6 +58,11 @@ class FakeAdvertisements:
     def fileno_list(self) -> list[int]:
         return [self.inbox.descriptor]
 
+    def will(self, version: Version, payload: bytes) -> Sequence[bytes]:
+        if version == self.host.silent_version:
+            raise OSError("no address to send from")
+        return [bytes([version]) + payload]
+
     def refresh(self) -> None:
         self.host.journal.append(f"refresh {self.vhid}")
 
@@ -97,6 +103,10 @@ class FakeAddresses:
         self.host.journal.append("acquire")
         self._add()
 
+    def leave_will(self, parts: Sequence[bytes], *, again: bool) -> None:
+        self.host.wills_again[self.vhid] = again
+        self.host.wills[self.vhid] = list(parts)
+
     def renew(self) -> None:
         self._add()
 
@@ -109,6 +119,7 @@ class FakeAddresses:
         self.taken = True
 
     def release(self) -> None:
+        self.host.wills.pop(self.vhid, None)
         self.host.journal.append("release")
         self.taken = False
         if self.host.release_error is not None:
@@ -132,6 +143,8 @@ class FakeLeases:
         self.host = host
         self.batches: list[int] = []
         """How many groups each beat renewed."""
+        self.fences: list[Fence] = []
+        """What the guardian has done, and has not told yet."""
 
     def beat(self, leases: Sequence[AddressPort]) -> Mapping[AddressPort, OSError]:
         self.batches.append(len(leases))
@@ -143,6 +156,17 @@ class FakeLeases:
             except OSError as error:
                 failed[lease] = error
         return failed
+
+    @property
+    def guardian(self) -> int | None:
+        return 4712
+
+    def fileno_list(self) -> list[int]:
+        return []
+
+    def drain(self) -> Sequence[Fence]:
+        fences, self.fences = self.fences, []
+        return fences
 
     def close(self) -> None: ...
 

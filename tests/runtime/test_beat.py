@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,8 @@ from tests.runtime.world import Host
 from tests.runtime.world import MakeHost
 from wsa_proxy.carp.commands import State
 from wsa_proxy.net.ports import Packet
+from wsa_proxy.runtime.beat import beat_every_s
+from wsa_proxy.runtime.beat import stall_limit_s
 from wsa_proxy.runtime.driver import Driver
 
 
@@ -33,6 +36,25 @@ async def test_all_groups_are_renewed_in_one_batch_four_times_a_second(make_host
         await asyncio.sleep(0.1)
         assert all(until_s - host.loop.now > 0.7 for until_s in host.leases_until_s.values())
     assert host.fake_leases.batches == [3] * 16
+
+
+async def test_another_rhythm_begins_at_once(make_host: MakeHost) -> None:
+    """A guardian that was told of a shorter patience does not wait for the beat that was due by the longer one."""
+    host = make_host("a", 1)
+    await host.start()
+    await asyncio.sleep(3.6)
+    beat = host.node._beat
+    assert beat is not None
+    beat.beat()
+    host.fake_leases.batches.clear()
+    beat.set_every(0.02)
+    await asyncio.sleep(0.07)
+    assert len(host.fake_leases.batches) == 3
+    beat.set_every(0.25)
+    await asyncio.sleep(0.021)
+    assert len(host.fake_leases.batches) == 4
+    await asyncio.sleep(0.2)
+    assert len(host.fake_leases.batches) == 4
 
 
 async def test_only_masters_are_renewed_and_without_one_nobody_is_asked(make_host: MakeHost) -> None:
@@ -192,3 +214,31 @@ async def test_a_beat_is_caught_up_when_it_is_due_and_not_before(make_host: Make
     host.loop.now += 1
     beat.catch_up()
     assert len(host.fake_leases.batches) in (7, 8)
+
+
+@pytest.mark.parametrize(
+    ("changes", "limit_s", "every_s"),
+    [
+        ({}, 1.0, 0.25),
+        ({"advbase": 10}, 1.0, 0.25),
+        ({"advbase": 0, "advskew": 64}, 0.375, 0.09375),
+        ({"advbase": 0, "advskew": 13}, 0.076171875, 0.01904296875),
+    ],
+)
+async def test_the_beat_is_often_enough_for_the_guardian(
+    make_host: MakeHost, changes: dict[str, int], limit_s: float, every_s: float
+) -> None:
+    """A quarter of what it waits for: half of the shortest master-down interval, a second at most."""
+    host = make_host("a", 1, **changes)
+    assert stall_limit_s(host.node.settings) == limit_s and beat_every_s(host.node.settings) == every_s
+    await host.start()
+    await asyncio.sleep(40)
+    host.fake_leases.batches.clear()
+    await asyncio.sleep(10 * every_s + 0.001)
+    assert len(host.fake_leases.batches) == 10
+
+
+async def test_the_stall_limit_of_the_file_counts(make_host: MakeHost) -> None:
+    host = make_host("a", 1)
+    settings = replace(host.node.settings, stall_limit_s=0.2)
+    assert stall_limit_s(settings) == 0.2 and beat_every_s(settings) == 0.05

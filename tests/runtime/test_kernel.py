@@ -17,6 +17,7 @@ from tests.descriptors import no_descriptors
 from wsa_proxy.net.frames import read_advertisement
 from wsa_proxy.net.ports import LinkChanged
 from wsa_proxy.net.ports import MacVerdict
+from wsa_proxy.runtime import kernel as kernel_module
 from wsa_proxy.runtime.kernel import LinuxKernel
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
@@ -183,3 +184,25 @@ def test_a_virtual_address_of_a_later_configuration_is_never_a_source(lan: Lan, 
     assert carp.take(1)[0][26:30] == ip_address("10.0.0.78").packed
     assert kernel.tie_break(lan.LEFT) == 0b01110010
     ports.close()
+
+
+def test_the_proxy_goes_before_its_guardian(lan: Lan) -> None:
+    """What the kernel ends first when memory runs out: the one that holds the most, and the guardian outlives it."""
+    before = int(Path("/proc/self/oom_score_adj").read_text())
+    leases = LinuxKernel(settings()).leases()
+    assert int(Path(f"/proc/{leases.guardian}/oom_score_adj").read_text()) == before
+    assert int(Path("/proc/self/oom_score_adj").read_text()) > before
+    leases.close()
+
+
+@pytest.mark.parametrize(("before", "after"), [("-500", "0"), ("0", "100"), ("950", "1000")])
+def test_how_far_it_goes_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, before: str, after: str
+) -> None:
+    """With what the systemd unit gives it is as any other process. As process 1 it says what that means."""
+    (tmp_path / "adj").write_text(before)
+    monkeypatch.setattr(kernel_module, "OOM_SCORE_ADJ", tmp_path / "adj")
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    kernel_module._go_before_the_guardian()
+    assert (tmp_path / "adj").read_text() == after
+    assert "process 1 of its container" in caplog.text and "docker run --init" in caplog.text

@@ -64,6 +64,12 @@ class Host:
         self.journal: list[str] = []
         self.leases_until_s: dict[int, float] = {}
         self.fake_leases = FakeLeases(self)
+        self.wills: dict[int, list[bytes]] = {}
+        """Of each group: the IP version and the payload of each part."""
+        self.wills_again: dict[int, bool] = {}
+        self.stall_limit_s = 0.0
+        self.claimed: set[int] = set()
+        self.claim_error: OSError | None = None
         self.spared: set[int] = set()
         """The groups that ``address_error`` does not concern."""
         self.leftovers: list[Address] = []
@@ -85,6 +91,8 @@ class Host:
         self.freeze_in_kernel_s = 0.0
         self.slow_kernel_s = 0.0
         """So long an address takes each time; a freeze is once."""
+        self.slow_open_s = 0.0
+        """So long it takes to open a group's sockets."""
         self.slow_close_s = 0.0
         """So long it takes to remove a virtual MAC's interface."""
         self.kernel_monitor = FakeMonitor()
@@ -126,6 +134,20 @@ class Host:
     def set_virtual(self, addresses: Collection[Address]) -> None:
         self.virtual = frozenset(addresses)
 
+    async def claim_patiently(self, groups: Collection[GroupSettings]) -> None:
+        self.claim(groups)
+
+    def claim(self, groups: Collection[GroupSettings]) -> None:
+        if self.claim_error is not None:
+            raise self.claim_error
+        self.keep_claims(groups)
+
+    def keep_claims(self, groups: Collection[GroupSettings]) -> None:
+        self.claimed = {group.vhid for group in groups}
+
+    def set_stall_limit(self, stall_limit_s: float) -> None:
+        self.stall_limit_s = stall_limit_s
+
     def monitor(self) -> FakeMonitor:
         return self.kernel_monitor
 
@@ -138,7 +160,13 @@ class Host:
         links = [LinkChanged("eth0", self.index, self.running)] if self.index else []
         return links + ([LinkChanged(self.virtual_name, self.virtual_index, True)] if self.virtual_index else [])
 
+    def index_of(self, interface: str) -> int:
+        if not self.index:
+            raise OSError("no such interface")
+        return self.index
+
     def open(self, group: GroupSettings, index: int) -> Ports:
+        self.loop.now += self.slow_open_s
         if self.open_error is not None:
             raise self.open_error
         addresses = FakeAddresses(self, group.vhid, [virtual_ip.ip for virtual_ip in group.virtual_ips])

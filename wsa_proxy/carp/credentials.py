@@ -23,6 +23,7 @@ from wsa_proxy.carp.auth import Address
 from wsa_proxy.carp.auth import Authenticator
 from wsa_proxy.carp.auth import Signature
 from wsa_proxy.carp.auth import key_from_pass_phrase
+from wsa_proxy.carp.election import BOW_OUT
 from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.events import FarewellReceived
 from wsa_proxy.carp.events import FirstContact
@@ -74,6 +75,12 @@ class Sealer:
         digest = self._signature.digest(counter)
         # The counter has one bit for the demotion, and a byte of it that nobody signs says no more.
         return wire.encode(Advertisement(self._vhid, advbase, advskew, min(demotion, 1), counter, digest))
+
+    def will(self, demotion: int, chance: int, clock_ms: float) -> bytes:
+        """The 36 bytes of a bow-out for a guardian, see ``GroupTime.will``."""
+        counter = self.time.will(demotion, chance, clock_ms)
+        digest = self._signature.digest(counter)
+        return wire.encode(Advertisement(self._vhid, BOW_OUT, BOW_OUT, min(demotion, 1), counter, digest))
 
     def judge(self, heard: Advertisement, limit_ms: float, reading: Reading, top_of_others: int) -> Verdict:
         """What came of an advertisement that this key has signed. ``top_of_others``: see ``GroupTime``."""
@@ -129,6 +136,13 @@ class Credentials:
         payload = self.sealers[0].sign(advbase, advskew, demotion, farewell, reading, chance)
         self._share_time(self.sealers[0])
         return payload
+
+    def will(self, demotion: int, *, chance: int, clock_ms: float) -> bytes:
+        """The 36 bytes of a bow-out for a guardian to send once we are gone; to be made after each advertisement, and
+        whenever one was believed, and before it is ten seconds old."""
+        if not self.seals:
+            return self._plain.sign(BOW_OUT, BOW_OUT, demotion)
+        return self.sealers[0].will(demotion, chance, clock_ms)
 
     def accept(
         self, payload: bytes, ttl: int, version: Version, sender: str, *, limit_ms: float, reading: Reading

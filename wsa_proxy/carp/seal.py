@@ -23,12 +23,14 @@ from wsa_proxy.carp.auth import KEY_BYTES
 from wsa_proxy.carp.election import BOW_OUT
 
 MS_BITS = 42
-OWN_REMEMBERED = 16
-"""Counters of ours that a reflection may bring back."""
+OWN_REMEMBERED = 32
+"""Counters of ours that a reflection may bring back: of advertisements, and of as many last wills."""
 AGE_MS_MIN = 250.0
 """What is younger than this and than one interval may still be on its way."""
 AGE_BOW_OUT_MS = 10_000.0
 """A bow-out may have waited in a guardian's hands."""
+COPIES_MS = 1000.0
+"""So long a bow-out's further copies are no replays: a guardian sends three within 100 ms."""
 SINK = 1 / 1000
 """Group time is let fall by this much behind the own clock, for clocks of which none is exact."""
 YEAR_2100_MS = 2_524_608_000_000.0
@@ -142,6 +144,10 @@ class GroupTime:
         self.top = 0
         self._line_at_ms = clock_ms
         self._tolerance_ms = tolerance_ms
+        self._bow_out = 0
+        """The last one that was believed; who took over because of it has said something since."""
+        self._copies_until_ms = 0.0
+        self._willed_ms = 0
         self._own: deque[int] = deque(maxlen=OWN_REMEMBERED)
         if saved is not None:
             self.top = saved.top
@@ -174,7 +180,7 @@ class GroupTime:
         """
         if self.line_ms is None:
             self.line_ms = min(max(wall_ms, 0.0), YEAR_2100_MS) - clock_ms
-        ms = max(int(clock_ms + self.line_ms), (self.top >> 22) + 1)
+        ms = max(int(clock_ms + self.line_ms), (self.top >> 22) + 1, self._willed_ms + 1)
         if ms > clock_ms + self.line_ms:
             # What we say is the time of the group, for us as for those who follow it. Else, above a bow-out from ahead,
             # each next advertisement would be one millisecond later, and soon be too old for everybody.
@@ -182,6 +188,17 @@ class GroupTime:
         self._line_at_ms = clock_ms  # what is said now is the time of the group now: nothing to sink by
         counter = pack(ms, advbase, advskew, farewell, demotion > 0, chance)
         self.top = counter
+        self._own.append(counter)
+        return counter
+
+    def will(self, demotion: int, chance: int, clock_ms: float) -> int:
+        """The counter of a bow-out that somebody is to send once we are gone: above everything sent and heard until
+        now, below our next advertisement. It is remembered as ours, and sets no time: perhaps it is never sent."""
+        ms = (self.top >> 22) + is_bow_out(self.top)  # nothing of the same millisecond is above that
+        if self.line_ms is not None:  # the millisecond before, for the next advertisement may be said in this one
+            ms = max(ms, int(clock_ms + self.line_ms) - 1)
+        self._willed_ms = min(ms, (1 << MS_BITS) - 1)
+        counter = pack(self._willed_ms, BOW_OUT, BOW_OUT, False, demotion > 0, chance)
         self._own.append(counter)
         return counter
 
@@ -202,7 +219,8 @@ class GroupTime:
         if counter in self._own:
             return Verdict.ECHO
         if counter <= self.top:
-            return Verdict.DUPLICATE if counter == self.top else Verdict.REPLAY
+            is_copy = counter == self.top or (counter == self._bow_out and clock_ms < self._copies_until_ms)
+            return Verdict.DUPLICATE if is_copy else Verdict.REPLAY
         ms, bows_out = counter >> 22, is_bow_out(counter)
         if self.line_ms is None:
             if bows_out or is_farewell(counter) or ms < wall_ms - self._tolerance_ms:
@@ -215,7 +233,8 @@ class GroupTime:
         if ms < arrived_ms + sunk_ms - limit_ms:
             return Verdict.STALE
         if bows_out:
-            self.top = counter
+            self.top = self._bow_out = counter
+            self._copies_until_ms = clock_ms + COPIES_MS
         else:
             self._follow(counter, max(ms - clock_ms, sunk_ms), clock_ms)
         return Verdict.BELIEVED

@@ -5,6 +5,8 @@
 - ``packet_socket.py``  advertisements (IP protocol 112) on one interface: send, receive, join the groups
 - ``failures.py``       what it means that some peers, or none, could be sent to
 - ``addresses.py``      the virtual addresses as a lease that the kernel ends by itself
+- ``guarding.py``       the guardian's other end: a process that alone adds them (``guardian.py``, ``orders.py``)
+- ``claims.py``         one process of a host for each group
 - ``virtual_interface.py``  the virtual MAC: a macvlan that carries the addresses
 - ``foreign_mac.py``    does the network carry frames of another hardware address than the network card's?
 - ``neighbours.py``     gratuitous ARP, neighbour advertisements, and the probe "who has this address?"

@@ -18,6 +18,7 @@ from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 from ipaddress import IPv6Address
+from typing import Protocol
 
 from pyroute2.netlink import NLM_F_CREATE
 from pyroute2.netlink import NLM_F_REPLACE
@@ -36,6 +37,7 @@ from wsa_proxy.net.netlink import encode_acknowledged
 from wsa_proxy.net.netlink import read_addresses
 from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import AddressPort
+from wsa_proxy.net.ports import Fence
 
 LEASE_S = 1
 """The kernel's lifetime of a virtual address, in the whole seconds it counts in; renew it several times within.
@@ -44,72 +46,79 @@ Not 2: the kernel's timers are rounded up to an eighth of their length, and 2 s 
 """
 
 
-class LeaseKeeper:
-    """The LeasePort of one node: one netlink socket for the virtual addresses of all its groups.
+class AddressWriter(Protocol):
+    """Who alone adds virtual addresses; ``guarding.py``. One errno for each message, 0 where it worked."""
 
-    A group's addresses are taken (``hold``) and given back (``release``) at once and alone; the renewals of all groups
-    are one batch (``beat``), so that a renewal costs some microseconds and not a call of its own.
+    def hold(self, vhid: int, adds: Sequence[bytes], removals: Sequence[bytes]) -> list[int]:
+        """Add, and from now on prolong on each beat; all or none. Raises OSError."""
+
+    def beat(self, vhids: Sequence[int]) -> Mapping[int, list[int]]:
+        """Prolong what these groups hold; the errnos of those where it did not work. Raises OSError."""
+
+    def release(self, vhid: int, removals: Sequence[bytes]) -> list[int]:
+        """Remove. Raises OSError."""
+
+    def forget(self, vhid: int) -> None:
+        """Renew no more."""
+
+    def will(self, vhid: int, parts: Sequence[bytes], *, again: bool) -> None:
+        """To be said once this process is gone, ``again`` if more than once."""
+
+    @property
+    def pid(self) -> int | None:
+        """Of its process."""
+
+    def fileno_list(self) -> list[int]: ...
+
+    def drain(self) -> Sequence[Fence]: ...
+
+    def close(self) -> None: ...
+
+
+class LeaseKeeper:
+    """The LeasePort of one node.
+
+    A group's addresses are taken and given back at once and alone; the renewals of all groups are one batch (``beat``),
+    so that a renewal costs some microseconds and not a call of its own.
     """
 
-    def __init__(self) -> None:
-        """Opens the netlink socket. Raises OSError."""
+    def __init__(self, writer: AddressWriter) -> None:
+        """Opens a netlink socket to read with. Raises OSError."""
         self.route = RouteSocket()
-        self._held: dict[AddressPort, AddressLease] = {}
-
-    def hold(self, lease: AddressLease) -> None:
-        """Add the addresses, or prolong them; from now on a beat renews them. Raises OSError."""
-        error = self._add(lease)
-        if error is not None:
-            raise error
-        self._held[lease] = lease
+        self.writer = writer
 
     def beat(self, leases: Sequence[AddressPort]) -> Mapping[AddressPort, OSError]:
-        held = [self._held[lease] for lease in leases if lease in self._held]
+        ours = {lease.vhid: lease for lease in leases if isinstance(lease, AddressLease)}
         try:
-            results = self.route.request([message for lease in held for message in lease.adds])
-        except OSError:
-            # Nobody knows what the kernel did. The same batch is never sent again; each group gets one of its own, so
-            # that what made this one fail is told to the group that it concerns.
-            return {lease: error for lease in held if (error := self._add(lease)) is not None}
-        if not any(results):
-            return {}
-        failed: dict[AddressPort, OSError] = {}
-        first = 0
-        for lease in held:
-            error = lease.failure("add", results[first : first + len(lease.adds)])
-            first += len(lease.adds)
-            if error is not None:
-                failed[lease] = error
-        return failed
+            refused = self.writer.beat(list(ours))
+        except OSError as error:
+            return dict.fromkeys(ours.values(), error)
+        failed = {ours[vhid]: ours[vhid].failure("add", results) for vhid, results in refused.items()}
+        return {lease: error for lease, error in failed.items() if error is not None}
 
-    def release(self, lease: AddressLease) -> None:
-        """Renew no more, and remove the addresses. Raises OSError."""
-        self.forget(lease)
-        # An address that is not there, or whose interface is gone, is released.
-        results = self.route.request(lease.removals)
-        error = lease.failure("remove", results, harmless=(errno.EADDRNOTAVAIL, errno.ENODEV))
-        if error is not None:
-            raise error
+    @property
+    def guardian(self) -> int | None:
+        return self.writer.pid
 
-    def forget(self, lease: AddressLease) -> None:
-        """Renew no more; what is still there runs out."""
-        self._held.pop(lease, None)
+    def fileno_list(self) -> list[int]:
+        return self.writer.fileno_list()
+
+    def drain(self) -> Sequence[Fence]:
+        return self.writer.drain()
 
     def close(self) -> None:
+        self.writer.close()
         self.route.close()
-
-    def _add(self, lease: AddressLease) -> OSError | None:
-        try:
-            return lease.failure("add", self.route.request(lease.adds))
-        except OSError as error:
-            return error
 
 
 class AddressLease:
     """The AddressPort of one virtual host on one interface. A re-created interface needs a new one."""
 
-    def __init__(self, keeper: LeaseKeeper, interface: str, index: int, addresses: Sequence[Address]) -> None:
+    def __init__(
+        self, keeper: LeaseKeeper, vhid: int, interface: str, index: int, addresses: Sequence[Address]
+    ) -> None:
         """Encodes the messages."""
+        self.vhid = vhid
         self._keeper = keeper
         self._interface = interface
         self._index = index
@@ -129,17 +138,22 @@ class AddressLease:
             if entry.index != self._index or entry.prefix_length != entry.address.max_prefixlen:
                 strays.append(entry)
         _remove(self._keeper.route, strays)
-        try:
-            self.renew()
-        except OSError:
-            self._keeper.route.request(self.removals)  # the first error is the one that matters
-            raise
+        self.renew()
+
+    def leave_will(self, parts: Sequence[bytes], *, again: bool) -> None:
+        self._keeper.writer.will(self.vhid, parts, again=again)
 
     def renew(self) -> None:
-        self._keeper.hold(self)
+        error = self.failure("add", self._keeper.writer.hold(self.vhid, self.adds, self.removals))
+        if error is not None:
+            raise error
 
     def release(self) -> None:
-        self._keeper.release(self)
+        # An address that is not there, or whose interface is gone, is released.
+        results = self._keeper.writer.release(self.vhid, self.removals)
+        error = self.failure("remove", results, harmless=(errno.EADDRNOTAVAIL, errno.ENODEV))
+        if error is not None:
+            raise error
 
     def settle(self) -> None:
         """Nothing: the interface is the host's own."""
@@ -154,7 +168,7 @@ class AddressLease:
         return frozenset(entry.address for entry in entries)
 
     def close(self) -> None:
-        self._keeper.forget(self)
+        self._keeper.writer.forget(self.vhid)
 
     def failure(self, verb: str, results: Sequence[int], harmless: Collection[int] = ()) -> OSError | None:
         """The first of these results, one for each address, that is an error."""

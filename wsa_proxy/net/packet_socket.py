@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from ipaddress import IPv4Address
 
+from wsa_proxy.net import orders
 from wsa_proxy.net.frames import GROUP_IPV4
 from wsa_proxy.net.frames import GROUP_IPV6
 from wsa_proxy.net.frames import GROUP_MAC_IPV4
@@ -147,6 +148,11 @@ class PacketSocket:
             reason = error.strerror or str(error)
             text = f"cannot send an IPv{version} advertisement on {self._interface}: {reason}"
             raise OSError(error.errno or errno.EIO, text) from error
+
+    def will(self, version: Version, payload: bytes) -> Sequence[bytes]:
+        # Not from the virtual MAC: by the last copy somebody else has it, and the switch must not turn back to us.
+        mac = own_mac(self._receivers[version])
+        return [orders.frame(self._index, self._headers.header(self._index, version, mac, len(payload)) + payload)]
 
     def receive(self) -> Sequence[Packet]:
         return queued_packets(self._receivers)

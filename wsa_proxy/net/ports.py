@@ -6,6 +6,7 @@ methods answer what is queued, and the netlink requests are carried out by the k
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from enum import Enum
 from ipaddress import IPv4Address
 from ipaddress import IPv6Address
 from typing import Literal
+from typing import NamedTuple
 from typing import Protocol
 
 type Address = IPv4Address | IPv6Address
@@ -83,6 +85,16 @@ class NoWay(OSError):
 type KernelChange = LinkChanged | AddressChanged
 
 
+class Fence(NamedTuple):
+    """The guardian has given up everything that this process held."""
+
+    reason: str
+    bowed_out: bool
+    """It has told the LAN."""
+    at_s: float = math.inf
+    """When it was decided, CLOCK_BOOTTIME."""
+
+
 class AdvertisementPort(Protocol):
     """Sends and receives the payloads of protocol 112 with one id on one interface."""
 
@@ -94,6 +106,9 @@ class AdvertisementPort(Protocol):
 
         ``from_own_mac``: not from the virtual MAC, whose port at the switch is the new master's.
         """
+
+    def will(self, version: Version, payload: bytes) -> Sequence[bytes]:
+        """One payload as a guardian can send it when this process is gone (``orders.py``). Raises OSError."""
 
     def refresh(self) -> None:
         """The addresses of the interface changed: choose the source address again before the next send."""
@@ -110,6 +125,10 @@ class AddressPort(Protocol):
 
     def acquire(self) -> None:
         """Add every address with a fresh lease. Raises OSError and leaves none behind if one cannot be added."""
+
+    def leave_will(self, parts: Sequence[bytes], *, again: bool) -> None:
+        """The guardian is to say this when this process is gone, ``again`` if more than once; until the release. Before
+        the advertisement that claims what it gives up."""
 
     def renew(self) -> None:
         """Prolong every lease; an address that somebody removed is back afterwards. Raises OSError."""
@@ -135,6 +154,16 @@ class LeasePort(Protocol):
 
         What is not held (given back, or never had) is left alone.
         """
+
+    @property
+    def guardian(self) -> int | None:
+        """The process that does it; None when there is none."""
+
+    def fileno_list(self) -> list[int]:
+        """The descriptors that become readable when ``drain`` has something to tell."""
+
+    def drain(self) -> Sequence[Fence]:
+        """What the guardian has done by itself since the last time."""
 
     def close(self) -> None:
         """Close the descriptors; what is still held runs out by itself. Harmless when repeated."""

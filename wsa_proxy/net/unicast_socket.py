@@ -27,6 +27,7 @@ from ipaddress import IPv4Address
 from ipaddress import ip_network
 from typing import NamedTuple
 
+from wsa_proxy.net import orders
 from wsa_proxy.net.failures import failure_of
 from wsa_proxy.net.frames import HOP_LIMIT
 from wsa_proxy.net.frames import PROTOCOL_CARP
@@ -56,6 +57,9 @@ type _Ancillary = tuple[int, int, bytes]
 class _Way(NamedTuple):
     """How a peer is reached: its socket address, and the source of what is sent there."""
 
+    source: Address
+    scope: int
+    """Interface index of a link-local peer, else 0."""
     destination: tuple[str, int] | tuple[str, int, int, int]
     ancillary: _Ancillary
 
@@ -147,6 +151,12 @@ class UnicastSocket:
             ]
         return ways
 
+    def will(self, version: Version, payload: bytes) -> Sequence[bytes]:
+        return [
+            orders.datagram(version, way.scope, way.source.packed, peer.packed, payload)
+            for peer, way in self._ways_of(version)
+        ]
+
     def receive(self) -> Sequence[Packet]:
         return queued_packets(self._receivers)
 
@@ -176,10 +186,10 @@ def choose_source(own: Sequence[HostAddress], peer: Address) -> Address:
 def _way_to(peer: Address, source: Address, index: int) -> _Way:
     if isinstance(peer, IPv4Address):
         packet_info = struct.pack("=i4s4x", 0, source.packed)  # struct in_pktinfo
-        return _Way((str(peer), 0), (socket.IPPROTO_IP, _IP_PKTINFO, packet_info))
+        return _Way(source, 0, (str(peer), 0), (socket.IPPROTO_IP, _IP_PKTINFO, packet_info))
     scope = index if peer.is_link_local else 0
     packet_info = struct.pack("=16si", source.packed, scope)  # struct in6_pktinfo
-    return _Way((str(peer), 0, 0, scope), (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, packet_info))
+    return _Way(source, scope, (str(peer), 0, 0, scope), (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, packet_info))
 
 
 def _open_sender(version: Version) -> socket.socket:

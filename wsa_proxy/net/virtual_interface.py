@@ -137,6 +137,13 @@ class VirtualInterface:
         self._flush()
         return self._set_up()
 
+    def adopt(self) -> bool:
+        """Only look for what an earlier life left, for ``remove``; whether there is any. Raises OSError."""
+        found = self._read(name=self.name)
+        if found is not None and self._is_ours(found):
+            self.index = found.index
+        return self.index != 0
+
     def up(self) -> None:
         """The node is MASTER: receive and answer with the virtual MAC. Raises OSError."""
         # Setting an interface down empties its neighbour table, so the MLD reports are turned round each time.

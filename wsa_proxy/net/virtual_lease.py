@@ -19,9 +19,11 @@ from wsa_proxy.net.virtual_interface import VirtualInterface
 class VirtualLease(AddressLease):
     """The AddressPort of one virtual host with a virtual MAC; the interface is its own from now on."""
 
-    def __init__(self, keeper: LeaseKeeper, interface: VirtualInterface, addresses: Sequence[Address]) -> None:
+    def __init__(
+        self, keeper: LeaseKeeper, vhid: int, interface: VirtualInterface, addresses: Sequence[Address]
+    ) -> None:
         """``interface`` was created."""
-        super().__init__(keeper, interface.name, interface.index, addresses)
+        super().__init__(keeper, vhid, interface.name, interface.index, addresses)
         self._virtual_interface = interface
 
     def renew(self) -> None:

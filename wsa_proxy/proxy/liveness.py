@@ -94,6 +94,7 @@ class Liveness:
         self._lags_s: deque[float] = deque([0.0], maxlen=LAGS_KEPT)
         self._broken: str | None = None
         self._unproven = UNPROVEN.hard
+        self._doubts = 0
         self._reopen_at_s = clock()
         self._results: dict[str, SelfTestResult] = {}
         self._failures: dict[str, int] = {}
@@ -113,6 +114,12 @@ class Liveness:
     def sign_of_life(self) -> None:
         """The proxy has answered somebody who is not a self-test."""
         self._signs += 1
+
+    def doubt(self, reason: str) -> None:
+        """Something says that the proxy did not work: a hard failure, until a self-test that begins now has passed."""
+        self._doubts += 1
+        self._unproven = f"{reason}; not proven to work again yet"
+        self._on_health(self.health)
 
     def is_self_test(self, client: Client) -> bool:
         """Whether this connection is a self-test under way: no other addon should see its flow."""
@@ -181,14 +188,14 @@ class Liveness:
 
     async def _test_round(self) -> None:
         endpoints = self._listener.loopback_endpoints()
-        broken_before = self._broken
+        broken_before, doubts_before = self._broken, self._doubts
         results = await asyncio.gather(*[self._test(endpoint) for endpoint in endpoints])
         self._results = {result.name: result for result in results}
         self._failures = {name: count for name, count in self._failures.items() if name in self._results}
         failed = next((result for result in results if not result.passed), None)
         if failed is not None and self._unproven == UNPROVEN.hard:
             self._unproven = f"the first self-test failed: {failed.evidence}"
-        elif results and failed is None and broken_before is None and self._broken is None:
+        elif failed is None and results and self._broken is broken_before is None and self._doubts == doubts_before:
             self._unproven = None
         self._on_health(self.health)
 

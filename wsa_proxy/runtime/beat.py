@@ -1,4 +1,4 @@
-"""The beat of a node: four times a second the leases of all groups that are master are renewed, in one batch.
+"""The beat of a node: at least four times a second the leases of all groups that are master are renewed, in one batch.
 
 A renewal is an add, so nobody's address may be renewed by a process that has slept through the others' patience. Each
 driver is asked before the batch, and looks at the clock again after it (``Driver.may_renew``, ``Driver.renewed``). The
@@ -12,11 +12,18 @@ import logging
 from collections.abc import Callable
 from collections.abc import Sequence
 
+from wsa_proxy.carp import election
 from wsa_proxy.net.ports import LeasePort
 from wsa_proxy.runtime.driver import RENEW_EVERY_S
 from wsa_proxy.runtime.driver import Driver
+from wsa_proxy.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+STALL_LIMIT_S_MAX = 1.0
+STALL_LIMIT_INTERVALS = 0.5
+"""Of the shortest master-down interval: the guardian has to be done before a backup takes over by itself."""
+BEATS_PER_LIMIT = 4
 
 LATE_S = RENEW_EVERY_S
 """So late, every group reads its packets and looks at its clock before the batch. A lease lasts twice as long yet."""
@@ -32,6 +39,7 @@ class Beat:
         *,
         clock: Callable[[], float],
         drain_kernel: Callable[[], None],
+        every_s: float = RENEW_EVERY_S,
     ) -> None:
         """Begins at once; made inside the running loop."""
         self.drivers = drivers
@@ -39,6 +47,7 @@ class Beat:
         self._leases = leases
         self._clock = clock
         self._drain_kernel = drain_kernel
+        self._every_s = every_s
         self._timer: asyncio.TimerHandle | None = None
         self._arm()
 
@@ -74,9 +83,16 @@ class Beat:
             self._timer.cancel()
             self._fired()
 
+    def set_every(self, every_s: float) -> None:
+        """From now on, and not only after the next one: the guardian may wait for so long no more."""
+        self._every_s = every_s
+        if self._timer is not None and self._clock() + every_s < self._due_s:
+            self._timer.cancel()
+            self._arm()
+
     def _arm(self) -> None:
-        self._due_s = self._clock() + RENEW_EVERY_S
-        self._timer = asyncio.get_running_loop().call_later(RENEW_EVERY_S, self._fired)
+        self._due_s = self._clock() + self._every_s
+        self._timer = asyncio.get_running_loop().call_later(self._every_s, self._fired)
 
     def _fired(self) -> None:
         try:
@@ -93,3 +109,16 @@ class Beat:
             # A group that cannot make its turn is not prolonged, as it would not be if it renewed by itself.
             logger.exception("carp vhid=%d failed before a renewal", driver.record.vhid)
             return False
+
+
+def stall_limit_s(settings: Settings) -> float:
+    """So long the loop may stand still before the guardian takes the addresses from this process."""
+    if settings.stall_limit_s is not None:
+        return settings.stall_limit_s
+    patience_s = min(election.master_down_s(group.advbase, group.advskew) for group in settings.groups)
+    return min(STALL_LIMIT_S_MAX, STALL_LIMIT_INTERVALS * patience_s)
+
+
+def beat_every_s(settings: Settings) -> float:
+    """Often enough for the lease, and for the guardian."""
+    return min(RENEW_EVERY_S, stall_limit_s(settings) / BEATS_PER_LIMIT)

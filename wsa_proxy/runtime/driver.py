@@ -41,13 +41,16 @@ from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.carp.wire import Reject
 from wsa_proxy.net.ports import FRAMES_PER_TURN_MAX
 from wsa_proxy.net.ports import Address
+from wsa_proxy.net.ports import Fence
 from wsa_proxy.net.ports import Packet
 from wsa_proxy.net.ports import Version
 from wsa_proxy.runtime.identity import Identity
+from wsa_proxy.runtime.last_will import LastWill
 from wsa_proxy.runtime.ports import Ports
 from wsa_proxy.runtime.readers import Readers
 from wsa_proxy.runtime.record import Record
 from wsa_proxy.runtime.release import Release
+from wsa_proxy.runtime.retry import Retry
 from wsa_proxy.runtime.sending import Sending
 from wsa_proxy.runtime.timer import DeadlineTimer
 
@@ -57,8 +60,6 @@ RENEW_EVERY_S = 0.25  # a quarter of the lease, so that three renewals may be mi
 ROUNDS_MAX = 256  # batches: more than the socket's buffer holds, so what came before the timer is read
 FROZEN_S = 0.5  # a decision is carried out in microseconds; so long after it, the process was frozen
 FROZEN_INTERVALS = 0.5  # of the master-down interval: below one second the others have not so much patience
-RETRY_S = 5.0  # how long a node stays out after the kernel refused, before it listens again; doubled each time
-RETRY_S_MAX = 300.0  # a preferred node that can never hold the address must not disturb the others all the time
 DEMOTION_MAX = 255  # one byte
 CLAIM_NOTHING = (ReportTransition, ReleaseAddresses)  # carried out however late
 
@@ -82,7 +83,8 @@ class Driver:
         self.obstacles: dict[str, str] = {}
         self.ports: Ports | None = None
         self._identity = identity
-        self._sending = Sending(virtual_host.settings, versions, identity, self.record, clock)
+        self._will = LastWill(versions, identity, lambda: self.ports, lambda: self.virtual_host.demotion)
+        self._sending = Sending(virtual_host.settings, versions, identity, self.record, clock, self._will)
         self._clock = clock
         self._drain_kernel = drain_kernel
         self._release = Release(
@@ -96,10 +98,8 @@ class Driver:
         self._timer = DeadlineTimer(clock, self._next_deadline, self.turn)
         self._readers = Readers(self.turn)
         self._renewed_at_s = 0.0
-        self._retry_at_s = math.inf
-        self._retry_s = RETRY_S
-        self._removed: set[str] = set()
-        self._skipped: list[Command] = []
+        self._retry = Retry(clock)
+        self._removed, self._skipped = set[str](), list[Command]()
         self._demotions: dict[str, int] = {}
         self._set_limits(virtual_host.settings)
 
@@ -128,14 +128,13 @@ class Driver:
         """Something stands in the way (a reason) or does not any more (None)."""
         if reason == self.obstacles.get(name):
             return
-        if reason is not None:
-            logger.warning("carp vhid=%d cannot take part: %s", self.record.vhid, reason)
         before = bool(self.obstacles)
         if reason is None:
             self.obstacles.pop(name, None)
             if before and not self.obstacles:
                 self._handle(Started("ready"))
         else:
+            logger.warning("carp vhid=%d cannot take part: %s", self.record.vhid, reason)
             self.obstacles[name] = reason
             if not before:
                 self._handle(Stopped(reason))
@@ -161,6 +160,12 @@ class Driver:
             self._handle(SettingsChanged(settings))
             self.set_demotion("proxy", self._demotions.get("proxy", 0), "other settings")
             self._arm()
+
+    def fenced(self, fence: Fence) -> None:
+        """The guardian has given the addresses up: out. What it has said is said once: there may be a new master."""
+        if self.virtual_host.state is State.MASTER:
+            self._sending.given_up(bowed_out=fence.bowed_out, at_s=fence.at_s)
+            self.set_obstacle("guardian", fence.reason)
 
     def address_removed(self, address: Address) -> None:
         """A virtual address went away on our interface: if we are still master after the next turn, it is put back."""
@@ -189,7 +194,8 @@ class Driver:
                     break
             if self._deadline_passed():
                 self._handle(DeadlineReached())
-            self._retry()
+            if self._retry.due():
+                self.set_obstacle("kernel", None)
             self._look_at_sending()
             self._put_back()
         finally:
@@ -203,8 +209,7 @@ class Driver:
         try:
             packets = self.ports.advertisements.receive()
             for answer in self.ports.neighbours.receive():
-                # Once a master was heard the address is the group's, and it is a member that answers, even a dead one:
-                # a killed ucarp's kernel, from another hardware address than that of its advertisements.
+                # Once a master was heard, it is a member that answers, even a dead one: a killed ucarp's kernel.
                 if self.virtual_host.last_master is None:
                     self._handle(AddressAnswered(answer.mac))
         except OSError as error:
@@ -227,6 +232,8 @@ class Driver:
         if self._sending.in_vain_beside(event):
             self._leave(self._sending.trouble)
         self._handle(event)
+        if self._sending.claimed:
+            self._will.leave()  # what was heard may be above the one before
 
     def _deadline_passed(self) -> bool:
         deadline_s = self.virtual_host.next_deadline()
@@ -295,8 +302,6 @@ class Driver:
             case ProbeAddresses():
                 self.ports.neighbours.probe()
 
-    # -- the commands that need more than one call -------------------------------------------------------------------
-
     def _look_at_sending(self) -> None:
         """A master that cannot send is demoted, then leaves."""
         if self._sending.must_leave(is_master=self.virtual_host.state is State.MASTER):
@@ -320,14 +325,14 @@ class Driver:
         return self.virtual_host.state is State.MASTER and self.ports is not None
 
     def renewed(self, decided_at_s: float, error: OSError | None) -> None:
-        """The kernel has prolonged the lease, or refused to. A renewal is an add: what the process slept through since
-        the decision may have made the address another's."""
+        """The kernel has prolonged the lease, or refused to. What it has added after a sleep may be another's."""
         if error is not None:
             self._leave(str(error))
             return
         self._renewed_at_s = decided_at_s
+        self._will.renew(decided_at_s)
         if not self._sending.errors.failing:
-            self._retry_s = RETRY_S
+            self._retry.well()
         if self._was_frozen(decided_at_s):
             self._look_again()
             self._arm()
@@ -365,16 +370,11 @@ class Driver:
             self._handle(DeadlineReached(), look_again=False)
 
     def _leave(self, reason: str) -> None:
-        """The kernel refused: out of the election, and in again after a while."""
+        """The kernel refused: out, and in again after a while. If the guardian did, it has said so (``fenced``)."""
+        self._drain_kernel()
         if self.virtual_host.state is State.MASTER:
-            self._retry_at_s = self._clock() + self._retry_s
-            self._retry_s = min(2 * self._retry_s, RETRY_S_MAX)
+            self._retry.left()
             self.set_obstacle("kernel", reason)
-
-    def _retry(self) -> None:
-        if self._clock() >= self._retry_at_s:
-            self._retry_at_s = math.inf
-            self.set_obstacle("kernel", None)
 
     def _stop_probing(self) -> None:
         if self.ports is None or not (descriptors := self.ports.neighbours.fileno_list()):
@@ -385,7 +385,7 @@ class Driver:
     def _next_deadline(self) -> float:
         deadline_s = self.virtual_host.next_deadline()
         sending_s = self._sending.deadline_s(is_master=self.virtual_host.state is State.MASTER)
-        return min(self._retry_at_s, sending_s, math.inf if deadline_s is None else deadline_s)
+        return min(self._retry.at_s, sending_s, math.inf if deadline_s is None else deadline_s)
 
     def _arm(self) -> None:
         descriptors: list[int] = []

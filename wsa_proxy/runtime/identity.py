@@ -79,6 +79,11 @@ class Identity:
         self._seal_file.look(self._clocks.now_s())
         return payload
 
+    def will(self, demotion: int) -> bytes:
+        """The 36 bytes of a bow-out that the guardian is to send once this process is gone."""
+        chance, clock_ms = self._chance.getrandbits(4), self.seal_clock_ms()
+        return self.credentials.will(demotion, chance=chance, clock_ms=clock_ms)
+
     def judge(self, packet: Packet, interval_256ths: int) -> Believed | Reject:
         """What a packet means to the virtual host, whose own interval this is, or why it means nothing."""
         if not packet.header_intact:

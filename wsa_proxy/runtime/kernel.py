@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import logging
+import os
+import socket
 from collections.abc import Collection
 from collections.abc import Sequence
 from contextlib import ExitStack
 from ipaddress import IPv4Address
+from pathlib import Path
 
 from wsa_proxy.net import addresses as net_addresses
 from wsa_proxy.net import neighbour_table
 from wsa_proxy.net.addresses import AddressLease
 from wsa_proxy.net.addresses import LeaseKeeper
+from wsa_proxy.net.claims import Claims
+from wsa_proxy.net.claims import Group
 from wsa_proxy.net.foreign_mac import ForeignMacTest
 from wsa_proxy.net.foreign_mac import find_witnesses
+from wsa_proxy.net.guarding import Guarding
 from wsa_proxy.net.host import read_host
 from wsa_proxy.net.links import KernelChanges
 from wsa_proxy.net.links import read_links
@@ -27,12 +33,17 @@ from wsa_proxy.net.ports import LinkChanged
 from wsa_proxy.net.unicast_socket import UnicastSocket
 from wsa_proxy.net.virtual_interface import VirtualInterface
 from wsa_proxy.net.virtual_lease import VirtualLease
+from wsa_proxy.runtime.beat import stall_limit_s
 from wsa_proxy.runtime.ports import Ports
 from wsa_proxy.runtime.reload import addresses_of
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+OOM_SCORE_ADJ = Path("/proc/self/oom_score_adj")
+OOM_SCORE_ABOVE = 100
+OOM_SCORE_ADJ_MAX = 1000
 
 
 class LinuxKernel:
@@ -42,6 +53,9 @@ class LinuxKernel:
         self._virtual = addresses_of(settings.groups)
         self._headers = Headers(self._virtual)
         self._keeper: LeaseKeeper | None = None
+        self._stall_limit_s = stall_limit_s(settings)
+        self._guarding: Guarding | None = None
+        self._claims = Claims()
 
     def set_virtual(self, addresses: Collection[Address]) -> None:
         """These are the virtual addresses of the node from now on: no advertisement is ever sent from one of them."""
@@ -49,17 +63,38 @@ class LinuxKernel:
             self._virtual = frozenset(addresses)
             self._headers.never_from(self._virtual)
 
+    def set_stall_limit(self, stall_limit_s: float) -> None:
+        """So long this process may stand still before the guardian takes the addresses from it."""
+        self._stall_limit_s = stall_limit_s
+        if self._guarding is not None:
+            self._guarding.set_stall_limit(stall_limit_s)
+
+    async def claim_patiently(self, groups: Collection[GroupSettings]) -> None:
+        await self._claims.take_patiently(_names(groups))
+
+    def claim(self, groups: Collection[GroupSettings]) -> None:
+        self._claims.take(_names(groups))
+
+    def keep_claims(self, groups: Collection[GroupSettings]) -> None:
+        self._claims.keep(_names(groups))
+
     def monitor(self) -> KernelMonitor:
         return KernelChanges(tell_leases=False)
 
     def leases(self) -> LeaseKeeper:
         """The one for all groups; opened when it is first asked for. Raises OSError."""
         if self._keeper is None:
-            self._keeper = LeaseKeeper()
+            self._guarding = Guarding(self._stall_limit_s)
+            _go_before_the_guardian()
+            self._claims.share(self._guarding.claim, self._guarding.unclaim)
+            self._keeper = LeaseKeeper(self._guarding)
         return self._keeper
 
     def links(self) -> Sequence[LinkChanged]:
         return read_links()
+
+    def index_of(self, interface: str) -> int:
+        return socket.if_nametoindex(interface)
 
     def open(self, group: GroupSettings, index: int) -> Ports:
         """The ports of a group on the interface with this index. Raises OSError and leaves nothing open."""
@@ -82,7 +117,7 @@ class LinuxKernel:
             try:
                 for sentence in virtual.create():
                     logger.warning("carp vhid=%d %s", group.vhid, sentence)
-                return VirtualLease(self.leases(), virtual, group.addresses), virtual
+                return VirtualLease(self.leases(), group.vhid, virtual, group.addresses), virtual
             except OSError:
                 virtual.close()
                 raise
@@ -91,7 +126,7 @@ class LinuxKernel:
         except OSError as error:
             # Without it clients may learn a stale owner for some seconds after a switch: worth a line, not an end.
             logger.warning("carp vhid=%d arp_announce of %s could not be set: %s", group.vhid, group.interface, error)
-        return AddressLease(self.leases(), group.interface, index, group.addresses), None
+        return AddressLease(self.leases(), group.vhid, group.interface, index, group.addresses), None
 
     def foreign_mac_test(self, interface: str, index: int) -> ForeignMacTest:
         """Find out whether the network carries a virtual MAC. Raises OSError."""
@@ -122,3 +157,24 @@ class LinuxKernel:
                     if entry.address.ip not in self._virtual:
                         return int(f"{entry.address.ip.packed[-1]:08b}"[::-1], 2)
         return 0
+
+
+def _names(groups: Collection[GroupSettings]) -> list[Group]:
+    return [(group.interface, group.vhid) for group in groups]
+
+
+def _go_before_the_guardian() -> None:
+    """If memory runs out the kernel is to end the proxy, whose guardian then gives the addresses up; not the guardian.
+
+    The guardian has been started with what this process had before. More than that takes no privilege.
+    """
+    if os.getpid() == 1:
+        logger.warning(
+            "failover: this is process 1 of its container: when it ends, the kernel ends its guardian as well, and the"
+            " virtual IP stays until its lease ends; run it under an init (docker run --init)"
+        )
+    try:
+        present = int(OOM_SCORE_ADJ.read_text())
+        OOM_SCORE_ADJ.write_text(str(min(max(0, present + OOM_SCORE_ABOVE), OOM_SCORE_ADJ_MAX)))
+    except (OSError, ValueError) as error:
+        logger.warning("failover: the guardian may be ended before the proxy if memory runs out: %s", error)

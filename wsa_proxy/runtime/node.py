@@ -7,6 +7,7 @@ and stops it. Everything else happens in the drivers, one for each group.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import functools
 import logging
@@ -18,34 +19,36 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
 from datetime import datetime
 from typing import Any
-from typing import Protocol
 
 from wsa_proxy.carp.credentials import Credentials
 from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import AddressChanged
-from wsa_proxy.net.ports import ForeignMacPort
 from wsa_proxy.net.ports import KernelMonitor
 from wsa_proxy.net.ports import LeasePort
 from wsa_proxy.net.ports import LinkChanged
 from wsa_proxy.net.virtual_interface import virtual_mac
 from wsa_proxy.runtime.apart import apart
 from wsa_proxy.runtime.beat import Beat
+from wsa_proxy.runtime.beat import beat_every_s
+from wsa_proxy.runtime.beat import stall_limit_s
 from wsa_proxy.runtime.clocks import Clocks
 from wsa_proxy.runtime.clocks import host_clocks
 from wsa_proxy.runtime.control import ControlSocket
 from wsa_proxy.runtime.control import Verb
 from wsa_proxy.runtime.driver import Driver
+from wsa_proxy.runtime.fence import Fences
 from wsa_proxy.runtime.health import UNPROVEN
 from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.identity import Identity
 from wsa_proxy.runtime.identity import make_identity
 from wsa_proxy.runtime.mac_check import MacCheck
-from wsa_proxy.runtime.ports import Ports
+from wsa_proxy.runtime.ports import Kernel
 from wsa_proxy.runtime.reload import Fate
 from wsa_proxy.runtime.reload import Plan
 from wsa_proxy.runtime.reload import addresses_of
+from wsa_proxy.runtime.returning_link import ask_neighbours_again
 from wsa_proxy.runtime.seal_file import SealFile
 from wsa_proxy.runtime.seal_file import Submit
 from wsa_proxy.runtime.status import node_status
@@ -55,36 +58,6 @@ from wsa_proxy.settings import Settings
 logger = logging.getLogger(__name__)
 
 OPEN_AGAIN_S = 5.0  # after sockets could not be opened (out of descriptors, an interface that is just being made)
-
-
-class Kernel(Protocol):
-    """Where a node gets its ports from; ``runtime/kernel.py`` is the real one."""
-
-    def set_virtual(self, addresses: Collection[Address]) -> None:
-        """These are the node's virtual addresses from now on."""
-
-    def monitor(self) -> KernelMonitor: ...
-
-    def leases(self) -> LeasePort:
-        """What renews the leases of all groups that ``open`` gave ports to. Raises OSError."""
-
-    def links(self) -> Sequence[LinkChanged]:
-        """All interfaces as they are now."""
-
-    def open(self, group: GroupSettings, index: int) -> Ports:
-        """The ports of a group on the interface with this index. Raises OSError."""
-
-    def foreign_mac_test(self, interface: str, index: int) -> ForeignMacPort:
-        """Find out whether the network carries a virtual MAC. Raises OSError."""
-
-    def remove_leftovers(self, addresses: Collection[Address]) -> Sequence[Address]:
-        """Remove leases of an earlier life from every interface; answers what there was. Raises OSError."""
-
-    def ask_neighbours_again(self, index: int) -> Sequence[Address]:
-        """Ask the LAN at once for the neighbours of an interface that wait for an answer. Raises OSError."""
-
-    def tie_break(self, interface: str) -> int:
-        """0..255, the last byte of the interface's own address."""
 
 
 class Node:
@@ -97,11 +70,13 @@ class Node:
         *,
         close_connections: Callable[[Collection[Address]], int],
         loop_lag_s: Callable[[], float] = lambda: 0.0,
+        on_fence: Callable[[str], None] = lambda _: None,
         clocks: Clocks | None = None,
         submit: Submit | None = None,
         verbs: Mapping[str, Verb] | None = None,
     ) -> None:
-        """``verbs``: what the control socket answers beside ``status``."""
+        """``verbs``: what the control socket answers beside ``status``. ``on_fence`` is told why the guardian has given
+        the addresses up: whoever knows the proxy will want a proof that it works again."""
         self.settings = settings
         self.health = UNPROVEN
         self._kernel = kernel
@@ -113,6 +88,8 @@ class Node:
         self._started_at = datetime.now(UTC)
         self._monitor: KernelMonitor | None = None
         self._beat: Beat | None = None
+        self._leases: LeasePort | None = None
+        self._fences = Fences(lambda: [driver for _, driver in self._groups], on_fence, self.drain_kernel)
         self._retry: asyncio.TimerHandle | None = None
         self._control = ControlSocket(settings.socket_path, {"status": self.status, **(verbs or {})})
         self._mac_check = MacCheck(kernel.foreign_mac_test)
@@ -163,16 +140,20 @@ class Node:
 
     async def start(self) -> None:
         """Clean up after an earlier life, then follow the links. Raises ControlError or OSError."""
+        await self._kernel.claim_patiently(self.settings.groups)
         await self._control.start()
         self._remove_leftovers([group for group, _ in self._groups])
         self._monitor = self._kernel.monitor()
         for descriptor in self._monitor.fileno_list():
             asyncio.get_running_loop().add_reader(descriptor, self.drain_kernel)
+        self._leases = self._kernel.leases()
+        self._fences.follow(self._leases)
         self._beat = Beat(
             [driver for _, driver in self._groups],
-            self._kernel.leases(),
+            self._leases,
             clock=self._clocks.now_s,
             drain_kernel=self.drain_kernel,
+            every_s=beat_every_s(self.settings),
         )
         self._read_links()
 
@@ -182,6 +163,7 @@ class Node:
 
     def stop(self, reason: str) -> None:
         """Leave all groups: bow out, end the connections on the virtual IPs, remove these."""
+        self._fences.drain()  # the order may be what wakes a process that stood still
         for group, driver in self._groups:
             with apart(group.vhid, "leave in order"):
                 driver.set_obstacle("stop", reason)
@@ -191,6 +173,7 @@ class Node:
         for _, driver in self._groups:
             driver.close()
         self._mac_check.close()
+        self._fences.close()
         if self._beat is not None:
             self._beat.close()
         if self._retry is not None:
@@ -200,6 +183,7 @@ class Node:
                 asyncio.get_running_loop().remove_reader(descriptor)
             self._monitor.close()
             self._monitor = None
+        self._kernel.keep_claims(())
         self._control.close()
         self._writer.shutdown()
 
@@ -209,15 +193,18 @@ class Node:
         """Carry a reload out, at once. Raises OSError when the kernel does not tell what it must; nothing is changed.
         The listeners of new virtual IPs are bound by now, and the connections of groups that end have been drained.
         """
+        self._fences.drain()
         old = {group.vhid: driver for group, driver in self._groups}
         new = {group.vhid: group for group in plan.settings.groups}
         identities = dict(self._identities)
         self._tie_break = functools.cache(self._kernel.tie_break)  # one look at the host for all groups
+        self._kernel.claim(plan.settings.groups)
         try:
             changes = [(old[vhid], *self._change_of(new[vhid], plan.settings)) for vhid in plan.ids(Fate.CHANGED)]
             begun = {vhid: self._driver(new[vhid], plan.settings) for vhid in plan.ids(Fate.BEGUN, Fate.RESTARTED)}
         except OSError:
             self._identities = identities
+            self._kernel.keep_claims(self.settings.groups)
             raise
         self.settings = plan.settings
         # From here on nobody who reads the kernel's news meets a group that is on its way out.
@@ -235,13 +222,18 @@ class Node:
         for driver, host_settings, credentials in changes:
             with apart(driver.record.vhid, "take other settings"):
                 driver.change(host_settings, credentials)
+        self._kernel.keep_claims(plan.settings.groups)
         self._kernel.set_virtual(addresses_of(plan.settings.groups))
+        self._kernel.set_stall_limit(stall_limit_s(plan.settings))
+        if self._beat is not None:
+            self._beat.set_every(beat_every_s(plan.settings))
         if begun:
             self._begin(begun)
 
     def _begin(self, begun: Mapping[int, Driver]) -> None:
         """Join these to the groups that go on; each listens for a master-down interval first, as at a start."""
         drivers = {group.vhid: driver for group, driver in self._groups} | dict(begun)
+        self._open_in_turns(begun)
         try:
             self._remove_leftovers([group for group in self.settings.groups if group.vhid in begun])
         except OSError as error:
@@ -249,6 +241,15 @@ class Node:
         self._set_groups([(group, drivers[group.vhid]) for group in self.settings.groups])
         self.set_health(self.health)
         self._read_links()
+
+    def _open_in_turns(self, begun: Mapping[int, Driver]) -> None:
+        """It takes 2 ms each: the leases of the others are renewed in between. What fails is tried again below."""
+        for group in self.settings.groups:
+            with apart(group.vhid, "begin"), contextlib.suppress(OSError):
+                if group.vhid in begun:
+                    begun[group.vhid].attach(self._kernel.open(group, self._kernel.index_of(group.interface)))
+                    if self._beat is not None:
+                        self._beat.catch_up()
 
     def _change_of(self, group: GroupSettings, settings: Settings) -> tuple[VirtualHostSettings, Credentials]:
         credentials = self._identities[group.vhid].other_credentials(group, settings.clock_tolerance_s)
@@ -258,6 +259,7 @@ class Node:
 
     def set_health(self, health: Health) -> None:
         """Hard: leave the groups. Soft: demoted, so that any well node takes over."""
+        self._fences.drain()  # a master that is demoted says so
         self.health = health
         for group, driver in self._groups:
             with apart(group.vhid, "take the proxy's health"):
@@ -268,6 +270,7 @@ class Node:
 
     def drain_kernel(self) -> None:
         """Read what the kernel told about links and addresses; the drivers call this before they look at the clock."""
+        self._fences.drain()  # before anything else: what this process believes it holds, it may not hold any more
         if self._monitor is None:
             return
         try:
@@ -289,7 +292,7 @@ class Node:
         try:
             links = {link.name: link for link in self._kernel.links()}
         except OSError as error:
-            self._links_unknown(error)
+            self._read_links_again(error)
             return
         # Before: those that are made only now are not among these links.
         drivers = [driver for _, driver in self._groups]
@@ -299,12 +302,10 @@ class Node:
         for driver, name in made:
             self._virtual_interface_changed(driver, links.get(name) or LinkChanged(name, 0, running=False))
 
-    def _links_unknown(self, error: OSError) -> None:
-        logger.error("carp the links could not be read: %s", error)
-        self._read_links_again()
-
-    def _read_links_again(self) -> None:
-        """The ports could not be opened; no news of the link need follow, so we try again by ourselves."""
+    def _read_links_again(self, error: OSError | None = None) -> None:
+        """The links could not be read, or ports not be opened; no news need follow, so we try again by ourselves."""
+        if error is not None:
+            logger.error("carp the links could not be read: %s", error)
         if self._retry is None:
             self._retry = asyncio.get_running_loop().call_later(OPEN_AGAIN_S, self._retry_links)
 
@@ -315,22 +316,12 @@ class Node:
     def _link_changed(self, link: LinkChanged) -> None:
         followers = [(group, driver) for group, driver in self._groups if group.interface == link.name]
         if link.running and any("link" in driver.obstacles for _, driver in followers):
-            self._ask_neighbours_again(link)
+            ask_neighbours_again(self._kernel, link)
         for group, driver in followers:
             self._follow_link(group, driver, link)
         for _, driver in self._groups:
             if driver.ports is not None and driver.ports.virtual_interface == link.name:
                 self._virtual_interface_changed(driver, link)
-
-    def _ask_neighbours_again(self, link: LinkChanged) -> None:
-        """Before the node takes part: while the cable was out, the kernel asked in vain for those the proxy needs."""
-        try:
-            asked = self._kernel.ask_neighbours_again(link.index)
-        except OSError as error:
-            # Requests may fail until the kernel asks by itself, within a second: no reason to stay out of the group.
-            logger.warning("carp %s is up, but neighbours could not be asked for again: %s", link.name, error)
-        else:
-            logger.debug("carp %s is up, asked again for: %s", link.name, ", ".join(map(str, asked)) or "nobody")
 
     def _follow_link(self, group: GroupSettings, driver: Driver, link: LinkChanged) -> None:
         """Down: leave. Gone: let go of the sockets too. Back: open them anew if it is another interface, and listen."""
@@ -370,7 +361,7 @@ class Node:
         try:
             return any((link.index, link.name) == (index, name) for link in self._kernel.links())
         except OSError as error:
-            self._links_unknown(error)
+            self._read_links_again(error)
             return True  # until it is known that it does not
 
     def _address_changed(self, change: AddressChanged) -> None:
@@ -394,6 +385,8 @@ class Node:
             self._groups,
             self.health,
             self._mac_check.verdict,
+            guardian=self._leases.guardian if self._leases is not None else None,
+            stall_limit_s=stall_limit_s(self.settings),
             started_at=self._started_at,
             loop_lag_s=self._loop_lag_s(),
             now=self._clocks.now_s(),

@@ -1,12 +1,21 @@
-"""The kernel side of one virtual host, as its driver uses it."""
+"""The kernel side: of one virtual host, as its driver uses it, and of a node."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import AddressPort
 from wsa_proxy.net.ports import AdvertisementPort
+from wsa_proxy.net.ports import ForeignMacPort
+from wsa_proxy.net.ports import KernelMonitor
+from wsa_proxy.net.ports import LeasePort
+from wsa_proxy.net.ports import LinkChanged
 from wsa_proxy.net.ports import NeighbourPort
+from wsa_proxy.settings import GroupSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +36,48 @@ class Ports:
         self.neighbours.close()
         self.advertisements.close()
         self.addresses.close()
+
+
+class Kernel(Protocol):
+    """Where a node gets its ports from; ``kernel.py`` is the real one."""
+
+    def set_virtual(self, addresses: Collection[Address]) -> None:
+        """These are the node's virtual addresses from now on."""
+
+    def set_stall_limit(self, stall_limit_s: float) -> None:
+        """So long this process may stand still before the guardian takes the addresses from it."""
+
+    async def claim_patiently(self, groups: Collection[GroupSettings]) -> None:
+        """As ``claim``; what the guardian of an earlier life still has is waited for. Raises OSError."""
+
+    def claim(self, groups: Collection[GroupSettings]) -> None:
+        """This process serves these, and no other one of this host does. Raises OSError; then nothing has changed."""
+
+    def keep_claims(self, groups: Collection[GroupSettings]) -> None:
+        """Only these; others may be served by another process from now on."""
+
+    def monitor(self) -> KernelMonitor: ...
+
+    def leases(self) -> LeasePort:
+        """What renews the leases of all groups that ``open`` gave ports to. Raises OSError."""
+
+    def links(self) -> Sequence[LinkChanged]:
+        """All interfaces as they are now."""
+
+    def index_of(self, interface: str) -> int:
+        """Raises OSError when there is none of this name."""
+
+    def open(self, group: GroupSettings, index: int) -> Ports:
+        """The ports of a group on the interface with this index. Raises OSError."""
+
+    def foreign_mac_test(self, interface: str, index: int) -> ForeignMacPort:
+        """Find out whether the network carries a virtual MAC. Raises OSError."""
+
+    def remove_leftovers(self, addresses: Collection[Address]) -> Sequence[Address]:
+        """Remove leases of an earlier life from every interface; answers what there was. Raises OSError."""
+
+    def ask_neighbours_again(self, index: int) -> Sequence[Address]:
+        """Ask the LAN at once for the neighbours of an interface that wait for an answer. Raises OSError."""
+
+    def tie_break(self, interface: str) -> int:
+        """0..255, the last byte of the interface's own address."""

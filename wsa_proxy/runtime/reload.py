@@ -97,6 +97,12 @@ def _top_lines(present: Settings, new: Settings) -> Iterator[str]:
         yield f"failover_handling: {words[present.preempt]} -> {words[new.preempt]}"
     if present.clock_tolerance_s != new.clock_tolerance_s:
         yield f"clock_tolerance: {present.clock_tolerance_s:g} s -> {new.clock_tolerance_s:g} s"
+    if present.stall_limit_s != new.stall_limit_s:
+        yield f"stall_limit: {_seconds(present.stall_limit_s)} -> {_seconds(new.stall_limit_s)}"
+
+
+def _seconds(value: float | None) -> str:
+    return "by the intervals" if value is None else f"{value:g} s"
 
 
 def _compare(before: GroupSettings, after: GroupSettings) -> tuple[Fate, list[str]]:

@@ -45,6 +45,16 @@ class Leaves(Protocol):
         """As the port has it."""
 
 
+class Will(Protocol):
+    """Of a LastWill, what is needed here."""
+
+    def leave(self) -> None:
+        """As of now."""
+
+    def withdraw(self) -> None:
+        """Leave none."""
+
+
 class Sending:
     """Signs and sends, counts, and keeps the errors. ``clock`` is monotonic seconds that go on during suspend.
 
@@ -58,19 +68,23 @@ class Sending:
         identity: Signs,
         record: Counts,
         clock: Callable[[], float],
+        will: Will | None = None,
     ) -> None:
+        """``will`` is left before each advertisement that claims the addresses."""
         self.errors = SendErrors(math.inf)
         self.take(settings)
         self.trouble = ""
         """What was refused last, in a sentence."""
         self.claimed = False
         """Somebody was told that the addresses are here."""
+        self._claimed_at_s = -math.inf
         self._follows_living = False
         self._unreachable = False
         self._versions = tuple(versions)
         self._identity = identity
         self._record = record
         self._clock = clock
+        self._will = will
 
     def take(self, settings: VirtualHostSettings) -> None:
         """What follows from other settings."""
@@ -87,6 +101,12 @@ class Sending:
     def follows_untold(self) -> bool:
         """Asked when an advertisement should have left: master in the place of a living one that could not be told."""
         return self._follows_living and not self.claimed
+
+    def given_up(self, *, bowed_out: bool, at_s: float) -> None:
+        """The guardian has given the addresses up at this time, and perhaps said so. What was said here after that says
+        the contrary, and is to be taken back."""
+        if bowed_out and self._claimed_at_s <= at_s:
+            self.claimed = False
 
     def left(self) -> None:
         """The node is not MASTER any more."""
@@ -117,14 +137,15 @@ class Sending:
         master that is there. And nobody leaves because there is no way to any peer, as long as none is heard: it may
         be that all are dead.
         """
-        # By both values: an advbase of 255 alone is an interval that an operator may have chosen.
-        bows_out = command.advbase == command.advskew == election.BOW_OUT
+        bows_out = _bows_out(command)
         if bows_out and not self.claimed:
             return
         silent, excused, errors = self._send(advertisements, command)
         if silent < len(self._versions):
             self._record.sent += 1
-            self.claimed = not bows_out
+            self.claimed, self._claimed_at_s = not bows_out, self._clock()
+        elif self._will is not None and not self.claimed:
+            self._will.withdraw()
         if errors:
             self.trouble = f"advertisements cannot be sent: {'; '.join(errors)}"
             self._record.send_failed("; ".join(errors))
@@ -142,6 +163,8 @@ class Sending:
         except OverflowError as error:
             # The time of the group has ended: whoever knows the secret has pushed it there, and nothing is above it.
             return len(self._versions), 0, [str(error)]
+        if self._will is not None and isinstance(command, SendAdvertisement) and not _bows_out(command):
+            self._will.leave()
         silent, excused, errors = 0, 0, []
         for version in self._versions:
             try:
@@ -153,3 +176,8 @@ class Sending:
                 silent += not isinstance(error, PartlySent)
                 excused += isinstance(error, NoWay)
         return silent, excused, errors
+
+
+def _bows_out(command: SendAdvertisement | SendFarewell) -> bool:
+    """By both values: an advbase of 255 alone is an interval that an operator may have chosen."""
+    return command.advbase == command.advskew == election.BOW_OUT

@@ -1,0 +1,127 @@
+"""The guardian as a process: its size, what it is deaf to, how it learns of a death."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.net.test_guarding import VHID
+from tests.net.test_guarding import VIP
+from tests.net.test_guarding import WILL
+from tests.net.test_guarding import node
+from tests.net.test_guarding import until
+from wsa_proxy.net import orders
+from wsa_proxy.net.guardian import _complain
+from wsa_proxy.net.guardian_process import boottime_s
+from wsa_proxy.net.orders import Message
+from wsa_proxy.net.packet_socket import Headers
+from wsa_proxy.net.packet_socket import PacketSocket
+
+LIMIT_S = 1.0
+AGAIN = orders.numbers([True])
+
+
+def start(*, pidfd_of: int, limit_s: float = LIMIT_S) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """A guardian of the process with this id."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    _, wills = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    pidfd = os.pidfd_open(pidfd_of)
+    root = Path(orders.__file__).parent.parent.parent
+    program = f"import sys; sys.path.insert(0, {str(root)!r}); from wsa_proxy.net.guardian_process import main; main()"
+    descriptors = (theirs.fileno(), wills.fileno(), pidfd)
+    command = [sys.executable, "-I", "-S", "-c", program, *map(str, descriptors), str(limit_s)]
+    process = subprocess.Popen(command, pass_fds=descriptors, stderr=subprocess.PIPE)
+    theirs.close()
+    wills.close()
+    os.close(pidfd)
+    ours.settimeout(10)
+    assert orders.decode(ours.recv(1000)).epoch == 1
+    return process, ours
+
+
+def test_it_is_small_and_deaf_to_what_is_meant_for_the_proxy(lan: Any) -> None:
+    """Ctrl-C, an orderly stop of the whole group, a closed terminal: it ends with its proxy, and not before."""
+    process, ours = start(pidfd_of=os.getpid())
+    with process, ours:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP):
+            process.send_signal(number)
+        ours.send(Message(orders.RELEASE, 1, 1, 9, boottime_s(), []).encode())
+        assert orders.decode(ours.recv(1000)).number == 9
+        memory = dict(line.split(":") for line in Path(f"/proc/{process.pid}/status").read_text().splitlines())
+        assert int(memory["VmRSS"].split()[0]) < 15 * 1024
+        ours.close()
+        assert process.wait(10) == 0
+
+
+def test_it_learns_of_a_death_although_its_socket_stays_open(lan: Any) -> None:
+    """As a forked child of an addon keeps it: the pidfd tells."""
+    proxy = subprocess.Popen(["sleep", "60"])
+    process, ours = start(pidfd_of=proxy.pid)
+    with process, ours, proxy:
+        ours.send(Message(orders.WILL, 1, 1, 1, boottime_s(), [AGAIN, orders.frame(lan.index, b"\xff" * 60)]).encode())
+        killed_s = time.monotonic()
+        proxy.kill()
+        message = orders.decode(ours.recv(1000))
+        assert message.kind == orders.FENCED and message.parts[0] == b"the proxy has ended"
+        assert process.wait(10) == 0 and time.monotonic() - killed_s < 5
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_nobody_has_to_read_its_complaints(closed: bool) -> None:
+    """Standard error is the proxy's, and may be a pipe that is full, or its reader gone: no reason to wait or end."""
+    reading, writing = os.pipe()
+    kept = os.dup(2)
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, bytes(4096))
+    os.set_blocking(writing, True)
+    os.dup2(writing, 2)
+    if closed:
+        os.close(reading)
+    try:
+        _complain("a bow-out could not be sent")
+    finally:
+        os.dup2(kept, 2)
+
+
+def test_what_was_released_is_not_willed_any_more(lan: Any) -> None:
+    """The wills come by a way of their own, and are still read before the release that came after them."""
+    with lan.on_the_right():
+        other = PacketSocket(lan.RIGHT, socket.if_nametoindex(lan.RIGHT), VHID, {4}, Headers())
+    ours = PacketSocket(lan.LEFT, lan.index, VHID, {4}, Headers((VIP,)))
+    for released in (True, False):  # the second time as a proof that it would be heard
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            guardian, lease = node(lan)
+            lease.acquire()
+            for number in range(1000):  # more than the queue holds
+                lease.leave_will(ours.will(4, bytes([*WILL[:-2], number // 256, number % 256])), again=True)
+            if released:
+                lease.release()
+            os.write(writing, str(guardian.pid).encode())
+            signal.pause()
+        pid = int(os.read(reading, 100))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        until(lambda: not os.path.exists(f"/proc/{pid}") or "Z" in state_of(pid))  # noqa: B023
+        assert len(other.receive()) == (0 if released else 3)
+
+
+def state_of(process: int) -> str:
+    """R, S, Z ..."""
+    try:
+        with open(f"/proc/{process}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return "Z"

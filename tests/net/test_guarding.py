@@ -1,0 +1,376 @@
+"""The real guardian, a process, seen from its proxy: what survives its end, and that it survives its proxy's."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.net.in_process import InProcess
+from tests.net.receiving import received
+from wsa_proxy.net import guarding
+from wsa_proxy.net.addresses import AddressLease
+from wsa_proxy.net.addresses import LeaseKeeper
+from wsa_proxy.net.guardian_process import boottime_s
+from wsa_proxy.net.guarding import Guarding
+from wsa_proxy.net.packet_socket import Headers
+from wsa_proxy.net.packet_socket import PacketSocket
+from wsa_proxy.net.ports import Fence
+from wsa_proxy.net.unicast_socket import UnicastSocket
+
+VIP = ip_address("10.0.0.3")
+VHID = 7
+WILL = bytes.fromhex("210700ff02ff0000") + bytes(28)  # nothing below reads more of it than the id
+GONE_S_MAX = 5.0
+
+
+class Clock:
+    """The real one, and what a test adds to it."""
+
+    def __init__(self) -> None:
+        self.more_s = 0.0
+
+    def __call__(self) -> float:
+        return boottime_s() + self.more_s
+
+
+def node(lan: Any, limit_s: float = 60.0, clock: Callable[[], float] = boottime_s) -> tuple[Guarding, AddressLease]:
+    guardian = Guarding(limit_s, clock)
+    return guardian, AddressLease(LeaseKeeper(guardian), VHID, lan.LEFT, lan.index, [VIP])
+
+
+def command_line(process: int) -> bytes:
+    """Empty when it has ended."""
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + GONE_S_MAX
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.005)
+
+
+def test_it_adds_renews_and_removes_and_ends_with_us(lan: Any) -> None:
+    guardian, lease = node(lan)
+    pid = guardian.pid
+    lease.acquire()
+    assert lease.held() == {VIP}
+    lan.ip(f"address del {VIP}/32 dev {lan.LEFT}")
+    assert guardian.beat([VHID, VHID + 1]) == {} and lease.held() == {VIP}
+    lease.release()
+    assert lease.held() == frozenset() and guardian.beat([VHID]) == {}
+    guardian.close()
+    guardian.close()
+    assert guardian.pid is None and not os.path.exists(f"/proc/{pid}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_another_one_goes_on(lan: Any, caplog: pytest.LogCaptureFixture, number: int) -> None:
+    """Killed, or it does not answer any more: the address stays, is renewed, and there is one guardian."""
+    guardian, lease = node(lan)
+    lease.acquire()
+    lease.leave_will([b"will"], again=True)
+    first = guardian.pid
+    assert first is not None
+    os.kill(first, number)
+    assert guardian.beat([VHID]) == {} and lease.held() == {VIP}
+    assert guardian.pid != first and not os.path.exists(f"/proc/{first}")
+    assert f"failover: the guardian (process {first}) " in caplog.text and "another one is started" in caplog.text
+    lan.ip(f"address del {VIP}/32 dev {lan.LEFT}")
+    assert guardian.beat([VHID]) == {} and lease.held() == {VIP} and guardian.drain() == []
+    guardian.close()
+
+
+def test_its_end_is_noticed_without_asking(lan: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """The loop watches its socket, and the next one's afterwards."""
+    guardian, lease = node(lan)
+    lease.acquire()
+    first = guardian.pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    until(lambda: "another one is started" in caplog.text or not guardian.drain())
+    until(lambda: guardian.drain() == [] and guardian.pid != first)
+    assert len(guardian.fileno_list()) == 1
+    guardian.close()
+
+
+def test_who_loses_all_guardians_holds_nothing(lan: Any) -> None:
+    """Whatever ends them does so again; the addresses end with their lease, and are had again once one lives."""
+    clock = Clock()
+    guardian, lease = node(lan, clock=clock)
+    lease.acquire()
+    for _ in range(guarding.STARTS_MAX - 1):
+        assert guardian.pid is not None
+        os.kill(guardian.pid, signal.SIGKILL)
+        assert guardian.beat([VHID]) == {}
+    assert guardian.pid is not None
+    os.kill(guardian.pid, signal.SIGKILL)
+    until(lambda: not guardian.fileno_list() or bool(guardian.drain()))
+    with pytest.raises(OSError, match="3 guardians have ended within 10 s"):
+        lease.renew()
+    assert guardian.pid is None and guardian.drain() == [] and guardian.beat([VHID]) == {}
+    clock.more_s = guarding.STARTS_WITHIN_S
+    lease.renew()
+    assert lease.held() == {VIP} and guardian.pid is not None
+    guardian.close()
+
+
+def test_a_new_guardian_is_not_told_what_may_be_anothers(lan: Any) -> None:
+    """We slept, and the guardian that should have noticed is gone: nobody adds the address again."""
+    clock = Clock()
+    guardian, lease = node(lan, 1.0, clock)
+    lease.acquire()
+    assert guardian.pid is not None
+    os.kill(guardian.pid, signal.SIGKILL)
+    lan.ip(f"address del {VIP}/32 dev {lan.LEFT}")
+    clock.more_s = 1.1
+    fences: list[Fence] = []
+
+    def fenced() -> bool:
+        fences.extend(guardian.drain())
+        return bool(fences)
+
+    until(fenced)
+    assert [(fence.reason[:26], fence.bowed_out) for fence in fences] == [("the loop stood still for 1", False)]
+    assert lease.held() == frozenset() and guardian.beat([VHID]) == {}
+    guardian.close()
+
+
+def test_a_fence_is_told_once_and_ends_all_that_was_held() -> None:
+    """Whatever is asked meanwhile fails; afterwards everything can be had anew."""
+    now = 100.0
+    guardian = InProcess(1.0, lambda: now)
+    assert guardian.hold(1, [], []) == [] and guardian.hold(2, [], []) == []
+    now = 101.5
+    guardian.answers += guardian.guardian.look(gone=False)
+    with pytest.raises(OSError, match=r"has fenced this process: the proxy's loop stood still for 1\.5 s"):
+        guardian.beat([1, 2])
+    assert [fence.bowed_out for fence in guardian.drain()] == [False] and guardian.drain() == []
+    assert guardian.beat([1, 2]) == {}
+    assert guardian.hold(1, [], []) == [] and guardian.beat([1]) == {}
+
+
+def test_another_limit_is_told_and_kept_for_the_next(lan: Any) -> None:
+    guardian, lease = node(lan, 60.0)
+    guardian.set_stall_limit(0.2)
+    lease.acquire()
+    until(lambda: [fence.reason[:35] for fence in guardian.drain()] == ["the proxy's loop stood still for 0."])
+    assert lease.held() == frozenset()
+    assert guardian.pid is not None
+    os.kill(guardian.pid, signal.SIGKILL)
+    lease.acquire()
+    until(lambda: bool(guardian.drain()))
+    guardian.close()
+
+
+def freeze(process: int | None) -> None:
+    assert process is not None
+    os.kill(process, signal.SIGSTOP)
+    until(lambda: Path(f"/proc/{process}/stat").read_text().rsplit(") ")[-1][0] == "T")
+
+
+def test_an_end_does_not_wait_for_a_frozen_guardian(lan: Any) -> None:
+    guardian, _ = node(lan)
+    freeze(guardian.pid)
+    began_s = time.monotonic()
+    guardian.close()
+    assert guardian.pid is None and time.monotonic() - began_s < 3
+
+
+def test_an_end_does_not_wait_for_a_forked_child(lan: Any) -> None:
+    """An addon's, which has the socket as well: the guardian is told of the end all the same."""
+    guardian, _ = node(lan)
+    child = os.fork()
+    if child == 0:
+        signal.pause()
+    try:
+        process = guardian._process
+        assert process is not None
+        guardian.close()
+        assert process.returncode == 0
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def test_the_loop_watches_one_descriptor_whoever_is_the_guardian(lan: Any) -> None:
+    """Else a client's connection could have its number before the loop is told that it has been closed."""
+    guardian, lease = node(lan)
+    lease.acquire()
+    watched = guardian.fileno_list()
+    poll = select.poll()
+    poll.register(watched[0], select.POLLIN)
+    opened = len(os.listdir("/proc/self/fd"))
+    for _ in range(2):
+        assert guardian.pid is not None and poll.poll(0) == []
+        os.kill(guardian.pid, signal.SIGKILL)
+        assert poll.poll(GONE_S_MAX * 1000) == [(watched[0], select.POLLIN)]
+        assert guardian.drain() == [] and guardian.fileno_list() == watched
+    assert len(os.listdir("/proc/self/fd")) == opened
+    assert Path(f"/proc/self/task/{os.getpid()}/children").read_text().split() == [str(guardian.pid)]  # and no zombie
+    guardian.close()
+    assert guardian.fileno_list() == []
+
+
+def test_many_wills_fit_before_a_guardian_has_its_turn(lan: Any) -> None:
+    """One core, 255 groups whose advertisements are due in one turn of the loop: that is no reason to end it."""
+    guardian, _ = node(lan)
+    first = guardian.pid
+    freeze(first)
+    for vhid in range(1, 256):
+        guardian.will(vhid, [bytes(90)] * 64, again=True)
+    assert guardian.pid == first
+    guardian.close()
+
+
+def test_the_same_will_is_told_once(lan: Any) -> None:
+    """Plain advertisements of another one are believed however often they are repeated: a flood ends no guardian."""
+    guardian, _ = node(lan)
+    first = guardian.pid
+    freeze(first)
+    began_s = time.monotonic()
+    for _ in range(100_000):
+        guardian.will(1, [bytes(90)], again=False)
+    assert guardian.pid == first and time.monotonic() - began_s < 3
+    guardian.close()
+
+
+def test_who_was_long_a_backup_is_not_fenced_for_it(lan: Any) -> None:
+    """Nobody asks a guardian anything meanwhile, so nobody notices that it is frozen until it is needed."""
+    clock = Clock()
+    guardian, lease = node(lan, 1.0, clock)
+    first = guardian.pid
+    freeze(first)
+    clock.more_s = 3600.0
+    lease.leave_will([b"will"], again=True)
+    lease.acquire()
+    assert guardian.pid != first and guardian.drain() == [] and lease.held() == {VIP}
+    guardian.close()
+
+
+def test_what_a_new_guardian_cannot_add_is_told_to_its_group(lan: Any) -> None:
+    """And to no other."""
+    guardian, lease = node(lan)
+    lease.acquire()
+    gone = AddressLease(LeaseKeeper(guardian), 8, "gone", 4000, [ip_address("10.0.0.4")])
+    guardian._held[8] = guarding.Held(gone.adds, gone.removals)
+    assert guardian.pid is not None
+    os.kill(guardian.pid, signal.SIGKILL)
+    assert guardian.beat([VHID, 8]) == {8: [errno.ENODEV]} and guardian.beat([VHID, 8]) == {}
+    assert lease.held() == {VIP} and guardian.drain() == []
+    guardian.close()
+
+
+def test_whoever_cannot_tell_the_next_one_has_lost_everything(lan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All groups hear of it, not only the one that asked."""
+    guardian, lease = node(lan)
+    lease.acquire()
+    monkeypatch.setattr(guarding, "_PROGRAM", "pass")
+    assert guardian.pid is not None
+    os.kill(guardian.pid, signal.SIGKILL)
+    with pytest.raises(OSError, match="has ended"):
+        guardian.release(8, [])
+    assert [fence.bowed_out for fence in guardian.drain()] == [False]
+    guardian.close()
+
+
+def test_a_next_one_that_does_not_begin_keeps_the_loop_for_a_second(lan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    guardian, lease = node(lan)
+    lease.acquire()
+    monkeypatch.setattr(guarding, "_PROGRAM", "import time; time.sleep(60)")
+    assert guardian.pid is not None
+    os.kill(guardian.pid, signal.SIGKILL)
+    began_s = time.monotonic()
+    with pytest.raises(OSError, match="did not begin within"):
+        guardian.beat([VHID])
+    assert time.monotonic() - began_s < 3 and guardian.pid is None and len(guardian.drain()) == 1
+    guardian.close()
+
+
+def test_255_addresses_are_one_message(lan: Any) -> None:
+    guardian = Guarding(60.0)
+    addresses = [ip_address("fd00:77::1000") + number for number in range(255)]
+    lease = AddressLease(LeaseKeeper(guardian), VHID, lan.LEFT, lan.index, addresses)
+    lease.acquire()
+    assert lease.held() == set(addresses) and guardian.beat([VHID]) == {}
+    lease.release()
+    assert lease.held() == frozenset()
+    guardian.close()
+
+
+def kill_a_proxy(lan: Any, prepare: Callable[[AddressLease], None]) -> tuple[int, int]:
+    """A process of its own takes the address, leaves its will, listens somewhere, and is killed; its port, and its
+    guardian."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        guardian, lease = node(lan)
+        prepare(lease)
+        lease.acquire()
+        listener = socket.create_server(("127.0.0.1", 0))
+        os.write(writing, f"{listener.getsockname()[1]} {guardian.pid}".encode())
+        signal.pause()
+    port, guardian_pid = map(int, os.read(reading, 100).split())
+    assert lan.address(str(VIP)) is not None
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return port, guardian_pid
+
+
+def test_a_killed_proxys_address_is_gone_at_once_and_the_lan_is_told(lan: Any) -> None:
+    """Three copies of the will, from the interface's own address; and no socket of the proxy lives on."""
+    with lan.on_the_right():
+        other = PacketSocket(lan.RIGHT, socket.if_nametoindex(lan.RIGHT), VHID, (4, 6), Headers())
+    ours = PacketSocket(lan.LEFT, lan.index, VHID, (4, 6), Headers((VIP,)), "00:00:5e:00:01:07")
+
+    def prepare(lease: AddressLease) -> None:
+        lease.leave_will([*ours.will(4, WILL), *ours.will(6, WILL)], again=True)
+
+    before_s = time.monotonic()
+    port, guardian_pid = kill_a_proxy(lan, prepare)
+    until(lambda: lan.address(str(VIP)) is None)
+    packets = received(lan, other, 6)
+    assert [(packet.version, packet.payload, packet.ttl) for packet in packets] == [(4, WILL, 255), (6, WILL, 255)] * 3
+    assert {packet.source_mac for packet in packets} == {lan.mac()}
+    assert {packet.source for packet in packets if packet.version == 4} == {"10.0.0.1"}
+    assert time.monotonic() - before_s < GONE_S_MAX
+    until(lambda: b"guardian" not in command_line(guardian_pid))
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), 1)
+
+
+def test_unicast_peers_are_told(lan: Any) -> None:
+    """In both IP versions, link-local as well, from an address of our own."""
+    peers = [ip_address("10.0.0.2"), ip_address("fd00:77::2")]
+    with lan.on_the_right():
+        other = UnicastSocket(lan.RIGHT, socket.if_nametoindex(lan.RIGHT), VHID, [ip_address("10.0.0.1"), *peers[1:]])
+    ours = UnicastSocket(lan.LEFT, lan.index, VHID, peers, lambda: (VIP,))
+
+    def prepare(lease: AddressLease) -> None:
+        lease.leave_will([*ours.will(4, WILL), *ours.will(6, WILL)], again=True)
+
+    kill_a_proxy(lan, prepare)
+    packets = received(lan, other, 6)
+    assert {(packet.version, packet.source, packet.payload, packet.ttl) for packet in packets} == {
+        (4, "10.0.0.1", WILL, 255),
+        (6, "fd00:77::1", WILL, 255),
+    }
+
+
+def test_without_privileges_it_says_what_it_lacks(lan: Any) -> None:
+    lan.lose_privileges()
+    with pytest.raises(PermissionError, match=r"the guardian cannot begin: .*: the process needs CAP_NET_RAW"):
+        Guarding(1.0)

@@ -1,0 +1,110 @@
+"""What a proxy and its guardian say to each other: one datagram of a SOCK_SEQPACKET socket is one message.
+
+The standard library alone, and little of it: the guardian has to be small (``guardian.py``). Numbers are in the host's
+byte order, since both ends are on it.
+"""
+
+from __future__ import annotations
+
+import struct
+
+HOLD, BEAT, RELEASE, WILL, LIMIT, CLAIM, UNCLAIM = 1, 2, 3, 4, 5, 6, 7
+"""From the proxy: add these addresses and prolong them on each beat; prolong; remove them and forget the will; say this
+once I am gone (and again, if the first part's number is not 0); I may stand still for so long; keep this socket open
+(it comes along), by this name; close it again.
+``HOLD``, ``BEAT`` and ``RELEASE`` are answered, in their order."""
+DONE, FENCED = 11, 12
+"""From the guardian: an answer, with one errno for each netlink message, 0 where it worked; and: all addresses are
+removed, whatever belongs to an earlier epoch is not carried out."""
+
+_HEAD = struct.Struct("=BBxxIId")  # kind, id of the group, epoch, number of the question, seconds of CLOCK_BOOTTIME
+_LENGTH = struct.Struct("=I")
+_FRAME = struct.Struct("=cI")
+_DATAGRAM = struct.Struct("=cBI16s16s")
+_SECONDS = struct.Struct("=d")
+_NUMBERS = struct.Struct("=i")
+MESSAGE_BYTES_MAX = 128 * 1024
+
+
+class Message:
+    """One message. ``parts`` are bytes whose meaning depends on the kind."""
+
+    __slots__ = ("at_s", "epoch", "kind", "number", "parts", "vhid")
+
+    def __init__(self, kind: int, vhid: int, epoch: int, number: int, at_s: float, parts: list[bytes]) -> None:
+        self.kind = kind
+        self.vhid = vhid
+        self.epoch = epoch
+        """How often the guardian has fenced. A proxy that does not know of the last time holds nothing any more."""
+        self.number = number
+        """Of the question, and of its answer."""
+        self.at_s = at_s
+        """When it was decided (CLOCK_BOOTTIME), not when it was sent: in between the process may have been frozen."""
+        self.parts = parts
+
+    def encode(self) -> bytes:
+        """The datagram."""
+        head = _HEAD.pack(self.kind, self.vhid, self.epoch, self.number, self.at_s)
+        return head + b"".join(_LENGTH.pack(len(part)) + part for part in self.parts)
+
+
+def decode(datagram: bytes) -> Message:
+    """Raises ValueError when it is none."""
+    try:
+        kind, vhid, epoch, number, at_s = _HEAD.unpack_from(datagram)
+        parts, offset = [], _HEAD.size
+        while offset < len(datagram):
+            (length,) = _LENGTH.unpack_from(datagram, offset)
+            offset += _LENGTH.size + length
+            if offset > len(datagram):
+                raise ValueError("a part of the message ends beyond it")
+            parts.append(datagram[offset - length : offset])
+    except struct.error as error:
+        raise ValueError(f"not a message between a proxy and its guardian: {error}") from None
+    return Message(kind, vhid, epoch, number, at_s, parts)
+
+
+# -- parts -----------------------------------------------------------------------------------------------------------
+
+
+def frame(index: int, content: bytes) -> bytes:
+    """An Ethernet frame, to be sent on the interface with this index."""
+    return _FRAME.pack(b"F", index) + content
+
+
+def datagram(version: int, scope: int, source: bytes, destination: bytes, payload: bytes) -> bytes:
+    """The payload of an IP packet of protocol 112, from and to these packed addresses; ``scope`` is the interface index
+    of a link-local destination, else 0."""
+    return _DATAGRAM.pack(b"D", version, scope, source, destination) + payload
+
+
+def decode_frame(part: bytes) -> tuple[int, bytes] | None:
+    """Index and frame, or None when it is a datagram."""
+    kind, index = _FRAME.unpack_from(part)
+    return (index, part[_FRAME.size :]) if kind == b"F" else None
+
+
+def decode_datagram(part: bytes) -> tuple[int, int, bytes, bytes, bytes]:
+    """What ``datagram`` was given."""
+    _, version, scope, source, destination = _DATAGRAM.unpack_from(part)
+    length = 4 if version == 4 else 16
+    return version, scope, source[:length], destination[:length], part[_DATAGRAM.size :]
+
+
+def seconds(value: float) -> bytes:
+    """As one part."""
+    return _SECONDS.pack(value)
+
+
+def decode_seconds(part: bytes) -> float:
+    (value,) = _SECONDS.unpack(part)
+    return float(value)
+
+
+def numbers(values: list[int]) -> bytes:
+    """As one part."""
+    return b"".join(map(_NUMBERS.pack, values))
+
+
+def decode_numbers(part: bytes) -> list[int]:
+    return [value for (value,) in _NUMBERS.iter_unpack(part)]
