@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulation import planted
+from tests.simulation import planted_guardians
 from tests.simulation import planted_lines
 from tests.simulation import planted_moves
 from tests.simulation import planted_seals
@@ -23,16 +24,23 @@ from tests.simulation import planted_sending
 from wsa_proxy.simulation.run import play
 from wsa_proxy.simulation.run import play_moving
 
-STANDING = planted.PLANTED + planted_seals.PLANTED + planted_lines.PLANTED + planted_sending.PLANTED
+STANDING = (
+    planted.PLANTED
+    + planted_seals.PLANTED
+    + planted_lines.PLANTED
+    + planted_sending.PLANTED
+    + planted_guardians.PLANTED
+)
 PLANTED = STANDING + planted_moves.PLANTED
 SEEDS = 300
 SEEDS_MAX = 12_000  # for a bug that few seeds show
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "mutants.md"
 HEAD = f"""# Planted bugs
 
-Each is planted into the real core, the seal, what sends or the model of a process (`tests/simulation/planted*.py`);
-then {SEEDS} seeds run, or as many as the first failure needs. Written by `make mutants`, which fails if a bug is not
-caught by one of the invariants that name it, or if this table is not what it found.
+Each is planted into the real core, the seal, what sends, the guardian or the model of a process
+(`tests/simulation/planted*.py`); then {SEEDS} seeds run, or as many as the first failure needs. Written by `make
+mutants`, which fails if a bug is not caught by one of the invariants that name it, or if this table is not what it
+found.
 The last {len(planted_moves.PLANTED)} are looked for in groups that change their secret or security (`--moving`).
 
 | planted bug | seeds that fail | by (first failing seed) |

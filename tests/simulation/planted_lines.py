@@ -203,7 +203,7 @@ BUGS: list[tuple[str, Any, str, str, str, set[str]]] = [
         "judge",
         "heard.advbase, heard.advskew",
         "heard.counter >> 14 & 0xFF, heard.advskew",
-        {"I4"},
+        {"I3", "I4"},
     ),
     ("farewell not announced against", VirtualHost, "_master_farewell", "[AnnounceAddresses()]", "[]", {"V6"}),
     ("farewell of an overslept", VirtualHost, "_yield", " and reason is not Reason.OVERSLEPT", "", {"I7"}),

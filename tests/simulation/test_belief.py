@@ -11,6 +11,8 @@ import pytest
 from wsa_proxy.carp import wire
 from wsa_proxy.carp.auth import Authenticator
 from wsa_proxy.carp.auth import key_from_pass_phrase
+from wsa_proxy.carp.commands import ReportTransition
+from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.seal import Seal
 from wsa_proxy.carp.seal import Verdict
 from wsa_proxy.carp.wire import Advertisement
@@ -141,9 +143,9 @@ def test_a_first_contact_may_not_be_refused() -> None:
 
 
 def test_an_echo_is_called_so_and_nothing_else_is() -> None:
-    """I3, of the last sixteen."""
+    """I3, of the last 32, wills among them."""
     group = Group(counter(0))
-    for number in range(1, 18):
+    for number in range(1, 34):
         group.judge.told(group.node, "said", counter(number))
     group.refuse(counter(2), Verdict.ECHO)
     group.refuse(counter(1), Verdict.REPLAY)
@@ -259,3 +261,58 @@ def test_its_own_echo_is_not_believed() -> None:
 
 def run_number() -> int:
     return Run(PLAIN, draw(Random(PLAIN))).nodes[0].number
+
+
+def will(number: int) -> bytes:
+    return wire.encode(Advertisement(1, 255, 255, 0, number, bytes(20)))
+
+
+def test_a_process_speaks_above_its_own_will() -> None:
+    group = Group(counter(0))
+    group.judge.told(group.node, "willed", will(counter(5, 255, 255)))
+    with pytest.raises(Violation, match=r"^I4.*above its own will"):
+        group.judge.told(group.node, "said", counter(5))
+    group.judge.told(group.node, "said", counter(6))
+
+
+def test_a_will_is_above_all_that_its_node_has_said_and_heard() -> None:
+    group = Group(counter(0), counter(10))
+    group.node.core = None
+    with pytest.raises(Violation, match=r"^V3.*says what is old"):
+        group.judge.told(group.node, "bowed out by its guardian", will(counter(9, 255, 255)))
+    group.judge.told(group.node, "bowed out by its guardian", will(counter(10, 255, 255)))
+
+
+def test_an_own_will_that_comes_back_is_an_echo() -> None:
+    group = Group(counter(0))
+    group.judge.told(group.node, "willed", will(counter(5, 255, 255)))
+    group.refuse(counter(5, 255, 255), Verdict.ECHO)
+    with pytest.raises(Violation, match=r"^I3"):
+        group.refuse(counter(5, 255, 255), Verdict.REPLAY)
+
+
+def test_nobody_believes_the_will_of_who_is_awake_and_master() -> None:
+    """Unless it has been another one's time since, or that one has said the same itself."""
+    promoted = ReportTransition(State.BACKUP, State.MASTER, "master_silent", "")
+    for excuse in ("none", "asleep", "backup", "again", "said"):
+        group = Group(counter(0))
+        other = Run(SEALED, draw(Random(SEALED))).nodes[1]
+        assert isinstance(other, SealedNode)
+        other.start()
+        assert other.core is not None
+        group.judge.told(other, "life", None)
+        group.judge.told(other, "transition", promoted)
+        group.judge.told(other, "willed", will(counter(5, 255, 255)))
+        other.core.state = State.BACKUP if excuse == "backup" else State.MASTER
+        if excuse == "asleep":
+            other.stall(1.0)
+        elif excuse == "again":
+            group.judge.told(other, "transition", promoted)
+        elif excuse == "said":
+            group.judge.told(group.node, "said", counter(4))
+            group.judge._spoken.add(counter(5, 255, 255))
+        if excuse == "none":
+            with pytest.raises(Violation, match=r"^I4.*believes the will"):
+                group.believe(counter(5, 255, 255))
+        else:
+            group.believe(counter(5, 255, 255))

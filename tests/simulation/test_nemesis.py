@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -25,12 +26,13 @@ def condition(run: Run, node: Node) -> tuple[object, ...]:
     assert run._hostile is not None
     attacks = (len(run._hostile._until_s), run._hostile.sent, run._hostile._held_from)
     lan = (len(run.lan.cuts), len(run.lan.clogged_until_s), len(run.lan.cut_versions), run.lan.squatters)
-    return (*process, *kernel, node.demotion, wall_ms, *lan, *attacks)
+    guard = node.guard is not None and node.guard.alive
+    return (*process, guard, *kernel, node.demotion, wall_ms, *lan, *attacks)
 
 
 @pytest.mark.parametrize("fault", [*Fault, *Attack], ids=lambda fault: fault.value)
 def test_a_fault_is_done_and_undone(fault: Fault | Attack) -> None:
-    run = Run(SEEDS[0], draw(Random(SEEDS[0])))
+    run = Run(SEEDS[0], replace(draw(Random(SEEDS[0])), guarded=True))
     node = run.nodes[0]
     for each in run.nodes:
         each.start()
@@ -42,6 +44,7 @@ def test_a_fault_is_done_and_undone(fault: Fault | Attack) -> None:
     run._nemesis._end(Mishap(0.0, 2.0, fault, 0, 1, 0))
     run._nemesis.heal()
     run._pass(1.0)
+    assert node.guard is not None and node.guard.alive
     assert node.awake and node.link_up and not run.lan.cuts and not node.kernel.refuses and not node.outlet.refused
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from random import Random
 
 from wsa_proxy.simulation.hostile import Attack
+from wsa_proxy.simulation.plan import GUARDIANS_FAULTS
 from wsa_proxy.simulation.plan import LATER_FAULTS
 from wsa_proxy.simulation.plan import Drill
 from wsa_proxy.simulation.plan import Fault
@@ -33,12 +34,17 @@ def test_what_is_drawn_later_changes_nothing_that_was_drawn() -> None:
     """Most runs are what they were without it, and the others begin alike."""
     plans = [plan_of(seed) for seed in range(300)]
     assert plans == [plan_of(seed) for seed in range(300)]
-    assert 180 < sum(later == plan for later, plan in zip(plans, PLANS, strict=True)) < 230
+    assert 80 < sum(later == plan for later, plan in zip(plans, PLANS, strict=True)) < 130
     for later, plan in zip(plans, PLANS, strict=True):
         assert later.mishaps[: len(plan.mishaps)] == plan.mishaps
-        assert {mishap.fault for mishap in later.mishaps[len(plan.mishaps) :]} <= {*LATER_FAULTS, Fault.CUT}
+        assert {mishap.fault for mishap in later.mishaps[len(plan.mishaps) :]} <= {
+            *LATER_FAULTS,
+            *GUARDIANS_FAULTS,
+            Fault.REFUSING_KERNEL,
+            Fault.CUT,
+        }
         if not later.members[0].peers:
-            assert replace(later, mishaps=plan.mishaps) == plan
+            assert replace(later, mishaps=plan.mishaps, guarded=False) == plan
     assert any(mishap.fault in LATER_FAULTS for seed in range(50) for mishap in moving_plan_of(seed).mishaps)
 
 
@@ -91,3 +97,17 @@ def test_a_moving_group_is_ours_and_knows_whether_it_seals() -> None:
         assert plan.sealed == all(each == {"sealed"} for each in securities)
         assert plan.seals == any("sealed" in each for each in securities)
     assert {plan.seals for plan in plans} == {plan.sealed for plan in plans} == {True, False}
+
+
+def test_half_of_the_runs_have_guardians_and_the_others_are_what_they_were() -> None:
+    """What befalls a guardian befalls one of ours, and nothing else is drawn anew."""
+    guarded = [(seed, plan) for seed in range(300) if (plan := plan_of(seed)).guarded]
+    assert 120 < len(guarded) < 180
+    happens = {mishap.fault for _, plan in guarded for mishap in plan.mishaps}
+    assert set(GUARDIANS_FAULTS) <= happens
+    for seed in range(300):
+        plan = plan_of(seed)
+        alone = {Fault.GUARDIAN_KILLED, Fault.GUARDIAN_STALL, Fault.KILL_ALL}
+        assert all(plan.members[each.node].dialect == "wsa-proxy" for each in plan.mishaps if each.fault in alone)
+        assert plan.guarded or not alone & {mishap.fault for mishap in plan.mishaps}
+        assert plan.members == PLANS[seed].members or plan.members[0].peers

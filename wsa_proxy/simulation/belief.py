@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
 
+from wsa_proxy.carp.commands import ReportTransition
+from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.seal import Verdict
 from wsa_proxy.simulation.bounds import FRESH_BOW_OUT_S
 from wsa_proxy.simulation.bounds import FRESH_S
@@ -25,6 +27,7 @@ from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.lan import Frame
 from wsa_proxy.simulation.lan import Lan
 from wsa_proxy.simulation.node import Node
+from wsa_proxy.simulation.sealed import COUNTER
 from wsa_proxy.simulation.sealed import DRIFT_MAX
 from wsa_proxy.simulation.sealed import MOVED_MS
 from wsa_proxy.simulation.sealed import Judged
@@ -33,7 +36,7 @@ from wsa_proxy.simulation.violation import Violation
 
 SLACK_S = 0.002  # whole milliseconds, and a clock's drift since the last one
 SINK = 1 / 1000 + DRIFT_MAX  # the seal's and the drift of a clock, of the time since the last one was heard
-OWN_REMEMBERED = 16
+OWN_REMEMBERED = 32
 BYTES = 36
 SIGNED = slice(8, BYTES)
 """Counter and digest; with the vhid and the addresses, they are all that plain CARP signs."""
@@ -97,6 +100,9 @@ class Known:
     spoke: bool = False
     """It has said or believed something in this life."""
     said: Counter[str] = field(default_factory=Counter)
+    will: int = 0
+    """The last one."""
+    masteries: int = 0
     own: deque[int] = field(default_factory=lambda: deque(maxlen=OWN_REMEMBERED))
     """The counters of what it said last."""
 
@@ -105,12 +111,17 @@ class Freshness:
     """Judges what each sealed node believes, and refuses."""
 
     LISTENS = frozenset({"life", "advertisement", "farewell", "said", "done", "believed", "first_contact", "refused"})
+    LISTENS |= {"willed", "bowed out by its guardian", "transition"}
 
     def __init__(self, marks: Counter[str], vhid: int) -> None:
         self._marks = marks
         self._vhid = vhid
         self._said: set[int] = set()
         self._known: dict[int, Known] = {}
+        self._spoken: set[int] = set()
+        """By processes themselves."""
+        self._wills: dict[int, tuple[SealedNode, int]] = {}
+        """Whose, and of which of its times as master."""
 
     def told(self, node: Node, kind: str, what: Any) -> None:
         """One line of the story, as it happens."""
@@ -121,6 +132,7 @@ class Freshness:
         """What is in its file is known still, and in the same boot the time of the group, too."""
         before, known = self._known.get(node.number), Known()
         self._known[node.number] = known
+        known.masteries = before.masteries if before else 0
         if before is None or (saved := node.saved) is None:
             return
         known.highest = saved.top
@@ -134,10 +146,30 @@ class Freshness:
 
     def _says(self, node: SealedNode, counter: int) -> None:
         known = self._known[node.number]
+        # I4: a process that lives speaks above its own will.
+        if counter <= known.will:
+            raise Violation("I4", f"node {node.number} says nothing above its own will")
         known.said["counters"] += 1
         known.own.append(counter)
         self._said.add(counter)
+        self._spoken.add(counter)
         self._note(node, counter, tells_time=True)  # its own bow-out, too
+
+    def _transition(self, node: SealedNode, report: ReportTransition) -> None:
+        self._known[node.number].masteries += report.new is State.MASTER
+
+    def _wills_now(self, node: SealedNode, payload: bytes) -> None:
+        known, counter = self._known[node.number], int.from_bytes(payload[COUNTER])
+        known.will = counter
+        known.own.append(counter)
+        self._wills[counter] = node, known.masteries
+        self._said.add(counter)
+
+    def _is_bowed_out(self, node: SealedNode, payload: bytes) -> None:
+        known, counter = self._known[node.number], int.from_bytes(payload[COUNTER])
+        # V3: what its guardian says is above everything that it has sent or believed, else nobody follows.
+        if not node.awake and counter <= known.highest:
+            raise Violation("V3", f"the guardian of node {node.number} says what is old")
 
     def _done(self, node: SealedNode, _: None) -> None:
         known, line_ms = self._known[node.number], node.group_time.line_ms
@@ -169,6 +201,13 @@ class Freshness:
         # I4: nothing older than max(T, 250 ms), 10 s for a bow-out, by the time of the group.
         elif said_s < self._now_s(node, known, judged.arrived_s) - self._limit_s(node, bow_out) - SLACK_S:
             raise Violation("I4", f"node {node.number} believes an advertisement that is too old")
+        if (will := self._wills.get(counter)) and counter not in self._spoken:
+            owner, masteries = will
+            # I4: nobody takes over from who is awake and master, by its own will.
+            unread = owner.guard is not None and owner.guard.is_fenced
+            alive = owner.awake and owner.state is State.MASTER and not unread
+            if alive and self._known[owner.number].masteries == masteries:
+                raise Violation("I4", f"node {node.number} believes the will of node {owner.number}, which is master")
         self._marks["a forged copy came first"] += judged.frame.forged
         self._note(node, counter, tells_time=not bow_out)
 
@@ -179,7 +218,7 @@ class Freshness:
         # I3: the one counter has the right name.
         if (judged.verdict is Verdict.ECHO) != (counter in known.own and _is_as_said(judged)):
             raise Violation("I3", f"node {node.number} calls it {judged.verdict.value}")
-        if judged.frame.forged or counter not in self._said or counter <= known.highest:
+        if judged.frame.forged or counter not in self._said or counter in known.own or counter <= known.highest:
             return
         # I4, the other way round: a first contact is not refused,
         if known.line_s is None and _may_be_first(node, counter, SLACK_S):
@@ -231,6 +270,9 @@ _LISTENERS: dict[str, Callable[[Freshness, SealedNode, Any], None]] = {
     "farewell": Freshness._one_counter,
     "said": Freshness._says,
     "done": Freshness._done,
+    "willed": Freshness._wills_now,
+    "bowed out by its guardian": Freshness._is_bowed_out,
+    "transition": Freshness._transition,
     Verdict.BELIEVED.value: Freshness._believes,
     Verdict.FIRST_CONTACT.value: Freshness._believes,
     "refused": Freshness._refuses,

@@ -45,6 +45,20 @@ UNTOLD_WAIT_S_MAX = 300.0
 """or that time, twice as long each time, and so long stays out who has left."""
 UNTOLD_LEFT_S = 20.0
 """V4: of such waits is left when all faults end. There are 5, 10 and 20 s; no fourth begins within 30 s of faults."""
+NOTICED_S = 0.06
+"""V8: in which a guardian learns of a death."""
+GUARDIAN_LATE_S = 0.003
+STALL_LIMIT_S = 1.0
+"""V8: so long a process may stand still, or half of D, before its guardian takes the addresses from it."""
+BOW_OUT_WITHIN_S = 2.0
+"""I6: a guardian bows out no later than this after its process turned last."""
+LAST_BEAT_S = 0.35
+"""Before it died or stood still; the loop may be late."""
+GUARDIANS_REST_S = 10.0
+"""V4: so long no other one is started when three have ended."""
+BOW_OUT_COPIES = 3
+BOW_OUT_COPIES_S = 0.2
+"""I6: in which they are said."""
 FRESH_S = 0.25
 FRESH_BOW_OUT_S = 10.0
 TOLERANCE_MS = 3_600_000.0
@@ -75,6 +89,16 @@ def down_s(station: Station) -> float:
         return station.down_s
     advbase, advskew = station.settings.advbase, station.settings.advskew
     return 3 * advbase + advskew / 256 if advbase else 3 * advskew / 256
+
+
+def stall_limit_s(node: Node) -> float:
+    """What its guardian lets pass."""
+    return min(STALL_LIMIT_S, down_s(node) / 2)
+
+
+def bow_out_within_s(node: Node) -> float:
+    """After its last beat: later somebody else may be master."""
+    return min(BOW_OUT_WITHIN_S, 2 * stall_limit_s(node))
 
 
 def tie_wait_s(station: Station) -> float:

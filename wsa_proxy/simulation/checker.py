@@ -26,6 +26,7 @@ from wsa_proxy.simulation.bounds import lateness_s
 from wsa_proxy.simulation.bounds import rank
 from wsa_proxy.simulation.bounds import tie_wait_s
 from wsa_proxy.simulation.conduct import Conduct
+from wsa_proxy.simulation.guardianship import Guardianship
 from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.lan import Frame
 from wsa_proxy.simulation.lan import Lan
@@ -61,6 +62,11 @@ class Checker:
             station.number: Conduct(station, self.marks) for station in stations if isinstance(station, Node)
         }
         self._nodes = [(conduct.node, conduct.memory, conduct.telling) for conduct in self._conducts.values()]
+        self._guardianships = {
+            number: Guardianship(each.node, each.memory, self.marks, lambda: lan.timeline.now, each.telling.has_claimed)
+            for number, each in self._conducts.items()
+            if each.node.guardians
+        }
         self._pairs: dict[tuple[int, int], tuple[float, int, object]] = {}
         self._masters: list[Station] = []
         self._by_number = {station.number: station for station in stations}
@@ -75,17 +81,21 @@ class Checker:
             self._owe(node.number, node.copies, 1)
         elif kind in NOT_SENT:
             self._owe(node.number, {what: 1}, -1)
+        elif kind == "left for want of the addresses":
+            conduct.memory.refused = True
         elif kind == "event":
             if conduct.memory.still_since_s is None:
                 self._judge_patience(node, conduct.memory)
             if len(self._masters) > 1:
                 self._judge_pairs()
+        if guardianship := self._guardianships.get(node.number):
+            guardianship.told(kind, what)
         conduct.told(kind, what)
         if kind in ANSWERS:
             conduct.memory.patient_until_s = -NEVER_S
 
     def _on_the_lan(self, frame: Frame, sender: int) -> None:
-        if isinstance(frame, Advertised) and not frame.forged and sender in self._conducts:
+        if isinstance(frame, Advertised) and not frame.forged and not frame.willed and sender in self._conducts:
             self._owe(sender, {frame.version: 1}, -1)
             self._conducts[sender].telling.on_the_lan(frame)
 
@@ -148,6 +158,8 @@ class Checker:
         # I5: nor does an orderly stop leave them to the lease.
         if memory.left and node.holds and not node.kernel.kept:
             raise Violation("I5", f"node {node.number} has stopped in order, and its kernel still holds the addresses")
+        if guardianship := self._guardianships.get(node.number):
+            guardianship.judge_still()
         self.marks["a lease ended while its process stood still"] += node.state is State.MASTER and not node.holds
 
     def _judge_awake(self, node: Node, memory: Memory, telling: Telling) -> None:
@@ -162,7 +174,7 @@ class Checker:
         idle = state is State.INIT and node.link_up and not kernel.refuses and now >= telling.out_until_s
         bare = state is State.MASTER and kernel.lease_until_s - now < LEASE_LEFT_S
         if not idle:
-            memory.refused = kernel.refuses or (memory.refused and state is State.INIT)
+            memory.refused = node.is_refused or (memory.refused and state is State.INIT)
         unplugged = not node.link_up and state is not State.INIT
         misjudged = telling.is_misjudged()
         if not (idle or bare or unplugged or misjudged):

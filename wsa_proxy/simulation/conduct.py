@@ -109,7 +109,7 @@ class Conduct:
         self._says = command
         # I7: who leaves or yields says so before it removes the addresses.
         leaves = isinstance(command, SendFarewell) or command.advbase == 255
-        if leaves and not (self.node.holds or self.node.kernel.refuses or self._has_just_woken):
+        if leaves and not (self.node.holds or self.node.is_refused or self._has_just_woken):
             raise Violation("I7", f"node {self.node.number} has removed the addresses, and says {command}")
         self.marks["farewell"] += isinstance(command, SendFarewell)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from random import Random
 
 LEASE_S_MIN = 1.0  # what the kernel makes of a lifetime of 1 s
@@ -12,13 +13,15 @@ RENEW_EVERY_S = 0.25
 class Kernel:
     """Times are on the node's own clock. A call takes up to ``operation_s``; ``refuses`` makes all fail."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, beat_s: float = math.inf) -> None:
+        """``beat_s``: it is renewed that often, at least."""
         self.operation_s = 0.0
         self.refuses = False
         self.kept = False
         """It has refused to let the addresses go: they stay until their lease ends."""
         self.lease_until_s = 0.0
         self.renew_at_s = 0.0
+        self._beat_s = beat_s
         self._random = random
 
     @property
@@ -35,6 +38,7 @@ class Kernel:
             return False
         self.lease_until_s = now + self._random.uniform(LEASE_S_MIN, LEASE_S_MAX)
         self.renew_at_s = now + RENEW_EVERY_S
+        self.renew_at_s = min(self.renew_at_s, now + self._beat_s)
         self.kept = False
         return True
 

@@ -70,6 +70,8 @@ class Advertised:
     ttl: int = 255
     forged: bool = False
     """Sent by a hostile host; only the checker reads this."""
+    willed: bool = False
+    """A bow-out that a guardian has sent; only the judges read this."""
     from_virtual_mac: bool = False
     """From the address that all nodes of the virtual host share: the switch sends there what is for it."""
 

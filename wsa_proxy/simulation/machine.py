@@ -40,6 +40,18 @@ class Machine:
         """A time of its own clock, on the LAN's; a rounding late, for what comes early rings again."""
         return when_s + self._behind_s + (CLOCK_ROUNDING_S if self._behind_s else 0.0)
 
+    def after(self, wait_s: float, what: Callable[[], None]) -> None:
+        """In so many seconds of the LAN's clock."""
+        self._at(self._lan.timeline.now + wait_s, what)
+
+    def at_own(self, when_s: float, what: Callable[[], None]) -> None:
+        """At a time of its own clock; too early where it is paused meanwhile."""
+        self._at(self._on_the_lan_s(when_s), what)
+
+    def lan_now(self) -> float:
+        """The LAN's clock, seconds."""
+        return self._lan.timeline.now
+
     def _at(self, when_s: float, what: Callable[[], None]) -> int:
         """Put on what happens to this node, on the LAN's clock."""
         return self._lan.timeline.at(when_s, what, self.number)

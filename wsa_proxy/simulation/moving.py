@@ -67,6 +67,7 @@ class MovingNode(SealedNode):
         lan: Lan,
         random: Random,
         tell: Tell,
+        guardians: Random | None = None,
     ) -> None:
         self.way = way
         self.times: dict[str, GroupTime] = {}
@@ -76,7 +77,7 @@ class MovingNode(SealedNode):
         self._keys = keys
         self._counter = counter
         plain = Authenticator([keys[way.secrets[0]].plain], settings.vhid, addresses, counter)
-        super().__init__(number, settings, plain, b"", addresses, lan, random, tell)
+        super().__init__(number, settings, plain, b"", addresses, lan, random, tell, None, guardians)
 
     @property
     def group_ms(self) -> float | None:

@@ -17,6 +17,7 @@ from wsa_proxy.simulation.hostile import Hostile
 from wsa_proxy.simulation.lan import SWITCH
 from wsa_proxy.simulation.lan import Lan
 from wsa_proxy.simulation.node import Node
+from wsa_proxy.simulation.plan import VARIANTS
 from wsa_proxy.simulation.plan import Fault
 from wsa_proxy.simulation.plan import Mishap
 from wsa_proxy.simulation.sealed import SealedNode
@@ -137,10 +138,18 @@ class Nemesis:
         match mishap.fault:
             case Fault.STALL:
                 node.stall(mishap.duration_s)
+                if node.guard and mishap.variant % VARIANTS == 0:
+                    node.guard.sleep(mishap.duration_s)  # the whole machine is that busy
             case Fault.PAUSE:
                 node.pause(mishap.duration_s)
             case Fault.POWER:
                 node.power_off()
+            case Fault.KILL_ALL:
+                node.kill_all()
+            case Fault.GUARDIAN_KILLED if node.guard:
+                node.guard.kill()
+            case Fault.GUARDIAN_STALL if node.guard:
+                node.guard.sleep(mishap.duration_s)
             case Fault.WALL_STEP if isinstance(node, SealedNode):
                 node.step_wall()
             case Fault.SLOW_KERNEL:
@@ -161,7 +170,7 @@ class Nemesis:
             del self._cuts[mishap]
             self._lan.cuts = set().union(*self._cuts.values())
         match mishap.fault:
-            case Fault.CRASH | Fault.STOP | Fault.POWER:
+            case Fault.CRASH | Fault.STOP | Fault.POWER | Fault.KILL_ALL:
                 station.start()
             case Fault.CABLE:
                 station.plug(not any(cut.fault is Fault.CABLE and cut.node == mishap.node for cut in self._cuts))
@@ -202,6 +211,8 @@ class Nemesis:
                 station.kernel.refuses = False
                 station.outlet.refused, station.outlet.no_way = {}, frozenset()
                 station.thaw()
+                if station.guard:
+                    station.guard.thaw()
                 station.configure(self._written[station.number].preempt, self._written[station.number].advskew)
             station.plug(True)
             station.demote(0)

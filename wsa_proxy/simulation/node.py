@@ -22,6 +22,7 @@ from wsa_proxy.carp.commands import Command
 from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import SendFarewell
 from wsa_proxy.carp.commands import State
+from wsa_proxy.carp.election import BOW_OUT
 from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.events import DeadlineReached
 from wsa_proxy.carp.events import DemotionChanged
@@ -36,6 +37,7 @@ from wsa_proxy.carp.wire import Version
 from wsa_proxy.simulation.acting import UNTOLD_RETRY_S
 from wsa_proxy.simulation.acting import Acting
 from wsa_proxy.simulation.acting import Tell
+from wsa_proxy.simulation.guarded import Guarded
 from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.lan import Announced
 from wsa_proxy.simulation.lan import Frame
@@ -61,8 +63,9 @@ class Node(Acting):
         random: Random,
         tell: Tell,
         peers: Mapping[int, Version] | None = None,
+        guardians: Random | None = None,
     ) -> None:
-        super().__init__(number, settings, lan, random, tell, peers)
+        super().__init__(number, settings, lan, random, tell, peers, guardians)
         self.lateness_s = self.lateness_s_max = 0.0  # now, and at any time of the run
         self.link_up = True
         self.queue: deque[tuple[Advertised, int, float]] = deque()
@@ -86,6 +89,11 @@ class Node(Acting):
         return self.kernel.holds(self.now)
 
     @property
+    def is_refused(self) -> bool:
+        """Does its kernel refuse everything, or has its guardian taken the addresses, or not had them?"""
+        return self.kernel.refuses or (self.guard is not None and (self.guard.failed or self.is_fenced))
+
+    @property
     def one_for_all(self) -> bool:
         """Does one IP version stand for all, so that a copy in any of them is heard for both?"""
         return self.unicast or self.way.believes_sealed
@@ -102,7 +110,11 @@ class Node(Acting):
             self.settings = self.wanted
             self.core = self._new_core()
             self.demotion = 0
+            if self.guard:
+                self.guard.end()
             self.kernel.release()
+            if self.guardians:
+                self.guard = Guarded(self, self.settings.vhid, self.guardians, self.stall_limit_s)
             self.queue.clear()
             self._pending = []
             self.asleep_until_s = self._lan.timeline.now
@@ -118,14 +130,22 @@ class Node(Acting):
     def crash(self) -> None:
         """SIGKILL: nothing is said, the lease runs on."""
         self._resume_clock()
+        if self.guard and self.core is not None:
+            self.guard.orphan()
         self.core = None
         self._pending = []
         self.queue.clear()
         self._call_off_alarm()
 
+    def kill_all(self) -> None:
+        """The process and its guardian, in the same instant."""
+        if self.guard:
+            self.guard.end()
+        self.crash()
+
     def power_off(self) -> None:
         """The machine dies with its kernel."""
-        self.crash()
+        self.kill_all()
         self.kernel.end()
 
     def stop(self) -> None:
@@ -211,6 +231,8 @@ class Node(Acting):
             return
         if self.awake:
             self.arrived_s = self.now
+            self._read_guardian()
+        if self.awake:
             self._hear(frame, sender)
             return
         full = len(self.queue) >= QUEUE_MAX
@@ -250,6 +272,9 @@ class Node(Acting):
         if self._sending.in_vain_beside(event):
             self._leave_untold()
         self.handle(event)
+        if self.guard and self._sending.claimed:
+            self.leave()  # what was heard may be above the one before
+            self._tell(self, "done", None)
         self._look_at_sending()
 
     def _refuse(self, frame: Advertised, why: Enum) -> None:
@@ -292,14 +317,15 @@ class Node(Acting):
         """What the driver does when its timer fires: the deadline first, then the lease. (The driver asks the core in
         either case; here only when it is due, or most of the time would be spent on that.)"""
         assert self.core is not None
+        self._read_guardian()
         due_s, now = self.core.next_deadline(), self.now
         if due_s is not None and now >= due_s:
             self.handle(DeadlineReached())
         self._look_at_sending()
         if self.core.state is State.MASTER and now >= self.kernel.renew_at_s and self.awake:
-            if self.kernel.is_slow:
+            if self._is_slow:
                 self._take_slowly([], self.now)
-            elif self._take() and not self._sending.errors.failing:
+            elif self._take(renew=True) and not self._sending.errors.failing:
                 self._untold_retry_s = UNTOLD_RETRY_S
         self._arm()
 
@@ -307,11 +333,15 @@ class Node(Acting):
         """A stall, a pause or a kernel call is over."""
         if self._lan.timeline.now < self.asleep_until_s:
             return
-        self._resume_clock()
+        if self.paused:
+            self._resume_clock()
+            if self.guard:
+                self.guard.wake()
         if self.core is None:
             return
         if self._pending:
             self._resume()
+        self._read_guardian()
         if self.awake and self._random.random() < 0.5:
             if self.queue:
                 self._tell(self, "woke, and the timer came before the frames", None)
@@ -323,6 +353,10 @@ class Node(Acting):
             self._hear(frame, sender)
         if self.awake:
             self._turn()
+
+    def _will(self) -> bytes:
+        assert self.core is not None
+        return self._signer.sign(BOW_OUT, BOW_OUT, self.core.demotion)
 
     def _sign(self, command: SendAdvertisement | SendFarewell) -> bytes:
         return self._signer.sign(command.advbase, command.advskew, command.demotion)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from wsa_proxy.carp.wire import Version
 from wsa_proxy.net.failures import failure_of
@@ -15,6 +16,14 @@ from wsa_proxy.simulation.lan import Lan
 
 CHANCE_PORT = 32
 """A source of chance of its own: what a host refuses changes nothing else."""
+
+
+class Copy(NamedTuple):
+    """One of an advertisement."""
+
+    version: Version
+    peer: int | None
+    """None: a multicast."""
 
 
 @dataclass(slots=True)
@@ -59,12 +68,28 @@ class Outlet:
         """The IP versions in which a peer gets a copy; none where nobody is named."""
         return (self._peers[peer],) if peer in self._peers else ()
 
+    def copies(self, versions: Sequence[Version]) -> Sequence[Copy]:
+        """Of one advertisement in these IP versions."""
+        if self._peers:
+            return [Copy(version, peer) for peer, version in self._peers.items()]
+        return [Copy(version, None) for version in versions]
+
+    def say_will(self, copy: Copy, payload: bytes) -> None:
+        """What a guardian sends leaves by the same way, from the host's own MAC; nobody is told when it does not."""
+        if self._refuses(copy.version) or copy.peer in self.no_way:
+            return
+        frame = Advertised(copy.version, payload, willed=True)
+        if copy.peer is None:
+            self._lan.send(self._number, frame)
+        else:
+            self._lan.send_to(self._number, copy.peer, frame)
+
     def send(self, version: Version, payload: bytes, *, from_own_mac: bool = False) -> None:
         """One multicast, or a copy to each peer of this IP version. Raises OSError as the product's ports do."""
         if self._peers:
             self._send_to_each(version, payload)
             return
-        if self._refuses(version):
+        if self._counts(version):
             self._lan.lose(self._number)
             raise OSError(errno.EPERM, "operation not permitted")
         if virtual := self._virtual and not from_own_mac:
@@ -80,7 +105,7 @@ class Outlet:
                 self.failed += 1
                 self._tell("no way to a peer", version)
                 errors.append(errno.EHOSTUNREACH)
-            elif self._refuses(version):
+            elif self._counts(version):
                 errors.append(errno.EPERM)
             else:
                 self._lan.send_to(self._number, peer, Advertised(version, payload))
@@ -91,8 +116,10 @@ class Outlet:
 
     def _refuses(self, version: Version) -> bool:
         share = self.refused.get(version, 0.0)
-        refuses = share > 0 and self._lan.chance(self._number, CHANCE_PORT).random() < share
-        if refuses:
+        return share > 0 and self._lan.chance(self._number, CHANCE_PORT).random() < share
+
+    def _counts(self, version: Version) -> bool:
+        if refuses := self._refuses(version):
             self.failed += 1
             self._tell("the host refused to send", version)
         return refuses

@@ -33,6 +33,11 @@ SEEDS_APART = 10_000
 """Between two seeds lie the numbers of all the sources of chance of a run."""
 LATER_PORT = 7_279
 """Of the numbers that are free, one that leaves the seeds alone which show the rarest of the planted bugs."""
+GUARDIANS_PORT = 60
+"""The next source of chance: which runs have guardians, and what befalls those. The nodes' own are beside it."""
+GUARDED_RUNS = 0.5
+ALSO_REFUSED = 0.3
+"""Of the crashes and stalls there: the kernel does not let the addresses go."""
 REFUSED_RUNS = 0.25
 REFUSED_S_MAX = 20.0
 UNICAST_RUNS = 0.15
@@ -65,9 +70,13 @@ class Fault(Enum):
     SQUATTER = "a stranger has the addresses"
     NO_SENDING = "its host refuses to send"
     NO_WAY = "no way to its peers"
+    GUARDIAN_KILLED = "kill of the guardian"
+    GUARDIAN_STALL = "stall of the guardian"
+    KILL_ALL = "kill of the process and its guardian"
 
 
-LATER_FAULTS = frozenset({Fault.NO_SENDING, Fault.NO_WAY})
+GUARDIANS_FAULTS = (Fault.GUARDIAN_KILLED, Fault.GUARDIAN_STALL, Fault.KILL_ALL, Fault.CRASH, Fault.STALL)
+LATER_FAULTS = frozenset({Fault.NO_SENDING, Fault.NO_WAY, *GUARDIANS_FAULTS[:3]})
 """Drawn when all else has been, from a source of chance of their own: a run without them is what it was before."""
 
 
@@ -124,6 +133,8 @@ class Plan:
     """The members sign with a sealed counter and believe nothing else, and the attacks go on to the end."""
     bystanders: tuple[Member, ...]
     """Another virtual host on the same LAN, with the same secret and addresses."""
+    guarded: bool = False
+    """Each of our nodes has a guardian."""
     move: Move | None = None
     """The group changes its secret or its way to sign meanwhile."""
 
@@ -196,16 +207,36 @@ def draw_moving(random: Random, nodes: int | None = None) -> Plan:
 
 def plan_of(seed: int, nodes: int | None = None) -> Plan:
     """The plan of a seed."""
-    return _with_later_faults(draw(Random(seed), nodes), _later_chance(seed))
+    return _with_guardians(_with_later_faults(draw(Random(seed), nodes), _later_chance(seed)), _guardians_chance(seed))
 
 
 def moving_plan_of(seed: int, nodes: int | None = None) -> Plan:
     """Another plan of this seed, in which the group is moved."""
-    return _with_later_faults(draw_moving(Random(seed), nodes), _later_chance(seed))
+    plan = _with_later_faults(draw_moving(Random(seed), nodes), _later_chance(seed))
+    return _with_guardians(plan, _guardians_chance(seed))
 
 
 def _later_chance(seed: int) -> Random:
     return Random(seed * SEEDS_APART + LATER_PORT)
+
+
+def _guardians_chance(seed: int) -> Random:
+    return Random(seed * SEEDS_APART + GUARDIANS_PORT)
+
+
+def _with_guardians(plan: Plan, random: Random) -> Plan:
+    """Some of the runs, and in them a few more of what guardians are for."""
+    if random.random() >= GUARDED_RUNS:
+        return plan
+    ours = [number for number, member in enumerate(plan.members) if member.dialect == OURS]
+    happens = range(random.choice([0, 1, 2, 4]))
+    mishaps = list(plan.mishaps)
+    for _ in happens:
+        mishap = _draw_later_mishap(random, plan, ours, random.choice(GUARDIANS_FAULTS))
+        if mishap.fault in (Fault.CRASH, Fault.STALL) and random.random() < ALSO_REFUSED:
+            mishaps.append(replace(mishap, fault=Fault.REFUSING_KERNEL))
+        mishaps.append(mishap)
+    return replace(plan, guarded=True, mishaps=tuple(mishaps))
 
 
 def _with_later_faults(plan: Plan, random: Random) -> Plan:

@@ -39,6 +39,7 @@ from wsa_proxy.simulation.nemesis import Nemesis
 from wsa_proxy.simulation.node import Node
 from wsa_proxy.simulation.peers import PEERS
 from wsa_proxy.simulation.peers import Peer
+from wsa_proxy.simulation.plan import GUARDIANS_PORT
 from wsa_proxy.simulation.plan import OURS
 from wsa_proxy.simulation.plan import SEEDS_APART
 from wsa_proxy.simulation.plan import VHID
@@ -138,15 +139,21 @@ class Run:
         hashed = [ADDRESSES[version] for version in self.plan.versions]
         vhid, chance = member.settings.vhid, self._chance(100 + number)
         counter = chance.getrandbits(64)
+        # Those of another virtual host have none: they are of the process that has the others, too.
+        guarded = self.plan.guarded and number < BYSTANDERS_FROM
+        guardians = self._chance(GUARDIANS_PORT + 1 + number) if guarded else None
         peers = [ip_address(PEER_ADDRESSES[version].format(peer)) for peer, version in member.peers.items()]
         signer = Authenticator([KEY], vhid, hashed, counter, peers=peers)
         if self.plan.move:
             keys, way = {OLD: Keys(KEY, SEALED_KEY), NEW: NEW_KEYS}, self.plan.move.ways[0]
-            node: Node = MovingNode(number, member.settings, keys, counter, way, hashed, self.lan, chance, hear)
+            node: Node = MovingNode(
+                number, member.settings, keys, counter, way, hashed, self.lan, chance, hear, guardians
+            )
         elif self.plan.sealed:
-            node = SealedNode(number, member.settings, signer, SEALED_KEY, hashed, self.lan, chance, hear, member.peers)
+            keys_of = (signer, SEALED_KEY, hashed)
+            node = SealedNode(number, member.settings, *keys_of, self.lan, chance, hear, member.peers, guardians)
         else:
-            node = Node(number, member.settings, signer, self.lan, chance, hear, member.peers)
+            node = Node(number, member.settings, signer, self.lan, chance, hear, member.peers, guardians)
         node.lateness_s = node.lateness_s_max = self.plan.lateness_s
         return node
 
@@ -277,6 +284,9 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "transition": _transition_in_words,
     "advertisement": lambda command: f"advertises {_rank_in_words(command)}",
     "farewell": lambda command: f"says farewell {_rank_in_words(command)}",
+    "fence": lambda bowed_out: f"its guardian takes the addresses, and {'bows out' if bowed_out else 'is silent'}",
+    "fenced": lambda _: "reads that it was fenced",
+    "a guardian was replaced": lambda _: "starts another guardian",
 }
 """What of a node's story is told, by its kind."""
 

@@ -72,8 +72,9 @@ class SealedNode(Node):
         random: Random,
         tell: Tell,
         peers: Mapping[int, Version] | None = None,
+        guardians: Random | None = None,
     ) -> None:
-        super().__init__(number, settings, plain, lan, random, tell, peers)
+        super().__init__(number, settings, plain, lan, random, tell, peers, guardians)
         self._key = key
         self._addresses = addresses
         self._new_credentials(GroupTime("", None, 0.0))
@@ -167,6 +168,15 @@ class SealedNode(Node):
         self._seen.add((counter, self.number))
         self._write()
         self._tell(self, "said", counter)
+        return payload
+
+    def _will(self) -> bytes:
+        assert self.core is not None and self.guardians is not None
+        payload = self._credentials.will(
+            self.core.demotion, chance=self.guardians.randrange(16), clock_ms=self.clock_ms
+        )
+        self._seen.add((int.from_bytes(payload[COUNTER]), self.number))
+        self._tell(self, "willed", payload)
         return payload
 
     def receive(self, frame: Frame, sender: int) -> None:

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from wsa_proxy.carp.commands import State
 from wsa_proxy.simulation.acting import RETRY_S
 from wsa_proxy.simulation.bounds import BOW_OUT_WAIT_S
+from wsa_proxy.simulation.bounds import GUARDIAN_LATE_S
+from wsa_proxy.simulation.bounds import GUARDIANS_REST_S
+from wsa_proxy.simulation.bounds import NOTICED_S
 from wsa_proxy.simulation.bounds import TIED_AGAIN
 from wsa_proxy.simulation.bounds import UNTOLD_LEFT_S
 from wsa_proxy.simulation.bounds import Station
@@ -16,6 +19,7 @@ from wsa_proxy.simulation.bounds import down_s
 from wsa_proxy.simulation.bounds import interval_s
 from wsa_proxy.simulation.bounds import lateness_s
 from wsa_proxy.simulation.bounds import rank
+from wsa_proxy.simulation.bounds import stall_limit_s
 from wsa_proxy.simulation.bounds import tie_wait_s
 from wsa_proxy.simulation.lan import Lan
 from wsa_proxy.simulation.nemesis import Nemesis
@@ -61,6 +65,9 @@ class Settling:
         if any(isinstance(station, Node) and station.outlet.failed for station in self._stations):
             # V9, V11: who could tell nobody waits, and it is the longer the oftener.
             self._pass(UNTOLD_LEFT_S)
+        if any(isinstance(station, Node) and station.guard and station.guard.worn for station in self._stations):
+            # Whose guardians have ended too often starts no more for a while.
+            self._pass(GUARDIANS_REST_S)
         for _ in range(2):
             master, refused = self._agree(self._stations), self._refused_of_laggards()
             self.transitions = 0
@@ -114,9 +121,10 @@ class Settling:
         self._pass(self._until_quiet_s(master))
         match self._plan.drill:
             case Drill.CRASH:
+                told_s = self._until_bowed_out_s(master, NOTICED_S, others)
                 master.crash()
-                self._pass(silence_s)
-                self._somebody("V2", others)
+                self._pass(silence_s if told_s is None else told_s)
+                self._somebody("V2" if told_s is None else "V3", others)
             case Drill.STOP:
                 self._stop(master, others, silence_s)
             case Drill.CABLE:
@@ -128,18 +136,31 @@ class Settling:
             case Drill.SPARE_DEMOTED | Drill.BOTH_DEMOTED:
                 self._spare_demoted(master, others, silence_s)
             case Drill.STALL if isinstance(master, Node):
-                master.stall(down_s(master) * 2)
-                asleep_until_s = master.asleep_until_s
-                slowest_s = max(interval_s(station) for station in self._stations)
-                settled_s = 5 * self._slack_s + 2 * slowest_s + self._ties_s(self._stations)
-                self._pass(asleep_until_s - self._lan.timeline.now + settled_s)
-                self._the_master("V4")
+                self._stall(master, others)
             case _:
                 self._alone(master, others)
         # And then there is one master again, though not where a demoted one's successor is sent away.
         left = [station for station in self._stations if station.awake and station.state is not State.INIT]
         if self._plan.drill is not Drill.DEMOTE or all(isinstance(station, Node) for station in left):
             self._agree(left)
+
+    def _stall(self, master: Node, others: Sequence[Station]) -> None:
+        master.stall(down_s(master) * 2)
+        asleep_until_s = master.asleep_until_s
+        told_s = self._until_bowed_out_s(master, stall_limit_s(master), others)
+        if told_s is not None and told_s < down_s(master):
+            self._pass(told_s)
+            self._somebody("V3", others)
+        slowest_s = max(interval_s(station) for station in self._stations)
+        settled_s = 5 * self._slack_s + 2 * slowest_s + self._ties_s(self._stations)
+        self._pass(asleep_until_s - self._lan.timeline.now + settled_s)
+        self._the_master("V4")
+
+    def _until_bowed_out_s(self, master: Station, notices_s: float, others: Sequence[Station]) -> float | None:
+        """V3: a guardian hands over within d + l + 10 ms of what it takes to notice."""
+        if not isinstance(master, Node) or master.guard is None or not master.guard.alive:
+            return None
+        return notices_s + GUARDIAN_LATE_S + BOW_OUT_WAIT_S + self._slack_s + self._ties_s(others)
 
     def _stop(self, master: Station, others: Sequence[Station], silence_s: float) -> None:
         says_so = isinstance(master, Node) or master.bows_out

@@ -71,6 +71,10 @@ class Telling:
         self._in_a_row = min(self._in_a_row, 0)
         self._left_at_s = self._node.now
 
+    def has_claimed(self) -> bool:
+        """Was anybody told that it is MASTER?"""
+        return self._claimed
+
     # -- what it says --------------------------------------------------------------------------------------------------
 
     def _says(self, _: object) -> None:

@@ -75,7 +75,7 @@ class Trusted:
 class Trust:
     """Judges every node of one group; ``earlier`` was said in earlier days, under the old secret."""
 
-    LISTENS = frozenset({"life", "signed", "heard"})
+    LISTENS = frozenset({"life", "signed", "heard", "willed"})
 
     def __init__(self, marks: Counter[str], vhid: int, plain: Collection[Advertised], sealed: Collection[Advertised]):
         self._marks = marks
@@ -123,6 +123,13 @@ class Trust:
             raise Violation("I4", f"node {node.number} signs with a time before its wall clock's")
         trusted.own.setdefault(secret, deque(maxlen=OWN_REMEMBERED)).append(counter)
         self._note(node, secret, counter)
+
+    def _willed(self, node: MovingNode, payload: bytes) -> None:
+        secret, sealed = node.way.secrets[0], node.way.signs_sealed
+        self._said.setdefault(payload[SIGNED], Said(secret, sealed, node.number))
+        if sealed:
+            own = self._trusted[node.number].own.setdefault(secret, deque(maxlen=OWN_REMEMBERED))
+            own.append(int.from_bytes(payload[COUNTER]))
 
     # -- what it hears -------------------------------------------------------------------------------------------------
 
@@ -204,6 +211,8 @@ class Trust:
         trusted, counter = self._trusted[node.number], int.from_bytes(payload[COUNTER])
         if counter <= trusted.highest.get(said.secret, 0) or said.secret not in trusted.spoke:
             return
+        if counter in trusted.own.get(said.secret, ()):  # its own will has the same, see ``belief.py``
+            return
         latest_s = trusted.ahead_s + node.arrived_s * (1 + DRIFT_MAX)
         is_last = len(node.way.secrets) == 1
         if counter >> 22 > (latest_s - _limit_s(node, counter, is_last) + SLACK_S) * 1000:
@@ -245,5 +254,6 @@ def _limit_s(node: MovingNode, counter: int, is_last: bool) -> float:
 _LISTENERS: dict[str, Callable[[Trust, MovingNode, Any], None]] = {
     "life": Trust._life,
     "signed": Trust._signed,
+    "willed": Trust._willed,
     "heard": Trust._heard,
 }
