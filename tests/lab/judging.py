@@ -6,7 +6,9 @@ from typing import Any
 
 HEAD_START_S = 0.2  # their patience differs by 55/256 s
 VIRTUAL_MAC = "00:00:5e:00:01:01"
-SILENCE_MS_MAX = 3600.0  # a crash, a freeze, a cable: noticed by silence
+SILENCE_MS_MAX = 3600.0  # a cable, or no guardian: noticed by silence
+KILL_MS_MAX = 150.0
+FREEZE_MS_MAX = 1600.0  # the guardian's limit is a second
 STOP_MS_MAX = 100.0
 LEASE_S_MAX = 2.3
 TWO_HOLDERS_S_MAX = 0.05

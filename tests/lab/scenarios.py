@@ -123,9 +123,10 @@ def preemptive() -> dict[str, Any]:
     lab.wait_service()
     do(lab, "thaw", "a")
     lab.settle()
-    return seen(
-        lab, https=https, https_after=https_after, neighbour=warm, after_stop=after_stop, backup=links(lab, "b")
-    )
+    backup = links(lab, "b")
+    do(lab, "kill-all", "a")
+    lab.wait_service()
+    return seen(lab, https=https, https_after=https_after, neighbour=warm, after_stop=after_stop, backup=backup)
 
 
 def non_preemptive() -> dict[str, Any]:
@@ -197,7 +198,7 @@ def attacked() -> dict[str, Any]:
     replay = hostile.Replay(lab.topology.networks["client"], [*frames, *forged])
     time.sleep(3.0)
     unharmed = {name: status(lab, name)["groups"][0] for name in "ab"}
-    do(lab, "kill", "a")
+    do(lab, "kill-all", "a")
     lab.wait_service()
     successors = [hostile.rewritten(frame, 1, 0) for frame in hostile.capture("b", 2, 8.0)]
     second = hostile.Replay(

@@ -11,6 +11,8 @@ import pytest
 from tests.lab import scenarios
 from tests.lab.inside import needs_namespaces
 from tests.lab.inside import run_inside
+from tests.lab.judging import FREEZE_MS_MAX
+from tests.lab.judging import KILL_MS_MAX
 from tests.lab.judging import LEASE_S_MAX
 from tests.lab.judging import SCENARIO_S_MAX
 from tests.lab.judging import SILENCE_MS_MAX
@@ -50,8 +52,9 @@ def test_both_started_at_once_and_only_the_better_one_ever_held_the_address(pree
 @pytest.mark.parametrize(
     ("fault", "outage_ms_max"),
     [
-        ("kill a", SILENCE_MS_MAX),
-        ("freeze a", SILENCE_MS_MAX),
+        ("kill a", KILL_MS_MAX),
+        ("kill-all a", SILENCE_MS_MAX),
+        ("freeze a", FREEZE_MS_MAX),
         ("cable a", SILENCE_MS_MAX),
         ("stop a", STOP_MS_MAX),
         ("deafen a", 500.0),
@@ -72,10 +75,13 @@ def test_the_master_that_comes_back_preempts_without_a_gap(preemptive: Seen, fau
     assert seen["served_after"] == "a" and seen["outage_ms"] <= 500 + noise_ms(seen), seen
 
 
-@pytest.mark.parametrize("fault", ["kill a", "freeze a"])
-def test_a_dead_or_frozen_nodes_kernel_drops_the_address(preemptive: Seen, fault: str) -> None:
-    """V8: the lease ends by itself."""
-    assert lost_after_s(preemptive, fault, "a") <= LEASE_S_MAX + noise_ms(row(preemptive, fault)) / 1000
+@pytest.mark.parametrize(
+    ("fault", "lost_s_max"),
+    [("kill a", KILL_MS_MAX / 1000), ("freeze a", FREEZE_MS_MAX / 1000), ("kill-all a", LEASE_S_MAX)],
+)
+def test_a_dead_or_frozen_node_loses_the_address(preemptive: Seen, fault: str, lost_s_max: float) -> None:
+    """Its guardian removes it; without one the lease ends by itself (V8)."""
+    assert lost_after_s(preemptive, fault, "a") <= lost_s_max + noise_ms(row(preemptive, fault)) / 1000
 
 
 @pytest.mark.parametrize("fault", ["stop a", "deafen a", "cable a"])
@@ -92,7 +98,7 @@ def test_why_it_happened_is_told(preemptive: Seen) -> None:
         "carp vhid=1 BACKUP -> MASTER reason=preempted_inferior_master",
         'is shut down and accepts nothing"',
         'carp vhid=1 MASTER -> INIT reason="eth0 is down"',
-        "carp vhid=1 MASTER -> BACKUP reason=overslept",
+        "carp vhid=1 cannot take part: the proxy's loop stood still for 1.",
     ):
         assert line in log, f"{line}\n\n{log}"
     assert "reason=master_bowed_out" in preemptive["logs"]["b"]
@@ -116,10 +122,11 @@ def test_without_preemption_the_one_in_control_stays(non_preemptive: Seen) -> No
 def test_a_node_woken_after_ten_seconds_sends_nothing_for_a_whole_interval(non_preemptive: Seen) -> None:
     """V7, heard at the bridge; and it has neither the address nor the role back."""
     assert non_preemptive["advertisements_after_waking"] == 0
-    assert changes(non_preemptive, "b")[-1] == "overslept"
+    *_, fenced, ready = changes(non_preemptive, "b")
+    assert fenced.startswith("the proxy's loop stood still for ") and ready == "ready"
     assert row(non_preemptive, "thaw b")["failed"] == 0
     frozen = row(non_preemptive, "freeze b")
-    assert lost_after_s(non_preemptive, "freeze b", "b") <= LEASE_S_MAX + noise_ms(frozen) / 1000
+    assert lost_after_s(non_preemptive, "freeze b", "b") <= FREEZE_MS_MAX / 1000 + noise_ms(frozen) / 1000
 
 
 def test_the_virtual_mac_stays_and_moves_no_entry(preemptive: Seen) -> None:
@@ -144,7 +151,9 @@ def test_ipv4_and_ipv6_move_together() -> None:
     check_always(seen)
     assert seen["proxy"] == "[fd00:77::3]:8080"
     assert sorted(seen["held_before"]) == sorted(seen["held_after"]) == ["10.0.0.3", "fd00:77::3"]
-    assert row(seen, "kill a")["took_over"] == "b" and row(seen, "kill a")["outage_ms"] <= SILENCE_MS_MAX
+    assert row(seen, "kill a")["took_over"] == "b" and row(seen, "kill a")["outage_ms"] <= KILL_MS_MAX + noise_ms(
+        row(seen, "kill a")
+    )
 
 
 def test_asked_for_itself_it_answers_502_and_a_thousand_clients_do_not_stall_it() -> None:
@@ -176,7 +185,7 @@ def test_what_was_captured_moves_nothing_and_holds_no_takeover_back() -> None:
     assert seen["unharmed"]["b"]["rejected"]["replay"] > 50
     assert seen["unharmed"]["a"]["rejected"]["echo"] > 3
     assert "our own advertisement came back" in seen["logs"]["a"]
-    killed = row(seen, "kill a")
+    killed = row(seen, "kill-all a")
     # Where it fails, the errors tell why: "no connection" is nobody who serves, "no answer" a machine that is too busy.
     assert killed["took_over"] == "b", killed
     assert killed["outage_ms"] <= SILENCE_MS_MAX + noise_ms(killed), (killed, seen["errors"])

@@ -44,7 +44,7 @@ def test_of_the_faults_on_one_key_at_most_one_is_possible() -> None:
     for state, offered in answer.items():
         keys = [FAULTS[word].key for word in offered if FAULTS[word].key]
         assert len(keys) == len(set(keys)), state
-    assert set(answer["running"]) == {"kill", "freeze", "stop", "deafen", "cable"}
+    assert set(answer["running"]) == {"kill", "kill-all", "freeze", "stop", "deafen", "cable"}
     assert set(answer["frozen"]) >= {"kill", "thaw"}
     assert set(answer["killed"]) == {"start", "cable"}
     assert set(answer["unplugged"]) == {"start", "plug"}
@@ -63,12 +63,12 @@ def offered_in_every_state() -> dict[str, Any]:
     FAULTS["cable"].apply(lab, "a")
     seen["unplugged"] = offered()
     refused = []
-    for word in ("cable", "deafen", "freeze", "kill", "stop", "thaw"):
+    for word in ("cable", "deafen", "freeze", "kill", "kill-all", "stop", "thaw"):
         try:
             FAULTS[word].apply(lab, "a")
         except NodeFault:
             refused.append(word)
-    assert refused == ["cable", "deafen", "freeze", "kill", "stop", "thaw"], refused
+    assert refused == ["cable", "deafen", "freeze", "kill", "kill-all", "stop", "thaw"], refused
     return seen
 
 

@@ -40,8 +40,8 @@ def test_every_word_of_the_help_can_be_written() -> None:
 @pytest.mark.parametrize(
     ("script", "told"),
     [
-        ("", "the script has no steps; the words are kill, freeze"),
-        ("kil a", "step 1, 'kil a': unknown word 'kil'; did you mean kill? the words are kill, freeze"),
+        ("", "the script has no steps; the words are kill, kill-all, freeze"),
+        ("kil a", "step 1, 'kil a': unknown word 'kil'; did you mean kill? the words are kill, kill-all, freeze"),
         ("explode a", "unknown word 'explode'; the words are"),
         ("kill c", "there is no node 'c'; the nodes are a, b"),
         ("kill", "it is written 'kill NODE'; the nodes are a, b"),

@@ -99,6 +99,8 @@ def _nft(rules: str) -> None:
 _LIST = (
     Fault("kill", Takes.NODE, "k", "kill the proxy (SIGKILL)",
           lambda lab, name: lab.nodes[name].kill(), lambda lab, name: lab.nodes[name].alive),
+    Fault("kill-all", Takes.NODE, "", "kill the proxy and its guardian",
+          lambda lab, name: lab.nodes[name].kill_all(), lambda lab, name: lab.nodes[name].alive),
     Fault("freeze", Takes.NODE, "f", "freeze the proxy (SIGSTOP)",
           lambda lab, name: lab.nodes[name].freeze(),
           lambda lab, name: lab.nodes[name].alive and not lab.nodes[name].frozen),

@@ -123,6 +123,13 @@ class Node:
         process.kill()
         process.wait()
 
+    def kill_all(self) -> None:
+        """SIGKILL for the process and its children, the guardian among them: that first, or it would do its work."""
+        children = Path(f"/proc/{self._running('killed').pid}/task/{self.pid}/children").read_text().split()
+        for child in children:
+            os.kill(int(child), signal.SIGKILL)
+        self.kill()
+
     def stop(self) -> None:
         """SIGTERM; the process ends in its own time."""
         process = self._running("stopped")

@@ -22,6 +22,7 @@ SLEEP_MAX_S = 600.0
 
 ORDER = {
     "kill": (("running", "frozen"), "down"),
+    "kill-all": (("running", "frozen"), "down"),
     "freeze": (("running",), "frozen"),
     "thaw": (("frozen",), "running"),
     "stop": (("running",), "down"),
