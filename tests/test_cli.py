@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from wsa_proxy import __version__
 from wsa_proxy import cli
+from wsa_proxy import config
+from wsa_proxy.net.claims import Served
+from wsa_proxy.runtime import cleanup
 
 STATUS: dict[str, Any] = {
     "schema": 1,
     "node": "a",
     "version": "0.1.0",
     "pid": 4711,
+    "guardian": {"pid": 4712, "stall_limit_s": 1.0},
     "failover_handling": "preemptive",
     "started_at": "2026-01-01T00:00:00+00:00",
     "loop_lag_s": 0.001,
@@ -78,6 +83,7 @@ def test_the_status_says_what_since_when_and_why(
         "\n"
         "proxy: no answer to GET in 2.0 s, 3 times\n"
         "  FAILED 0.4 s ago  regular  no answer to GET in 2.0 s\n"
+        "guardian: process 4712, gives the virtual IPs up when the proxy's loop stands still for 1 s\n"
     )
 
 
@@ -217,3 +223,35 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_durations_for_people(seconds: float, text: str) -> None:
     """Two units, never more."""
     assert cli._duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("lines", "out"),
+    [(["removed the interface carp1"], "removed the interface carp1\n"), ([], "nothing was left behind\n")],
+)
+def test_a_cleanup_says_what_it_has_removed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, lines: list[str], out: str
+) -> None:
+    monkeypatch.setattr(config, "load", lambda file: SimpleNamespace(settings=f"those of {file}"))
+    monkeypatch.setattr(cleanup, "clean_up", lambda settings: lines if settings == "those of node.yaml" else None)
+    assert cli.main(["cleanup", "node.yaml"]) == 0
+    assert capsys.readouterr().out == out
+
+
+def test_a_cleanup_that_may_not_be_says_why(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A wrong file; a group that is being served."""
+    file = tmp_path / "node.yaml"
+    file.write_text("prioriti: 1\n")
+    assert cli.main(["cleanup", str(file)]) == 1
+    assert "prioriti" in capsys.readouterr().err
+
+    def served(_: object) -> list[str]:
+        raise Served(("eth0", 1), [4711])
+
+    monkeypatch.setattr(config, "load", lambda _: SimpleNamespace(settings=None))
+    monkeypatch.setattr(cleanup, "clean_up", served)
+    assert cli.main(["cleanup", str(file)]) == 1
+    sentence = "failover group 1 on eth0 is served by another wsa-proxy of this host (process 4711)"
+    assert capsys.readouterr().err == f"wsa-proxy: {sentence}\n"

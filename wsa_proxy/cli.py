@@ -1,4 +1,4 @@
-"""The command line: ``wsa-proxy run | check | reload | status | watch | lab | simulate``.
+"""The command line: ``wsa-proxy run | check | cleanup | reload | status | watch | lab | simulate``.
 
 Each verb imports what it needs only when it is called, so that ``status`` answers at once.
 """
@@ -42,15 +42,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("file", type=Path, metavar="FILE", help="the failover groups of this node")
 
-    check = verbs.add_parser("check", help="say everything that is wrong with a configuration file")
-    check.add_argument("file", type=Path, metavar="FILE")
-    check.set_defaults(call=_check)
+    for name, call, does in (
+        ("check", _check, "say everything that is wrong with a configuration file"),
+        ("cleanup", _cleanup, "remove what a killed proxy and guardian have left behind"),
+    ):
+        with_file = verbs.add_parser(name, help=does)
+        with_file.add_argument("file", type=Path, metavar="FILE")
+        with_file.set_defaults(call=call)
     reload = _of_the_running_node(verbs, "reload", "have the running node read its configuration again")
     reload.set_defaults(call=_reload)
     status = _of_the_running_node(verbs, "status", "ask the running node")
     status.add_argument("--json", action="store_true", help="the whole document")
     status.set_defaults(call=_status)
 
+    _add_rooms(verbs)
+    return parser
+
+
+def _add_rooms(verbs: Any) -> None:
+    """The verbs that have a room of their own, and options of their own."""
     watch = verbs.add_parser("watch", help="show who advertises what on a LAN or in a capture, and who is believed")
     import wsa_proxy.watch.command
 
@@ -68,7 +78,6 @@ def _parser() -> argparse.ArgumentParser:
 
     wsa_proxy.simulation.command.add_arguments(simulate)
     simulate.set_defaults(call=wsa_proxy.simulation.command.main)
-    return parser
 
 
 def _of_the_running_node(verbs: Any, name: str, does: str) -> argparse.ArgumentParser:
@@ -92,6 +101,24 @@ def _check(options: argparse.Namespace) -> int:
     from wsa_proxy.config.check import check
 
     return check(options.file)
+
+
+def _cleanup(options: argparse.Namespace) -> int:
+    """Nothing at all while the groups of the file are served."""
+    from wsa_proxy.config import ConfigError
+    from wsa_proxy.config import load
+    from wsa_proxy.runtime.cleanup import clean_up
+
+    try:
+        lines = clean_up(load(options.file).settings)
+    except ConfigError as error:
+        print("\n".join(map(str, error.problems)), file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"wsa-proxy: {error.strerror or error}", file=sys.stderr)
+        return 1
+    print("\n".join(lines) or "nothing was left behind")
+    return 0
 
 
 def _reload(options: argparse.Namespace) -> int:
@@ -178,6 +205,10 @@ def status_text(status: dict[str, Any]) -> str:
     for test in health["tests"]:
         verdict = "passed" if test["passed"] else "FAILED"
         lines.append(f"  {verdict} {test['age_s']:.1f} s ago  {test['name']}  {test['evidence']}".rstrip())
+    guardian = status.get("guardian")  # a node of an earlier version has none
+    if guardian is not None:
+        limit = f"gives the virtual IPs up when the proxy's loop stands still for {guardian['stall_limit_s']:g} s"
+        lines += [f"guardian: process {guardian['pid']}, {limit}" if guardian["pid"] else "guardian: none"]
     return "\n".join(lines)
 
 

@@ -1,0 +1,48 @@
+"""Leftovers of a killed node on the real kernel: what is ours goes, what is somebody's stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.runtime.test_kernel import settings
+from wsa_proxy.net.claims import Claims
+from wsa_proxy.net.claims import Served
+from wsa_proxy.runtime.cleanup import clean_up
+
+VIP = "10.0.0.3"
+
+
+def leave(lan: Any, mac: str = "00:00:5e:00:01:01") -> None:
+    """As after a kill of everything, a moment before the lease ends."""
+    lan.ip(f"link add carp1 link {lan.LEFT} address {mac} type macvlan mode bridge")
+    lan.ip(f"address add {VIP}/32 dev {lan.LEFT} valid_lft 50 preferred_lft 50")
+
+
+def test_what_was_left_behind_is_removed_and_told(lan: Any) -> None:
+    """Once; afterwards there is nothing to say."""
+    leave(lan)
+    assert clean_up(settings(virtual_mac=True)) == [f"removed the virtual IP {VIP}", "removed the interface carp1"]
+    assert lan.address(VIP) is None and "carp1" not in lan.ip("link")
+    assert clean_up(settings(virtual_mac=True)) == []
+
+
+def test_what_is_somebodys_stays(lan: Any) -> None:
+    """A permanent address, and an interface of that name with another hardware address."""
+    leave(lan, mac="02:00:00:00:00:77")
+    lan.ip(f"address del {VIP}/32 dev {lan.LEFT}")
+    lan.ip(f"address add {VIP}/32 dev {lan.LEFT}")
+    assert clean_up(settings(virtual_mac=True)) == []
+    assert lan.address(VIP) is not None and "carp1" in lan.ip("link")
+
+
+def test_a_running_node_is_left_alone(lan: Any, tmp_path: Path) -> None:
+    leave(lan)
+    group = settings().groups[0]
+    running = Claims()
+    running.take([(group.interface, group.vhid)])
+    with pytest.raises(Served, match="is served by another wsa-proxy"):
+        clean_up(settings(virtual_mac=True))
+    assert lan.address(VIP) is not None and "carp1" in lan.ip("link")
