@@ -6,6 +6,7 @@ The interval is 50 ms, so that a node is master a quarter of a second after its 
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.server
 import json
 import os
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,14 +43,19 @@ groups:
     interface: left
     priority: 255
     shared_secret: twelve-and-more
-    advertisement_interval: 0.05
+    advertisement_interval: 0.25
 """
+
+
+NOTHING: Mapping[str, str] = {}
 
 
 class Node:
     """One mitmproxy with the addon, started where the test is: on the left end of the cable."""
 
-    def __init__(self, lan: Lan, folder: Path, *options: str, program: str = "mitmdump") -> None:
+    def __init__(
+        self, lan: Lan, folder: Path, *options: str, program: str = "mitmdump", environment: Mapping[str, str] = NOTHING
+    ) -> None:
         self.folder = folder
         self.lan = lan
         config = folder / "node.yaml"
@@ -61,7 +68,7 @@ class Node:
             self.process = subprocess.Popen(
                 [*DIES_WITH_US, *command, "--set", f"confdir={folder / 'ca'}", *options],
                 cwd=ROOT,
-                env=BUFFERED,
+                env={**BUFFERED, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -348,3 +355,28 @@ def test_an_address_that_somebody_removes_is_back_at_once_and_reported(lan: Lan,
     lan.until(lambda: lan.held(VIP), "the address is back", 0.5)
     lan.until(lambda: f"somebody removed the virtual IP {VIP}; it is put back" in node.log, "the report")
     node.end()
+
+
+def test_the_service_manager_is_told(lan: Lan, tmp_path: Path) -> None:
+    """Ready once it takes part, alive by its loop, stopping when asked to: as the systemd unit wants."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.settimeout(START_S_MAX)
+        manager.bind(str(tmp_path / "notify"))
+        node = Node(lan, tmp_path, environment={"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "400000"})
+        told = [manager.recv(100) for _ in range(5)]
+        assert told == [b"READY=1"] + [b"WATCHDOG=1"] * 4
+        node.process.send_signal(signal.SIGSTOP)
+        manager.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            while True:
+                manager.recv(100)
+        node.process.send_signal(signal.SIGCONT)
+        manager.settimeout(START_S_MAX)
+        assert manager.recv(100) == b"WATCHDOG=1"
+        node.end()
+        manager.settimeout(0.1)
+        last = b""
+        with contextlib.suppress(TimeoutError):
+            while True:
+                last = manager.recv(100)
+        assert last == b"STOPPING=1"

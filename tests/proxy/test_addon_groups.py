@@ -17,7 +17,7 @@ GROUP = f"""\
     virtual_ip: {ELSEWHERE}/24
     priority: 255
     shared_secret: twelve-and-more
-    advertisement_interval: 0.05
+    advertisement_interval: 0.25
 """
 
 

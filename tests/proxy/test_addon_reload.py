@@ -27,7 +27,7 @@ BESIDE = """\
     interface: left
     priority: 255
     shared_secret: twelve-and-more
-    advertisement_interval: 0.05
+    advertisement_interval: 0.25
 """
 
 

@@ -51,6 +51,7 @@ from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.identity import derive_keys
 from wsa_proxy.runtime.kernel import LinuxKernel
 from wsa_proxy.runtime.node import Node
+from wsa_proxy.runtime.service import ServiceManager
 from wsa_proxy.runtime.tasks import create_task
 from wsa_proxy.settings import Settings
 
@@ -89,7 +90,8 @@ class CarpFailover:
         self._liveness: Liveness | None = None
         self._node: Node | None = None
         self._reloader: Reloader | None = None
-        self._self_test: asyncio.Task[None] | None = None
+        self._service = ServiceManager()
+        self._tasks: list[asyncio.Task[None]] = []
         self._flushed_log = _FlushedLog()
 
     # -- life --------------------------------------------------------------------------------------------------------
@@ -136,6 +138,7 @@ class CarpFailover:
                 LinuxKernel(self._settings),
                 close_connections=self._connections.close,
                 loop_lag_s=lambda: self._liveness.loop_lag_s if self._liveness else 0.0,
+                on_fence=self._liveness.doubt,
                 verbs={"reload": self._reload},
             )
             self._reloader = Reloader(self._node, self._listener, _load, self._drain)
@@ -143,13 +146,18 @@ class CarpFailover:
         except (ListenerError, ControlError, OSError) as error:
             _refuse_to_run(str(error))
         hangup.follow(self._reloader.request, ctx.master.shutdown)
-        self._self_test = create_task(self._test(self._liveness), name="failover self-test")
+        self._service.ready()
+        self._tasks = [
+            create_task(self._test(self._liveness), name="failover self-test"),
+            create_task(self._service.feed(), name="failover watchdog"),
+        ]
 
     async def done(self) -> None:
         if self._listener is None:
             return
-        if self._self_test is not None:
-            self._self_test.cancel()
+        self._service.stopping()
+        for task in self._tasks:
+            task.cancel()
         if self._reloader is not None:
             await self._reloader.close()
         if self._node is not None:
