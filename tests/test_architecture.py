@@ -106,7 +106,7 @@ def test_the_wind_tunnel_uses_of_the_product_what_it_says() -> None:
         for _, module in imported_modules(path)
         if module.startswith(("wsa_proxy.runtime", "wsa_proxy.net"))
     }
-    assert used <= {"runtime.sending", "net.failures"}
+    assert used <= {"runtime.sending", "net.failures", "net.guardian", "net.guarding", "net.orders"}
 
 
 def test_package_map_imports_nothing_of_ours() -> None:
