@@ -71,7 +71,7 @@ class World:
 
 
 @pytest.mark.parametrize("peers", [None, {1: 4}])
-def test_a_death_is_told_three_times_and_the_address_goes_first(peers: dict[int, Version] | None) -> None:
+def test_a_death_is_told_and_the_address_goes_first(peers: dict[int, Version] | None) -> None:
     world = World(peers=peers)
     died_at_s = world.timeline.now
     world.node.crash()
@@ -79,9 +79,8 @@ def test_a_death_is_told_three_times_and_the_address_goes_first(peers: dict[int,
     world.run(NOTICED_S_MAX + 0.001)
     assert not world.node.holds and world.bow_outs
     world.run(1)
-    first, second, third = world.bow_outs
-    assert first < died_at_s + NOTICED_S_MAX + 0.001
-    assert second - first == pytest.approx(0.02, abs=0.005) and third - first == pytest.approx(0.1, abs=0.005)
+    (told_at_s,) = world.bow_outs  # once: the group speaks plain CARP
+    assert told_at_s < died_at_s + NOTICED_S_MAX + 0.001
     assert world.guard.guardian is None
 
 
@@ -124,7 +123,7 @@ def test_a_guardian_that_dies_is_replaced_and_tells_all_the_same() -> None:
     assert world.guard.alive and world.guard.worn and world.node.holds
     world.node.crash()
     world.run(0.5)
-    assert len(world.bow_outs) == 3
+    assert len(world.bow_outs) == 1
     world = World()
     for _ in range(STARTS_MAX):
         world.guard.kill()
