@@ -125,3 +125,23 @@ def state_of(process: int) -> str:
             return file.read().rpartition(")")[2].split()[0]
     except FileNotFoundError:
         return "Z"
+
+
+def test_a_fence_that_a_will_brings_about_is_told(lan: Any) -> None:
+    """Both stood still for longer than the limit, and the first that is heard of the proxy is a will."""
+    guardian, lease = node(lan, 0.2)
+    lease.acquire()
+    assert guardian.pid is not None
+    os.kill(guardian.pid, signal.SIGSTOP)
+    time.sleep(0.5)  # more than the limit and the moment that a guardian gives who has slept itself
+    lease.leave_will([b"D"], again=False)
+    os.kill(guardian.pid, signal.SIGCONT)
+    reasons: list[str] = []
+
+    def told() -> bool:
+        reasons.extend(fence.reason for fence in guardian.drain())
+        return bool(reasons)
+
+    until(told)
+    assert reasons[0].startswith("the proxy's loop stood still for 0.") and lease.held() == frozenset()
+    guardian.close()

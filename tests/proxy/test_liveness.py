@@ -220,3 +220,20 @@ async def test_somebody_elses_answer_is_no_proof(answer: bytes) -> None:
         await liveness._test_round()
     assert not world.told[-1].tests[0].passed
     assert "the first self-test failed: GET failed:" in str(world.told[-1].hard)
+
+
+async def test_a_doubt_is_ended_by_a_test_that_began_after_it() -> None:
+    """What was under way when the guardian gave the addresses up says nothing: it may be what stood still."""
+    world = World(answers=[None])
+    await world.rounds()
+    ask = world.liveness._ask
+
+    async def doubted(endpoint: LoopbackEndpoint) -> None:
+        await ask(endpoint)
+        world.liveness.doubt("the loop stood still for 1.2 s")
+
+    world.liveness._ask = doubted
+    unproven = "the loop stood still for 1.2 s; not proven to work again yet"
+    assert (await world.rounds()).hard == unproven and world.told[-2].hard == unproven
+    world.liveness._ask = ask
+    assert (await world.rounds()).hard is None

@@ -37,6 +37,11 @@ if TYPE_CHECKING:
             """Send a frame or datagram of a will. Raises OSError."""
 
 
+STALL_LIMIT_S_MAX = 1.0
+STALL_LIMIT_INTERVALS = 0.5
+"""Of the shortest master-down interval: the guardian has to be done before a backup takes over by itself."""
+BEATS_PER_LIMIT = 4
+"""So many signs of life a proxy has to give within its limit, or more."""
 SLOW_S = 0.5
 """A call that took so long: the guardian was frozen, and what it has added may be somebody else's by now."""
 BOW_OUT_WITHIN_S = 2.0
@@ -51,6 +56,11 @@ COPIES_AFTER_S = (0.0, 0.02, 0.1)
 backs the new master up would take over from it."""
 COPY_LATE_S = 0.1
 """A copy so late is not said any more: the guardian stood still, and there is a new master."""
+
+
+def usual_stall_limit_s(patience_s: float) -> float:
+    """So long a loop may stand still; ``patience_s`` is the shortest master-down interval of its groups."""
+    return min(STALL_LIMIT_S_MAX, STALL_LIMIT_INTERVALS * patience_s)
 
 
 class Ward:

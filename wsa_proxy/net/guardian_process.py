@@ -27,7 +27,11 @@ _IP_PKTINFO = 8
 
 
 class GuardianKernel:
-    """A netlink socket, and sockets that only send; opened at once, while there are descriptors."""
+    """A netlink socket, and sockets that only send; opened at once, while there are descriptors.
+
+    Not ``netlink.RouteSocket``: what that imports makes a process 4 MB larger (14.5 for 10.5), and twice as slow to
+    start.
+    """
 
     def __init__(self) -> None:
         """Raises OSError without CAP_NET_RAW."""

@@ -13,17 +13,14 @@ from collections.abc import Callable
 from collections.abc import Sequence
 
 from wsa_proxy.carp import election
+from wsa_proxy.net.guardian import BEATS_PER_LIMIT
+from wsa_proxy.net.guardian import usual_stall_limit_s
 from wsa_proxy.net.ports import LeasePort
 from wsa_proxy.runtime.driver import RENEW_EVERY_S
 from wsa_proxy.runtime.driver import Driver
 from wsa_proxy.settings import Settings
 
 logger = logging.getLogger(__name__)
-
-STALL_LIMIT_S_MAX = 1.0
-STALL_LIMIT_INTERVALS = 0.5
-"""Of the shortest master-down interval: the guardian has to be done before a backup takes over by itself."""
-BEATS_PER_LIMIT = 4
 
 LATE_S = RENEW_EVERY_S
 """So late, every group reads its packets and looks at its clock before the batch. A lease lasts twice as long yet."""
@@ -116,7 +113,7 @@ def stall_limit_s(settings: Settings) -> float:
     if settings.stall_limit_s is not None:
         return settings.stall_limit_s
     patience_s = min(election.master_down_s(group.advbase, group.advskew) for group in settings.groups)
-    return min(STALL_LIMIT_S_MAX, STALL_LIMIT_INTERVALS * patience_s)
+    return usual_stall_limit_s(patience_s)
 
 
 def beat_every_s(settings: Settings) -> float:

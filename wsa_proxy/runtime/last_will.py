@@ -56,9 +56,8 @@ class LastWill:
                 parts += ports.advertisements.will(version, payload)
             except OSError as error:
                 logger.debug("no last will in IPv%d: %s", version, error)
-        ports.addresses.leave_will(
-            parts, again=self._identity.credentials.seals
-        )  # of plain ones, each would be a new one
+        again = self._identity.credentials.seals  # a plain one's copy would be taken for another one
+        ports.addresses.leave_will(parts, again=again)
 
     def renew(self, now: float) -> None:
         """On every beat of a master: a new one when that before gets old."""

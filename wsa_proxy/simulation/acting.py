@@ -32,6 +32,9 @@ from wsa_proxy.carp.events import Stopped
 from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.carp.wire import Version
+from wsa_proxy.net.guardian import BEATS_PER_LIMIT
+from wsa_proxy.net.guardian import STALL_LIMIT_S_MAX
+from wsa_proxy.net.guardian import usual_stall_limit_s
 from wsa_proxy.net.guarding import ANSWER_S
 from wsa_proxy.runtime.sending import Sending
 from wsa_proxy.simulation.guarded import Blocked
@@ -47,8 +50,6 @@ from wsa_proxy.simulation.outlet import Tally
 FROZEN_S = 0.5  # a decision older than this is looked at again before it is carried out
 RETRY_S = 1.0
 LOOP_S = 1e-5  # what wakes the loop is read a moment later
-STALL_LIMIT_S_MAX = 1.0
-BEATS_PER_LIMIT = 4
 RELEASE_AGAIN_S = 0.1
 UNTOLD_RETRY_S = 5.0
 UNTOLD_RETRY_S_MAX = 300.0
@@ -57,11 +58,6 @@ that refuses the addresses is tried again sooner here, so that more happens in a
 
 type Tell = Callable[[Any, str, object], None]
 """The run's story: which node, what kind of thing, what."""
-
-
-def stall_limit_of(settings: VirtualHostSettings) -> float:
-    """So long a guardian lets a process stand still (``beat.py``)."""
-    return min(STALL_LIMIT_S_MAX, master_down_s(settings.advbase, settings.advskew) / 2)
 
 
 class Acting(Machine):
@@ -84,7 +80,7 @@ class Acting(Machine):
         self.settings = self.wanted = settings
         """In force, and what the operator has written since."""
         self.core: VirtualHost | None = None
-        self.stall_limit_s = stall_limit_of(settings)
+        self.stall_limit_s = usual_stall_limit_s(master_down_s(settings.advbase, settings.advskew))
         often = guardians is not None and self.stall_limit_s < STALL_LIMIT_S_MAX
         self.kernel = Kernel(random, self.stall_limit_s / BEATS_PER_LIMIT if often else math.inf)
         self.guardians = guardians
