@@ -45,6 +45,10 @@ class GroupSettings:
     """Where the failover listener is bound on every virtual IP."""
     peers: tuple[IPv4Address | IPv6Address, ...] = ()
     """The other nodes' own addresses, to each of which advertisements go; empty: they go to the multicast group."""
+    preempt_delay_s: float = 0.0
+    """So long the node has been backup before it takes over from a healthy master of a lower rank."""
+    preempt_delay_max_s: float = 60.0
+    """That wait doubles with each change of role in quick succession, up to this."""
 
     @property
     def advertisement_interval_s(self) -> float:
@@ -78,6 +82,9 @@ class Settings:
 
     stall_limit_s: float | None = None
     """So long the proxy's loop may stand still before its guardian gives the virtual IPs up; None: by the intervals."""
+
+    drain_timeout_s: float = 60.0
+    """So long an orderly stop may take for the requests that are being answered."""
 
     @property
     def socket_path(self) -> Path:

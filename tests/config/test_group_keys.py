@@ -125,8 +125,18 @@ CASES: list[Case] = [
     ),
     (
         "    interface: auto\n",
-        "    interface: auto\n    preempt_delay: 5\n",
-        "9: groups[0].preempt_delay: not yet: this key comes with a later version; remove it",
+        "    interface: auto\n    preempt_delay: -1\n",
+        "9: groups[0].preempt_delay: -1: must be a number of seconds from 0 to 3600",
+    ),
+    (
+        "    interface: auto\n",
+        "    interface: auto\n    preempt_delay: '5'\n",
+        "9: groups[0].preempt_delay: '5': must be a number of seconds from 0 to 3600; write it without quotes",
+    ),
+    (
+        "    interface: auto\n",
+        "    interface: auto\n    preempt_delay: 5\n    preempt_delay_max: 4\n",
+        "10: groups[0].preempt_delay_max: 4: is less than preempt_delay, 5; write at least that",
     ),
     (
         "    interface: auto\n",
@@ -150,7 +160,7 @@ CASES: list[Case] = [
         (
             "9: groups[0].zzzz: unknown key; known here are id, description, hostname, virtual_ip, interface, "
             "priority, shared_secret, shared_secret_file, advertisement_interval, port, mac, security, "
-            "peers"
+            "peers, preempt_delay, preempt_delay_max"
         ),
     ),
     (

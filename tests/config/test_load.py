@@ -68,6 +68,23 @@ def test_the_stall_limit_is_no_longer_than_half_of_the_others_patience(tmp_path:
     )
 
 
+def test_how_long_a_stop_and_a_better_node_wait(tmp_path: Path) -> None:
+    """A minute for the one, nothing for the other; the greatest is never less than where it begins."""
+    usual = loaded(tmp_path, GOOD).settings
+    assert usual.drain_timeout_s == 60
+    assert (usual.groups[0].preempt_delay_s, usual.groups[0].preempt_delay_max_s) == (0, 60)
+    other = loaded(tmp_path, GOOD + "    preempt_delay: 90\ndrain_timeout: 5\n").settings
+    assert other.drain_timeout_s == 5
+    assert (other.groups[0].preempt_delay_s, other.groups[0].preempt_delay_max_s) == (90, 90)
+
+
+def test_a_delay_that_nobody_waits_for_is_told(tmp_path: Path) -> None:
+    """Without preemption there is nothing to put off."""
+    text = GOOD.replace("preemptive", "non-preemptive") + "    preempt_delay: 5\n"
+    [warning] = [each for each in loaded(tmp_path, text).warnings if each.key == "groups[0].preempt_delay"]
+    assert "has no effect with failover_handling: non-preemptive" in str(warning)
+
+
 def test_everything_is_told_at_once(tmp_path: Path) -> None:
     """Errors of the keys, between the groups, of the host and of the files come together, in the file's order."""
     text = """\

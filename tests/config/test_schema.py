@@ -154,8 +154,8 @@ CASES: list[Case] = [
     ("node: a\n", "node: a\npriority: 5\n", "2: priority: is a key of a group; move it into one"),
     (
         "node: a\n",
-        "node: a\ndrain_timeout: 1\n",
-        "2: drain_timeout: not yet: this key comes with a later version; remove it",
+        "node: a\ndrain_timeout: 3601\n",
+        "2: drain_timeout: 3601: must be a number of seconds from 0 to 3600",
     ),
     ("node: a\n", "node: a\nnotify: ~\n", "2: notify: not yet: this key comes with a later version; remove it"),
     ("node: a", "node: ''", "1: node: '': must be a name of 1 to 63 letters, digits, '.', '_' and '-'"),

@@ -45,6 +45,8 @@ def test_the_same_file_changes_nothing() -> None:
         ({"advbase": 0, "advskew": 13}, "group 1: advertisement_interval 1 s -> 0.0508 s"),
         ({"pass_phrases": (b"old", b"new")}, "group 1: shared_secret has changed"),
         ({"security": ("carp", "sealed")}, "group 1: security sealed -> carp, sealed"),
+        ({"preempt_delay_s": 5.0}, "group 1: preempt_delay 0 s -> 5 s"),
+        ({"preempt_delay_max_s": 5.0}, "group 1: preempt_delay_max 60 s -> 5 s"),
     ],
 )
 def test_what_a_running_group_takes(changes: dict[str, Any], line: str) -> None:
@@ -104,6 +106,19 @@ def test_what_stands_at_the_top_concerns_all_groups(changes: dict[str, Any], lin
     """In place."""
     plan = make_plan(PRESENT, replace(PRESENT, **changes))
     assert set(plan.fates.values()) == {Fate.CHANGED} and plan.lines == (line,)
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"stall_limit_s": 0.5}, "stall_limit: by the intervals -> 0.5 s"),
+        ({"drain_timeout_s": 5.0}, "drain_timeout: 60 s -> 5 s"),
+    ],
+)
+def test_what_stands_at_the_top_and_concerns_no_group(changes: dict[str, Any], line: str) -> None:
+    """It is told, and the groups do not notice."""
+    plan = make_plan(PRESENT, replace(PRESENT, **changes))
+    assert set(plan.fates.values()) == {Fate.UNTOUCHED} and plan.lines == (line,)
 
 
 def test_no_line_tells_a_secret() -> None:

@@ -70,6 +70,7 @@ def load(
     for n, group in enumerate(keys.groups or ()):
         _check_security(document, ("groups", n), group)
         _check_mac(document, ("groups", n), group)
+        _check_preempt_delay(document, ("groups", n), group, keys)
     peers = [
         check_peers(document, ("groups", n), keys, group, interface, host)
         for n, (group, interface) in enumerate(zip(keys.groups or (), interfaces, strict=True))
@@ -82,9 +83,16 @@ def load(
         _settings(*each, listen_port)
         for each in zip(keys.groups or (), interfaces, secrets, peers, fields, strict=True)
     )
-    preempt = keys.failover_handling == "preemptive"
-    node, tolerance_s, stall_limit_s = keys.node or socket.gethostname(), keys.clock_tolerance, keys.stall_limit
-    settings = Settings(path, node, preempt, state_dir, groups, tolerance_s, stall_limit_s)
+    settings = Settings(
+        source=path,
+        node=keys.node or socket.gethostname(),
+        preempt=keys.failover_handling == "preemptive",
+        state_dir=state_dir,
+        groups=groups,
+        clock_tolerance_s=keys.clock_tolerance,
+        stall_limit_s=keys.stall_limit,
+        drain_timeout_s=keys.drain_timeout,
+    )
     lines = tuple(document.places["groups", n, "hostname"].line for n in range(len(groups)))
     return Loaded(settings, in_order(document.warnings), lines)
 
@@ -135,6 +143,8 @@ def _settings(
         virtual_mac=group.mac == "virtual",
         port=group.port or listen_port,
         peers=tuple(peers),
+        preempt_delay_s=group.preempt_delay,
+        preempt_delay_max_s=max(group.preempt_delay, group.preempt_delay_max),
     )
 
 
@@ -170,6 +180,14 @@ def _check_mac(document: Document, path: KeyPath, group: GroupKeys) -> None:
     if group.mac == "virtual" and any(address.version == 6 and address.is_link_local for address in addresses):
         what = "a link-local virtual IP needs the network card's own hardware address; write mac: interface"
         document.error((*path, "virtual_ip"), what, value="")
+
+
+def _check_preempt_delay(document: Document, path: KeyPath, group: GroupKeys, keys: TopKeys) -> None:
+    at = (*path, "preempt_delay_max")
+    if at in document.places and group.preempt_delay_max < group.preempt_delay:
+        document.error(at, f"is less than preempt_delay, {group.preempt_delay:g}; write at least that")
+    if group.preempt_delay and keys.failover_handling == "non-preemptive":
+        document.warning((*path, "preempt_delay"), "has no effect with failover_handling: non-preemptive")
 
 
 def _check_security(document: Document, path: KeyPath, group: GroupKeys) -> None:

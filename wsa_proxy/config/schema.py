@@ -47,6 +47,7 @@ SECRET_BYTES_MAX = 19  # CARP_KEY_LEN is 20; ifconfig on the BSDs keeps 19 and a
 DESCRIPTION_CHARACTERS_MAX = 200
 STALL_LIMIT_S_MAX = 1.5  # half of the master-down interval of an advertisement a second
 CLOCK_TOLERANCE_S_MAX = 604_800
+WAIT_S_MAX = 3600  # of the keys that let somebody wait
 SECURITY = ("sealed", "carp")
 INTERFACE_CHARACTERS_MAX = 15  # IFNAMSIZ is 16, with a zero
 
@@ -70,15 +71,16 @@ ALLOWED = {
     "peers": PEERS_TEXT,
     "stall_limit": "must be a number of seconds from 0.02 to 1.5",
     "clock_tolerance": "must be a number of seconds from 1 to 604800 (a week)",
+    "drain_timeout": f"must be a number of seconds from 0 to {WAIT_S_MAX}",
+    "preempt_delay": f"must be a number of seconds from 0 to {WAIT_S_MAX}",
+    "preempt_delay_max": f"must be a number of seconds from 0 to {WAIT_S_MAX}",
 }
-TOP_KEYS = ("node", "failover_handling", "state_dir", "stall_limit", "clock_tolerance", "groups")
+TOP_KEYS = ("node", "failover_handling", "state_dir", "stall_limit", "clock_tolerance", "drain_timeout", "groups")
 GROUP_KEYS = tuple(key for key in ALLOWED if key not in TOP_KEYS)
 REQUIRED = ("id", "hostname", "virtual_ip", "priority")
-NUMBER_KEYS = ("id", "priority", "port", "advertisement_interval", "stall_limit", "clock_tolerance")
-NOT_YET = (
-    "health", "drain_timeout", "admin", "pac", "notify",
-    "preempt_delay", "preempt_delay_max", "members",
-)  # fmt: skip
+SECONDS_KEYS = ("stall_limit", "clock_tolerance", "drain_timeout", "preempt_delay", "preempt_delay_max")
+NUMBER_KEYS = ("id", "priority", "port", "advertisement_interval", *SECONDS_KEYS)
+NOT_YET = ("health", "admin", "pac", "notify", "members")
 OTHER_WORDS = {
     "vhid": "id", "virtual_router_id": "id", "group_id": "id", "vip": "virtual_ip", "address": "virtual_ip",
     "virtual_ipaddress": "virtual_ip", "virtual_ip_address": "virtual_ip", "failover_group_id": "id",
@@ -164,16 +166,15 @@ def _security(value: Plain) -> tuple[str, ...]:
     return tuple(map(str, ways))
 
 
-def _stall_limit(value: Plain) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.02 <= value <= STALL_LIMIT_S_MAX:
-        raise ValueError(ALLOWED["stall_limit"])
-    return value
+def _seconds(key: str, least: float, most: float) -> PlainValidator:
+    """A number of seconds; a truth value is none."""
 
+    def read(value: Plain) -> float | None:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+            raise ValueError(ALLOWED[key])
+        return value
 
-def _clock_tolerance(value: Plain) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= CLOCK_TOLERANCE_S_MAX:
-        raise ValueError(ALLOWED["clock_tolerance"])
-    return value
+    return PlainValidator(read)
 
 
 class Keys(BaseModel):
@@ -205,6 +206,8 @@ class GroupKeys(Keys):
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     mac: Literal["virtual", "interface"] = "virtual"
     security: Annotated[tuple[str, ...] | None, PlainValidator(_security)] = None
+    preempt_delay: Annotated[float, _seconds("preempt_delay", 0, WAIT_S_MAX)] = 0
+    preempt_delay_max: Annotated[float, _seconds("preempt_delay_max", 0, WAIT_S_MAX)] = 60
     peers: Annotated[
         list[Annotated[IPv4Address | IPv6Address | None, PlainValidator(read_peer)]],
         BeforeValidator(_as_list),
@@ -218,8 +221,9 @@ class TopKeys(Keys):
     node: Annotated[str, AfterValidator(_name_of_node)] | None = None
     failover_handling: Literal["preemptive", "non-preemptive"] = "preemptive"
     state_dir: Annotated[str, AfterValidator(_path)] = "/var/lib/wsa-proxy"
-    stall_limit: Annotated[float | None, PlainValidator(_stall_limit)] = None
-    clock_tolerance: Annotated[float, PlainValidator(_clock_tolerance)] = 3600
+    stall_limit: Annotated[float | None, _seconds("stall_limit", 0.02, STALL_LIMIT_S_MAX)] = None
+    clock_tolerance: Annotated[float, _seconds("clock_tolerance", 1, CLOCK_TOLERANCE_S_MAX)] = 3600
+    drain_timeout: Annotated[float, _seconds("drain_timeout", 0, WAIT_S_MAX)] = 60
     groups: Annotated[list[GroupKeys], Field(min_length=1, max_length=255)] | None = None
 
 

@@ -57,6 +57,8 @@ IN_PLACE: dict[str, tuple[frozenset[str], Callable[[GroupSettings], str | None]]
     ),
     "shared_secret": (frozenset({"pass_phrases"}), lambda group: None),
     "security": (frozenset({"security"}), lambda group: ", ".join(group.security)),
+    "preempt_delay": (frozenset({"preempt_delay_s"}), lambda group: f"{group.preempt_delay_s:g} s"),
+    "preempt_delay_max": (frozenset({"preempt_delay_max_s"}), lambda group: f"{group.preempt_delay_max_s:g} s"),
 }
 """The keys that a running group takes: which fields of its settings they are, and how a value is shown, if it may."""
 
@@ -99,6 +101,8 @@ def _top_lines(present: Settings, new: Settings) -> Iterator[str]:
         yield f"clock_tolerance: {present.clock_tolerance_s:g} s -> {new.clock_tolerance_s:g} s"
     if present.stall_limit_s != new.stall_limit_s:
         yield f"stall_limit: {_seconds(present.stall_limit_s)} -> {_seconds(new.stall_limit_s)}"
+    if present.drain_timeout_s != new.drain_timeout_s:
+        yield f"drain_timeout: {present.drain_timeout_s:g} s -> {new.drain_timeout_s:g} s"
 
 
 def _seconds(value: float | None) -> str:
