@@ -28,11 +28,13 @@ WAIT_S = 20.0  # a deadline, not a pause: a mitmdump starts within 1 s on an idl
 ADDON = """
 import asyncio, json, logging, os
 from ipaddress import ip_address
-from mitmproxy import ctx, exceptions
+from mitmproxy import ctx
 from wsa_proxy.proxy import self_connect
 from wsa_proxy.proxy.connections import Connections
+from wsa_proxy.proxy.hook_calls import HookCalls
 from wsa_proxy.proxy.listener import FailoverListener, VirtualAddress
 from wsa_proxy.proxy.liveness import Liveness
+from wsa_proxy.proxy.self_tests import SelfTests
 
 VIRTUAL = [VirtualAddress(ip_address(host), port) for host, port in json.loads(os.environ["TEST_VIRTUAL"])]
 
@@ -41,6 +43,8 @@ class Failover:
         self.listener = FailoverListener(VIRTUAL)
         self.connections = Connections()
         self.guard = self_connect.LoopGuard()
+        self.self_tests = SelfTests()
+        self.hooks = HookCalls(self.self_tests)
         self.installed = False
         self.told = None
     def configure(self, updated):
@@ -49,7 +53,8 @@ class Failover:
             self.listener.install()
     async def running(self):
         await self.listener.open()
-        self.liveness = Liveness(self.listener, self.on_health)
+        self.hooks.install()
+        self.liveness = Liveness(self.listener, self.on_health, self.self_tests)
         self.task = asyncio.get_running_loop().create_task(self.liveness.run())
         endpoints = [(each.mode, each.spec, each.host, each.port) for each in self.listener.loopback_endpoints()]
         logging.info("TEST endpoints " + json.dumps(endpoints))
@@ -65,32 +70,21 @@ class Failover:
         self.guard.client_disconnected(client)
         self.connections.client_disconnected(client)
     async def server_connect(self, data):
-        if not self.liveness.refuse_upstream(data):
-            await self_connect.refuse(data, self.listener.listening_addresses())
+        await self_connect.refuse(data, self.listener.listening_addresses())
     def server_connected(self, data):
         self.guard.server_connected(data)
     def server_disconnected(self, data):
         self.guard.server_disconnected(data)
     def http_connect(self, flow):
         self.connections.http_connect(flow)
-    def _hide(self, flow):
-        if self.liveness.is_self_test(flow.client_conn):
-            raise exceptions.AddonHalt
     def requestheaders(self, flow):
-        if self.liveness.answer_self_test(flow):
-            raise exceptions.AddonHalt
         self.connections.requestheaders(flow)
-    def request(self, flow):
-        self._hide(flow)
     def responseheaders(self, flow):
-        self._hide(flow)
         self.connections.responseheaders(flow)
     def response(self, flow):
-        self._hide(flow)
         self.liveness.sign_of_life()
         self.connections.response(flow)
     def error(self, flow):
-        self._hide(flow)
         self.connections.error(flow)
 
 addons = [Failover()]

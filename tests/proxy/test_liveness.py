@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from dataclasses import field
 
 import pytest
-from mitmproxy.test import tflow
 
 from tests.proxy.processes import Origin
 from tests.proxy.processes import Proxy
@@ -16,6 +15,7 @@ from tests.proxy.processes import exchange
 from wsa_proxy.proxy.listener import LoopbackEndpoint
 from wsa_proxy.proxy.liveness import Liveness
 from wsa_proxy.proxy.modes import ListenerError
+from wsa_proxy.proxy.self_tests import SelfTests
 from wsa_proxy.runtime.health import UNPROVEN
 from wsa_proxy.runtime.health import Health
 
@@ -41,7 +41,9 @@ class World:
     others_answered: int = 0
 
     def __post_init__(self) -> None:
-        self.liveness = Liveness(self, self.told.append, clock=lambda: self.now_s, sleep=self.sleep, ask=self.ask)
+        self.liveness = Liveness(
+            self, self.told.append, SelfTests(), clock=lambda: self.now_s, sleep=self.sleep, ask=self.ask
+        )
 
     async def sleep(self, duration_s: float) -> None:
         self.now_s += duration_s + self.late_s
@@ -169,27 +171,10 @@ async def test_the_lag_is_the_greatest_of_the_last_second() -> None:
             raise asyncio.CancelledError
         world.now_s += duration_s + (0.7 if len(lags_s) == 2 else 0.01)
 
-    world.liveness = Liveness(world, world.told.append, clock=lambda: world.now_s, sleep=sleep)
+    world.liveness = Liveness(world, world.told.append, SelfTests(), clock=lambda: world.now_s, sleep=sleep)
     with pytest.raises(asyncio.CancelledError):
         await world.liveness._watch()
     assert lags_s == [0.0, 0.01, *[0.7] * 10, 0.01, 0.01, 0.01]
-
-
-async def test_no_client_can_pass_for_a_self_test() -> None:
-    """Neither the address alone nor the token alone is taken for a self-test."""
-    liveness = World(answers=[None]).liveness
-    flow = tflow.tflow()
-    flow.client_conn.peername = ("127.0.0.1", 40000)
-    flow.request.path = "/token"
-    assert not liveness.answer_self_test(flow)
-    liveness._tokens["127.0.0.1", 40000] = "other"
-    assert not liveness.answer_self_test(flow)
-    flow.client_conn.peername = ("127.0.0.1", 40001)
-    liveness._tokens["127.0.0.1", 40000] = "token"
-    assert not liveness.answer_self_test(flow)
-    flow.client_conn.peername = ("127.0.0.1", 40000)
-    assert liveness.answer_self_test(flow)
-    assert flow.response is not None
 
 
 def test_self_tests_leave_no_trace(start_proxy: Start, origin: Origin) -> None:
@@ -216,7 +201,7 @@ async def test_somebody_elses_answer_is_no_proof(answer: bytes) -> None:
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         endpoint = LoopbackEndpoint("regular", "regular", *server.sockets[0].getsockname())
         world = World(answers=[None], endpoints=(endpoint,))
-        liveness = Liveness(world, world.told.append)
+        liveness = Liveness(world, world.told.append, SelfTests())
         await liveness._test_round()
     assert not world.told[-1].tests[0].passed
     assert "the first self-test failed: GET failed:" in str(world.told[-1].hard)

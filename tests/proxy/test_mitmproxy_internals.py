@@ -6,10 +6,33 @@ import socket
 from typing import Any
 
 import pytest
+from mitmproxy.addons.tlsconfig import TlsConfig
 from mitmproxy.connection import Server
+from mitmproxy.hooks import Hook
+from mitmproxy.hooks import UpdateHook
+from mitmproxy.options import Options
+from mitmproxy.proxy import server_hooks
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.events import DataReceived
+from mitmproxy.proxy.layer import NextLayer
+from mitmproxy.proxy.layer import NextLayerHook
+from mitmproxy.proxy.layers import ClientTLSLayer
+from mitmproxy.proxy.layers import HttpLayer
+from mitmproxy.proxy.layers import ServerTLSLayer
+from mitmproxy.proxy.layers.http import HTTPMode
+from mitmproxy.proxy.layers.http._hooks import HttpRequestHook
+from mitmproxy.proxy.layers.modes import HttpProxy
+from mitmproxy.proxy.layers.modes import HttpUpstreamProxy
+from mitmproxy.proxy.layers.modes import ReverseProxy
+from mitmproxy.proxy.layers.modes import Socks5AuthData
+from mitmproxy.proxy.layers.modes import Socks5AuthHook
+from mitmproxy.proxy.layers.tcp import TcpStartHook
+from mitmproxy.proxy.layers.tls import TlsStartClientHook
 from mitmproxy.proxy.mode_servers import AsyncioServerInstance
 from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.test import taddons
+from mitmproxy.test import tflow
+from mitmproxy.tls import TlsData
 
 from tests.proxy.processes import until
 from wsa_proxy.proxy import mitmproxy_internals
@@ -64,9 +87,9 @@ def test_only_the_expected_errors_are_dropped_once_each() -> None:
 
 
 def test_only_the_hidden_clients_lines_are_dropped() -> None:
-    """Warnings and other clients' lines pass."""
+    """Errors and other clients' lines pass."""
     hidden = HiddenClients()
-    hidden.hidden.add(("127.0.0.1", 40000))
+    hidden.hidden["127.0.0.1", 40000] = "token"
 
     def passes(level: int, client: tuple[str, int] | None) -> bool:
         record = logging.LogRecord("x", level, "", 0, "client connect", None, None)
@@ -76,7 +99,8 @@ def test_only_the_hidden_clients_lines_are_dropped() -> None:
     assert not passes(logging.INFO, ("127.0.0.1", 40000))
     assert passes(logging.INFO, ("127.0.0.1", 40001))
     assert passes(logging.INFO, None)
-    assert passes(logging.WARNING, ("127.0.0.1", 40000))
+    assert not passes(logging.WARNING, ("127.0.0.1", 40000))
+    assert passes(logging.ERROR, ("127.0.0.1", 40000))
 
 
 @pytest.mark.parametrize(("spec", "owns"), [("regular", True), ("socks5", True), ("dns", True), ("local", False)])
@@ -115,3 +139,75 @@ async def test_nothing_is_started_or_stopped_while_the_lock_is_held(inside: tadd
         assert not starting.done() and mitmproxy_internals.instances() == []
     await starting
     assert len(mitmproxy_internals.instances()) == 1
+
+
+def test_whose_connection_a_hook_is_about() -> None:
+    """Every hook that mitmproxy has for a connection leads to its client; the others lead to none."""
+    flow = tflow.tflow()
+    client = flow.client_conn
+    context = Context(client, Options())
+    for hook in (
+        server_hooks.ClientConnectedHook(client),
+        server_hooks.ServerConnectHook(server_hooks.ServerConnectionHookData(flow.server_conn, client)),
+        NextLayerHook(NextLayer(context)),
+        TlsStartClientHook(TlsData(client, context)),
+        Socks5AuthHook(Socks5AuthData(client, "user", "word")),
+        HttpRequestHook(flow),
+        TcpStartHook(tflow.ttcpflow(client_conn=client)),
+    ):
+        for _ in range(2):  # looked for, then remembered
+            assert mitmproxy_internals.client_of(hook) is client, hook
+    assert mitmproxy_internals.client_of(UpdateHook([flow])) is None
+
+
+async def test_the_hooks_are_taken_over_and_given_back(inside: taddons.context) -> None:
+    """Our method gets the hooks of real connections; a second owner is refused; afterwards everything is as before."""
+    names = []
+
+    async def handle(hook: Hook) -> None:
+        names.append(hook.name)
+        await stock(hook)
+
+    stock = mitmproxy_internals.take_over_hooks(handle)
+    with pytest.raises(RuntimeError):
+        mitmproxy_internals.take_over_hooks(handle)
+    await mitmproxy_internals.set_up_servers()
+    with socket.create_connection(("127.0.0.1", inside.options.listen_port)):
+        await until(mitmproxy_internals.tcp_handlers)
+    await until(lambda: names == ["client_connected", "client_disconnected"])
+    mitmproxy_internals.give_back_hooks()
+    mitmproxy_internals.give_back_hooks()
+    assert inside.master.addons.handle_lifecycle == stock
+
+
+HELLO = bytes.fromhex("160301")
+
+
+@pytest.mark.parametrize(
+    ("above", "data", "chosen", "mode"),
+    [
+        (HttpProxy, b"GET / HTTP/1.1", HttpLayer, HTTPMode.regular),
+        (HttpUpstreamProxy, b"GET / HTTP/1.1", HttpLayer, HTTPMode.regular),
+        (ReverseProxy, b"GET / HTTP/1.1", HttpLayer, HTTPMode.transparent),
+        (HttpProxy, HELLO, ClientTLSLayer, None),
+        (HttpProxy, HELLO[:2], type(None), None),
+    ],
+)
+def test_the_layer_without_a_server(above: Any, data: bytes, chosen: type, mode: HTTPMode | None) -> None:
+    """An upstream proxy is none, a TLS layer towards a server is none, and what cannot be told yet is not decided."""
+    context = Context(tflow.tclient_conn(), Options())
+    above(context)
+    asked = NextLayer(context)
+    asked.events.append(DataReceived(context.client, data))
+    mitmproxy_internals.choose_layer(asked)
+    assert type(asked.layer) is chosen
+    assert getattr(asked.layer, "mode", None) is mode
+    assert not any(isinstance(layer, ServerTLSLayer) for layer in context.layers)
+
+
+async def test_without_the_addon_for_tls_it_is_said(inside: taddons.context) -> None:
+    """A mitmproxy that cannot answer TLS is named."""
+    with pytest.raises(RuntimeError, match="tlsconfig"):
+        mitmproxy_internals.tlsconfig()
+    inside.master.addons.add(TlsConfig())
+    assert callable(mitmproxy_internals.tlsconfig().tls_start_client)

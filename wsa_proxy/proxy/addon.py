@@ -39,12 +39,14 @@ from wsa_proxy.proxy import hangup
 from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy import self_connect
 from wsa_proxy.proxy.connections import Connections
+from wsa_proxy.proxy.hook_calls import HookCalls
 from wsa_proxy.proxy.listener import FailoverListener
 from wsa_proxy.proxy.listening_socket import Address
 from wsa_proxy.proxy.liveness import Liveness
 from wsa_proxy.proxy.modes import ListenerError
 from wsa_proxy.proxy.reload import Reloader
 from wsa_proxy.proxy.reload import virtual_addresses
+from wsa_proxy.proxy.self_tests import SelfTests
 from wsa_proxy.runtime.clocks import boottime_s
 from wsa_proxy.runtime.control import ControlError
 from wsa_proxy.runtime.health import Health
@@ -87,6 +89,8 @@ class CarpFailover:
         self._listener: FailoverListener | None = None
         self._connections = Connections()
         self._loop_guard = self_connect.LoopGuard()
+        self._self_tests = SelfTests()
+        self._hooks = HookCalls(self._self_tests)
         self._liveness: Liveness | None = None
         self._node: Node | None = None
         self._reloader: Reloader | None = None
@@ -131,8 +135,9 @@ class CarpFailover:
             _refuse_to_run(NO_CONFIG)
         try:
             await self._listener.open()
+            self._hooks.install()
             await asyncio.to_thread(derive_keys, self._settings.groups)
-            self._liveness = Liveness(self._listener, self._set_health, clock=boottime_s)
+            self._liveness = Liveness(self._listener, self._set_health, self._self_tests, clock=boottime_s)
             self._node = Node(
                 self._settings,
                 LinuxKernel(self._settings),
@@ -165,6 +170,7 @@ class CarpFailover:
             self._node.stop("orderly stop")
             self._node.close()
         self._listener.close_listeners()
+        self._hooks.uninstall()
         logging.getLogger().removeHandler(self._flushed_log)
 
     async def _drain(self, addresses: Collection[Address]) -> None:
@@ -220,9 +226,8 @@ class CarpFailover:
         self._connections.client_disconnected(client)
 
     async def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
-        if self._listener is None or self._liveness is None or self._liveness.refuse_upstream(data):
-            return
-        await self_connect.refuse(data, self._listener.listening_addresses())
+        if self._listener is not None:
+            await self_connect.refuse(data, self._listener.listening_addresses())
 
     def server_connected(self, data: server_hooks.ServerConnectionHookData) -> None:
         self._loop_guard.server_connected(data)
@@ -231,34 +236,21 @@ class CarpFailover:
         self._loop_guard.server_disconnected(data)
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        if self._liveness is not None and self._liveness.answer_self_test(flow):
-            raise exceptions.AddonHalt
         self._connections.requestheaders(flow)
-
-    def request(self, flow: http.HTTPFlow) -> None:
-        self._hide_self_test(flow)
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
         self._connections.http_connect(flow)
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
-        self._hide_self_test(flow)
         self._connections.responseheaders(flow)
 
     def response(self, flow: http.HTTPFlow) -> None:
-        self._hide_self_test(flow)
         if self._liveness is not None:
             self._liveness.sign_of_life()
         self._connections.response(flow)
 
     def error(self, flow: http.HTTPFlow) -> None:
-        self._hide_self_test(flow)
         self._connections.error(flow)
-
-    def _hide_self_test(self, flow: http.HTTPFlow) -> None:
-        """No later addon sees it: no line, no flow in a file."""
-        if self._liveness is not None and self._liveness.is_self_test(flow.client_conn):
-            raise exceptions.AddonHalt
 
 
 def _config_file() -> Path:

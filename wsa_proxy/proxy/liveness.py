@@ -9,34 +9,23 @@ Three questions, all asked from mitmproxy's own event loop, so that silence is a
   query. Three failures in a row are a soft failure.
 - How late does the loop turn? ``loop_lag_s``.
 
-A self-test leaves no flow and no log line: the addon stops its hooks with AddonHalt, and mitmproxy's lines about the
-connection are dropped. It is known by its own address and port, which nobody else can have at that time, and by a
-random token.
+A self-test is answered and hidden by ``self_tests.py``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
-import secrets
 import socket
 import time
 from collections import deque
 from collections.abc import Awaitable
 from collections.abc import Callable
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Protocol
 
-from mitmproxy import http
-from mitmproxy.connection import Client
-from mitmproxy.proxy.server_hooks import ServerConnectionHookData
-
 from wsa_proxy.proxy.listener import LoopbackEndpoint
-from wsa_proxy.proxy.mitmproxy_internals import HiddenClients
-from wsa_proxy.proxy.mitmproxy_internals import SocketName
 from wsa_proxy.proxy.modes import ListenerError
+from wsa_proxy.proxy.self_tests import SelfTests
 from wsa_proxy.runtime.health import UNPROVEN
 from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.health import SelfTestResult
@@ -49,7 +38,6 @@ REOPEN_S = 1.0  # between two attempts to replace broken sockets
 LIMIT_S = 2.0  # a self-test that takes longer has failed, unless others were answered meanwhile
 FALL = 3  # failures in a row that make a soft failure; one success ends it
 LAGS_KEPT = 10  # loop_lag_s is the greatest of the last second
-LINGER_S = 1.0  # mitmproxy's log lines about a self-test's connection come up to this long after its end
 ANSWER_SIZE_MAX = 4096
 
 QUESTIONS = {"regular": "GET", "upstream": "GET", "socks5": "SOCKS greeting", "reverse": "connection"}
@@ -77,6 +65,7 @@ class Liveness:
         self,
         listener: Listener,
         on_health: Callable[[Health], None],
+        self_tests: SelfTests,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -87,9 +76,7 @@ class Liveness:
         self._clock = clock
         self._sleep = sleep
         self._ask = ask or self._ask_over_tcp
-        self._hidden = HiddenClients()
-        self._tokens: dict[SocketName, str] = {}
-        """The self-tests under way, by their own address and port."""
+        self._self_tests = self_tests
         self._signs = 0
         self._lags_s: deque[float] = deque([0.0], maxlen=LAGS_KEPT)
         self._broken: str | None = None
@@ -121,36 +108,15 @@ class Liveness:
         self._unproven = f"{reason}; not proven to work again yet"
         self._on_health(self.health)
 
-    def is_self_test(self, client: Client) -> bool:
-        """Whether this connection is a self-test under way: no other addon should see its flow."""
-        return client.peername[:2] in self._tokens
-
-    def answer_self_test(self, flow: http.HTTPFlow) -> bool:
-        """Answer the flow if it is a self-test; from ``requestheaders``, so that proxyauth's 407 is overridden."""
-        token = self._tokens.get(flow.client_conn.peername[:2])
-        if token is None or not hmac.compare_digest(flow.request.path.encode(errors="replace"), f"/{token}".encode()):
-            return False
-        flow.response = http.Response.make(200, token, {"Connection": "close"})
-        return True
-
-    def refuse_upstream(self, data: ServerConnectionHookData) -> bool:
-        """Keep a self-test from reaching a reverse proxy's target; from ``server_connect``."""
-        if not self.is_self_test(data.client):
-            return False
-        data.server.error = "a self-test goes no further"
-        return True
-
     # --- the loops --------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Watch and test until cancelled."""
-        self._hidden.install()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._watch(), name="failover watch")
                 tasks.create_task(self._test_for_ever(), name="failover self-test rounds")
         finally:
-            self._hidden.uninstall()
             self._unproven = UNPROVEN.hard  # whoever runs this again has proven nothing yet
 
     async def _watch(self) -> None:
@@ -230,28 +196,15 @@ class Liveness:
 
     async def _ask_over_tcp(self, endpoint: LoopbackEndpoint) -> None:
         async with asyncio.timeout(LIMIT_S):
-            with self._own_socket(endpoint.host) as (client, token):
+            with self._self_tests.own_socket(endpoint.host) as (client, token):
                 answer = await _converse(client, endpoint, token)
+                seen = self._self_tests.was_seen(token)
+        if endpoint.mode == "reverse" and not seen:
+            raise OSError("the connection was closed before the proxy had taken it")
         if endpoint.mode == "socks5" and not answer.startswith(SOCKS_VERSION):
             raise OSError(f"unexpected answer {answer[:40]!r}")
         if endpoint.mode in ("regular", "upstream") and token.encode() not in answer:
             raise OSError(f"unexpected answer {answer[:40]!r}" if answer else "the connection was closed")
-
-    @contextmanager
-    def _own_socket(self, host: str) -> Iterator[tuple[socket.socket, str]]:
-        """A socket that is known as a self-test before it connects, and its token."""
-        token = secrets.token_hex(16)
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as client:
-            client.setblocking(False)
-            client.bind((host, 0))
-            name: SocketName = client.getsockname()[:2]
-            self._tokens[name] = token
-            self._hidden.hidden.add(name)
-            try:
-                yield client, token
-            finally:
-                del self._tokens[name]
-                asyncio.get_running_loop().call_later(LINGER_S, self._hidden.hidden.discard, name)
 
 
 async def _converse(client: socket.socket, endpoint: LoopbackEndpoint, token: str) -> bytes:

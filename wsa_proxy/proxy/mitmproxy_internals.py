@@ -23,14 +23,23 @@ from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterator
+from dataclasses import fields
 from ipaddress import IPv4Address
 from ipaddress import IPv6Address
 from ipaddress import ip_address
+from operator import attrgetter
 from typing import Any
 
 from mitmproxy import ctx
 from mitmproxy.connection import Client
 from mitmproxy.connection import Server
+from mitmproxy.hooks import Hook
+from mitmproxy.net.tls import starts_like_tls_record
+from mitmproxy.proxy.layer import NextLayer
+from mitmproxy.proxy.layers import ClientTLSLayer
+from mitmproxy.proxy.layers import HttpLayer
+from mitmproxy.proxy.layers import modes
+from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.proxy.mode_servers import AsyncioServerInstance
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from mitmproxy.proxy.mode_servers import ServerInstance
@@ -41,6 +50,8 @@ type SocketName = tuple[str, int]
 """Address and port; IPv6 names without flow and scope."""
 type Listen = Callable[[Instance, str, int], Awaitable[list[Any]]]
 """Binds one mode: instance, host ("" for none), port -> the servers that it owns from now on."""
+type HandleHook = Callable[[Hook], Awaitable[None]]
+"""Calls the addons for one hook of a connection."""
 
 CANCELLED = ""  # str(CancelledError()): what Servers.update logs for a start that we have cancelled
 
@@ -197,6 +208,75 @@ class ExpectedErrors(logging.Filter):
         return False
 
 
+# --- the hooks of the connections -----------------------------------------------------------------------------------
+
+
+def take_over_hooks(handle: HandleHook) -> HandleHook:
+    """From now on ``handle`` gets every hook of every connection; answers what calls the addons, as mitmproxy would.
+
+    Hooks about no connection (load, configure, running, done) do not pass here. Raises RuntimeError when already taken
+    over.
+    """
+    addons = ctx.master.addons
+    if "handle_lifecycle" in vars(addons):
+        raise RuntimeError("the hooks of this mitmproxy are already taken over")
+    stock: HandleHook = addons.handle_lifecycle
+    addons.handle_lifecycle = handle  # type: ignore[assignment,method-assign]
+    return stock
+
+
+def give_back_hooks() -> None:
+    """Let mitmproxy call its addons itself again; harmless when repeated."""
+    vars(ctx.master.addons).pop("handle_lifecycle", None)
+
+
+_paths_to_client: dict[type[Hook], Callable[[Hook], Client] | None] = {}
+
+
+def client_of(hook: Hook) -> Client | None:
+    """Whose connection a hook is about, or None: a hook carries a client, or something that leads to one."""
+    kind = type(hook)
+    if kind not in _paths_to_client:
+        _paths_to_client[kind] = _path_to_client(hook)
+    path = _paths_to_client[kind]
+    return path(hook) if path else None
+
+
+def _path_to_client(hook: Hook) -> Callable[[Hook], Client] | None:
+    for field in fields(hook):  # type: ignore[arg-type]
+        for tail in ("", ".client_conn", ".client", ".context.client"):
+            path = attrgetter(field.name + tail)
+            try:
+                if isinstance(path(hook), Client):
+                    return path
+            except AttributeError:
+                continue
+    return None
+
+
+def choose_layer(asked: NextLayer) -> None:
+    """TLS where the client begins it, else HTTP; both without any connection to a server.
+
+    What mitmproxy's own addon would choose if it had no options (ignore_hosts, tcp_hosts) and no upstream proxy.
+    """
+    data = asked.data_client()
+    if len(data) < 3:  # a TLS record cannot be told yet; asked again when there is more
+        return
+    if starts_like_tls_record(data):
+        asked.layer = ClientTLSLayer(asked.context)
+        return
+    is_proxy = isinstance(asked.context.layers[-1], modes.HttpProxy | modes.HttpUpstreamProxy)
+    asked.layer = HttpLayer(asked.context, HTTPMode.regular if is_proxy else HTTPMode.transparent)
+
+
+def tlsconfig() -> Any:
+    """mitmproxy's addon that makes certificates and answers TLS handshakes."""
+    found = ctx.master.addons.get("tlsconfig")
+    if found is None:
+        raise RuntimeError("mitmproxy runs without its tlsconfig addon: it cannot answer TLS")
+    return found
+
+
 # --- the clients' side ----------------------------------------------------------------------------------------------
 
 
@@ -246,11 +326,12 @@ def upstream_proxy(server: Server) -> SocketName | None:
 
 
 class HiddenClients(logging.Filter):
-    """Drops the connect and disconnect lines of clients that are our own self-tests."""
+    """Drops the lines about clients that are our own self-tests; what went wrong there is the self-test's evidence."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.hidden: set[SocketName] = set()
+        self.hidden: dict[SocketName, str] = {}
+        """With the token of the self-test, as a port may be used again."""
 
     def install(self) -> None:
         logging.getLogger("mitmproxy.proxy.server").addFilter(self)
@@ -260,4 +341,4 @@ class HiddenClients(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         client = getattr(record, "client", None)
-        return record.levelno >= logging.WARNING or client is None or client[:2] not in self.hidden
+        return record.levelno >= logging.ERROR or client is None or client[:2] not in self.hidden

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from typing import Any
+
+import pytest
+from mitmproxy.connection import Client
+from mitmproxy.proxy.layers.http._hooks import HttpConnectHook
+from mitmproxy.proxy.layers.http._hooks import HttpRequestHeadersHook
+from mitmproxy.proxy.server_hooks import ClientConnectedHook
+from mitmproxy.proxy.server_hooks import ClientDisconnectedHook
+from mitmproxy.proxy.server_hooks import ServerConnectHook
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+from mitmproxy.test import tflow
+
+from wsa_proxy.proxy import self_tests
+from wsa_proxy.proxy.self_tests import SelfTests
+
+
+def client_at(name: Any) -> Client:
+    client = tflow.tclient_conn()
+    client.peername = name
+    return client
+
+
+def passes(tests: SelfTests, name: Any) -> bool:
+    """Whether a line of mitmproxy's about this client reaches the log."""
+    record = logging.LogRecord("mitmproxy.proxy.server", logging.INFO, "", 0, "client connect", None, None)
+    record.client = name
+    return tests._hidden.filter(record)
+
+
+async def test_no_client_can_pass_for_a_self_test() -> None:
+    """It is known by its own address and port, from its first hook on; the token alone helps nobody."""
+    tests = SelfTests()
+    with tests.own_socket("127.0.0.1") as (client, token):
+        name = client.getsockname()
+        other = client_at(("127.0.0.2", name[1]))
+        assert not tests.is_self_test(other, first=True)
+        late = client_at(name)
+        assert not tests.is_self_test(late), "its first hook went to the addons"
+        mine = client_at(name)
+        assert tests.is_self_test(mine, first=True) and tests.is_self_test(mine)
+        assert not tests.is_self_test(client_at(name), first=True), "one connection for one self-test"
+        assert not tests.was_seen(token)
+        tests.handle(ClientConnectedHook(mine))
+        tests.handle(ClientDisconnectedHook(mine))
+        assert tests.was_seen(token), "whoever asks may hear of the end first"
+
+
+async def test_only_the_token_is_answered() -> None:
+    """The answer repeats it, so that it comes from this process; no other path is answered, and no server is asked."""
+    tests = SelfTests()
+    with tests.own_socket("127.0.0.1") as (client, token):
+        flow = tflow.tflow()
+        flow.client_conn = client_at(client.getsockname())
+        assert tests.is_self_test(flow.client_conn, first=True)
+        flow.request.path = f"/{token[1:]}"
+        tests.handle(HttpRequestHeadersHook(flow))
+        assert flow.response is None
+        flow.request.path = f"/{token}"
+        tests.handle(HttpRequestHeadersHook(flow))
+        assert flow.response is not None and flow.response.text == token
+        tunnel = tflow.tflow()
+        tests.handle(HttpConnectHook(tunnel))
+        assert tunnel.response is not None and tunnel.response.status_code == 200
+        server = ServerConnectionHookData(flow.server_conn, flow.client_conn)
+        tests.handle(ServerConnectHook(server))
+        assert server.server.error
+
+
+async def test_a_connection_that_mitmproxy_takes_late_is_still_one() -> None:
+    """The self-test has given up meanwhile: its connection, still in the kernel's queue, is hidden when it comes."""
+    tests = SelfTests()
+    with tests.own_socket("127.0.0.1") as (client, _):
+        name = client.getsockname()
+    late = client_at(name)
+    assert not passes(tests, name)
+    assert tests.is_self_test(late, first=True)
+    tests.handle(ClientConnectedHook(late))
+    tests.handle(ClientDisconnectedHook(late))
+    assert passes(tests, name) and not tests._seen
+    assert tests.is_self_test(late), "hooks may come after the connection's end"
+
+
+async def test_nothing_is_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A self-test that mitmproxy never saw is forgotten after a while, one that it saw with the connection."""
+    monkeypatch.setattr(self_tests, "KNOWN_S", 0)
+    tests = SelfTests()
+    with tests.own_socket("127.0.0.1") as (client, _):
+        name = client.getsockname()
+        seen = client_at(name)
+    with tests.own_socket("127.0.0.1") as (client, _):
+        assert tests.is_self_test(client_at(client.getsockname()), first=True)
+    await asyncio.sleep(0.01)
+    assert not tests.is_self_test(seen, first=True) and passes(tests, name)
+    del seen
+    gc.collect()
+    assert not tests._expected and not tests._clients and not tests._seen and not tests._hidden.hidden
+
+
+async def test_a_port_that_is_used_again_belongs_to_the_newer_one() -> None:
+    """What is forgotten of an earlier self-test is not the later one's."""
+    tests = SelfTests()
+    with tests.own_socket("127.0.0.1") as (client, _):
+        name = client.getsockname()
+        tests._forget(name, "an earlier one's token")
+        assert tests.is_self_test(client_at(name), first=True)

@@ -1,0 +1,131 @@
+"""The proxy's side of its own self-tests: they are known among all clients, answered, and seen by nobody else.
+
+A self-test is a client connection that this process makes to itself. It is known by its own address and port before it
+connects; nobody else can have these at that time. None of its hooks reaches an addon, whatever the addon's place in
+the chain: what is needed of mitmproxy's own addons is done here. So it passes under proxyauth, block_global and
+ignore_hosts, and leaves no log line, no flow, no DNS query and no connection to a server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import secrets
+import socket
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from mitmproxy import http
+from mitmproxy.connection import Client
+from mitmproxy.hooks import Hook
+from mitmproxy.proxy.layer import NextLayer
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+from mitmproxy.tls import TlsData
+
+from wsa_proxy.proxy import mitmproxy_internals
+from wsa_proxy.proxy.mitmproxy_internals import HiddenClients
+from wsa_proxy.proxy.mitmproxy_internals import SocketName
+
+KNOWN_S = 30.0  # after its end: a busy mitmproxy may take the connection from the kernel later than that
+
+
+class SelfTests:
+    """All self-tests of this process; made once."""
+
+    def __init__(self) -> None:
+        self._hidden = HiddenClients()
+        self._expected: dict[SocketName, str] = {}
+        """Their tokens, by their own address and port, until mitmproxy has seen the connection."""
+        self._clients: WeakKeyDictionary[Client, str] = WeakKeyDictionary()
+        """Those that it has seen, for as long as it holds them: hooks may come after the connection's end."""
+        self._seen: dict[str, bool] = {}
+        """Of those under way, by their token: whether mitmproxy has taken the connection."""
+        self._answers: dict[str, Callable[[Any], None]] = {
+            "client_connected": self._connected,
+            "client_disconnected": self._disconnected,
+            "next_layer": self._choose_layer,
+            "http_connect": self._open_tunnel,
+            "tls_start_client": self._start_tls,
+            "requestheaders": self._answer,
+            "server_connect": self._refuse_server,
+        }
+
+    def install(self) -> None:
+        """Hide mitmproxy's log lines about them from now on."""
+        self._hidden.install()
+
+    def uninstall(self) -> None:
+        """Hide nothing any more."""
+        self._hidden.uninstall()
+
+    # --- for whoever asks -------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def own_socket(self, host: str) -> Iterator[tuple[socket.socket, str]]:
+        """A socket bound to ``host`` that is known as a self-test before it connects, and its token."""
+        token = secrets.token_hex(16)
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as client:
+            client.setblocking(False)
+            client.bind((host, 0))
+            name: SocketName = client.getsockname()[:2]
+            self._expected[name] = self._hidden.hidden[name] = token
+            self._seen[token] = False
+            try:
+                yield client, token
+            finally:
+                del self._seen[token]
+                asyncio.get_running_loop().call_later(KNOWN_S, self._forget, name, token)
+
+    def was_seen(self, token: str) -> bool:
+        """Whether mitmproxy has taken this self-test's connection; asked while the self-test is under way."""
+        return self._seen[token]
+
+    def _forget(self, name: SocketName, token: str) -> None:
+        for names in (self._expected, self._hidden.hidden):
+            if names.get(name) == token:
+                del names[name]
+
+    # --- for the hooks ----------------------------------------------------------------------------------------------
+
+    def is_self_test(self, client: Client, *, first: bool = False) -> bool:
+        """Whether nobody else should see this client's hooks. ``first``: this is the first hook of its connection."""
+        if first and (token := self._expected.pop(client.peername[:2], None)) is not None:
+            self._clients[client] = token
+        return client in self._clients
+
+    def handle(self, hook: Hook) -> None:
+        """Do what a self-test needs at this hook, instead of all addons."""
+        answer = self._answers.get(hook.name)
+        if answer is not None:
+            answer(*hook.args())
+
+    def _connected(self, client: Client) -> None:
+        if self._clients[client] in self._seen:
+            self._seen[self._clients[client]] = True
+
+    def _disconnected(self, client: Client) -> None:
+        self._forget(client.peername[:2], self._clients[client])
+
+    @staticmethod
+    def _choose_layer(asked: NextLayer) -> None:
+        mitmproxy_internals.choose_layer(asked)
+
+    @staticmethod
+    def _open_tunnel(flow: http.HTTPFlow) -> None:
+        flow.response = http.Response.make(200)  # with an answer given, mitmproxy connects to nobody
+
+    @staticmethod
+    def _start_tls(start: TlsData) -> None:
+        mitmproxy_internals.tlsconfig().tls_start_client(start)
+
+    def _answer(self, flow: http.HTTPFlow) -> None:
+        token = self._clients[flow.client_conn]
+        if hmac.compare_digest(flow.request.path.encode(errors="replace"), f"/{token}".encode()):
+            flow.response = http.Response.make(200, token, {"Connection": "close"})
+
+    @staticmethod
+    def _refuse_server(data: ServerConnectionHookData) -> None:
+        data.server.error = "a self-test goes no further"
