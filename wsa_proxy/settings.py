@@ -67,6 +67,30 @@ class GroupSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one test of the proxy."""
+
+    limit: float
+    """Seconds that an answer may take; for ``descriptors`` the number that must be left."""
+    rise: int
+    """So many passes in a row end a failure."""
+    fall: int
+    """So many failures in a row make one."""
+
+
+@dataclass(frozen=True, slots=True)
+class HealthSettings:
+    """How the proxy is tested."""
+
+    upstream: str | None = None
+    """A URL that is fetched through the proxy, from its real server; None: no server is asked."""
+    get: Limits = Limits(2.0, 2, 2)
+    connect: Limits = Limits(2.0, 2, 2)
+    upstream_limits: Limits = Limits(5.0, 2, 3)
+    descriptors: Limits = Limits(16, 10, 5)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """One node's whole configuration."""
 
@@ -85,6 +109,8 @@ class Settings:
 
     drain_timeout_s: float = 60.0
     """So long an orderly stop may take for the requests that are being answered."""
+
+    health: HealthSettings = HealthSettings()
 
     @property
     def socket_path(self) -> Path:

@@ -20,7 +20,7 @@ from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.test import taddons
 
 from tests.proxy.processes import ADDON
-from tests.proxy.processes import RECORD_BINDS
+from tests.proxy.processes import RECORD_SOCKETS
 from tests.proxy.processes import ROOT
 from tests.proxy.processes import Origin
 from tests.proxy.processes import Proxy
@@ -31,7 +31,10 @@ from wsa_proxy.proxy import mitmproxy_internals
 
 @pytest.fixture
 def start_proxy(tmp_path: Path) -> Iterator[Callable[..., Proxy]]:
-    """start_proxy(*options, virtual=[(host, port)], tool="mitmdump") -> Proxy, stopped at the end of the test."""
+    """start_proxy(*options, virtual=[(host, port)], tool="mitmdump") -> Proxy, stopped at the end of the test.
+
+    ``after``: the text of an addon behind the one under test; ``options`` may name one before it.
+    """
     started: list[Proxy] = []
 
     def start(
@@ -41,27 +44,31 @@ def start_proxy(tmp_path: Path) -> Iterator[Callable[..., Proxy]]:
         addon: bool = True,
         before: list[str] | None = None,
         listen_port: bool = True,
+        after: str = "",
     ) -> Proxy:
         folder = tmp_path / f"proxy{len(started)}"
         folder.mkdir()
-        (folder / "sitecustomize.py").write_text(RECORD_BINDS)
+        (folder / "sitecustomize.py").write_text(RECORD_SOCKETS)
         (folder / "addon.py").write_text(ADDON)
-        (folder / "binds").touch()
+        (folder / "sockets").touch()
         port = free_port()
         command = [*(before or []), str(Path(sys.executable).parent / tool)]
         command += ["--set", f"confdir={tmp_path}/ca", *options]
         command += ["--listen-port", str(port)] if listen_port else []
         command += ["-s", str(folder / "addon.py")] if addon else []
+        if after:
+            (folder / "after.py").write_text(after)
+            command += ["-s", str(folder / "after.py")]
         environment = {
             **os.environ,
             "PYTHONPATH": f"{folder}:{ROOT}",
             "PYTHONUNBUFFERED": "1",
-            "TEST_BINDS": str(folder / "binds"),
+            "TEST_SOCKETS": str(folder / "sockets"),
             "TEST_VIRTUAL": json.dumps([("127.0.0.77", port)] if virtual is None else virtual),
         }
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
-        started.append(Proxy(process, folder / "log", folder / "binds", port))
+        started.append(Proxy(process, folder / "log", folder / "sockets", port))
         return started[-1]
 
     yield start

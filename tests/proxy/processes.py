@@ -6,6 +6,7 @@ documentation network, which is nowhere: binding it needs IP_FREEBIND, and nothi
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import http.server
 import json
@@ -34,6 +35,7 @@ from wsa_proxy.proxy.connections import Connections
 from wsa_proxy.proxy.hook_calls import HookCalls
 from wsa_proxy.proxy.listener import FailoverListener, VirtualAddress
 from wsa_proxy.proxy.liveness import Liveness
+from wsa_proxy.proxy.questions import Questions
 from wsa_proxy.proxy.self_tests import SelfTests
 
 VIRTUAL = [VirtualAddress(ip_address(host), port) for host, port in json.loads(os.environ["TEST_VIRTUAL"])]
@@ -54,7 +56,7 @@ class Failover:
     async def running(self):
         await self.listener.open()
         self.hooks.install()
-        self.liveness = Liveness(self.listener, self.on_health, self.self_tests)
+        self.liveness = Liveness(self.listener, Questions(self.self_tests), self.on_health)
         self.task = asyncio.get_running_loop().create_task(self.liveness.run())
         endpoints = [(each.mode, each.spec, each.host, each.port) for each in self.listener.loopback_endpoints()]
         logging.info("TEST endpoints " + json.dumps(endpoints))
@@ -90,14 +92,32 @@ class Failover:
 addons = [Failover()]
 """
 
-# Loaded by every Python process whose path names its folder: writes down each bind(2) of the whole process.
-RECORD_BINDS = """
+# Loaded by every Python process whose path names its folder: writes down where the whole process binds and connects,
+# and which names it asks for.
+RECORD_SOCKETS = """
 import os, sys
 def record(event, arguments):
-    if event == "socket.bind":
-        with open(os.environ["TEST_BINDS"], "a") as binds:
-            print(arguments[1], file=binds)
+    if event in ("socket.bind", "socket.connect", "socket.getaddrinfo"):
+        with open(os.environ["TEST_SOCKETS"], "a") as events:
+            print((event, arguments[0] if event == "socket.getaddrinfo" else arguments[1]), file=events)
 sys.addaudithook(record)
+"""
+
+# An addon that writes down every hook of a connection that it sees. {mark} tells where it stands.
+RECORD_HOOKS = """
+import logging
+from mitmproxy.hooks import all_hooks
+from mitmproxy.proxy import server_hooks, layers
+LIFE = ("load", "configure", "running", "done", "add_log")
+class Recorder:
+    name = "recorder {mark}"
+def record(hook):
+    setattr(Recorder, hook, lambda self, *_: logging.info('TEST hook "{mark} ' + hook + '"'))
+for hook in all_hooks:
+    if hook not in LIFE:
+        record(hook)
+del hook
+addons = [Recorder()]
 """
 
 
@@ -130,7 +150,7 @@ class Proxy:
 
     process: subprocess.Popen[bytes]
     log_file: Path
-    binds_file: Path
+    sockets_file: Path
     port: int
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -148,10 +168,19 @@ class Proxy:
         assert text in self.log, self.log
 
     def wait_healthy(self) -> None:
-        wait_for(lambda: [None, None] in [said[:2] for said in self.said("health")], f"health in:\n{self.log}")
+        def is_over() -> bool:
+            return [None, None] in [said[:2] for said in self.said("health")] or self.process.poll() is not None
+
+        wait_for(is_over, "health")
+        assert self.process.poll() is None, self.log
 
     def binds(self) -> list[tuple[Any, ...]]:
-        return [eval(line) for line in self.binds_file.read_text().splitlines()]  # written by RECORD_BINDS
+        return self.events("socket.bind")
+
+    def events(self, kind: str) -> list[Any]:
+        """What RECORD_SOCKETS has written: the name of each bind or connect, each host that was asked for."""
+        lines = [ast.literal_eval(line) for line in self.sockets_file.read_text().splitlines()]
+        return [what for event, what in lines if event == kind]
 
     def listening(self) -> set[tuple[str, int]]:
         """IPv4 listeners of this process in the kernel's own table."""

@@ -263,7 +263,7 @@ async def test_a_change_of_the_modes_at_run_time(inside: taddons.context) -> Non
     await mitmproxy_internals.set_up_servers()
     assert open_port("127.0.0.77", other)
     assert not open_port("127.0.0.77", inside.options.listen_port)
-    assert listener.broken() is None
+    assert listener.broken(0.0) is None
     assert {endpoint.port for endpoint in listener.loopback_endpoints()} == {other}
 
 
@@ -271,15 +271,15 @@ async def test_a_deaf_socket_is_found_and_replaced(inside: taddons.context) -> N
     """A listening socket that is shut down behind our back is named at the next look, and can be reopened."""
     port = inside.options.listen_port
     listener = await open_listener(virtual("127.0.0.77", port))
-    assert listener.broken() is None
+    assert listener.broken(0.0) is None
     (deaf,) = mitmproxy_internals.listening_on([ip_address("127.0.0.77")])
     with deaf:
         deaf.shutdown(socket.SHUT_RDWR)
     phrase = f"the listening socket of 127.0.0.77 port {port} is shut down and accepts nothing"
-    assert listener.broken() == phrase
-    assert listener.broken() == phrase, "it stays broken until it is replaced"
+    assert listener.broken(0.0) == phrase
+    assert listener.broken(0.0) == phrase, "it stays broken until it is replaced"
     await listener.reopen()
-    assert listener.broken() is None
+    assert listener.broken(0.0) is None
     assert open_port("127.0.0.77", port)
 
 
@@ -289,9 +289,9 @@ async def test_a_replaced_descriptor_is_found(inside: taddons.context) -> None:
     (ours,) = [each.socket for each in listener._listening if each.virtual]
     with socket.create_server(("127.0.0.1", 0)) as other:
         os.dup2(other.fileno(), ours.fileno())
-    assert "is now another one" in str(listener.broken())
+    assert "is now another one" in str(listener.broken(0.0))
     await listener.reopen()
-    assert listener.broken() is None
+    assert listener.broken(0.0) is None
 
 
 async def test_a_link_local_virtual_ip_is_bound_with_its_interface(inside: taddons.context) -> None:
@@ -300,15 +300,15 @@ async def test_a_link_local_virtual_ip_is_bound_with_its_interface(inside: taddo
     listener = await open_listener(virtual("fe80::77%lo", port))
     (ours,) = [each.socket for each in listener._listening if each.virtual]
     assert ours.getsockname() == ("fe80::77", port, 0, socket.if_nametoindex("lo"))
-    assert listener.broken() is None
+    assert listener.broken(0.0) is None
     assert ("fe80::77%lo", port) in listener.listening_addresses()
     assert [endpoint.host for endpoint in listener.loopback_endpoints()] == ["127.0.0.1"]
     (heard,) = mitmproxy_internals.listening_on([ip_address("fe80::77")])
     heard.close()
     ours.shutdown(socket.SHUT_RDWR)
-    assert str(listener.broken()).startswith(f"the listening socket of fe80::77%lo port {port} is shut down")
+    assert str(listener.broken(0.0)).startswith(f"the listening socket of fe80::77%lo port {port} is shut down")
     await listener.reopen()
-    assert listener.broken() is None
+    assert listener.broken(0.0) is None
 
 
 async def test_a_stopped_server_is_broken(inside: taddons.context) -> None:
@@ -317,10 +317,10 @@ async def test_a_stopped_server_is_broken(inside: taddons.context) -> None:
     listener = await open_listener(virtual("127.0.0.77", inside.options.listen_port))
     inside.options.update(server=False)
     await mitmproxy_internals.set_up_servers()
-    assert "nothing is served" in str(listener.broken())
+    assert "nothing is served" in str(listener.broken(0.0))
     inside.options.update(server=True)
     await mitmproxy_internals.set_up_servers()
-    assert listener.broken() is None
+    assert listener.broken(0.0) is None
 
 
 async def test_uninstall_leaves_the_virtual_ip_and_the_patch(inside: taddons.context) -> None:
@@ -332,7 +332,7 @@ async def test_uninstall_leaves_the_virtual_ip_and_the_patch(inside: taddons.con
     listener.uninstall()
     assert not open_port("127.0.0.77", address.port)
     second = await open_listener(address)
-    assert second.broken() is None
+    assert second.broken(0.0) is None
 
 
 async def test_close_listeners_is_the_last_step(inside: taddons.context) -> None:

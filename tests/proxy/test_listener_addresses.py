@@ -27,7 +27,7 @@ async def test_an_address_is_added_and_another_one_taken_away(inside: taddons.co
     assert ("127.0.0.79", port) in listener.listening_addresses()
     listener.keep([second, third])
     assert [open_port(f"127.0.0.{number}", port) for number in (77, 78, 79)] == [False, True, True]
-    assert listener.broken() is None and ("127.0.0.77", port) not in listener.listening_addresses()
+    assert listener.broken(0.0) is None and ("127.0.0.77", port) not in listener.listening_addresses()
     assert kept in [each.socket for each in listener._listening]
     (instance,) = mitmproxy_internals.instances()
     assert {host for host, _ in mitmproxy_internals.tcp_names(instance)} == {"127.0.0.1", "127.0.0.78", "127.0.0.79"}
@@ -64,7 +64,7 @@ async def test_a_place_that_is_taken_changes_nothing(inside: taddons.context) ->
         await listener.add([virtual("127.0.0.78", port), virtual("127.0.0.79", other)])
     assert not open_port("127.0.0.78", port) and open_port("127.0.0.77", port)
     assert set(listener.listening_addresses()) == {("127.0.0.77", port), ("127.0.0.1", port)}
-    assert listener.broken() is None and not mitmproxy_internals.is_updating()
+    assert listener.broken(0.0) is None and not mitmproxy_internals.is_updating()
 
 
 async def test_the_address_of_listen_host_cannot_become_a_virtual_ip(inside: taddons.context) -> None:

@@ -3,9 +3,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
+from mitmproxy.addons.next_layer import NextLayer as NextLayerAddon
 from mitmproxy.addons.tlsconfig import TlsConfig
 from mitmproxy.connection import Server
 from mitmproxy.hooks import Hook
@@ -26,6 +28,7 @@ from mitmproxy.proxy.layers.modes import HttpUpstreamProxy
 from mitmproxy.proxy.layers.modes import ReverseProxy
 from mitmproxy.proxy.layers.modes import Socks5AuthData
 from mitmproxy.proxy.layers.modes import Socks5AuthHook
+from mitmproxy.proxy.layers.modes import TransparentProxy
 from mitmproxy.proxy.layers.tcp import TcpStartHook
 from mitmproxy.proxy.layers.tls import TlsStartClientHook
 from mitmproxy.proxy.mode_servers import AsyncioServerInstance
@@ -186,23 +189,83 @@ HELLO = bytes.fromhex("160301")
 @pytest.mark.parametrize(
     ("above", "data", "chosen", "mode"),
     [
-        (HttpProxy, b"GET / HTTP/1.1", HttpLayer, HTTPMode.regular),
-        (HttpUpstreamProxy, b"GET / HTTP/1.1", HttpLayer, HTTPMode.regular),
-        (ReverseProxy, b"GET / HTTP/1.1", HttpLayer, HTTPMode.transparent),
-        (HttpProxy, HELLO, ClientTLSLayer, None),
-        (HttpProxy, HELLO[:2], type(None), None),
+        (HttpProxy, b"GET / HTTP/1.1", [HttpLayer], HTTPMode.regular),
+        (HttpUpstreamProxy, b"GET / HTTP/1.1", [HttpLayer], HTTPMode.regular),
+        (ReverseProxy, b"GET / HTTP/1.1", [HttpLayer], HTTPMode.transparent),
+        (HttpProxy, HELLO, [ClientTLSLayer], None),
+        (HttpProxy, HELLO[:2], [], None),
     ],
 )
-def test_the_layer_without_a_server(above: Any, data: bytes, chosen: type, mode: HTTPMode | None) -> None:
+def test_the_layer_without_a_server(above: Any, data: bytes, chosen: list[type], mode: HTTPMode | None) -> None:
     """An upstream proxy is none, a TLS layer towards a server is none, and what cannot be told yet is not decided."""
+    asked = asked_below(above, data)
+    mitmproxy_internals.choose_layer(asked, to_server=False)
+    assert [type(layer) for layer in asked.context.layers[1:]] == chosen
+    assert (asked.layer is None) is (chosen == []) and getattr(asked.layer, "mode", None) is mode
+
+
+@pytest.mark.parametrize(
+    ("above", "data", "chosen", "mode"),
+    [
+        (HttpProxy, b"GET / HTTP/1.1", [HttpLayer], HTTPMode.regular),
+        (HttpUpstreamProxy, b"GET / HTTP/1.1", [HttpLayer], HTTPMode.upstream),
+        (TransparentProxy, HELLO, [ServerTLSLayer, ClientTLSLayer], None),  # as in a tunnel
+    ],
+)
+def test_the_layer_with_a_server(above: Any, data: bytes, chosen: list[type], mode: HTTPMode | None) -> None:
+    """As mitmproxy's own addon would decide without any option."""
+    asked, own = asked_below(above, data), asked_below(above, data)
+    mitmproxy_internals.choose_layer(asked, to_server=True)
+    assert [type(layer) for layer in asked.context.layers[1:]] == chosen
+    assert getattr(asked.layer, "mode", None) is mode
+    with taddons.context(NextLayerAddon()) as context:
+        context.master.addons.get("nextlayer").next_layer(own)
+    assert [type(layer) for layer in own.context.layers[1:]] == chosen
+    assert getattr(own.layer, "mode", None) is mode
+
+
+def asked_below(above: Any, data: bytes) -> NextLayer:
     context = Context(tflow.tclient_conn(), Options())
     above(context)
     asked = NextLayer(context)
     asked.events.append(DataReceived(context.client, data))
-    mitmproxy_internals.choose_layer(asked)
-    assert type(asked.layer) is chosen
-    assert getattr(asked.layer, "mode", None) is mode
-    assert not any(isinstance(layer, ServerTLSLayer) for layer in context.layers)
+    return asked
+
+
+async def test_one_addon_is_called_alone(inside: taddons.context) -> None:
+    """By mitmproxy's name for it; one that is not there is not missed."""
+    called = []
+
+    class One:
+        name = "one"
+
+        async def request(self, flow: Any) -> None:
+            called.append("one")
+
+    class Two:
+        name = "two"
+
+        def request(self, flow: Any) -> None:
+            called.append("two")
+
+    inside.master.addons.add(One(), Two())
+    for name in ("one", "two", "one", "nobody"):
+        await mitmproxy_internals.call_addon(name, HttpRequestHook(tflow.tflow()))
+    assert called == ["one", "two", "one"]
+
+
+async def test_which_certificate_a_client_is_shown(inside: taddons.context, tmp_path: Path) -> None:
+    """One made by mitmproxy's CA for the name; or the operator's own for every name."""
+    tls = TlsConfig()
+    inside.master.addons.add(tls)
+    inside.options.update(confdir=str(tmp_path))
+    ca = (tmp_path / "mitmproxy-ca-cert.pem").read_text()
+    assert mitmproxy_internals.expected_certificate("any.invalid") == (ca, True)
+    inside.options.update(certs=[f"*.example.com={tmp_path / 'mitmproxy-ca.pem'}"])
+    assert mitmproxy_internals.expected_certificate("any.invalid") == (ca, True)
+    assert mitmproxy_internals.expected_certificate("www.example.com") == (ca, False)
+    inside.options.update(certs=[str(tmp_path / "mitmproxy-ca.pem")])
+    assert mitmproxy_internals.expected_certificate("any.invalid") == (ca, False)
 
 
 async def test_without_the_addon_for_tls_it_is_said(inside: taddons.context) -> None:

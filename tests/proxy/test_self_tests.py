@@ -6,13 +6,16 @@ import logging
 from typing import Any
 
 import pytest
+from mitmproxy.addons.upstream_auth import UpstreamAuth
 from mitmproxy.connection import Client
 from mitmproxy.proxy.layers.http._hooks import HttpConnectHook
 from mitmproxy.proxy.layers.http._hooks import HttpRequestHeadersHook
+from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.proxy.server_hooks import ClientConnectedHook
 from mitmproxy.proxy.server_hooks import ClientDisconnectedHook
 from mitmproxy.proxy.server_hooks import ServerConnectHook
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+from mitmproxy.test import taddons
 from mitmproxy.test import tflow
 
 from wsa_proxy.proxy import self_tests
@@ -45,8 +48,8 @@ async def test_no_client_can_pass_for_a_self_test() -> None:
         assert tests.is_self_test(mine, first=True) and tests.is_self_test(mine)
         assert not tests.is_self_test(client_at(name), first=True), "one connection for one self-test"
         assert not tests.was_seen(token)
-        tests.handle(ClientConnectedHook(mine))
-        tests.handle(ClientDisconnectedHook(mine))
+        await tests.handle(ClientConnectedHook(mine), mine)
+        await tests.handle(ClientDisconnectedHook(mine), mine)
         assert tests.was_seen(token), "whoever asks may hear of the end first"
 
 
@@ -58,16 +61,16 @@ async def test_only_the_token_is_answered() -> None:
         flow.client_conn = client_at(client.getsockname())
         assert tests.is_self_test(flow.client_conn, first=True)
         flow.request.path = f"/{token[1:]}"
-        tests.handle(HttpRequestHeadersHook(flow))
+        await tests.handle(HttpRequestHeadersHook(flow), flow.client_conn)
         assert flow.response is None
         flow.request.path = f"/{token}"
-        tests.handle(HttpRequestHeadersHook(flow))
+        await tests.handle(HttpRequestHeadersHook(flow), flow.client_conn)
         assert flow.response is not None and flow.response.text == token
         tunnel = tflow.tflow()
-        tests.handle(HttpConnectHook(tunnel))
+        await tests.handle(HttpConnectHook(tunnel), flow.client_conn)
         assert tunnel.response is not None and tunnel.response.status_code == 200
         server = ServerConnectionHookData(flow.server_conn, flow.client_conn)
-        tests.handle(ServerConnectHook(server))
+        await tests.handle(ServerConnectHook(server), flow.client_conn)
         assert server.server.error
 
 
@@ -79,8 +82,8 @@ async def test_a_connection_that_mitmproxy_takes_late_is_still_one() -> None:
     late = client_at(name)
     assert not passes(tests, name)
     assert tests.is_self_test(late, first=True)
-    tests.handle(ClientConnectedHook(late))
-    tests.handle(ClientDisconnectedHook(late))
+    await tests.handle(ClientConnectedHook(late), late)
+    await tests.handle(ClientDisconnectedHook(late), late)
     assert passes(tests, name) and not tests._seen
     assert tests.is_self_test(late), "hooks may come after the connection's end"
 
@@ -108,3 +111,21 @@ async def test_a_port_that_is_used_again_belongs_to_the_newer_one() -> None:
         name = client.getsockname()
         tests._forget(name, "an earlier one's token")
         assert tests.is_self_test(client_at(name), first=True)
+
+
+async def test_one_that_goes_to_a_server_is_not_answered_here(inside: taddons.context) -> None:
+    """It is hidden as well, but its tunnel, its request and its connection are real; mitmproxy's own addons help."""
+    inside.master.addons.add(UpstreamAuth())
+    inside.options.update(upstream_auth="user:word")
+    tests = SelfTests()
+    with tests.own_socket("127.0.0.1", to_server=True) as (client, token):
+        flow = tflow.tflow()
+        flow.client_conn = client_at(client.getsockname())
+        flow.client_conn.proxy_mode = ProxyMode.parse("upstream:http://192.0.2.7:3128")
+        assert tests.is_self_test(flow.client_conn, first=True)
+        flow.request.path = f"/{token}"
+        server = ServerConnectionHookData(flow.server_conn, flow.client_conn)
+        for hook in (HttpConnectHook(flow), HttpRequestHeadersHook(flow), ServerConnectHook(server)):
+            await tests.handle(hook, flow.client_conn)
+        assert flow.response is None and server.server.error is None
+        assert flow.request.headers["Proxy-Authorization"].startswith("Basic ")

@@ -35,6 +35,7 @@ from mitmproxy.proxy import server_hooks
 from wsa_proxy.config import ConfigError
 from wsa_proxy.config import Loaded
 from wsa_proxy.config import load
+from wsa_proxy.proxy import descriptors
 from wsa_proxy.proxy import hangup
 from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy import self_connect
@@ -44,6 +45,7 @@ from wsa_proxy.proxy.listener import FailoverListener
 from wsa_proxy.proxy.listening_socket import Address
 from wsa_proxy.proxy.liveness import Liveness
 from wsa_proxy.proxy.modes import ListenerError
+from wsa_proxy.proxy.questions import Questions
 from wsa_proxy.proxy.reload import Reloader
 from wsa_proxy.proxy.reload import virtual_addresses
 from wsa_proxy.proxy.self_tests import SelfTests
@@ -123,6 +125,7 @@ class CarpFailover:
             loaded = _load()
             self._listener = FailoverListener(virtual_addresses(loaded.settings))
             self._listener.install()
+            descriptors.raise_limit()
         except (ConfigError, ListenerError) as error:
             _refuse_to_run(str(error))
         logging.getLogger().addHandler(self._flushed_log)
@@ -137,7 +140,13 @@ class CarpFailover:
             await self._listener.open()
             self._hooks.install()
             await asyncio.to_thread(derive_keys, self._settings.groups)
-            self._liveness = Liveness(self._listener, self._set_health, self._self_tests, clock=boottime_s)
+            self._liveness = Liveness(
+                self._listener,
+                Questions(self._self_tests, boottime_s),
+                self._set_health,
+                self._settings.health,
+                clock=boottime_s,
+            )
             self._node = Node(
                 self._settings,
                 LinuxKernel(self._settings),

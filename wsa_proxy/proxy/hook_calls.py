@@ -54,7 +54,7 @@ class HookCalls:
         """Called by mitmproxy. What the addons raise passes through."""
         client = mitmproxy_internals.client_of(hook)
         if client is not None and self._self_tests.is_self_test(client, first=hook.name == "client_connected"):
-            self._self_tests.handle(hook)
+            await self._self_tests.handle(hook, client)
             return
         for observer in self.observers:
             self._tell(observer.began, hook)

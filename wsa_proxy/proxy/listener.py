@@ -21,15 +21,18 @@ import logging
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field
 from ipaddress import IPv4Address
 from typing import Any
 
 from mitmproxy import ctx
 
 from wsa_proxy.proxy import mitmproxy_internals
+from wsa_proxy.proxy.accept_queue import AcceptQueue
 from wsa_proxy.proxy.listening_socket import ACCEPT_QUEUE
 from wsa_proxy.proxy.listening_socket import ACCEPTS_PER_TURN
 from wsa_proxy.proxy.listening_socket import Address
+from wsa_proxy.proxy.listening_socket import ListeningSocket
 from wsa_proxy.proxy.listening_socket import is_bound_to
 from wsa_proxy.proxy.listening_socket import open_listening_socket
 from wsa_proxy.proxy.listening_socket import what_helps
@@ -73,8 +76,9 @@ class _Listening:
     instance: Instance
     address: Address
     port: int
-    socket: socket.socket
+    socket: ListeningSocket
     virtual: bool
+    queue: AcceptQueue = field(default_factory=AcceptQueue)
     server: asyncio.Server | None = None
     """None until the loop watches the socket."""
     wrong: str | None = None
@@ -87,18 +91,21 @@ class _Listening:
             return self.socket.fileno() < 0
         return self.server not in mitmproxy_internals.servers_of(self.instance)
 
-    def find_wrong(self) -> str | None:
+    def find_wrong(self, now_s: float) -> str | None:
         """The phrase for a broken socket, or None. A few microseconds."""
         where = f"{self.address} port {self.port}"
         try:
             accepting = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
             bound = is_bound_to(self.socket, self.address, self.port)
             name = self.socket.getsockname()
+            stuck = self.queue.find_wrong(self.socket, now_s) if accepting and bound else None
         except OSError as error:
             return f"the listening socket of {where} is gone ({error.strerror})"
         if not bound:
             return f"the listening socket of {where} is now another one: {name}"
-        return None if accepting else f"the listening socket of {where} is shut down and accepts nothing"
+        if not accepting:
+            return f"the listening socket of {where} is shut down and accepts nothing"
+        return stuck and f"the listening socket of {where} {stuck}"
 
     async def serve(self) -> asyncio.Server:
         """Let the loop accept, and hand every stream to mitmproxy. Raises OSError."""
@@ -215,8 +222,8 @@ class FailoverListener:
 
     # --- health -----------------------------------------------------------------------------------------------------
 
-    def broken(self) -> str | None:
-        """The first thing that is wrong with the listening sockets, or None. Cheap: asked ten times a second.
+    def broken(self, now_s: float) -> str | None:
+        """The first thing that is wrong with the listening sockets, or None. Cheap: to be asked ten times a second.
 
         A socket found broken is no longer watched by the loop, which would otherwise spin on it.
         """
@@ -231,7 +238,7 @@ class FailoverListener:
                 return str(instance.last_exception or f"mode {instance.mode.full_spec} does not listen")
         for listening in current:
             if listening.wrong is None:
-                listening.wrong = listening.find_wrong()
+                listening.wrong = listening.find_wrong(now_s)
                 if listening.wrong is not None:
                     asyncio.get_running_loop().remove_reader(listening.socket.fileno())
             if listening.wrong is not None:

@@ -28,9 +28,14 @@ class ListeningSocket(socket.socket):
     epoll reports such a socket for ever, and asyncio logs a traceback each time; the next look at it tells the rest.
     """
 
+    accepted = 0
+    """Clients that were taken from the kernel."""
+
     def accept(self) -> tuple[socket.socket, Any]:
         try:
-            return super().accept()
+            taken = super().accept()
+            self.accepted += 1
+            return taken
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise

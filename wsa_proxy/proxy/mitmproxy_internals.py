@@ -38,6 +38,7 @@ from mitmproxy.net.tls import starts_like_tls_record
 from mitmproxy.proxy.layer import NextLayer
 from mitmproxy.proxy.layers import ClientTLSLayer
 from mitmproxy.proxy.layers import HttpLayer
+from mitmproxy.proxy.layers import ServerTLSLayer
 from mitmproxy.proxy.layers import modes
 from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.proxy.mode_servers import AsyncioServerInstance
@@ -254,19 +255,32 @@ def _path_to_client(hook: Hook) -> Callable[[Hook], Client] | None:
     return None
 
 
-def choose_layer(asked: NextLayer) -> None:
-    """TLS where the client begins it, else HTTP; both without any connection to a server.
+def choose_layer(asked: NextLayer, *, to_server: bool) -> None:
+    """TLS where the client begins it, else HTTP. Unless ``to_server``, without a layer that connects to anything.
 
-    What mitmproxy's own addon would choose if it had no options (ignore_hosts, tcp_hosts) and no upstream proxy.
+    What mitmproxy's own addon would choose if it had no options such as ignore_hosts and tcp_hosts.
     """
-    data = asked.data_client()
+    context, data = asked.context, asked.data_client()
     if len(data) < 3:  # a TLS record cannot be told yet; asked again when there is more
         return
+    is_proxy = isinstance(context.layers[-1], modes.HttpProxy | modes.HttpUpstreamProxy)
     if starts_like_tls_record(data):
-        asked.layer = ClientTLSLayer(asked.context)
-        return
-    is_proxy = isinstance(asked.context.layers[-1], modes.HttpProxy | modes.HttpUpstreamProxy)
-    asked.layer = HttpLayer(asked.context, HTTPMode.regular if is_proxy else HTTPMode.transparent)
+        if to_server:
+            asked.layer = ServerTLSLayer(context)
+            asked.layer.child_layer = ClientTLSLayer(context)
+        else:
+            asked.layer = ClientTLSLayer(context)
+    elif to_server and isinstance(context.layers[-1], modes.HttpUpstreamProxy):
+        asked.layer = HttpLayer(context, HTTPMode.upstream)
+    else:
+        asked.layer = HttpLayer(context, HTTPMode.regular if is_proxy else HTTPMode.transparent)
+
+
+async def call_addon(name: str, hook: Hook) -> None:
+    """Call one of mitmproxy's own addons for a hook, and no other; nothing when it is not there."""
+    addons = ctx.master.addons
+    if (addon := addons.get(name)) is not None:
+        await addons.invoke_addon(addon, hook)
 
 
 def tlsconfig() -> Any:
@@ -275,6 +289,18 @@ def tlsconfig() -> Any:
     if found is None:
         raise RuntimeError("mitmproxy runs without its tlsconfig addon: it cannot answer TLS")
     return found
+
+
+def expected_certificate(name: str) -> tuple[str, bool]:
+    """What the certificate that a client of ``name`` is shown leads back to, in PEM, and whether it bears the name.
+
+    That is mitmproxy's CA, which makes one for the name; or one that the operator gave for every name (``--certs``).
+    """
+    store = tlsconfig().certstore
+    for key in (*store.asterisk_forms(name), "*"):
+        if (given := store.certs.get(key)) is not None:
+            return given.cert.to_pem().decode(), False
+    return store.default_ca.to_pem().decode(), True
 
 
 # --- the clients' side ----------------------------------------------------------------------------------------------

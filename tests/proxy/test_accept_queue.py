@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+import pytest
+
+from wsa_proxy.proxy import accept_queue
+from wsa_proxy.proxy import descriptors
+from wsa_proxy.proxy.accept_queue import AcceptQueue
+from wsa_proxy.proxy.listening_socket import ListeningSocket
+from wsa_proxy.proxy.listening_socket import open_listening_socket
+
+
+@pytest.fixture
+def listening() -> Iterator[ListeningSocket]:
+    with open_listening_socket(ip_address("127.0.0.1"), 0) as bound:
+        yield bound
+
+
+def client_of(listening: ListeningSocket) -> socket.socket:
+    return socket.create_connection(listening.getsockname(), timeout=5)
+
+
+def looks(queue: AcceptQueue, listening: ListeningSocket, from_s: float, to_s: float) -> str | None:
+    """What the last of the looks says, ten a second."""
+    said = None
+    for n in range(round(from_s * 10), round(to_s * 10) + 1):
+        said = queue.find_wrong(listening, n / 10)
+    return said
+
+
+def test_the_kernel_tells_who_waits(listening: ListeningSocket) -> None:
+    """Connected and not accepted clients, and no others."""
+    assert accept_queue.waiting(listening) == 0
+    with client_of(listening), client_of(listening):
+        assert accept_queue.waiting(listening) == 2
+        listening.accept()[0].close()
+        assert accept_queue.waiting(listening) == 1 and listening.accepted == 1
+
+
+def test_a_socket_nobody_accepts_from_is_found(listening: ListeningSocket) -> None:
+    """Two seconds with a client that waits and none taken, as long as the loop turns; the count is evidence."""
+    queue = AcceptQueue()
+    assert looks(queue, listening, 0.0, 9.0) is None, "nobody waits"
+    with client_of(listening):
+        assert looks(queue, listening, 9.1, 10.9) is None
+        assert queue.find_wrong(listening, 11.0) == "accepts nobody: 1 clients have waited for 2.0 s, limit 2.0"
+
+
+def test_a_queue_that_moves_is_a_busy_one(listening: ListeningSocket) -> None:
+    """It is never empty, but one is taken now and then."""
+    queue = AcceptQueue()
+    with client_of(listening), client_of(listening), client_of(listening):
+        assert looks(queue, listening, 0.0, 1.9) is None
+        listening.accept()[0].close()
+        assert looks(queue, listening, 2.0, 3.9) is None
+        assert looks(queue, listening, 4.0, 4.1) is not None
+
+
+def test_a_loop_that_stood_still_accuses_no_socket(listening: ListeningSocket) -> None:
+    """Nobody could accept then."""
+    queue = AcceptQueue()
+    with client_of(listening):
+        assert looks(queue, listening, 0.0, 1.5) is None
+        assert looks(queue, listening, 6.0, 7.9) is None
+        assert looks(queue, listening, 8.0, 8.0) is not None
+
+
+def test_out_of_descriptors_a_new_socket_would_not_help(
+    listening: ListeningSocket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is the business of the descriptors' test, which demotes; afterwards the two seconds begin anew."""
+    monkeypatch.setattr(descriptors, "left", lambda: 0)
+    queue = AcceptQueue()
+    with client_of(listening):
+        assert looks(queue, listening, 0.0, 9.0) is None
+        monkeypatch.setattr(descriptors, "left", lambda: 3)
+        assert looks(queue, listening, 9.1, 10.9) is None
+        assert looks(queue, listening, 11.0, 11.1) is not None
+
+
+async def test_accepting_by_the_loop_counts(listening: ListeningSocket) -> None:
+    """asyncio takes clients through the method that counts them."""
+    served = asyncio.Event()
+    async with await asyncio.start_server(lambda _reader, _writer: served.set(), sock=listening):
+        with client_of(listening):
+            await asyncio.wait_for(served.wait(), 5)
+            assert listening.accepted == 1 and accept_queue.waiting(listening) == 0
