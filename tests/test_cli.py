@@ -28,7 +28,9 @@ STATUS: dict[str, Any] = {
         "hard": None,
         "soft": "no answer to GET in 2.0 s, 3 times",
         "tests": [
-            {"name": "regular", "passed": False, "evidence": "no answer to GET in 2.0 s", "duration_s": 2, "age_s": 0.4}
+            {"name": "get", "passed": False, "evidence": "no answer to GET for 2.0 s", "duration_s": 2, "age_s": 0.4},
+            {"name": "connect", "passed": True, "evidence": "", "duration_s": 0.1, "age_s": 4.0},
+            {"name": "loop", "passed": None, "evidence": "at most 0.01 s late", "duration_s": 0.01, "age_s": 0.1},
         ],
     },
     "groups": [
@@ -82,7 +84,9 @@ def test_the_status_says_what_since_when_and_why(
         "  out because link: eth0 is down\n"
         "\n"
         "proxy: no answer to GET in 2.0 s, 3 times\n"
-        "  FAILED 0.4 s ago  regular  no answer to GET in 2.0 s\n"
+        "  FAILED 0.4 s ago  get  no answer to GET for 2.0 s\n"
+        "  passed 4.0 s ago  connect\n"
+        "  seen   0.1 s ago  loop  at most 0.01 s late\n"
         "guardian: process 4712, gives the virtual IPs up when the proxy's loop stands still for 1 s\n"
     )
 

@@ -203,7 +203,7 @@ def status_text(status: dict[str, Any]) -> str:
     health = status["health"]
     lines += ["", f"proxy: {health['hard'] or health['soft'] or 'well'}"]
     for test in health["tests"]:
-        verdict = "passed" if test["passed"] else "FAILED"
+        verdict = {True: "passed", False: "FAILED", None: "seen  "}[test["passed"]]
         lines.append(f"  {verdict} {test['age_s']:.1f} s ago  {test['name']}  {test['evidence']}".rstrip())
     guardian = status.get("guardian")  # a node of an earlier version has none
     if guardian is not None:

@@ -27,6 +27,7 @@ from wsa_proxy.proxy.reload import Reloader
 from wsa_proxy.proxy.reload import virtual_addresses
 from wsa_proxy.runtime.reload import Plan
 from wsa_proxy.settings import GroupSettings
+from wsa_proxy.settings import HealthSettings
 from wsa_proxy.settings import Settings
 
 GROUP = GroupSettings(1, "", "proxy", (ip_interface("10.0.0.3/24"),), "eth0", 255, 1, 0, (), ("carp",), False, 8080)
@@ -48,7 +49,8 @@ class World:
         self.may_read = threading.Event()
         self.may_read.set()
         self.refusal: Exception | None = None
-        self.reloader = Reloader(self, self, self.read, self.drain)
+        self.health: list[HealthSettings] = []
+        self.reloader = Reloader(self, self, self.read, self.drain, self.health.append)
 
     def read(self, present: Settings) -> Loaded:
         assert present is self.settings
@@ -99,6 +101,17 @@ async def test_what_is_new_is_listened_on_first_and_what_is_gone_last(world: Wor
     assert world.journal == ["add 10.0.0.4", "drain 10.0.0.3", "apply", "keep 10.0.0.4"]
     assert report.changes == ("group 1 starts anew: virtual_ip 10.0.0.3/24 -> 10.0.0.4/24",)
     assert report.warnings == (str(WARNING),) and not report.errors
+
+
+async def test_the_self_tests_take_what_the_file_says_of_them(world: World) -> None:
+    """In place, and only when the whole file was taken."""
+    world.file = replace(PRESENT, health=HealthSettings(upstream="http://a.b/"))
+    world.refusal = OSError("no")
+    await world.reloader.request()
+    assert world.health == []
+    world.refusal = None
+    report = await world.reloader.request()
+    assert report.changes == ("health.upstream: none -> http://a.b/",) and world.health == [world.file.health]
 
 
 async def test_a_file_that_says_the_same_disturbs_nobody(world: World) -> None:

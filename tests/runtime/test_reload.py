@@ -16,6 +16,8 @@ from wsa_proxy.runtime.reload import Fate
 from wsa_proxy.runtime.reload import addresses_of
 from wsa_proxy.runtime.reload import make_plan
 from wsa_proxy.settings import GroupSettings
+from wsa_proxy.settings import HealthSettings
+from wsa_proxy.settings import Limits
 from wsa_proxy.settings import Settings
 
 VIP, OTHER = ip_interface("10.0.0.3/24"), ip_interface("10.0.0.4/24")
@@ -113,6 +115,11 @@ def test_what_stands_at_the_top_concerns_all_groups(changes: dict[str, Any], lin
     [
         ({"stall_limit_s": 0.5}, "stall_limit: by the intervals -> 0.5 s"),
         ({"drain_timeout_s": 5.0}, "drain_timeout: 60 s -> 5 s"),
+        ({"health": HealthSettings(upstream="http://a.b/")}, "health.upstream: none -> http://a.b/"),
+        ({"health": HealthSettings(get=Limits(2.0, 3, 2))}, "health.tests.get.rise: 2 -> 3"),
+        ({"health": HealthSettings(connect=Limits(2.5, 2, 2))}, "health.tests.connect.limit: 2 -> 2.5"),
+        ({"health": HealthSettings(upstream_limits=Limits(5.0, 2, 9))}, "health.tests.upstream.fall: 3 -> 9"),
+        ({"health": HealthSettings(descriptors=Limits(64, 10, 5))}, "health.tests.descriptors.limit: 16 -> 64"),
     ],
 )
 def test_what_stands_at_the_top_and_concerns_no_group(changes: dict[str, Any], line: str) -> None:

@@ -10,6 +10,7 @@ from tests.runtime.world import MakeHost
 from wsa_proxy import __version__
 from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.health import SelfTestResult
+from wsa_proxy.settings import Limits
 
 GROUP_KEYS = {
     "id", "description", "hostname", "virtual_ip", "interface", "priority", "port", "advertisement_interval_s",
@@ -74,12 +75,15 @@ async def test_test_results_carry_their_age(make_host: MakeHost) -> None:
     host = make_host("a", 1)
     await host.start()
     result = SelfTestResult(
-        "regular", passed=False, evidence="no answer to GET in 2.0 s", duration_s=2.0, finished_at_s=1000.0
+        "get regular", False, "no answer to GET for 2.0 s, limit 2.0", 2.0, 1000.0, Limits(2.0, 3, 4)
     )
-    host.node.set_health(Health(hard=None, soft="no answer to GET in 2.0 s, 3 times", tests=(result,)))
+    shown = SelfTestResult("loop", passed=None, evidence="at most 0.1 s late", duration_s=0.1, finished_at_s=1001.5)
+    host.node.set_health(Health(hard=None, soft="no answer to GET, 4 times", tests=(result, shown)))
     await asyncio.sleep(1.5)
     health = host.node.status()["health"]
     assert health["tests"][0]["age_s"] == 1.5 and health["tests"][0]["passed"] is False
+    assert [health["tests"][0][key] for key in ("limit", "rise", "fall")] == [2.0, 3, 4]
+    assert health["tests"][1]["passed"] is None and health["tests"][1]["limit"] is None
     assert host.node.status()["groups"][0]["demotion"] == 1
 
 

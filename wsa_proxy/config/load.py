@@ -12,6 +12,7 @@ from wsa_proxy.carp.election import ADVSKEW_DEMOTED
 from wsa_proxy.config.files import check_own_mode
 from wsa_proxy.config.files import check_state_dir
 from wsa_proxy.config.files import read_secrets
+from wsa_proxy.config.health import health_settings
 from wsa_proxy.config.host_check import check_host
 from wsa_proxy.config.peer import Address
 from wsa_proxy.config.peers import check_peers
@@ -92,6 +93,7 @@ def load(
         clock_tolerance_s=keys.clock_tolerance,
         stall_limit_s=keys.stall_limit,
         drain_timeout_s=keys.drain_timeout,
+        health=health_settings(keys.health),
     )
     lines = tuple(document.places["groups", n, "hostname"].line for n in range(len(groups)))
     return Loaded(settings, in_order(document.warnings), lines)

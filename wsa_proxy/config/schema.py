@@ -25,6 +25,10 @@ from pydantic import PlainValidator
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from wsa_proxy.config.health import HEALTH_ALLOWED
+from wsa_proxy.config.health import LIMIT_KEYS
+from wsa_proxy.config.health import HealthKeys
+from wsa_proxy.config.health import known_keys
 from wsa_proxy.config.peer import PEERS_MAX
 from wsa_proxy.config.peer import PEERS_TEXT
 from wsa_proxy.config.peer import read_peer
@@ -74,13 +78,16 @@ ALLOWED = {
     "drain_timeout": f"must be a number of seconds from 0 to {WAIT_S_MAX}",
     "preempt_delay": f"must be a number of seconds from 0 to {WAIT_S_MAX}",
     "preempt_delay_max": f"must be a number of seconds from 0 to {WAIT_S_MAX}",
+    **HEALTH_ALLOWED,
 }
-TOP_KEYS = ("node", "failover_handling", "state_dir", "stall_limit", "clock_tolerance", "drain_timeout", "groups")
-GROUP_KEYS = tuple(key for key in ALLOWED if key not in TOP_KEYS)
+TOP_KEYS = (
+    "node", "failover_handling", "state_dir", "stall_limit", "clock_tolerance", "drain_timeout", "health", "groups"
+)  # fmt: skip
+GROUP_KEYS = tuple(key for key in ALLOWED if key not in (*TOP_KEYS, *HEALTH_ALLOWED))
 REQUIRED = ("id", "hostname", "virtual_ip", "priority")
 SECONDS_KEYS = ("stall_limit", "clock_tolerance", "drain_timeout", "preempt_delay", "preempt_delay_max")
-NUMBER_KEYS = ("id", "priority", "port", "advertisement_interval", *SECONDS_KEYS)
-NOT_YET = ("health", "admin", "pac", "notify", "members")
+NUMBER_KEYS = ("id", "priority", "port", "advertisement_interval", *SECONDS_KEYS, *LIMIT_KEYS)
+NOT_YET = ("admin", "pac", "notify", "members")
 OTHER_WORDS = {
     "vhid": "id", "virtual_router_id": "id", "group_id": "id", "vip": "virtual_ip", "address": "virtual_ip",
     "virtual_ipaddress": "virtual_ip", "virtual_ip_address": "virtual_ip", "failover_group_id": "id",
@@ -224,6 +231,7 @@ class TopKeys(Keys):
     stall_limit: Annotated[float | None, _seconds("stall_limit", 0.02, STALL_LIMIT_S_MAX)] = None
     clock_tolerance: Annotated[float, _seconds("clock_tolerance", 1, CLOCK_TOLERANCE_S_MAX)] = 3600
     drain_timeout: Annotated[float, _seconds("drain_timeout", 0, WAIT_S_MAX)] = 60
+    health: HealthKeys = HealthKeys()
     groups: Annotated[list[GroupKeys], Field(min_length=1, max_length=255)] | None = None
 
 
@@ -347,6 +355,10 @@ class _KeyReader:
         key = str(path[-1])
         in_group = len(path) > 1
         known, elsewhere = (GROUP_KEYS, TOP_KEYS) if in_group else (TOP_KEYS, GROUP_KEYS)
+        if path[0] == "health":
+            here = known_keys(path)
+            near = next(iter(difflib.get_close_matches(key.lower(), here, 1)), "")
+            return f"unknown key; did you mean {near}?" if near else f"unknown key; known here are {', '.join(here)}"
         if key in NOT_YET:
             return "not yet: this key comes with a later version; remove it"
         if key in elsewhere:

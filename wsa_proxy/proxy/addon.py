@@ -155,7 +155,7 @@ class CarpFailover:
                 on_fence=self._liveness.doubt,
                 verbs={"reload": self._reload},
             )
-            self._reloader = Reloader(self._node, self._listener, _load, self._drain)
+            self._reloader = Reloader(self._node, self._listener, _load, self._drain, self._liveness.change)
             await self._node.start()
         except (ListenerError, ControlError, OSError) as error:
             _refuse_to_run(str(error))

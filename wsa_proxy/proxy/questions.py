@@ -71,12 +71,12 @@ class Questions:
     async def upstream(self, endpoint: LoopbackEndpoint, url: str, limit_s: float) -> None:
         """Fetch an http or https URL from its real server; any answer below 400 is one."""
         parts = urlsplit(url)
-        host, port = str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)
         path = urlunsplit(("", "", parts.path or "/", parts.query, ""))
         async with asyncio.timeout(limit_s):
             with self._self_tests.own_socket(endpoint.host, to_server=True) as (client, _):
                 if parts.scheme == "https":
-                    await _open_tunnel(client, endpoint, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+                    host, target = target_of(url)
+                    await _open_tunnel(client, endpoint, target)
                     tls = _Tls(client, self._tls_context(host), host)
                     answer = await tls.ask(_request(path, parts.netloc), until=b"\r\n")
                 else:
@@ -154,6 +154,13 @@ def tls_context(trusted: str, *, bears_name: bool) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     context.set_ciphers("ALL:@SECLEVEL=0")
     return context
+
+
+def target_of(url: str) -> tuple[str, str]:
+    """Of an https URL: its host, and what a CONNECT to it says."""
+    parts = urlsplit(url)
+    host, port = str(parts.hostname), parts.port or 443
+    return host, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 async def _converse(client: socket.socket, endpoint: LoopbackEndpoint, token: str) -> bytes:

@@ -32,6 +32,7 @@ from wsa_proxy.runtime.reload import Plan
 from wsa_proxy.runtime.reload import addresses_of
 from wsa_proxy.runtime.reload import make_plan
 from wsa_proxy.runtime.tasks import create_task
+from wsa_proxy.settings import HealthSettings
 from wsa_proxy.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -83,11 +84,13 @@ class Reloader:
         listener: Listener,
         read: Callable[[Settings], Loaded],
         drain: Callable[[Collection[Address]], Awaitable[None]],
+        change_health: Callable[[HealthSettings], None],
     ) -> None:
         self._node = node
         self._listener = listener
         self._read = read
         self._drain = drain
+        self._change_health = change_health
         self._turn = asyncio.Lock()
         self._waiting: asyncio.Task[Report] | None = None
         self._running: asyncio.Task[Report] | None = None
@@ -142,6 +145,7 @@ class Reloader:
             leaving = plan.ids(Fate.ENDED, Fate.RESTARTED)
             await self._drain(addresses_of([group for group in present.groups if group.vhid in leaving]))
             self._node.apply(plan)
+            self._change_health(plan.settings.health)
         except (ListenerError, OSError) as error:
             return Report(warnings=_texts(loaded.warnings), errors=(str(error),), refused=True)
         finally:

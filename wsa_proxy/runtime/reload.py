@@ -16,6 +16,7 @@ from enum import Enum
 
 from wsa_proxy.net.ports import Address
 from wsa_proxy.settings import GroupSettings
+from wsa_proxy.settings import HealthSettings
 from wsa_proxy.settings import Settings
 
 NOTHING = "nothing has changed"
@@ -103,6 +104,21 @@ def _top_lines(present: Settings, new: Settings) -> Iterator[str]:
         yield f"stall_limit: {_seconds(present.stall_limit_s)} -> {_seconds(new.stall_limit_s)}"
     if present.drain_timeout_s != new.drain_timeout_s:
         yield f"drain_timeout: {present.drain_timeout_s:g} s -> {new.drain_timeout_s:g} s"
+    yield from _health_lines(present.health, new.health)
+
+
+def _health_lines(present: HealthSettings, new: HealthSettings) -> Iterator[str]:
+    if present.upstream != new.upstream:
+        yield f"health.upstream: {present.upstream or 'none'} -> {new.upstream or 'none'}"
+    for name, old, now in (
+        ("get", present.get, new.get),
+        ("connect", present.connect, new.connect),
+        ("upstream", present.upstream_limits, new.upstream_limits),
+        ("descriptors", present.descriptors, new.descriptors),
+    ):
+        for key in ("limit", "rise", "fall"):
+            if getattr(old, key) != getattr(now, key):
+                yield f"health.tests.{name}.{key}: {getattr(old, key):g} -> {getattr(now, key):g}"
 
 
 def _seconds(value: float | None) -> str:

@@ -61,6 +61,9 @@ def _health_status(health: Health, now: float) -> dict[str, Any]:
             "evidence": test.evidence,
             "duration_s": round(test.duration_s, 4),
             "age_s": round(now - test.finished_at_s, 2),
+            "limit": test.limits and test.limits.limit,
+            "rise": test.limits and test.limits.rise,
+            "fall": test.limits and test.limits.fall,
         }
         for test in health.tests
     ]
