@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Awaitable
 from collections.abc import Callable
+from ipaddress import ip_address
 
 from mitmproxy import options
 from mitmproxy.connection import Client
@@ -68,11 +69,14 @@ async def main() -> None:
         print(f"CONNECT, the first          {(time.process_time() - first) * 1e3:.4f}")
         print("CONNECT                    ", await cost_ms(lambda: asking.connect(endpoint, 5.0), 100))
 
+        (listening,) = mitmproxy_internals.listening_on([ip_address(endpoint.host)])
+
         async def look() -> None:
             descriptors.left()
-            accept_queue.waiting(instance._servers[0].sockets[0])
+            accept_queue.waiting(listening)
 
         print("descriptors and one queue  ", await cost_ms(look, 3000))
+        listening.close()
         calls.uninstall()
         master.options.update(server=False)
         await mitmproxy_internals.proxyserver().setup_servers()
