@@ -3,6 +3,8 @@
 Written from the rules, not from the machine, and it imports none of its arithmetic: a formula that is wrong there is
 not believed here. An event goes in, the expected effects come out as words, each one as ``trace.words`` puts it.
 
+``preempt_delay`` is our own, so its rules are those of the manual: they stand apart, under "calm".
+
 Not modelled: the evidence in a report, who sent what, the authentication before and the kernel behind. Taken from the
 machine, since no source says it: that a wait, once longer, stays so over a stop and start.
 """
@@ -18,6 +20,7 @@ from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.events import DeadlineReached
 from wsa_proxy.carp.events import DemotionChanged
 from wsa_proxy.carp.events import Event
+from wsa_proxy.carp.events import PreemptionReleased
 from wsa_proxy.carp.events import SettingsChanged
 from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
@@ -54,6 +57,14 @@ class Model:
     may_answer_s: float = 0.0
     owes: bool = False
     """An inferior was heard that could not be answered yet."""
+    delay_s: float = 0.0
+    delay_max_s: float = 60.0
+    calm_since_s: float | None = None
+    """When its wait began; None where the operator has ended it."""
+    changes_s: list[float] = field(default_factory=list)
+    """From or to MASTER, each soon after the one before."""
+    told_s: float | None = None
+    """The end of the wait that the operator was told of."""
 
     # -- numbers -------------------------------------------------------------------------------------------------------
 
@@ -98,19 +109,23 @@ class Model:
         effects = self._wakes(now)
         match event, self.state:
             case Started(reason=reason), State.INIT:  # carp(4): it listens before it speaks
-                effects += self._becomes(State.BACKUP, reason)
+                effects += self._becomes(State.BACKUP, reason, now)
                 self._listens(now, self.versions)
             case Stopped(reason=reason), State.BACKUP:  # it has nothing to give away
-                effects += self._becomes(State.INIT, reason)
+                effects += self._becomes(State.INIT, reason, now)
             case Stopped(reason=reason), State.MASTER:  # OpenBSD carp_ioctl: 255/255 tells the others at once
                 effects += [f"advertise 255/255 demotion {self.demotion}", "release"]
-                effects += self._becomes(State.INIT, reason)
+                effects += self._becomes(State.INIT, reason, now)
             case DemotionChanged(demotion=demotion), _:
+                if self.state is State.BACKUP and demotion < self.demotion:
+                    self.calm_since_s = now
                 self.demotion = demotion
                 # FreeBSD carp_demote_adj: a master says so at once.
                 effects += self._speaks(now) if self.state is State.MASTER else []
             case SettingsChanged(settings=new), _:
                 effects += self._is_told(new, now)
+            case PreemptionReleased(), State.BACKUP:
+                self.calm_since_s = None
             # RFC 5227 2.1.1: somebody has the address. (The master that was heard last had it, too.)
             case AddressAnswered(), State.BACKUP if not self.held and self.due == SILENT:
                 self.foreigner = True
@@ -150,19 +165,19 @@ class Model:
         own, heard = self._interval_256ths(self.advbase, self.skew), event.advertisement
         other = self._interval_256ths(heard.advbase, heard.advskew)
         wait_s = self.interval_s / 5 * self.tie_break / 256 if now < self.tied_until_s else 0.0
-        reason = ""
+        reason, is_better = "", self.preempt and (self.demotion, own) < (heard.demotion, other)
         if (heard.advbase, heard.advskew) == (255, 255):  # carp(4), "bow out"; the best backup is the first to follow
             reason, wait_s = "master_bowed_out", min(0.010, 40e-6 * self.skew)
         elif heard.demotion > self.demotion:  # OpenBSD carp_proto_input_c: whether it preempts or not
             reason = "master_demoted"
-        elif self.preempt and (self.demotion, own) < (heard.demotion, other):  # carp(4), net.inet.carp.preempt
+        elif is_better and now >= self.calm_until_s - EPSILON_S:  # carp(4), net.inet.carp.preempt
             reason = "preempted_inferior_master"
         elif self.advbase and other > 256 * 3 * self.advbase + self.skew:  # FreeBSD: "it'll time out anyway"
             reason = "master_hopeless"
         if not reason:
             # carp_setrun restarts the timer of the family that was heard. A takeover that was due is off for both.
             self._listens(now, (event.version,) if self.due == SILENT else self.versions, wait_s)
-            return []
+            return self._says_that_it_waits(now) if is_better else []
         if not wait_s:
             return self._takes_over(now, reason)
         self.patience_ends_s = {each: min(now + wait_s, end_s) for each, end_s in self.patience_ends_s.items()}
@@ -193,6 +208,7 @@ class Model:
         before, patience_s, versions = (self.advbase, self.skew), self.patience_s, self.versions
         self.advbase, self.advskew, self.preempt = new.advbase, new.advskew, new.preempt
         self.versions, self.tie_break = new.versions, new.tie_break
+        self.delay_s, self.delay_max_s = new.preempt_delay_s, new.preempt_delay_max_s
         if new.versions != versions and self.patience_ends_s:
             # All that were silent each for itself are heard as one now; a new one was never due to be heard before.
             self.patience_ends_s = dict.fromkeys(new.versions, max(self.patience_ends_s.values()))
@@ -230,11 +246,11 @@ class Model:
     def _takes_over(self, now: float, reason: str) -> list[str]:
         # FreeBSD carp_master_down: carp_send_ad, then the addresses, then carp_send_arp and carp_send_na.
         self.held, self.spoken, self.announces_with, self.may_answer_s = True, 0, 3, now
-        return [*self._speaks(now), "acquire", "announce", *self._becomes(State.MASTER, reason)]
+        return [*self._speaks(now), "acquire", "announce", *self._becomes(State.MASTER, reason, now)]
 
     def _steps_down(self, now: float, reason: str, extra_s: float) -> list[str]:
         self._listens(now, self.versions, extra_s)
-        return ["release", *self._becomes(State.BACKUP, reason)]
+        return ["release", *self._becomes(State.BACKUP, reason, now)]
 
     def _listens(self, now: float, versions: tuple[int, ...], extra_s: float = 0.0) -> None:
         first_s = min(self.patience_ends_s.values(), default=now)
@@ -245,9 +261,42 @@ class Model:
         if versions == self.versions or min(self.patience_ends_s.values()) != first_s:
             self.questions, self.foreigner = QUESTIONS, False
 
-    def _becomes(self, new: State, reason: str) -> list[str]:
+    def _becomes(self, new: State, reason: str, now: float) -> list[str]:
         old, self.state = self.state, new
+        if State.MASTER in (old, new):
+            self.changes_s = [*(self.changes_s if self._ends_s > now + EPSILON_S else []), now]
+        if new is State.BACKUP:
+            self.calm_since_s = now
         return [f"{old.name} -> {new.name} {reason}"]
+
+    # -- calm ----------------------------------------------------------------------------------------------------------
+
+    @property
+    def _delay_s(self) -> float:
+        delay_s = self.delay_s
+        for _ in self.changes_s[1:]:
+            delay_s = min(2 * delay_s, max(self.delay_s, self.delay_max_s))
+        return delay_s
+
+    @property
+    def _ends_s(self) -> float:
+        """The succession of changes does."""
+        return max(60.0, 4 * self._delay_s) + self.changes_s[-1] if self.changes_s else 0.0
+
+    @property
+    def calm_until_s(self) -> float:
+        """The wait ends with the succession that has made it longer."""
+        if self.calm_since_s is None:
+            return 0.0
+        shortest_s, longest_s = self.calm_since_s + self.delay_s, self.calm_since_s + self._delay_s
+        return min(longest_s, max(shortest_s, self._ends_s))
+
+    def _says_that_it_waits(self, now: float) -> list[str]:
+        if self.told_s == self.calm_until_s:
+            return []
+        self.told_s = self.calm_until_s
+        changes = len(self.changes_s) if self._ends_s > now + EPSILON_S else 0
+        return [f"wait {self.told_s - now:.2f} s after {changes} role changes"]
 
     @staticmethod
     def _interval_256ths(advbase: int, advskew: int) -> int:

@@ -58,8 +58,20 @@ class Playbook:
         versions: Sequence[Version] = (4,),
         tie_break: int = 0,
         says_farewell: bool = False,
+        preempt_delay_s: float = 0.0,
+        preempt_delay_max_s: float = 60.0,
     ) -> None:
-        settings = VirtualHostSettings(1, advbase, advskew, preempt, tuple(versions), tie_break, says_farewell)
+        settings = VirtualHostSettings(
+            1,
+            advbase,
+            advskew,
+            preempt,
+            tuple(versions),
+            tie_break,
+            says_farewell,
+            preempt_delay_s=preempt_delay_s,
+            preempt_delay_max_s=preempt_delay_max_s,
+        )
         self.host = VirtualHost(settings)
         self.reasons: list[str] = []
 

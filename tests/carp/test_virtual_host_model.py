@@ -203,7 +203,7 @@ class OneNode(RuleBasedStateMachine):
         SEEN.update(done)
 
 
-def compare(runs: int, *phases: Phase) -> None:
+def compare(runs: int, *phases: Phase, machine: type[OneNode] = OneNode) -> None:
     """The same runs at every call; raises AssertionError at the first difference."""
     profile = settings(
         max_examples=runs,
@@ -213,7 +213,7 @@ def compare(runs: int, *phases: Phase) -> None:
         deadline=None,
         phases=phases or (Phase.generate, Phase.shrink),
     )
-    run_state_machine_as_test(OneNode, settings=profile)
+    run_state_machine_as_test(machine, settings=profile)
 
 
 def test_the_core_does_what_the_model_says() -> None:

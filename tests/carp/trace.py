@@ -27,6 +27,7 @@ from wsa_proxy.carp.commands import ProbeAddresses
 from wsa_proxy.carp.commands import ReleaseAddresses
 from wsa_proxy.carp.commands import ReportRefusal
 from wsa_proxy.carp.commands import ReportTransition
+from wsa_proxy.carp.commands import ReportWait
 from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import SendFarewell
 from wsa_proxy.carp.commands import State
@@ -67,6 +68,8 @@ def words(command: Command) -> str:
             return f"{old.name} -> {new.name} {reason}"
         case ReportRefusal(reason=reason):
             return f"refuse {reason}"
+        case ReportWait(wait_s=wait_s, role_changes=role_changes):
+            return f"wait {wait_s:.2f} s after {role_changes} role changes"
 
 
 @dataclass

@@ -99,6 +99,18 @@ class ReportRefusal:
     evidence: str
 
 
+@dataclass(frozen=True, slots=True)
+class ReportWait:
+    """A better backup does not preempt yet (``calm.py``). Said when the wait begins, and if it becomes another."""
+
+    wait_s: float
+    """Seconds from now; it preempts at the first advertisement of an inferior master after them."""
+    role_changes: int
+    """Its own, in quick succession, that have made the wait this long."""
+    within_s: float
+    """Seconds since the first of them; 0.0 if there was none."""
+
+
 type Command = (
     SendAdvertisement
     | SendFarewell
@@ -108,4 +120,5 @@ type Command = (
     | ProbeAddresses
     | ReportTransition
     | ReportRefusal
+    | ReportWait
 )

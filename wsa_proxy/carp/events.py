@@ -72,6 +72,11 @@ class SettingsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class PreemptionReleased:
+    """The operator wants a better backup to wait no longer before it preempts (``calm.py``)."""
+
+
+@dataclass(frozen=True, slots=True)
 class AddressAnswered:
     """A probe for the virtual address was answered by a host that is not the master just heard."""
 
@@ -87,5 +92,6 @@ type Event = (
     | DeadlineReached
     | DemotionChanged
     | SettingsChanged
+    | PreemptionReleased
     | AddressAnswered
 )

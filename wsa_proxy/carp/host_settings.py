@@ -26,3 +26,7 @@ class VirtualHostSettings:
     """A defeated master says so once, in a form that only our own nodes know (``seal.py``)."""
     acquires_first: bool = False
     """The addresses before the first advertisement, which with a virtual MAC brings the clients here."""
+    preempt_delay_s: float = 0.0
+    """How long a better backup endures an inferior master, at first; 0: not at all, and never longer (``calm.py``)."""
+    preempt_delay_max_s: float = 60.0
+    """To how much that grows with role changes in quick succession; never less than the first."""

@@ -1,4 +1,4 @@
-"""Where a virtual host stands: what it was told, the rank and the intervals that follow, and when its patience ends.
+"""Where a virtual host stands: what it was told and heard, its rank, intervals and waits, when its patience ends.
 
 Settings may change while it runs. Then everything here is reckoned anew at once, and what it remembers goes on:
 ``take`` is the one place for both, so nothing can still be of the old ones.
@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 
 from wsa_proxy.carp import election
+from wsa_proxy.carp.calm import Calm
 from wsa_proxy.carp.election import Rank
+from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.carp.wire import Version
 
@@ -23,6 +25,10 @@ class Standing:
 
     def __init__(self, settings: VirtualHostSettings) -> None:
         self.demotion = 0
+        self.last_master: str | None = None
+        """Who sent the last advertisement that was believed."""
+        self.calm = Calm(settings)
+        self._tied_until_s = 0.0
         self._deadlines_master_down_s: dict[Version, float] = {}
         self._heard_at_s: dict[Version, float] = {}
         self._probes_left = PROBES
@@ -36,10 +42,15 @@ class Standing:
     def _take(self, settings: VirtualHostSettings) -> None:
         """These from now on; the deadlines stay where they are."""
         self.settings = settings
+        self.calm.settings = settings
         self.rank = self._own_rank()  # what this node would advertise, to be compared with what it hears
         self._master_down_s = election.master_down_s(settings.advbase, settings.advskew)
         self._probe_lead_s = min(PROBE_LEAD_S_MAX, self._master_down_s / 4)
         self._deadlines_master_down_s = by_version(self._deadlines_master_down_s, settings.versions)
+
+    def _hear(self, event: AdvertisementReceived, now: float) -> None:
+        self._heard_at_s[event.version] = now
+        self.last_master = event.sender
 
     def _own_rank(self) -> Rank:
         return Rank(self.demotion, election.interval_256ths(self.settings.advbase, self.advskew))
@@ -52,6 +63,18 @@ class Standing:
 
     def _next_probe_s(self) -> float:
         return self._earliest_s() - self._probe_lead_s * self._probes_left / PROBES
+
+    def _tie_wait_s(self, now: float) -> float:
+        """For a while after a tie: equals that react to the same advertisement in the same instant would tie again."""
+        return self._tie_extra_s() if now < self._tied_until_s else 0.0
+
+    def _tie_extra_s(self, *, again: bool = False) -> float:
+        return election.tie_wait_s(self.rank.interval_256ths, self.settings.tie_break, again=again)
+
+    def _compared(self, other: Rank) -> str:
+        own = self.rank
+        intervals = f"its_interval_s={other.interval_256ths / 256:.3f} own_s={own.interval_256ths / 256:.3f}"
+        return f"{intervals} its_demotion={other.demotion} own_demotion={own.demotion}"
 
 
 def by_version(deadlines_s: Mapping[Version, float], versions: Sequence[Version]) -> dict[Version, float]:

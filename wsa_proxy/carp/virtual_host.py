@@ -12,9 +12,9 @@ MASTER  It holds the addresses and advertises at each *advertisement deadline*, 
 
 There are four ways to become master, all from BACKUP: the master-down deadline passes in silence; the master bows
 out (255/255) or is hopelessly slow; a demoted master is heard by a node in better health; and, if preemptive, a
-master is heard that this node outranks. There are two ways to lose mastery: another master is heard that this node
-does not outrank (equals step down too, because a BSD master never yields to its equal's silence), or the node is
-stopped.
+master is heard that this node outranks (after a while only, if the operator wants it calm: ``calm.py``). There are two
+ways to lose mastery: another master is heard that this node does not outrank (equals step down too, because a BSD
+master never yields to its equal's silence), or the node is stopped.
 
 One rule stands before all of them: a node whose deadline passed more than half a master-down interval ago has been
 asleep. It forgets that it was master and listens for a whole master-down interval first, whatever the event that woke
@@ -53,6 +53,7 @@ from wsa_proxy.carp.events import DemotionChanged
 from wsa_proxy.carp.events import Event
 from wsa_proxy.carp.events import FarewellReceived
 from wsa_proxy.carp.events import FirstContact
+from wsa_proxy.carp.events import PreemptionReleased
 from wsa_proxy.carp.events import SettingsChanged
 from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
@@ -76,10 +77,7 @@ class VirtualHost(Standing):
     def __init__(self, settings: VirtualHostSettings) -> None:
         super().__init__(settings)
         self.state = State.INIT
-        self.last_master: str | None = None
-        """Who sent the last advertisement that was believed."""
         self._deadline_advertisement_s = 0.0
-        self._tied_until_s = 0.0
         self._reason_master_down = Reason.MASTER_SILENT
         self._held_before = False
         self._answered_by: str | None = None
@@ -110,7 +108,7 @@ class VirtualHost(Standing):
 
     def _start(self, event: Started, now: float) -> list[Command]:
         self._listen(now)
-        return [self._report(State.BACKUP, event.reason, f"listening_s={self._master_down_s:.2f}")]
+        return [self._report(now, State.BACKUP, event.reason, f"listening_s={self._master_down_s:.2f}")]
 
     def _backup_hears(self, event: AdvertisementReceived, now: float) -> list[Command]:
         heard = event.advertisement
@@ -124,8 +122,9 @@ class VirtualHost(Standing):
         if other.demotion > self.demotion:
             evidence = f"its_demotion={other.demotion} own={self.demotion}"
             return self._take_over(now, self._tie_wait_s(now), Reason.MASTER_DEMOTED, evidence)
-        # A preemptive node takes over from a master that it outranks (carp(4)).
-        if self.settings.preempt and election.outranks(self.rank, other):
+        # A preemptive node takes over from a master that it outranks (carp(4)), once it has waited (``calm.py``).
+        inferior = self.settings.preempt and election.outranks(self.rank, other)
+        if inferior and now >= self.calm.due_s:
             return self._take_over(now, self._tie_wait_s(now), Reason.PREEMPTED, self._compared(other))
         # A master so slow that it must time out anyway counts as timed out (carp(4)).
         if election.is_hopeless(self.settings.advbase, self.advskew, other.interval_256ths):
@@ -137,7 +136,7 @@ class VirtualHost(Standing):
             self._listen(now, extra_s)
         else:
             self._restart_master_down(event.version, now, extra_s)
-        return []
+        return self.calm.endure(now) if inferior else self.calm.rest()
 
     def _backup_deadline(self, event: DeadlineReached, now: float) -> list[Command]:
         if self._probes_left and not self._held_before and now >= self._next_probe_s():
@@ -173,8 +172,17 @@ class VirtualHost(Standing):
         self._listen(now)
         return []
 
+    def _backup_demotion(self, event: DemotionChanged, now: float) -> list[Command]:
+        if event.demotion < self.demotion:
+            self.calm.begin(now)
+        return self._set_demotion(event, now)
+
+    def _backup_released(self, event: PreemptionReleased, now: float) -> list[Command]:
+        self.calm.release()
+        return []
+
     def _backup_stop(self, event: Stopped, now: float) -> list[Command]:
-        return [self._report(State.INIT, event.reason, "")]
+        return [self._report(now, State.INIT, event.reason, "")]
 
     # -- MASTER ------------------------------------------------------------------------------------------------------
 
@@ -218,7 +226,7 @@ class VirtualHost(Standing):
 
     def _master_stop(self, event: Stopped, now: float) -> list[Command]:
         bow_out = SendAdvertisement(election.BOW_OUT, election.BOW_OUT, self.demotion)
-        return [bow_out, ReleaseAddresses(), self._report(State.INIT, event.reason, "")]
+        return [bow_out, ReleaseAddresses(), self._report(now, State.INIT, event.reason, "")]
 
     # -- other settings ----------------------------------------------------------------------------------------------
 
@@ -271,10 +279,6 @@ class VirtualHost(Standing):
             self._listen(now)
         return []
 
-    def _hear(self, event: AdvertisementReceived, now: float) -> None:
-        self._heard_at_s[event.version] = now
-        self.last_master = event.sender
-
     def _listen(self, now: float, extra_s: float = 0.0) -> None:
         """Start a whole master-down interval of listening."""
         for version in self.settings.versions:
@@ -294,13 +298,6 @@ class VirtualHost(Standing):
             self._probes_left = PROBES
             self._answered_by = None
 
-    def _tie_wait_s(self, now: float) -> float:
-        """For a while after a tie: equals that react to the same advertisement in the same instant would tie again."""
-        return self._tie_extra_s() if now < self._tied_until_s else 0.0
-
-    def _tie_extra_s(self, *, again: bool = False) -> float:
-        return election.tie_wait_s(self.rank.interval_256ths, self.settings.tie_break, again=again)
-
     def _take_over(self, now: float, wait_s: float, reason: Reason, evidence: str) -> list[Command]:
         """At once, or after a wait in which somebody else may be heard to have done it."""
         if wait_s == 0:
@@ -314,7 +311,7 @@ class VirtualHost(Standing):
 
     def _promote(self, now: float, reason: Reason, evidence: str) -> list[Command]:
         """The order is the protocol's: advertise, acquire, announce (FreeBSD ip_carp.c), or acquire first."""
-        report = self._report(State.MASTER, reason.value, evidence)
+        report = self._report(now, State.MASTER, reason.value, evidence)
         self._held_before = True
         self._advertisements_sent = 0
         self._announce_at = 1 + ANNOUNCE_AGAIN_AFTER
@@ -330,7 +327,7 @@ class VirtualHost(Standing):
             extra_s = self._tie_extra_s(again=now < self._tied_until_s)
             self._tied_until_s = now + TIE_REMEMBERED_INTERVALS * self._master_down_s
         self._listen(now, extra_s)
-        commands: list[Command] = [ReleaseAddresses(), self._report(State.BACKUP, reason.value, evidence)]
+        commands: list[Command] = [ReleaseAddresses(), self._report(now, State.BACKUP, reason.value, evidence)]
         if self.settings.says_farewell and reason is not Reason.OVERSLEPT:
             commands.insert(0, SendFarewell(self.settings.advbase, self.advskew, self.demotion))
         return commands
@@ -345,14 +342,13 @@ class VirtualHost(Standing):
         # that would draw the LAN back to it.
         return [AnnounceAddresses(), advertisement] if due else [advertisement]
 
-    def _report(self, new: State, reason: str, evidence: str) -> ReportTransition:
+    def _report(self, now: float, new: State, reason: str, evidence: str) -> ReportTransition:
         old, self.state = self.state, new
+        if State.MASTER in (old, new):
+            self.calm.role_changed(now)
+        if new is State.BACKUP:
+            self.calm.begin(now)
         return ReportTransition(old, new, reason, evidence)
-
-    def _compared(self, other: Rank) -> str:
-        own = self.rank
-        intervals = f"its_interval_s={other.interval_256ths / 256:.3f} own_s={own.interval_256ths / 256:.3f}"
-        return f"{intervals} its_demotion={other.demotion} own_demotion={own.demotion}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,6 +367,7 @@ CELLS: dict[tuple[State, type], Callable[..., list[Command]] | Ignored] = {
     (State.INIT, DeadlineReached): Ignored("INIT has no deadline; a timer that was armed before may still fire"),
     (State.INIT, DemotionChanged): VirtualHost._set_demotion,
     (State.INIT, SettingsChanged): VirtualHost._change,
+    (State.INIT, PreemptionReleased): Ignored("no wait has begun"),
     (State.INIT, AddressAnswered): Ignored("the question belongs to an earlier life"),
     (State.BACKUP, Started): Ignored("already listening"),
     (State.BACKUP, Stopped): VirtualHost._backup_stop,
@@ -378,8 +375,9 @@ CELLS: dict[tuple[State, type], Callable[..., list[Command]] | Ignored] = {
     (State.BACKUP, FarewellReceived): Ignored("the loser's last word: a better master is there, or its silence counts"),
     (State.BACKUP, FirstContact): VirtualHost._backup_first_contact,
     (State.BACKUP, DeadlineReached): VirtualHost._backup_deadline,
-    (State.BACKUP, DemotionChanged): VirtualHost._set_demotion,
+    (State.BACKUP, DemotionChanged): VirtualHost._backup_demotion,
     (State.BACKUP, SettingsChanged): VirtualHost._backup_change,
+    (State.BACKUP, PreemptionReleased): VirtualHost._backup_released,
     (State.BACKUP, AddressAnswered): VirtualHost._backup_address_answered,
     (State.MASTER, Started): Ignored("already serving"),
     (State.MASTER, Stopped): VirtualHost._master_stop,
@@ -389,6 +387,7 @@ CELLS: dict[tuple[State, type], Callable[..., list[Command]] | Ignored] = {
     (State.MASTER, DeadlineReached): VirtualHost._master_deadline,
     (State.MASTER, DemotionChanged): VirtualHost._master_demotion,
     (State.MASTER, SettingsChanged): VirtualHost._master_change,
+    (State.MASTER, PreemptionReleased): Ignored("there is nobody to preempt"),
     (State.MASTER, AddressAnswered): Ignored("the answer came after the addresses were taken: the election decides"),
 }
 """The machine: every state and every event. ``handle`` looks here and nowhere else."""
