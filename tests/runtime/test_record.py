@@ -8,6 +8,7 @@ import pytest
 
 from wsa_proxy.carp.commands import ReportRefusal
 from wsa_proxy.carp.commands import ReportTransition
+from wsa_proxy.carp.commands import ReportWait
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.wire import Reject
 from wsa_proxy.runtime.record import LASTING
@@ -69,7 +70,7 @@ def test_a_reject_is_counted_always_and_logged_once_a_minute(caplog: pytest.LogC
 def test_a_refusal_becomes_the_reason_of_the_status(caplog: pytest.LogCaptureFixture) -> None:
     """The state did not change, but the operator must see why it did not."""
     record = Record(1, Clock())
-    record.refusal(ReportRefusal("address_answered_by_another_host", "mac=02:00:00:00:00:99"))
+    record.stays(ReportRefusal("address_answered_by_another_host", "mac=02:00:00:00:00:99"))
     assert (record.reason, record.evidence) == ("address_answered_by_another_host", "mac=02:00:00:00:00:99")
     assert "stays BACKUP" in caplog.text and not record.transitions
 
@@ -79,10 +80,10 @@ def test_a_refusal_ends_when_a_master_is_heard() -> None:
     record = Record(1, Clock())
     record.transition(ReportTransition(State.INIT, State.BACKUP, "ready", "listening_s=3.00"))
     for _ in range(2):
-        record.refusal(ReportRefusal("address_answered_by_another_host", "mac=02:00:00:00:00:99"))
+        record.stays(ReportRefusal("address_answered_by_another_host", "mac=02:00:00:00:00:99"))
     record.heard()
     assert (record.reason, record.evidence, record.received) == ("ready", "listening_s=3.00", 1)
-    record.refusal(ReportRefusal("address_answered_by_another_host", "mac=02:00:00:00:00:99"))
+    record.stays(ReportRefusal("address_answered_by_another_host", "mac=02:00:00:00:00:99"))
     record.transition(ReportTransition(State.BACKUP, State.MASTER, "master_silent", ""))
     record.heard()
     assert record.reason == "master_silent"
@@ -93,11 +94,11 @@ def test_a_refusal_is_told_once_a_minute(caplog: pytest.LogCaptureFixture) -> No
     clock = Clock()
     record = Record(1, clock)
     for number in range(40):
-        record.refusal(ReportRefusal("address_answered_by_another_host", f"mac=02:00:00:00:00:{number:02x}"))
+        record.stays(ReportRefusal("address_answered_by_another_host", f"mac=02:00:00:00:00:{number:02x}"))
         clock.now += 3
     assert len(caplog.messages) == 2
     record.transition(ReportTransition(State.INIT, State.BACKUP, "ready", ""))
-    record.refusal(ReportRefusal("address_answered_by_another_host", "mac=02:00:00:00:00:99"))
+    record.stays(ReportRefusal("address_answered_by_another_host", "mac=02:00:00:00:00:99"))
     assert len(caplog.messages) == 3
 
 
@@ -137,3 +138,18 @@ def test_two_senders_are_told_once_each(caplog: pytest.LogCaptureFixture) -> Non
         record.rejected(Reject.VRRP, "10.0.0.9", f"02:00:00:01:{number >> 8:02x}:{number & 255:02x}")
         clock.now += 6
     assert len(caplog.messages) == 102 and len(record._told) == SENDERS_MAX
+
+
+def test_a_wait_is_one_line_with_its_cause(caplog: pytest.LogCaptureFixture) -> None:
+    """Why the better node does not serve yet, and until when; it is no other reason to be backup."""
+    record = Record(1, Clock())
+    with caplog.at_level(logging.INFO, LOGGER):
+        record.stays(ReportWait(8.0, 3, 40.0))
+        record.stays(ReportWait(1.96, 1, 12.3456))
+        record.stays(ReportWait(4.0, 0, 0.0))
+    assert [entry.message for entry in caplog.records] == [
+        "carp vhid=1 stays BACKUP for now: preempts in 8 s: 3 role changes within 40 s",
+        "carp vhid=1 stays BACKUP for now: preempts in 1.96 s: preempt_delay",
+        "carp vhid=1 stays BACKUP for now: preempts in 4 s: preempt_delay",
+    ]
+    assert record.reason == "starting"

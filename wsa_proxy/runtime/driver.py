@@ -25,6 +25,7 @@ from wsa_proxy.carp.commands import ProbeAddresses
 from wsa_proxy.carp.commands import ReleaseAddresses
 from wsa_proxy.carp.commands import ReportRefusal
 from wsa_proxy.carp.commands import ReportTransition
+from wsa_proxy.carp.commands import ReportWait
 from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import SendFarewell
 from wsa_proxy.carp.commands import State
@@ -61,7 +62,7 @@ ROUNDS_MAX = 256  # batches: more than the socket's buffer holds, so what came b
 FROZEN_S = 0.5  # a decision is carried out in microseconds; so long after it, the process was frozen
 FROZEN_INTERVALS = 0.5  # of the master-down interval: below one second the others have not so much patience
 DEMOTION_MAX = 255  # one byte
-CLAIM_NOTHING = (ReportTransition, ReleaseAddresses)  # carried out however late
+CLAIM_NOTHING = (ReportTransition, ReportWait, ReleaseAddresses)  # carried out however late
 
 
 class Driver:
@@ -94,7 +95,6 @@ class Driver:
             lambda: self.ports,
             close_connections,
         )
-        self._loop = asyncio.get_running_loop()
         self._timer = DeadlineTimer(clock, self._next_deadline, self.turn)
         self._readers = Readers(self.turn)
         self._renewed_at_s = 0.0
@@ -104,8 +104,7 @@ class Driver:
         self._set_limits(virtual_host.settings)
 
     def _set_limits(self, settings: VirtualHostSettings) -> None:
-        patience_s = election.master_down_s(settings.advbase, settings.advskew)
-        self._frozen_s = min(FROZEN_S, FROZEN_INTERVALS * patience_s)
+        self._frozen_s = min(FROZEN_S, FROZEN_INTERVALS * election.master_down_s(settings.advbase, settings.advskew))
         self._sending.take(settings)
 
     # -- what the node tells -----------------------------------------------------------------------------------------
@@ -147,8 +146,7 @@ class Driver:
         total = min(sum(self._demotions.values()), 1 if self._identity.is_sealed else DEMOTION_MAX)
         if total != self.virtual_host.demotion:
             logger.warning("carp vhid=%d demotion=%d reason=%s", self.record.vhid, total, reason)
-            self._handle(DemotionChanged(total, reason))
-            self._arm()
+            self.tell(DemotionChanged(total, reason))
 
     def change(self, settings: VirtualHostSettings, credentials: Credentials) -> None:
         """Go on with these. What has arrived by now was said to the old ones, and is judged by them."""
@@ -160,6 +158,11 @@ class Driver:
             self._handle(SettingsChanged(settings))
             self.set_demotion("proxy", self._demotions.get("proxy", 0), "other settings")
             self._arm()
+
+    def tell(self, event: Event) -> None:
+        """Something that comes from neither the LAN nor the clock."""
+        self._handle(event)
+        self._arm()
 
     def fenced(self, fence: Fence) -> None:
         """The guardian has given the addresses up: out. What it has said is said once: there may be a new master."""
@@ -181,7 +184,7 @@ class Driver:
     def _undone(self, what: str) -> None:
         if self.virtual_host.state is State.MASTER:
             self._removed.add(what)
-            self._loop.call_soon(self.turn)
+            asyncio.get_running_loop().call_soon(self.turn)
 
     # -- the turn ----------------------------------------------------------------------------------------------------
 
@@ -284,8 +287,8 @@ class Driver:
                     self._stop_probing()
                 if command.new is not State.MASTER:
                     self._sending.left()
-            case ReportRefusal():
-                self.record.refusal(command)
+            case ReportRefusal() | ReportWait():
+                self.record.stays(command)
                 self._stop_probing()
             case _ if self.ports is None:
                 pass  # the interface is gone, and the addresses with it
@@ -388,10 +391,7 @@ class Driver:
         return min(self._retry.at_s, sending_s, math.inf if deadline_s is None else deadline_s)
 
     def _arm(self) -> None:
-        descriptors: list[int] = []
-        if self.ports is not None:
-            descriptors = [*self.ports.advertisements.fileno_list(), *self.ports.neighbours.fileno_list()]
-        self._readers.watch(descriptors)
+        self._readers.watch(self.ports.fileno_list() if self.ports is not None else ())
         self._timer.arm()
 
     def close(self) -> None:

@@ -41,10 +41,12 @@ from wsa_proxy.runtime.driver import Driver
 from wsa_proxy.runtime.fence import Fences
 from wsa_proxy.runtime.health import UNPROVEN
 from wsa_proxy.runtime.health import Health
+from wsa_proxy.runtime.host_settings import host_settings_of
 from wsa_proxy.runtime.identity import Identity
 from wsa_proxy.runtime.identity import make_identity
 from wsa_proxy.runtime.mac_check import MacCheck
 from wsa_proxy.runtime.ports import Kernel
+from wsa_proxy.runtime.preemption import end_waits
 from wsa_proxy.runtime.reload import Fate
 from wsa_proxy.runtime.reload import Plan
 from wsa_proxy.runtime.reload import addresses_of
@@ -75,8 +77,8 @@ class Node:
         submit: Submit | None = None,
         verbs: Mapping[str, Verb] | None = None,
     ) -> None:
-        """``verbs``: what the control socket answers beside ``status``. ``on_fence`` is told why the guardian has given
-        the addresses up: whoever knows the proxy will want a proof that it works again."""
+        """``verbs``: what the control socket answers beside those of the node itself. ``on_fence`` is told why the
+        guardian has given the addresses up: whoever knows the proxy will want a proof that it works again."""
         self.settings = settings
         self.health = UNPROVEN
         self._kernel = kernel
@@ -91,7 +93,8 @@ class Node:
         self._leases: LeasePort | None = None
         self._fences = Fences(lambda: [driver for _, driver in self._groups], on_fence, self.drain_kernel)
         self._retry: asyncio.TimerHandle | None = None
-        self._control = ControlSocket(settings.socket_path, {"status": self.status, **(verbs or {})})
+        own_verbs: dict[str, Verb] = {"status": self.status, "preempt": self.preempt}
+        self._control = ControlSocket(settings.socket_path, {**own_verbs, **(verbs or {})})
         self._mac_check = MacCheck(kernel.foreign_mac_test)
         self._close_connections = close_connections
         self._seal_files: dict[int, SealFile] = {}
@@ -111,7 +114,7 @@ class Node:
             self._seal_files[group.vhid] = SealFile(path, self._clocks.boot, self._submit)
         identity = make_identity(group, self._seal_files[group.vhid], self._clocks, settings.clock_tolerance_s)
         driver = Driver(
-            VirtualHost(self._host_settings(group, settings, identity.credentials)),
+            VirtualHost(host_settings_of(group, settings, identity.credentials, self._tie_break)),
             identity,
             group.addresses,
             group.versions,
@@ -122,19 +125,6 @@ class Node:
         self._identities[group.vhid] = identity
         driver.obstacles = {"link": "the interface has not been seen yet", "proxy": str(UNPROVEN.hard)}
         return driver
-
-    def _host_settings(self, group: GroupSettings, settings: Settings, credentials: Credentials) -> VirtualHostSettings:
-        return VirtualHostSettings(
-            vhid=group.vhid,
-            advbase=group.advbase,
-            advskew=group.advskew,
-            preempt=settings.preempt,
-            versions=credentials.versions,
-            # Counters of one key decide every crossing; those of several, and plain CARP's, do not.
-            tie_break=0 if credentials.crossings_decided else self._tie_break(group.interface),
-            says_farewell=credentials.seals,
-            acquires_first=group.virtual_mac,
-        )
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -253,7 +243,7 @@ class Node:
 
     def _change_of(self, group: GroupSettings, settings: Settings) -> tuple[VirtualHostSettings, Credentials]:
         credentials = self._identities[group.vhid].other_credentials(group, settings.clock_tolerance_s)
-        return self._host_settings(group, settings, credentials), credentials
+        return host_settings_of(group, settings, credentials, self._tie_break), credentials
 
     # -- the proxy's health ------------------------------------------------------------------------------------------
 
@@ -377,6 +367,10 @@ class Node:
                 driver.address_removed(change.address)
 
     # -- what others ask ---------------------------------------------------------------------------------------------
+
+    def preempt(self, group: str = "") -> dict[str, Any]:
+        """The operator wants this group, or all, to wait no longer before it preempts."""
+        return end_waits(self._groups, group)
 
     def status(self) -> dict[str, Any]:
         """The status document, see ``status.py``."""

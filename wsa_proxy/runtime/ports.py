@@ -32,6 +32,10 @@ class Ports:
     addresses: AddressPort
     neighbours: NeighbourPort
 
+    def fileno_list(self) -> list[int]:
+        """Of all sockets that bring something in."""
+        return [*self.advertisements.fileno_list(), *self.neighbours.fileno_list()]
+
     def close(self) -> None:
         self.neighbours.close()
         self.advertisements.close()

@@ -16,6 +16,7 @@ from datetime import datetime
 
 from wsa_proxy.carp.commands import ReportRefusal
 from wsa_proxy.carp.commands import ReportTransition
+from wsa_proxy.carp.commands import ReportWait
 from wsa_proxy.carp.wire import Reject
 
 logger = logging.getLogger("wsa_proxy.runtime.driver")
@@ -100,11 +101,14 @@ class Record:
         line = "carp vhid=%d %s -> %s reason=%s %s"
         logger.info(line, self.vhid, report.old.name, report.new.name, _quoted(report.reason), report.evidence)
 
-    def refusal(self, report: ReportRefusal) -> None:
-        """The state did not change although its time had come: the reason is the status's until a master is heard.
-
-        It comes again after each silence, as long as anybody answers for the address: the log has it once a minute.
+    def stays(self, report: ReportRefusal | ReportWait) -> None:
+        """The state did not change although its time had come: of a refusal, the reason is the status's until a master
+        is heard; it comes again after each silence, as long as anybody answers for the address, so the log has it once
+        a minute. A wait is told once, by the core already, and has an end.
         """
+        if isinstance(report, ReportWait):
+            logger.info("carp vhid=%d stays BACKUP for now: %s", self.vhid, _wait_text(report))
+            return
         if self._why_before_refusal is None:
             self._why_before_refusal = self.reason, self.evidence
         self.reason, self.evidence = report.reason, report.evidence
@@ -149,6 +153,12 @@ class Record:
             return False
         self._next_line_s[what] = now + LINE_EVERY_S
         return True
+
+
+def _wait_text(report: ReportWait) -> str:
+    """``preempts in 8 s: 3 role changes within 40 s``; the first role change makes no wait longer."""
+    changes = f"{report.role_changes} role changes within {report.within_s:.3g} s"
+    return f"preempts in {report.wait_s:.3g} s: {changes if report.role_changes > 1 else 'preempt_delay'}"
 
 
 def _quoted(reason: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from wsa_proxy import __version__
 from wsa_proxy.carp import election
 from wsa_proxy.carp.commands import State
+from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.net.ports import MacVerdict
 from wsa_proxy.net.virtual_interface import virtual_mac
 from wsa_proxy.runtime.driver import Driver
@@ -91,6 +92,7 @@ def _group_status(group: GroupSettings, driver: Driver, now: float) -> dict[str,
         "virtual_ip_held": _held(driver),
         "advskew": host.advskew,
         "demotion": host.demotion,
+        "preemption": _preemption_status(host, now),
         "last_master": None if host.state is State.MASTER else host.last_master,
         "advertisements_sent": record.sent,
         "advertisements_received": record.received,
@@ -107,6 +109,17 @@ def _group_status(group: GroupSettings, driver: Driver, now: float) -> dict[str,
             for reject, last in record.last_rejected.items()
         },
         "transitions": [_transition_status(transition) for transition in record.transitions],
+    }
+
+
+def _preemption_status(host: VirtualHost, now: float) -> dict[str, Any]:
+    """``waits_s``: until an inferior master that is heard is preempted; None if there is none. The others: how long a
+    wait that begins now is, and after how many role changes in quick succession."""
+    waits = host.state is State.BACKUP and host.calm.waits
+    return {
+        "waits_s": round(max(host.calm.due_s - now, 0.0), 2) if waits else None,
+        "delay_s": host.calm.delay_s(now),
+        "role_changes": host.calm.role_changes(now),
     }
 
 
