@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulation import planted
+from tests.simulation import planted_calm
 from tests.simulation import planted_guardians
 from tests.simulation import planted_lines
 from tests.simulation import planted_moves
@@ -30,6 +31,7 @@ STANDING = (
     + planted_lines.PLANTED
     + planted_sending.PLANTED
     + planted_guardians.PLANTED
+    + planted_calm.PLANTED
 )
 PLANTED = STANDING + planted_moves.PLANTED
 SEEDS = 300

@@ -11,6 +11,7 @@ from functools import partial
 import pytest
 
 from tests.simulation import planted
+from tests.simulation import planted_calm
 from wsa_proxy.carp.commands import AcquireAddresses
 from wsa_proxy.carp.commands import AnnounceAddresses
 from wsa_proxy.carp.commands import Command
@@ -39,6 +40,11 @@ def lan(preempting: int, *skews: int, versions: tuple[Version, ...] = (4,)) -> t
     return tuple(VirtualHostSettings(1, 1, skew, n < preempting, versions, tie) for n, (skew, tie) in enumerate(ties))
 
 
+def calm(delay_s: float, *nodes: VirtualHostSettings) -> tuple[VirtualHostSettings, ...]:
+    """Those, and each waits for so long before it preempts."""
+    return tuple(replace(node, preempt_delay_s=delay_s, preempt_delay_max_s=delay_s) for node in nodes)
+
+
 CONFIGURATIONS = (
     Configuration("two, preemptive", lan(2, 0, 128), losses=3, crashes=2, stops=1),
     Configuration("two, not preemptive", lan(0, 0, 128), losses=3, stops=1),
@@ -48,6 +54,8 @@ CONFIGURATIONS = (
     Configuration("two equals, one stop", lan(2, 0, 0), crashes=0, stops=1),
     Configuration("two, dual stack", lan(2, 0, 128, versions=(4, 6)), crashes=0, stops=1),
     Configuration("two equals, dual stack", lan(2, 0, 0, versions=(4, 6))),
+    Configuration("two, calm", calm(1.5, *lan(2, 0, 128)), losses=2, stops=1),
+    Configuration("three, calm, together", calm(1.0, *lan(3, 0, 128, 254)), losses=1, together=True),
     Configuration("three, preemptive", lan(3, 0, 128, 254), losses=0, crashes=0),
     Configuration("three, not preemptive", lan(0, 0, 128, 254), losses=2, crashes=0),
     Configuration("three, preemptive, together", lan(3, 0, 128, 254), together=True),
@@ -64,6 +72,8 @@ PINNED = {
     "two equals, one stop": (37678, 12),
     "two, dual stack": (76478, 8),
     "two equals, dual stack": (69361, 12),
+    "two, calm": (16253, 9),
+    "three, calm, together": (97410, 11),
     "three, preemptive": (33162, 10),
     "three, not preemptive": (56162, 8),
     "three, preemptive, together": (304336, 10),
@@ -75,7 +85,7 @@ PINNED = {
 BY_NAME = {configuration.name: configuration for configuration in CONFIGURATIONS}
 
 KEPT = {"state", "_held_before", "_probes_left", "_reason_master_down", "_answer_owed", "_deadline_advertisement_s"}
-KEPT |= {"_deadlines_master_down_s", "_tied_until_s", "_answer_after_s"}
+KEPT |= {"_deadlines_master_down_s", "calm", "_tied_until_s", "_answer_after_s"}
 
 
 # -- the search says yes -----------------------------------------------------------------------------------------------
@@ -168,6 +178,10 @@ PATIENT_EQUALS = Configuration("equals that do not preempt", EQUALS)
         (planted.plant_no_release_on_defeat, BY_NAME["three, not preemptive"], "I5"),
         (planted.plant_no_preemption, BY_NAME["two, preemptive"], "V4"),
         (planted.plant_no_announcement, BY_NAME["two, preemptive"], "I7"),
+        (planted_calm.plant_silence_waits_as_well, BY_NAME["two, calm"], "V4"),
+        (planted_calm.plant_waits_from_the_last_role_change_on, BY_NAME["two, calm"], "I2"),
+        (planted_calm.plant_each_advertisement_begins_the_wait_anew, BY_NAME["two, calm"], "V4"),
+        (planted_calm.plant_who_is_endured_is_not_heard, BY_NAME["two, calm"], "I2"),
         (planted.plant_storm_of_answers, BY_NAME["two, not preemptive"], "I6"),
     ],
     ids=lambda value: getattr(value, "__name__", None) or getattr(value, "name", value),

@@ -194,13 +194,13 @@ def test_other_settings_reach_a_process_when_it_is_awake() -> None:
     world = World()
     world.run(3.6)
     world.node.stall(1.0)
-    world.node.configure(False, 10)
+    world.node.configure(False, 10, 0.0)
     world.run(0.9)
     assert world.node.core is not None and world.node.core.settings.advskew == world.node.settings.advskew == 100
     world.run(0.2)
     assert world.node.core.settings.advskew == world.node.settings.advskew == 10 and not world.node.settings.preempt
     world.node.crash()
-    world.node.configure(True, 20)
+    world.node.configure(True, 20, 0.0)
     assert world.node.settings.advskew == 10
     world.node.start()
     assert world.node.settings.advskew == 20 and world.node.core.settings.preempt

@@ -34,6 +34,9 @@ LEASE_LEFT_S = 0.75
 """I5: of a lease, while the process turns: so long it may stand still without losing its addresses."""
 CLAIM_S = 0.5
 """I7: a decision is not carried out later than this after it was taken."""
+QUICK_S = 60.0
+QUICK_DELAYS = 4
+"""I2, V4: role changes are in quick succession within this time, or so many of the delay that they have made."""
 UNHEARD_INTERVALS = 2.5
 """I1: so long after its last advertisement a master that cannot send is one; the others' patience is three and more."""
 DEMOTED_ERRORS = 3

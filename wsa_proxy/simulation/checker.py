@@ -94,6 +94,16 @@ class Checker:
         if kind in ANSWERS:
             conduct.memory.patient_until_s = -NEVER_S
 
+    def follow(self, node: Node, kind: str, what: Any) -> None:
+        """The same in a run that is not judged: what its time depends on is known all the same."""
+        self._conducts[node.number].rights.restraint.told(kind, what)
+
+    def preempts_in_s(self, station: Station) -> float:
+        """V4: so long it endures an inferior master still, or so long ago that ended, if it is below 0."""
+        if not isinstance(station, Node) or not (station.settings.preempt and station.settings.preempt_delay_s):
+            return -NEVER_S
+        return self._conducts[station.number].rights.restraint.from_s - station.now
+
     def _on_the_lan(self, frame: Frame, sender: int) -> None:
         if isinstance(frame, Advertised) and not frame.forged and not frame.willed and sender in self._conducts:
             self._owe(sender, {frame.version: 1}, -1)

@@ -48,6 +48,8 @@ MARKS = (
     "a guardian was replaced",
     "left for want of the addresses",
     "an inferior was answered",
+    "a better backup waits",
+    "a better backup waits longer",
     "link down",
     "stall",
     "pause",

@@ -61,7 +61,7 @@ class Conduct:
         self.node = node
         self.marks = marks
         self.memory = Memory(down_s(node), lateness_s(node) + EPSILON_S)
-        self._rights = Rights(node, self.memory, marks)
+        self.rights = Rights(node, self.memory, marks)
         self._says: SendAdvertisement | SendFarewell | None = None
         self.telling = telling.Telling(node, self.memory, marks)
 
@@ -73,6 +73,7 @@ class Conduct:
             listener(self, what)
         else:
             self.marks[kind] += 1
+        self.rights.restraint.told(kind, what)
 
     # -- what it is told -----------------------------------------------------------------------------------------------
 
@@ -86,7 +87,7 @@ class Conduct:
         self.memory.known, self.memory.rejects = self.node.fingerprint(), self.node.rejects.total()
 
     def _way(self, _: object) -> None:
-        self._rights.moves()
+        self.rights.moves()
         self.memory.patient_until_s = -NEVER_S
 
     def _accept(self, frame: Advertised) -> None:
@@ -145,28 +146,28 @@ class Conduct:
         self._begin(event)
         memory, node = self.memory, self.node
         if isinstance(event, AdvertisementReceived):
-            self._rights.hears(event.advertisement, event.version)
+            self.rights.hears(event.advertisement, event.version)
         elif isinstance(event, SettingsChanged):
             self.marks["other settings"] += 1
-            self._rights.told(down_s(node))
+            self.rights.told(down_s(node))
             memory.may_answer_from_s = min(memory.may_answer_from_s, node.now + interval_s(node) / 4)
         elif isinstance(event, FirstContact):
-            self._rights.rest(node.settings.versions)
+            self.rights.rest(node.settings.versions)
         elif isinstance(event, FarewellReceived):
             self.marks["a farewell was heard"] += 1
         elif isinstance(event, AddressAnswered):
             # What holds back a silence's end holds back no takeover for a reason.
             memory.answered, memory.answered_at_s = not memory.reasons, node.now
         elif node.state is not State.BACKUP:
-            self._rights.forget()  # what a master heard is no reason for the backup that it becomes
+            self.rights.forget()  # what a master heard is no reason for the backup that it becomes
             if isinstance(event, Started) and node.state is State.INIT:
                 memory.answered = memory.left = False
-                self._rights.rest(node.settings.versions)
+                self.rights.rest(node.settings.versions)
 
     def _begin(self, cause: object) -> None:
         self.memory.cause, self.memory.was = cause, self.node.state
         if self.memory.was is State.BACKUP:
-            self._rights.wake()
+            self.rights.wake()
 
     # -- what it answers -----------------------------------------------------------------------------------------------
 
@@ -211,7 +212,7 @@ class Conduct:
         if not self.memory.answered:
             raise Violation("V11", f"node {self.node.number} does not take over: {command}")
         self.memory.answered = False
-        self._rights.rest(self.node.settings.versions)
+        self.rights.rest(self.node.settings.versions)
 
     def _promotion(self, step: list[Command], report: ReportTransition) -> None:
         memory, node = self.memory, self.node
@@ -233,7 +234,7 @@ class Conduct:
             raise Violation("I7", f"promotion out of order: {step}")
         memory.held_before, memory.answered = True, False
         memory.unannounced, memory.may_answer_from_s, memory.again_in = 0, -NEVER_S, ANNOUNCE_AGAIN
-        self._rights.forget()
+        self.rights.forget()
         self._sends(step[claims.index(SendAdvertisement)])
 
     def _defeat(self, step: list[Command], report: ReportTransition) -> None:
@@ -255,7 +256,7 @@ class Conduct:
             raise Violation("V6" if farewells else "I7", f"defeat out of order: {step}")
         memory.answer_due_s, longer_s, again_s = NEVER_S, 0.0, 0.0
         if heard:
-            self._rights.forget()  # it has heard it as a master
+            self.rights.forget()  # it has heard it as a master
             assert isinstance(cause, AdvertisementReceived)
             tied = heard_rank(cause.advertisement) == rank(node)
             if tied != (report.reason == Reason.TIED.value):
@@ -265,7 +266,7 @@ class Conduct:
                 longer_s = own_tie_wait_s(node) + again_s
             if tied:
                 memory.tied_until_s = node.now + TIE_REMEMBERED * memory.down_s
-        self._rights.rest(node.settings.versions, longer_s, again_s)
+        self.rights.rest(node.settings.versions, longer_s, again_s)
 
     def _stop(self, step: list[Command], report: ReportTransition) -> None:
         # V3: who leaves in order bows out, once, and I7: before it removes the address.

@@ -13,7 +13,8 @@ reached: V4 and V5, by the longest way to one right master for good.
 
 Left out, because plain CARP does not promise it: frames of one sender overtake each other (an advertisement after a
 bow-out counts as new); a delay between equals when the adversary has given up (they agree only if it is less than the
-difference of their waits). Nobody stalls, is demoted or answers a probe; only strangers have probes to send.
+difference of their waits). Nobody stalls, is demoted or answers a probe; only strangers have probes to send. A delay of
+preemption does not grow here (``preempt_delay_max`` is ``preempt_delay``), so that no state has a past.
 """
 
 from __future__ import annotations
@@ -116,7 +117,8 @@ class Known(NamedTuple):
     reason: Reason
     owed: bool
     times: tuple[int, ...]
-    """Ticks from now: the advertisement, the end of a tie's memory, of an answer's pause; master-down by version."""
+    """Ticks from now: the advertisement, the end of a tie's memory, of an answer's pause, of a wait to preempt;
+    master-down by version."""
 
 
 class Judge:
@@ -199,13 +201,15 @@ class Seat:
         host = VirtualHost(self.settings)
         host.state, host._held_before, host._probes_left, host._reason_master_down, host._answer_owed, times = known
         times_s = [NOW_S + ticks * self._tick_s for ticks in times]
-        host._deadline_advertisement_s, host._tied_until_s, host._answer_after_s, *downs_s = times_s
+        host._deadline_advertisement_s, host._tied_until_s, host._answer_after_s, preempts_s, *downs_s = times_s
+        host.calm.begin(preempts_s - self.settings.preempt_delay_s)
         host._deadlines_master_down_s = dict(zip(self.settings.versions, downs_s, strict=False))
         return host
 
     def _known(self, host: VirtualHost) -> Known:
         master, downs_s = host.state is State.MASTER, host._deadlines_master_down_s
         times_s = [host._deadline_advertisement_s, host._tied_until_s, host._answer_after_s]
+        times_s.append(max(host.calm.due_s, NOW_S) if host.state is State.BACKUP else NOW_S)
         times_s += [downs_s[version] for version in self.settings.versions if version in downs_s]
         times = [max(ticks_of(at_s - NOW_S, self._tick_s), 0) for at_s in times_s]
         times[0], times[2] = times[0] * master, times[2] * master
@@ -232,7 +236,9 @@ class Space:
         self._delay = 0 if equals and not adversary else 1
         down = max(ticks_of(3 * node.advbase + node.advskew / 256, mine.tick_s) for node in nodes)
         ties = down + ticks_of(max(self._intervals_s) / 5, mine.tick_s) if equals else 0
-        self.bound = down + min(self._intervals) + 2 * self._delay + ties
+        waits = max(ticks_of(node.preempt_delay_s, mine.tick_s) for node in nodes)
+        waits += max(self._intervals) if waits else 0  # it is the next advertisement that is not endured
+        self.bound = down + min(self._intervals) + 2 * self._delay + ties + waits
         self._lan = (*((),) * len(self._ways_at), *(-1,) * len(self._pairs_at))
         numbers = [seat.number(None) for seat in self.seats]
         if mine.together:

@@ -150,7 +150,7 @@ class MovingNode(SealedNode):
 
     def fingerprint(self) -> tuple[object, ...]:
         times = [(*vars(time).values(), tuple(time._own)) for time in self.times.values()]
-        return (self.state, self.due_s, *times)
+        return (*super(SealedNode, self).fingerprint(), *times)
 
     def _write(self) -> None:
         for name, time in self.times.items():

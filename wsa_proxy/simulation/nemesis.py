@@ -25,6 +25,8 @@ from wsa_proxy.simulation.sealed import SealedNode
 CALM_DELAY_S = 0.001  # with CALM_LATENESS_S, less than half of what two equals' waits after a tie differ by
 CALM_LATENESS_S = 0.002
 RELEASED_EVERY_S = 2.9
+RELEASED_WAITS = 0.3
+OTHER_DELAYS_S = (0.0, 1.0, 8.0)
 RELOADED = 0.15
 """Of the nodes, while things go wrong, once or twice."""
 ADVSKEW_MAX = 239
@@ -57,14 +59,20 @@ class Nemesis:
             self._lan.timeline.at(begins_s + mishap.duration_s, partial(self._end, mishap))
 
     def reload(self, chance: Random, within_s: float) -> None:
-        """Some nodes are told another priority and handling; below one second the interval is in the priority."""
+        """Some nodes are told another priority, handling and delay; below one second the interval is in the priority.
+        And some of those that wait before they preempt are told to wait no longer."""
         for node in self._stations:
             if isinstance(node, Node) and chance.random() < RELOADED:
                 for _ in range(chance.choice([1, 2])):
                     preempt, advskew = chance.random() < 0.5, chance.randint(0, ADVSKEW_MAX)
                     advskew = advskew if node.settings.advbase else node.settings.advskew
                     at_s = self._lan.timeline.now + chance.uniform(0, within_s)
-                    self._lan.timeline.at(at_s, partial(node.configure, preempt, advskew))
+                    delay_s = node.settings.preempt_delay_s and chance.choice(OTHER_DELAYS_S)
+                    self._lan.timeline.at(at_s, partial(node.configure, preempt, advskew, delay_s))
+
+        for node in self._stations:
+            if isinstance(node, Node) and node.settings.preempt_delay_s and chance.random() < RELEASED_WAITS:
+                self._lan.timeline.at(self._lan.timeline.now + chance.uniform(0, within_s), node.preempt)
 
     def paths(self, station: Station) -> set[tuple[int, int]]:
         """From it to all others, and from them to it."""
@@ -213,7 +221,8 @@ class Nemesis:
                 station.thaw()
                 if station.guard:
                     station.guard.thaw()
-                station.configure(self._written[station.number].preempt, self._written[station.number].advskew)
+                written = self._written[station.number]
+                station.configure(written.preempt, written.advskew, written.preempt_delay_s)
             station.plug(True)
             station.demote(0)
         equals = len({rank(station) for station in self._stations}) < len(self._stations)

@@ -27,6 +27,7 @@ from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.events import DeadlineReached
 from wsa_proxy.carp.events import DemotionChanged
 from wsa_proxy.carp.events import Event
+from wsa_proxy.carp.events import PreemptionReleased
 from wsa_proxy.carp.events import SettingsChanged
 from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
@@ -100,7 +101,7 @@ class Node(Acting):
 
     def fingerprint(self) -> tuple[object, ...]:
         """Everything that a rejected frame may not change."""
-        return (self.state, self.due_s)
+        return (self.state, self.due_s, self.core.calm.due_s if self.core is not None else None)
 
     # -- what the nemesis does -----------------------------------------------------------------------------------------
 
@@ -173,10 +174,15 @@ class Node(Acting):
         self.health = demotion
         self._notice()
 
-    def configure(self, preempt: bool, advskew: int) -> None:
+    def configure(self, preempt: bool, advskew: int, preempt_delay_s: float) -> None:
         """The operator writes another file and asks for a reload."""
-        self.wanted = replace(self.wanted, preempt=preempt, advskew=advskew)
+        self.wanted = replace(self.wanted, preempt=preempt, advskew=advskew, preempt_delay_s=preempt_delay_s)
         self._notice()
+
+    def preempt(self) -> None:
+        """The operator wants it to wait no longer. A process that stands still does not hear him."""
+        if self.awake:
+            self.handle(PreemptionReleased())
 
     def plug(self, up: bool) -> None:
         """The carrier comes or goes."""
@@ -202,7 +208,8 @@ class Node(Acting):
                 self._at(self.asleep_until_s + NOTICE_S, self._notice)
                 return
             self.settings = self.wanted
-            told = replace(self.core.settings, preempt=self.wanted.preempt, advskew=self.wanted.advskew)
+            written = {name: getattr(self.wanted, name) for name in ("preempt", "advskew", "preempt_delay_s")}
+            told = replace(self.core.settings, **written)
             self._sending.take(told)
             self.handle(SettingsChanged(told))
         self._notice_health()

@@ -36,6 +36,11 @@ LATER_PORT = 7_279
 GUARDIANS_PORT = 60
 """The next source of chance: which runs have guardians, and what befalls those. The nodes' own are beside it."""
 GUARDED_RUNS = 0.5
+CALM_PORT = 4_797
+"""And one more, chosen as the first was: which nodes wait before they preempt."""
+CALM_RUNS = 0.15
+CALM_DELAYS_S = (0.0, 0.5, 2.0, 5.0, 10.0)
+CALM_DELAYS_MAX_S = (4.0, 20.0)
 ALSO_REFUSED = 0.3
 """Of the crashes and stalls there: the kernel does not let the addresses go."""
 REFUSED_RUNS = 0.25
@@ -207,21 +212,33 @@ def draw_moving(random: Random, nodes: int | None = None) -> Plan:
 
 def plan_of(seed: int, nodes: int | None = None) -> Plan:
     """The plan of a seed."""
-    return _with_guardians(_with_later_faults(draw(Random(seed), nodes), _later_chance(seed)), _guardians_chance(seed))
+    return _with_the_rest(draw(Random(seed), nodes), seed)
 
 
 def moving_plan_of(seed: int, nodes: int | None = None) -> Plan:
     """Another plan of this seed, in which the group is moved."""
-    plan = _with_later_faults(draw_moving(Random(seed), nodes), _later_chance(seed))
-    return _with_guardians(plan, _guardians_chance(seed))
+    return _with_the_rest(draw_moving(Random(seed), nodes), seed)
 
 
-def _later_chance(seed: int) -> Random:
-    return Random(seed * SEEDS_APART + LATER_PORT)
+def _with_the_rest(plan: Plan, seed: int) -> Plan:
+    """What is drawn later, each from a source of chance of its own."""
+    for port, more in ((LATER_PORT, _with_later_faults), (GUARDIANS_PORT, _with_guardians), (CALM_PORT, _with_calm)):
+        plan = more(plan, Random(seed * SEEDS_APART + port))
+    return plan
 
 
-def _guardians_chance(seed: int) -> Random:
-    return Random(seed * SEEDS_APART + GUARDIANS_PORT)
+def _with_calm(plan: Plan, random: Random) -> Plan:
+    """Some of the runs: all preempt there, and ours each after a delay of its own."""
+    if random.random() >= CALM_RUNS:
+        return plan
+    members = []
+    for member in plan.members:
+        settings = replace(member.settings, preempt=True)
+        if member.dialect == OURS:
+            delay_s, most_s = random.choice(CALM_DELAYS_S), random.choice(CALM_DELAYS_MAX_S)
+            settings = replace(settings, preempt_delay_s=delay_s, preempt_delay_max_s=most_s)
+        members.append(replace(member, settings=settings))
+    return replace(plan, members=tuple(members))
 
 
 def _with_guardians(plan: Plan, random: Random) -> Plan:

@@ -31,6 +31,7 @@ class Memory(NamedTuple):
     holds: bool = False  # its kernel has the addresses
     rests: tuple[int, ...] = ()  # of a backup, by IP version: until silence is long enough
     reasons: frozenset[str] = frozenset()  # to take over, that the last advertisement gave
+    calm: int = 0  # until it may preempt
     takeover: int = -1  # until it must be master for one of these reasons; -1 for none
     sent: int = 0  # of a master: since it advertised
     asked: bool = False  # an inferior was heard since
@@ -51,13 +52,14 @@ class Promises(Judge):
         self._tie_wait = ticks_of(self.interval_256ths / 256 / 5, tick_s)
         self._pause = ticks_of(self.interval_256ths / 256 / 4, tick_s)
         self._bow_out_wait = ticks_of(BOW_OUT_WAIT_S, tick_s)
+        self._wait = ticks_of(settings.preempt_delay_s, tick_s) if settings.preempt_delay_s else 0
         self._whole = (self.down,) * len(settings.versions)
 
     def event(self, memory: Memory, was: State, event: Event, now: State, commands: list[Command]) -> Memory:
         if isinstance(event, AdvertisementReceived):
             memory = self._hears(memory, was, event)
         elif isinstance(event, Started):
-            memory = Memory(rests=self._whole)
+            memory = Memory(rests=self._whole, calm=self._wait)
         kinds = [type(command) for command in commands]
         for place, command in enumerate(commands):
             match command:
@@ -83,16 +85,17 @@ class Promises(Judge):
         if memory.holds != (now is State.MASTER):
             raise Violation("I5", f"{now.name}, and its kernel {'holds' if memory.holds else 'lacks'} the addresses")
         if now is State.MASTER:
-            return memory._replace(rests=(), reasons=frozenset(), takeover=-1)
-        rests = self._whole if was is State.MASTER else memory.rests
-        return Memory() if now is State.INIT else Memory(False, rests, memory.reasons, memory.takeover)
+            return memory._replace(rests=(), reasons=frozenset(), calm=0, takeover=-1)
+        if was is State.MASTER:
+            memory = memory._replace(rests=self._whole, calm=self._wait)
+        return Memory() if now is State.INIT else Memory(False, *memory[1:5])
 
     def later(self, memory: Memory) -> Memory:
         if memory.takeover == 0:
             bowed_out = Reason.MASTER_BOWED_OUT.value in memory.reasons
             raise Violation("V3" if bowed_out else "V4", f"no takeover, for {sorted(memory.reasons)}")
         rests = tuple(max(ticks - 1, 0) for ticks in memory.rests)
-        memory = memory._replace(rests=rests, takeover=max(memory.takeover - 1, -1))
+        memory = memory._replace(rests=rests, calm=max(memory.calm - 1, 0), takeover=max(memory.takeover - 1, -1))
         if not memory.holds:
             return memory
         return memory._replace(sent=min(memory.sent + 1, self.interval), answered=min(memory.answered + 1, self._pause))
@@ -104,7 +107,7 @@ class Promises(Judge):
             return memory._replace(asked=memory.asked or (own < other and not heard.is_bow_out))
         rules = {
             Reason.MASTER_BOWED_OUT.value: heard.is_bow_out,
-            Reason.PREEMPTED.value: self.settings.preempt and own < other,
+            Reason.PREEMPTED.value: self.settings.preempt and own < other and memory.calm == 0,
             Reason.MASTER_HOPELESS.value: own + 2 * 256 * self.settings.advbase < other,
         }
         reasons = frozenset(reason for reason, applies in rules.items() if applies)

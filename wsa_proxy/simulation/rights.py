@@ -20,6 +20,7 @@ from wsa_proxy.simulation.memory import PROBES
 from wsa_proxy.simulation.memory import PROBES_TAKE
 from wsa_proxy.simulation.memory import Memory
 from wsa_proxy.simulation.node import Node
+from wsa_proxy.simulation.restraint import Restraint
 
 
 class Rights:
@@ -29,6 +30,7 @@ class Rights:
         self.node = node
         self.memory = memory
         self.marks = marks
+        self.restraint = Restraint(node, memory, marks)
 
     def wake(self) -> None:
         """It is told something: has it been asleep?"""
@@ -128,9 +130,10 @@ class Rights:
         if heard.is_bow_out:
             return frozenset({Reason.MASTER_BOWED_OUT.value})
         advbase, (demotion, own), other = self.node.settings.advbase, rank(self.node), heard_256ths(heard)
+        preempts = self.node.settings.preempt and self.node.now >= self.restraint.from_s - EPSILON_S
         rules = {
             Reason.MASTER_DEMOTED: heard.demotion > demotion,
-            Reason.PREEMPTED: self.node.settings.preempt and (demotion, own) < (heard.demotion, other),
+            Reason.PREEMPTED: preempts and (demotion, own) < (heard.demotion, other),
             Reason.MASTER_HOPELESS: advbase and own + 2 * 256 * advbase < other,
         }
         return frozenset(reason.value for reason, applies in rules.items() if applies)

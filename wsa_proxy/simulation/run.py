@@ -117,6 +117,7 @@ class Run:
         self._mover = Mover(plan.move, movers, self.lan, chance, self._narrate, marks) if plan.move else None
         disturb = self._mover.go_on if self._mover else None
         self._settling = Settling(plan, self.stations, self.lan, self._nemesis, marks, self._pass, disturb)
+        self._settling.preempts_in_s = self.checker.preempts_in_s
         if self._mover:
             self._settling.laggards = self._mover.laggards
         self._tell = tell
@@ -243,6 +244,8 @@ class Run:
             self.checker.told(node, kind, what)
             if kind in self._belief.LISTENS:
                 self._belief.told(node, kind, what)
+        else:
+            self.checker.follow(node, kind, what)
 
     def _transition(self, node: Node, report: Any) -> None:
         self._settling.transitions += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -51,6 +52,8 @@ class Settling:
         """Of all stations; whoever hears of one counts it here."""
         self.laggards: set[int] = set()
         """Whoever knows of more than the plan's adds them."""
+        self.preempts_in_s: Callable[[Station], float] = lambda _: -math.inf
+        """So long it endures an inferior master still."""
         self._plan = plan
         self._stations = stations
         self._lan = lan
@@ -102,6 +105,9 @@ class Settling:
         patience_s = max(map(down_s, among)) + min(map(interval_s, among))
         lost = self._lost()
         self._pass(patience_s + 2 * self._slack_s + self._ties_s(among) + RETRY_S * refused)
+        # Who waits to preempt does so at the first advertisement after that, and perhaps after a tie's wait.
+        ties_s = max(map(tie_wait_s, among)) + self._slack_s
+        self._pass(max(max(map(self.preempts_in_s, among)) + max(map(interval_s, among)) + self._slack_s + ties_s, 0.0))
         # Now only a seal loses something, what a third node's has overtaken, and as in I1 each costs an interval.
         rounds = min(self._lost() - lost, OVERTAKEN_MAX)
         self._pass(rounds * (min(map(interval_s, among)) + self._slack_s))
