@@ -320,10 +320,10 @@ async def test_the_timer_is_armed_anew_only_when_the_deadline_changed(make_host:
     """Rule 2: packets that change nothing cost no timer."""
     a = make_host("a", 1)
     await a.start()
-    timer = a.driver._timer._handle
+    timer = a.driver.timer._handle
     a.driver.turn()
     a.driver.turn()
-    assert a.driver._timer._handle is timer
+    assert a.driver.timer._handle is timer
 
 
 async def test_dual_stack_sends_both_and_either_silence_counts(

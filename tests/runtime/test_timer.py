@@ -81,3 +81,17 @@ async def test_an_overdue_deadline_is_due_at_once() -> None:
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert work.done_at_s == [work.loop.now]
+
+
+async def test_catching_up_does_what_is_due_once_and_nothing_else() -> None:
+    """The loop's own timer comes to nothing afterwards; before the deadline there is nothing to do."""
+    work = Work()
+    due_s = work.move(3)
+    work.timer.catch_up()
+    assert work.done_at_s == []
+    work.loop.now += 4
+    work.timer.catch_up()
+    work.timer.catch_up()
+    assert work.done_at_s == [due_s + 1]
+    await asyncio.sleep(1)
+    assert work.done_at_s == [due_s + 1]

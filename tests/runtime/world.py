@@ -95,6 +95,8 @@ class Host:
         """So long it takes to open a group's sockets."""
         self.slow_close_s = 0.0
         """So long it takes to remove a virtual MAC's interface."""
+        self.when_closing: Callable[[], None] = lambda: None
+        """Called in the middle of closing the clients' connections."""
         self.kernel_monitor = FakeMonitor()
         self.ports: Ports | None = None
         preempt = changes.pop("preempt", True)
@@ -201,6 +203,7 @@ class Host:
 
     def _close_connections(self, addresses: Collection[Address]) -> int:
         self.journal.append("close connections")
+        self.when_closing()
         return 0
 
     def says(self, advbase: int, advskew: int, demotion: int) -> bytes:

@@ -95,7 +95,7 @@ class Driver:
             lambda: self.ports,
             close_connections,
         )
-        self._timer = DeadlineTimer(clock, self._next_deadline, self.turn)
+        self.timer = DeadlineTimer(clock, self._next_deadline, self.turn)
         self._readers = Readers(self.turn)
         self._renewed_at_s = 0.0
         self._retry = Retry(clock)
@@ -392,9 +392,9 @@ class Driver:
 
     def _arm(self) -> None:
         self._readers.watch(self.ports.fileno_list() if self.ports is not None else ())
-        self._timer.arm()
+        self.timer.arm()
 
     def close(self) -> None:
         """End: the virtual host has been stopped; nothing wakes us any more."""
         self.detach()
-        self._timer.close()
+        self.timer.close()

@@ -47,6 +47,7 @@ from wsa_proxy.runtime.identity import make_identity
 from wsa_proxy.runtime.mac_check import MacCheck
 from wsa_proxy.runtime.ports import Kernel
 from wsa_proxy.runtime.preemption import end_waits
+from wsa_proxy.runtime.pulse import Pulse
 from wsa_proxy.runtime.reload import Fate
 from wsa_proxy.runtime.reload import Plan
 from wsa_proxy.runtime.reload import addresses_of
@@ -96,7 +97,8 @@ class Node:
         own_verbs: dict[str, Verb] = {"status": self.status, "preempt": self.preempt}
         self._control = ControlSocket(settings.socket_path, {**own_verbs, **(verbs or {})})
         self._mac_check = MacCheck(kernel.foreign_mac_test)
-        self._close_connections = close_connections
+        self.pulse = Pulse(self._clocks.now_s)
+        self._close_connections = self.pulse.outside(close_connections)
         self._seal_files: dict[int, SealFile] = {}
         self._identities: dict[int, Identity] = {}
         self._tie_break = functools.cache(kernel.tie_break)
@@ -138,7 +140,7 @@ class Node:
             asyncio.get_running_loop().add_reader(descriptor, self.drain_kernel)
         self._leases = self._kernel.leases()
         self._fences.follow(self._leases)
-        self._beat = Beat(
+        self.pulse.beat = self._beat = Beat(
             [driver for _, driver in self._groups],
             self._leases,
             clock=self._clocks.now_s,
@@ -160,6 +162,7 @@ class Node:
 
     def close(self) -> None:
         """Let go of everything; ``stop`` came before."""
+        self.pulse.beat = None
         for _, driver in self._groups:
             driver.close()
         self._mac_check.close()

@@ -1,0 +1,137 @@
+"""A long turn of the loop delays nothing that is due, as long as anything in it calls ``look``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from tests.runtime.world import Host
+from tests.runtime.world import MakeHost
+
+STEP_S = 0.008
+
+
+async def master(make_host: MakeHost, **changes: object) -> Host:
+    host = make_host("a", 1, **changes)
+    await host.start()
+    await asyncio.sleep(3.6)
+    assert host.state == "master"
+    host.journal.clear()
+    host.fake_leases.batches.clear()
+    return host
+
+
+def long_turn(host: Host, duration_s: float, *, looking: bool = True) -> list[tuple[float, str]]:
+    """One turn of the loop made of many short callbacks; when each thing was done, in seconds of the turn."""
+    began_at_s, done = host.loop.now, list[tuple[float, str]]()
+    while host.loop.now - began_at_s < duration_s:
+        host.loop.now += STEP_S
+        if looking:
+            host.node.pulse.look()
+        done += [(host.loop.now - began_at_s, what) for what in host.journal]
+        host.journal.clear()
+    return done
+
+
+async def test_a_long_turn_delays_no_advertisement_and_no_renewal(make_host: MakeHost) -> None:
+    """Two groups, a turn of 5 s: each interval and each beat are kept to within a step and a look."""
+    host = await master(make_host, more_vhids=(2,))
+    done = long_turn(host, 5.0)
+    at_s = [when_s for when_s, each in done if each == "advertise v4 1/0"]
+    assert len(at_s) == 10
+    apart_s = [later - earlier for earlier, later in zip(at_s[::2], at_s[2::2], strict=False)]
+    assert all(1.0 <= each <= 1.0 + 2 * (0.01 + STEP_S) for each in apart_s), apart_s
+    assert 18 <= len(host.fake_leases.batches) <= 20 and set(host.fake_leases.batches) == {2}
+    assert host.holds_group(1) and host.holds_group(2)
+
+
+async def test_without_a_look_everything_waits(make_host: MakeHost) -> None:
+    """What blocks in a single callback must not be lived over: nothing is sent, the lease ends."""
+    host = await master(make_host)
+    assert long_turn(host, 5.0, looking=False) == [] and host.fake_leases.batches == []
+    assert not host.holds
+
+
+async def test_after_the_long_turn_the_timers_go_on(make_host: MakeHost) -> None:
+    """What was done in the turn is not done again by the timer that was due in it."""
+    host = await master(make_host)
+    long_turn(host, 3.3)
+    host.fake_leases.batches.clear()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert host.journal == []
+    await asyncio.sleep(10)
+    assert host.journal.count("advertise v4 1/0") == 10 and len(host.fake_leases.batches) in (39, 40)
+
+
+async def test_a_node_without_news_is_hardly_asked(make_host: MakeHost) -> None:
+    """Hooks come by the thousand: the drivers' timers are looked at once in 10 ms at most."""
+    host = await master(make_host)
+    asked = 0
+    timer = host.driver.timer
+    catch_up = timer.catch_up
+
+    def count() -> None:
+        nonlocal asked
+        asked += 1
+        catch_up()
+
+    timer.catch_up = count  # type: ignore[method-assign]
+    for _ in range(1000):
+        host.loop.now += 0.0001
+        host.node.pulse.look()
+    assert 9 <= asked <= 10
+
+
+async def test_a_look_inside_a_turn_begins_no_other_turn(make_host: MakeHost) -> None:
+    """A master that leaves closes its clients; mitmproxy's hooks are called in the middle of that, and look."""
+    looked: list[int] = []
+    host = make_host("a", 1, more_vhids=(2,))
+    host.when_closing = lambda: looked.append(inside())
+
+    def inside() -> int:
+        before = len(host.journal)
+        host.loop.now += 1.1  # all is due
+        host.node.pulse.look()
+        return len(host.journal) - before
+
+    await host.start()
+    await asyncio.sleep(3.6)
+    host.journal.clear()
+    host.driver.set_obstacle("test", "leaves")
+    assert looked == [0]
+    host.node.pulse.look()
+    assert "advertise v4 1/0" in host.journal  # of the other group, whose advertisement was due
+
+
+async def test_a_failing_group_keeps_no_other_one_from_its_deadline(
+    make_host: MakeHost, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And whoever called the hook hears nothing of it."""
+    host = await master(make_host, more_vhids=(2,))
+
+    def fail() -> None:
+        raise RuntimeError("a mistake of ours")
+
+    host.driver.timer.catch_up = fail  # type: ignore[method-assign]
+    assert host.node._beat is not None
+    host.node._beat._leases.beat = fail  # type: ignore[assignment,method-assign]
+    with caplog.at_level(logging.ERROR):
+        done = long_turn(host, 1.1)
+    assert "advertise v4 1/0" in [what for _, what in done]
+    assert "carp vhid=1 failed to keep its deadline" in caplog.text and "renewal failed" in caplog.text
+
+
+async def test_before_the_start_and_after_the_end_nothing_is_due(make_host: MakeHost) -> None:
+    """Hooks are called from before ``running`` until after ``done``."""
+    host = make_host("a", 1)
+    host.node.pulse.look()
+    assert host.journal == []
+    await host.start()
+    await asyncio.sleep(3.6)
+    host.node.stop("the test is over")
+    host.node.close()
+    host.journal.clear()
+    assert long_turn(host, 3.0) == []
