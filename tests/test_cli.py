@@ -91,6 +91,36 @@ def test_the_status_says_what_since_when_and_why(
     )
 
 
+def test_an_operators_demotion_is_in_the_status() -> None:
+    """Who looks why the better priority does not serve finds it."""
+    demoted = {"reason": "kernel update", "since": "2026-01-01T00:00:00+00:00", "age_s": 200.0}
+    lines = cli.status_text(STATUS | {"demoted_by_operator": demoted}).splitlines()
+    assert "demoted by the operator for 3 min 20 s: kernel update" in lines
+
+
+def test_demote_and_restore_ask_the_running_node(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a reason; what has changed is said, and what was refused is an error."""
+    asked: list[tuple[str, dict[str, str]]] = []
+    answer: dict[str, Any] = {"changes": ["demoted: kernel update"]}
+
+    def ask(path: Path, verb: str, arguments: dict[str, str]) -> dict[str, Any]:
+        asked.append((verb, arguments))
+        return answer
+
+    monkeypatch.setattr("wsa_proxy.runtime.control.ask", ask)
+    assert cli.main(["demote", "--reason", "kernel update"]) == 0
+    assert capsys.readouterr().out == "demoted: kernel update\n"
+    answer = {"error": "give the reason"}
+    assert cli.main(["restore"]) == 1
+    assert capsys.readouterr().err == "wsa-proxy: give the reason\n"
+    assert asked == [("demote", {"reason": "kernel update"}), ("restore", {})]
+    with pytest.raises(SystemExit):
+        cli.main(["demote"])
+    assert "--reason" in capsys.readouterr().err
+
+
 def test_the_whole_document_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """For scripts."""
     monkeypatch.setattr("wsa_proxy.runtime.control.ask", lambda path, verb: STATUS)

@@ -1,4 +1,4 @@
-"""The command line: ``wsa-proxy run | check | cleanup | reload | status | watch | lab | simulate``.
+"""The command line: ``wsa-proxy run | check | cleanup | reload | demote | restore | status | watch | lab | simulate``.
 
 Each verb imports what it needs only when it is called, so that ``status`` answers at once.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,13 @@ def _parser() -> argparse.ArgumentParser:
         with_file.set_defaults(call=call)
     reload = _of_the_running_node(verbs, "reload", "have the running node read its configuration again")
     reload.set_defaults(call=_reload)
+    demote = _of_the_running_node(
+        verbs, "demote", "let another node take over, until restore or the end of the process"
+    )
+    demote.add_argument("--reason", required=True, metavar="TEXT", help="why, for the log and the status")
+    demote.set_defaults(call=lambda options: _tell(options, "demote", {"reason": options.reason}))
+    restore = _of_the_running_node(verbs, "restore", "end a demotion, by demote or by an addon that seemed broken")
+    restore.set_defaults(call=lambda options: _tell(options, "restore", {}))
     status = _of_the_running_node(verbs, "status", "ask the running node")
     status.add_argument("--json", action="store_true", help="the whole document")
     status.set_defaults(call=_status)
@@ -147,6 +155,22 @@ def _reload(options: argparse.Namespace) -> int:
     return 1 if errors else 0
 
 
+def _tell(options: argparse.Namespace, verb: str, arguments: Mapping[str, str]) -> int:
+    """Have the running node do something, and say what has changed."""
+    from wsa_proxy.runtime.control import ControlError
+    from wsa_proxy.runtime.control import ask
+
+    try:
+        answer = ask(_socket_path(options.file), verb, arguments)
+    except ControlError as error:
+        answer = {"error": error}
+    if "error" in answer:
+        print(f"wsa-proxy: {answer['error']}", file=sys.stderr)
+        return 1
+    print("\n".join(answer["changes"]))
+    return 0
+
+
 def _status(options: argparse.Namespace) -> int:
     from wsa_proxy.runtime.control import ControlError
     from wsa_proxy.runtime.control import ask
@@ -200,7 +224,9 @@ def status_text(status: dict[str, Any]) -> str:
         if virtual_mac and virtual_mac["network"] == "refused":
             lines.append(f"  the network seems to refuse the virtual MAC {virtual_mac['address']}; see the log")
         lines += [f"  out because {name}: {reason}" for name, reason in group["obstacles"].items()]
-    health = status["health"]
+    health, operator = status["health"], status.get("demoted_by_operator")
+    if operator is not None:
+        lines += ["", f"demoted by the operator for {_duration(operator['age_s'])}: {operator['reason']}"]
     lines += ["", f"proxy: {health['hard'] or health['soft'] or 'well'}"]
     for test in health["tests"]:
         verdict = {True: "passed", False: "FAILED", None: "seen  "}[test["passed"]]

@@ -146,6 +146,34 @@ def test_a_closed_door_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         ask(tmp_path / "control.sock", "status")
 
 
+async def test_a_request_carries_the_arguments_that_its_verb_names(tmp_path: Path) -> None:
+    """Neither fewer nor more, and text only; anything else is told and calls nothing."""
+    path, called = tmp_path / "control.sock", list[str]()
+
+    def demote(reason: str) -> dict[str, object]:
+        called.append(reason)
+        return {"changes": [reason]}
+
+    control = ControlSocket(path, {"demote": demote, "status": lambda: {"node": "a"}})
+    await control.start()
+    assert await asyncio.to_thread(ask, path, "demote", {"reason": "a b"}) == {"changes": ["a b"]}
+    for wrong in ({}, {"reason": "a", "more": "b"}, {"reasons": "a"}):
+        told = await asyncio.to_thread(ask, path, "demote", wrong)
+        assert told == {"error": "demote takes the arguments: reason"}
+    told = await asyncio.to_thread(ask, path, "status", {"reason": "a"})
+    assert told == {"error": "status takes the arguments: none"}
+    for arguments, error in (
+        ('{"reason": 7}', "demote: each argument must be text"),
+        ('["reason"]', "demote takes the arguments: reason"),
+    ):
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(f'{{"verb": "demote", "arguments": {arguments}}}\n'.encode())
+        assert json.loads(await reader.readline()) == {"error": error}
+        writer.close()
+    assert called == ["a b"]
+    control.close()
+
+
 async def test_an_answer_may_take_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Longer than a request may; others are answered meanwhile."""
     monkeypatch.setattr("wsa_proxy.runtime.control.REQUEST_TIME_LIMIT_S", 0.05)

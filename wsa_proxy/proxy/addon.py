@@ -153,7 +153,7 @@ class CarpFailover:
                 close_connections=self._connections.close,
                 loop_lag_s=lambda: self._liveness.loop_lag_s if self._liveness else 0.0,
                 on_fence=self._liveness.doubt,
-                verbs={"reload": self._reload},
+                verbs={"reload": self._reload, "demote": self._demote, "restore": self._restore},
             )
             self._reloader = Reloader(self._node, self._listener, _load, self._drain, self._liveness.change)
             await self._node.start()
@@ -220,6 +220,26 @@ class CarpFailover:
         self._reloader.request()
         return f"{_config_file()} is being read again; the log says what has changed"
 
+    @command.command("failover.demote")  # type: ignore[untyped-decorator]
+    def demote(self, reason: str) -> str:
+        """Let another node take over, until failover.restore or the end of the process. Nobody there: it goes on."""
+        return _changes(self._demote(reason))
+
+    @command.command("failover.restore")  # type: ignore[untyped-decorator]
+    def restore(self) -> str:
+        """End a demotion: by failover.demote, or by an addon that seemed broken."""
+        return _changes(self._restore())
+
+    def _demote(self, reason: str) -> dict[str, Any]:
+        if self._node is None:
+            return {"error": "failover has not started yet"}
+        return self._node.operator.demote(reason)
+
+    def _restore(self) -> dict[str, Any]:
+        if self._node is None:
+            return {"error": "failover has not started yet"}
+        return self._node.operator.restore()
+
     async def _reload(self) -> dict[str, Any]:
         """For whoever asks at the control socket; it is open only after the reloader was made."""
         assert self._reloader is not None
@@ -260,6 +280,13 @@ class CarpFailover:
 
     def error(self, flow: http.HTTPFlow) -> None:
         self._connections.error(flow)
+
+
+def _changes(answer: dict[str, Any]) -> str:
+    """For mitmproxy's console."""
+    if "error" in answer:
+        raise exceptions.CommandError(answer["error"])
+    return "\n".join(answer["changes"])
 
 
 def _config_file() -> Path:

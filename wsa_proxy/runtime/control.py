@@ -1,4 +1,5 @@
-"""The Unix socket on which a running node answers its operator. One request and one answer, a JSON line each.
+"""The Unix socket on which a running node answers its operator. One request and one answer, a JSON line each:
+``{"verb": "demote", "arguments": {"reason": "..."}}``.
 
 Who may connect is decided by the file system: the socket is open to its owner only.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import json
 import logging
 import os
@@ -14,6 +16,7 @@ import socket
 import struct
 from collections.abc import Awaitable
 from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +27,8 @@ REQUEST_TIME_LIMIT_S = 5.0
 CONNECTIONS_MAX = 16
 
 type Answer = dict[str, Any]
-type Verb = Callable[[], Answer | Awaitable[Answer]]
-"""What is asked for: known at once, or some time later."""
+type Verb = Callable[..., Answer | Awaitable[Answer]]
+"""What is asked for, with the arguments that it names, all of them text: known at once, or some time later."""
 
 
 class ControlError(Exception):
@@ -83,10 +86,15 @@ class ControlSocket:
     def _answer(self, line: bytes) -> Answer | Awaitable[Answer]:
         try:
             request = json.loads(line)
-            verb = self._verbs[request["verb"]]
+            verb, arguments = self._verbs[request["verb"]], request.get("arguments", {})
         except (ValueError, TypeError, KeyError):
             return {"error": f"expected a JSON line with one of the verbs {', '.join(sorted(self._verbs))}"}
-        return verb()
+        wanted = inspect.signature(verb).parameters
+        if not isinstance(arguments, dict) or set(arguments) != set(wanted):
+            return {"error": f"{request['verb']} takes the arguments: {', '.join(wanted) or 'none'}"}
+        if not all(isinstance(each, str) for each in arguments.values()):
+            return {"error": f"{request['verb']}: each argument must be text"}
+        return verb(**arguments)
 
 
 def remove_stale_socket(path: Path) -> None:
@@ -107,13 +115,14 @@ def remove_stale_socket(path: Path) -> None:
     )
 
 
-def ask(path: Path, verb: str, *, time_limit_s: float = 3.0) -> Answer:
-    """What the running node answers to this verb. Raises ControlError with what to do when there is no answer."""
+def ask(path: Path, verb: str, arguments: Mapping[str, str] | None = None, *, time_limit_s: float = 3.0) -> Answer:
+    """What the running node answers. Raises ControlError with what to do when there is no answer."""
+    request = {"verb": verb} | ({"arguments": dict(arguments)} if arguments else {})
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(time_limit_s)
         try:
             connection.connect(str(path))
-            connection.sendall(json.dumps({"verb": verb}).encode() + b"\n")
+            connection.sendall(json.dumps(request).encode() + b"\n")
             with connection.makefile("rb") as answer:
                 return dict(json.loads(answer.read()))
         except FileNotFoundError as error:

@@ -45,6 +45,7 @@ from wsa_proxy.runtime.host_settings import host_settings_of
 from wsa_proxy.runtime.identity import Identity
 from wsa_proxy.runtime.identity import make_identity
 from wsa_proxy.runtime.mac_check import MacCheck
+from wsa_proxy.runtime.operator_demotion import OperatorDemotion
 from wsa_proxy.runtime.ports import Kernel
 from wsa_proxy.runtime.preemption import end_waits
 from wsa_proxy.runtime.pulse import Pulse
@@ -94,6 +95,7 @@ class Node:
         self._leases: LeasePort | None = None
         self._fences = Fences(lambda: [driver for _, driver in self._groups], on_fence, self.drain_kernel)
         self._retry: asyncio.TimerHandle | None = None
+        self.operator = OperatorDemotion(lambda: [driver for _, driver in self._groups], self._clocks.now_s)
         own_verbs: dict[str, Verb] = {"status": self.status, "preempt": self.preempt}
         self._control = ControlSocket(settings.socket_path, {**own_verbs, **(verbs or {})})
         self._mac_check = MacCheck(kernel.foreign_mac_test)
@@ -162,7 +164,6 @@ class Node:
 
     def close(self) -> None:
         """Let go of everything; ``stop`` came before."""
-        self.pulse.beat = None
         for _, driver in self._groups:
             driver.close()
         self._mac_check.close()
@@ -256,6 +257,7 @@ class Node:
         self.health = health
         for group, driver in self._groups:
             with apart(group.vhid, "take the proxy's health"):
+                self.operator.tell(driver)
                 driver.set_demotion("proxy", 1 if health.soft else 0, health.soft or "well again")
                 driver.set_obstacle("proxy", health.hard)
 
@@ -382,6 +384,7 @@ class Node:
             self._groups,
             self.health,
             self._mac_check.verdict,
+            operator=self.operator.status(),
             guardian=self._leases.guardian if self._leases is not None else None,
             stall_limit_s=stall_limit_s(self.settings),
             started_at=self._started_at,

@@ -25,7 +25,7 @@ class Pulse:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.beat: Beat | None = None
-        """Until it is there, and when it is gone, nothing is ever due."""
+        """Until it is there nothing is ever due."""
         self._clock = clock
         self._look_at_s = 0.0
         self._turning = False

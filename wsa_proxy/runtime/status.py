@@ -30,6 +30,7 @@ def node_status(
     health: Health,
     mac_verdict: Callable[[str], MacVerdict],
     *,
+    operator: dict[str, Any] | None,
     guardian: int | None,
     stall_limit_s: float,
     started_at: datetime,
@@ -47,6 +48,7 @@ def node_status(
         "started_at": started_at.isoformat(),
         "loop_lag_s": round(loop_lag_s, 4),
         "health": _health_status(health, now),
+        "demoted_by_operator": operator,
         "groups": [
             _group_status(group, driver, now) | {"virtual_mac": _virtual_mac_status(group, mac_verdict)}
             for group, driver in groups

@@ -1,0 +1,77 @@
+"""The operator demotes a node: any well one takes over, and who is alone serves on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from tests.runtime.world import WELL
+from tests.runtime.world import MakeHost
+from wsa_proxy.runtime.health import Health
+
+
+async def test_a_demoted_master_gives_way_and_takes_over_again_when_restored(make_host: MakeHost) -> None:
+    """The better priority does not help it, and the status says who, why and since when."""
+    a, b = make_host("a", 1), make_host("b", 2, advskew=200, preempt=False)
+    await a.start()
+    await b.start()
+    await asyncio.sleep(6)
+    assert (a.state, b.state) == ("master", "backup") and a.node.status()["demoted_by_operator"] is None
+    assert a.node.operator.demote("kernel  update") == {"changes": ["demoted: kernel update"]}
+    await asyncio.sleep(1)
+    assert (a.state, b.state) == ("backup", "master")
+    told = a.node.status()["demoted_by_operator"]
+    assert (told["reason"], told["age_s"]) == ("kernel update", 1.0) and told["since"].startswith("20")
+    assert a.node.operator.restore() == {"changes": ["restored"]}
+    await asyncio.sleep(3)
+    assert (a.state, b.state) == ("master", "backup") and a.node.status()["demoted_by_operator"] is None
+    assert a.node.operator.restore()["changes"] == ["the operator has not demoted this node; nothing has changed"]
+
+
+async def test_the_last_node_goes_on_serving(make_host: MakeHost, caplog: pytest.LogCaptureFixture) -> None:
+    """Demoted, and master: the log has the reason."""
+    host = make_host("a", 1)
+    await host.start()
+    await asyncio.sleep(4)
+    with caplog.at_level(logging.WARNING):
+        host.node.operator.demote("kernel update")
+    await asyncio.sleep(10)
+    assert host.state == "master" and host.holds and host.driver.virtual_host.demotion == 1
+    assert "carp this node was demoted by its operator: kernel update" in caplog.text
+    assert "demotion=1 reason=demoted by the operator: kernel update" in caplog.text
+
+
+async def test_neither_ends_the_others_demotion(make_host: MakeHost) -> None:
+    """A proxy that is well again stays demoted by its operator, and one that was restored by its self-tests."""
+    host = make_host("a", 1)
+    await host.start()
+    host.node.operator.demote("kernel update")
+    host.node.set_health(Health(hard=None, soft="no answer to GET for 2.1 s, limit 2.0"))
+    host.node.set_health(WELL)
+    assert host.driver.virtual_host.demotion == 1
+    host.node.set_health(Health(hard=None, soft="no answer to GET for 2.1 s, limit 2.0"))
+    host.node.operator.restore()
+    assert host.driver.virtual_host.demotion == 1
+    host.node.set_health(WELL)
+    assert host.driver.virtual_host.demotion == 0
+
+
+async def test_a_group_that_begins_later_is_demoted_too(make_host: MakeHost) -> None:
+    """A reload makes new drivers; each is told the proxy's health, and this with it."""
+    host = make_host("a", 1)
+    await host.node.start()
+    host.node.operator.demote("kernel update")
+    host.driver._demotions.clear()
+    host.node.set_health(WELL)
+    assert host.driver._demotions["operator"] == 1
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 201, "bell \x07"])
+async def test_a_reason_is_one_line_of_text(make_host: MakeHost, reason: str) -> None:
+    """Without one, or with too much of it, nothing changes."""
+    host = make_host("a", 1)
+    answer = host.node.operator.demote(reason)
+    assert answer == {"error": "give the reason: one line of text, at most 200 characters"}
+    assert host.node.operator.status() is None
