@@ -19,6 +19,7 @@ import contextlib
 import json
 import logging
 import sys
+from collections.abc import Callable
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from mitmproxy import ctx
 from mitmproxy import exceptions
 from mitmproxy import http
 from mitmproxy.addonmanager import Loader
+from mitmproxy.hooks import Hook
 from mitmproxy.proxy import server_hooks
 
 from wsa_proxy.config import ConfigError
@@ -39,6 +41,7 @@ from wsa_proxy.proxy import descriptors
 from wsa_proxy.proxy import hangup
 from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy import self_connect
+from wsa_proxy.proxy.addon_tests import AddonTests
 from wsa_proxy.proxy.connections import Connections
 from wsa_proxy.proxy.hook_calls import HookCalls
 from wsa_proxy.proxy.listener import FailoverListener
@@ -51,6 +54,7 @@ from wsa_proxy.proxy.reload import virtual_addresses
 from wsa_proxy.proxy.self_tests import SelfTests
 from wsa_proxy.runtime.clocks import boottime_s
 from wsa_proxy.runtime.control import ControlError
+from wsa_proxy.runtime.health import UNPROVEN
 from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.identity import derive_keys
 from wsa_proxy.runtime.kernel import LinuxKernel
@@ -81,6 +85,18 @@ class _FlushedLog(logging.Handler):
             sys.stdout.flush()
 
 
+class SignsOfLife:
+    """Has the node look for what is due whenever mitmproxy calls a hook."""
+
+    def __init__(self, look: Callable[[], None]) -> None:
+        self._look = look
+
+    def began(self, _: Hook) -> None:
+        self._look()
+
+    def ended(self, _: Hook) -> None: ...
+
+
 class CarpFailover:
     """See the module's text. Decides nothing about mastery: the protocol does, on what this tells it."""
 
@@ -93,6 +109,8 @@ class CarpFailover:
         self._loop_guard = self_connect.LoopGuard()
         self._self_tests = SelfTests()
         self._hooks = HookCalls(self._self_tests)
+        self._addon_tests = AddonTests(self._tell_health, clock=boottime_s)
+        self._self_tests_say = UNPROVEN
         self._liveness: Liveness | None = None
         self._node: Node | None = None
         self._reloader: Reloader | None = None
@@ -157,12 +175,14 @@ class CarpFailover:
             )
             self._reloader = Reloader(self._node, self._listener, _load, self._drain, self._liveness.change)
             await self._node.start()
+            self._hooks.observers = [SignsOfLife(self._node.pulse.look), *self._addon_tests.observers]
         except (ListenerError, ControlError, OSError) as error:
             _refuse_to_run(str(error))
         hangup.follow(self._reloader.request, ctx.master.shutdown)
         self._service.ready()
         self._tasks = [
             create_task(self._test(self._liveness), name="failover self-test"),
+            create_task(self._test_addons(), name="failover addon tests"),
             create_task(self._service.feed(), name="failover watchdog"),
         ]
 
@@ -201,9 +221,22 @@ class CarpFailover:
                 self._set_health(Health(hard=f"the self-tests have died: {error!r}", soft=None))
             await asyncio.sleep(TEST_AGAIN_S)
 
+    async def _test_addons(self) -> None:
+        """One error must not end them for ever."""
+        while True:
+            try:
+                await self._addon_tests.run()
+            except Exception:
+                logger.exception("failover: the tests of the addons have died, and begin anew")
+            await asyncio.sleep(TEST_AGAIN_S)
+
     def _set_health(self, health: Health) -> None:
+        self._self_tests_say = health
+        self._tell_health()
+
+    def _tell_health(self) -> None:
         if self._node is not None:
-            self._node.set_health(health)
+            self._node.set_health(self._addon_tests.join(self._self_tests_say))
 
     @command.command("failover.status")  # type: ignore[untyped-decorator]
     def status(self) -> str:
@@ -238,6 +271,7 @@ class CarpFailover:
     def _restore(self) -> dict[str, Any]:
         if self._node is None:
             return {"error": "failover has not started yet"}
+        self._addon_tests.forgive("restored by the operator")
         return self._node.operator.restore()
 
     async def _reload(self) -> dict[str, Any]:

@@ -1,0 +1,149 @@
+"""An addon that raises in every request: mitmproxy logs it and goes on, and the clients are served wrong.
+
+mitmproxy catches what an addon raises (``safecall``); here it is counted against the request in whose hook it was
+raised. When for the limit every request, and at least ``fall`` of them, has met an error, that is a soft failure. One
+request in between that met none is a sign that the addon works for others. Errors about the connection itself
+(``client_connected``, TLS, CONNECT) count against its next request; those in raw TCP, UDP or WebSocket messages count
+against nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from collections.abc import Sequence
+from contextvars import ContextVar
+from pathlib import Path
+from types import TracebackType
+
+from mitmproxy.hooks import Hook
+from mitmproxy.http import HTTPFlow
+
+from wsa_proxy.proxy import mitmproxy_addons
+from wsa_proxy.proxy import mitmproxy_internals
+from wsa_proxy.proxy.addon_fault import AddonFault
+from wsa_proxy.runtime.health import SelfTestResult
+
+logger = logging.getLogger(__name__)
+
+NAME = "addons"
+LIMIT_S = 2.0
+FALL = 5  # requests: one client that asks twice for what an addon cannot bear is no failure of the proxy
+RISE = 2
+MARKED_MAX = 10_000  # requests and clients that met an error and have not ended; the oldest is forgotten
+ERROR_CHARACTERS_MAX = 120
+
+REQUEST_HOOKS = frozenset({"requestheaders", "request", "responseheaders", "response", "error"})
+REQUEST_ENDS = frozenset({"response", "error"})
+
+_current: ContextVar[Hook | None] = ContextVar("hook", default=None)
+"""The hook that is being called in this task."""
+
+
+class AddonErrors:
+    """An observer of the hooks, and a test of its own. ``clock`` is monotonic seconds; ``addons`` see AddonFault."""
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float],
+        addons: Callable[[], Sequence[object]] = mitmproxy_addons.loaded_addons,
+        limit_s: float = LIMIT_S,
+        fall: int = FALL,
+        rise: int = RISE,
+    ) -> None:
+        self.limit_s = limit_s
+        self.fall = fall
+        self._clock = clock
+        self._fault = AddonFault(NAME, rise, clock=clock, addons=addons)
+        self._log = mitmproxy_addons.AddonErrorLog(self._raised)
+        self._marked: dict[str, str] = {}
+        """The last error of each request, or client, by mitmproxy's id of it."""
+        self._run = 0
+        """So many requests in a row have met one."""
+        self._run_since_s = 0.0
+
+    def install(self) -> None:
+        """Hear of errors from now on."""
+        self._log.install()
+
+    def uninstall(self) -> None:
+        """Hear of none; harmless when repeated."""
+        self._log.uninstall()
+
+    # --- the hooks --------------------------------------------------------------------------------------------------
+
+    def began(self, hook: Hook) -> None:
+        _current.set(hook)
+
+    def ended(self, hook: Hook) -> None:
+        _current.set(None)
+        if hook.name in REQUEST_ENDS:
+            self._request_ended(hook.args()[0])
+        elif hook.name == "client_disconnected" and self._marked:
+            self._marked.pop(hook.args()[0].id, None)
+
+    def _raised(self, error: BaseException, traceback: TracebackType | None) -> None:
+        hook = _current.get()
+        if hook is None:
+            return  # of a self-test, or about no connection: load, running, a timer
+        if hook.name in REQUEST_HOOKS:
+            key = hook.args()[0].id
+        else:
+            client = mitmproxy_internals.client_of(hook)
+            if client is None:
+                return
+            key = client.id
+        self._marked.pop(key, None)
+        self._marked[key] = f"{_said(error)} in {hook.name}{_where(traceback)}"
+        if len(self._marked) > MARKED_MAX:
+            del self._marked[next(iter(self._marked))]
+
+    def _request_ended(self, flow: HTTPFlow) -> None:
+        error = (self._marked.pop(flow.client_conn.id, None), self._marked.pop(flow.id, None)) if self._marked else ()
+        met = next((each for each in reversed(error) if each is not None), None)
+        if met is None:
+            self._run = 0
+            self._fault.passed()
+            return
+        now = self._clock()
+        if self._run == 0:
+            self._run_since_s = now
+        self._run += 1
+        self._fault.failed()
+        for_s = now - self._run_since_s
+        if self._run >= self.fall and for_s >= self.limit_s:
+            self._fault.found(
+                f"an addon raised in each of the last {self._run} requests, for {for_s:.1f} s: {met};"
+                f" limit {self.fall} in {self.limit_s:.1f} s"
+            )
+
+    # --- the test ---------------------------------------------------------------------------------------------------
+
+    def forgive(self, why: str) -> None:
+        """Begin anew: the operator says that it is well."""
+        self._run = 0
+        self._fault.end(why)
+
+    def result(self, now: float) -> SelfTestResult:
+        """The present verdict: not passed is a soft failure. Asked about ten times a second."""
+        if self._fault.other_addons():
+            self._run = 0
+        return self._fault.result(now)
+
+
+def _said(error: BaseException) -> str:
+    """One line; what an addon raises may be of the addon's making, and unable to say what it is."""
+    try:
+        text = " ".join(repr(error).split())
+    except Exception as another:
+        logger.debug("an addon raised what cannot be shown: %r", type(another))
+        text = type(error).__name__
+    return text if len(text) <= ERROR_CHARACTERS_MAX else text[:ERROR_CHARACTERS_MAX] + "..."
+
+
+def _where(traceback: TracebackType | None) -> str:
+    """Where in the addon: mitmproxy has cut its own frames off."""
+    if traceback is None:
+        return ""
+    return f" ({Path(traceback.tb_frame.f_code.co_filename).name} line {traceback.tb_lineno})"

@@ -1,0 +1,39 @@
+"""The hooks that this product offers to other addons of the same mitmproxy; README.md has an example.
+
+An addon takes part by a method of the hook's name, as with mitmproxy's own hooks; async or not. The classes are in an
+imported module, since mitmproxy executes a script's file again whenever it changes and a hook must not be made twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import field
+
+from mitmproxy.hooks import Hook
+
+REASONS_MAX = 5  # of one addon at a time; those after them are not kept
+REASON_CHARACTERS_MAX = 200  # it is shown in one line
+
+
+@dataclass
+class FailoverHealthData:
+    """What one addon says about this node now."""
+
+    reasons: list[str] = field(default_factory=list)
+
+    def demote(self, reason: str) -> None:
+        """This node serves badly, so any well one should take over. Say it again each time for as long as it is so."""
+        if len(self.reasons) < REASONS_MAX:
+            self.reasons.append(" ".join(str(reason).split())[:REASON_CHARACTERS_MAX])
+
+
+@dataclass
+class FailoverHealthHook(Hook):
+    """Called about once a second: does this node serve well, as far as the addon knows?
+
+    Whoever calls ``data.demote(reason)`` demotes the node until the next time. An addon that raises, or needs more than
+    a second, is reported and demotes nothing: what it knows is unknown, and the clients are served meanwhile. It is not
+    asked again before it has ended.
+    """
+
+    data: FailoverHealthData

@@ -1,0 +1,123 @@
+"""Requests that an addon holds for ever: the proxy accepts and never answers, while its loop turns.
+
+A self-test does not see it, since it is shown to no other addon. But hooks that have begun and not ended can be seen.
+When they have waited longer than the limit, on at least ``fall`` connections, while no hook of that kind has ended and
+nobody was answered, that is a soft failure. A slow origin is none: mitmproxy waits for it between hooks; so it does for
+a flow that a person has intercepted. Nor are hooks in which to wait for the network is usual (``NOT_JUDGED``).
+
+The time that counts is that in which the loop turned: a process that stood still for ten seconds has held nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from collections.abc import Sequence
+
+from mitmproxy.hooks import Hook
+
+from wsa_proxy.proxy import mitmproxy_addons
+from wsa_proxy.proxy import mitmproxy_internals
+from wsa_proxy.proxy.addon_fault import AddonFault
+from wsa_proxy.runtime.health import SelfTestResult
+
+NAME = "held"
+LIMIT_S = 2.0
+FALL = 3  # connections
+RISE = 2
+LOOK_S_MAX = 0.2  # between two looks: what lies between is counted for at most so long
+
+ANSWERS = frozenset({"response", "http_connected", "tcp_message", "udp_message", "websocket_message", "dns_response"})
+"""After these somebody has got something."""
+NOT_JUDGED = frozenset({"server_connect", "server_connected", "server_connect_error", "server_disconnected"})
+"""Our own addon asks the name server in the first one."""
+
+
+class HeldRequests:
+    """An observer of the hooks, and a test of its own. ``addons`` see AddonFault."""
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float],
+        addons: Callable[[], Sequence[object]] = mitmproxy_addons.loaded_addons,
+        limit_s: float = LIMIT_S,
+        fall: int = FALL,
+        rise: int = RISE,
+    ) -> None:
+        self.limit_s = limit_s
+        self.fall = fall
+        self._fault = AddonFault(NAME, rise, clock=clock, addons=addons)
+        self._held_in = ""
+        """The kind of hook that the fault is about."""
+        self._looked_at_s = clock()
+        self._turned_s = 0.0
+        """So long the loop has turned, by the looks."""
+        self._waiting: dict[int, tuple[Hook, float]] = {}
+        """Hooks that have begun, by identity, the oldest first, and when: in the seconds of ``_turned_s``."""
+        self._came_through_s: dict[str, float] = {}
+        """When the last hook of each kind ended."""
+        self._answered_s = 0.0
+        self._forgiven_s = -1.0
+        """What has begun until then counts no more."""
+
+    # --- the hooks --------------------------------------------------------------------------------------------------
+
+    def began(self, hook: Hook) -> None:
+        self._waiting[id(hook)] = hook, self._turned_s
+
+    def ended(self, hook: Hook) -> None:
+        self._waiting.pop(id(hook), None)
+        name = hook.name
+        if isinstance(sys.exception(), asyncio.CancelledError):
+            return  # it was ended from outside, and nobody came through
+        self._came_through_s[name] = self._turned_s
+        if name in ANSWERS:
+            self._answered_s = self._turned_s
+        if name == self._held_in and self._fault.passed():
+            self._begin_anew()
+
+    # --- the test ---------------------------------------------------------------------------------------------------
+
+    def forgive(self, why: str) -> None:
+        """Begin anew: the operator says that it is well."""
+        self._fault.end(why)
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._held_in, self._forgiven_s = "", self._turned_s
+
+    def result(self, now: float) -> SelfTestResult:
+        """The present verdict: not passed is a soft failure. To be asked about ten times a second, since only time
+        between two such looks counts, and of each such time at most ``LOOK_S_MAX``."""
+        self._turned_s += min(max(now - self._looked_at_s, 0.0), LOOK_S_MAX)
+        self._looked_at_s = now
+        if self._fault.other_addons():
+            self._begin_anew()
+        if not self._fault.evidence and self._turned_s - self._answered_s >= self.limit_s:
+            self._look()
+        return self._fault.result(now)
+
+    def _look(self) -> None:
+        waits: dict[str, list[tuple[str, float]]] = {}
+        for hook, began_s in self._waiting.values():
+            waited_s = self._turned_s - began_s
+            if waited_s < self.limit_s:
+                break  # and so have all that began later
+            client = mitmproxy_internals.client_of(hook)
+            if began_s > self._forgiven_s and client is not None and hook.name not in NOT_JUDGED:
+                waits.setdefault(hook.name, []).append((client.id, waited_s))
+        for name, those in waits.items():
+            came_through_s = self._came_through_s.get(name, -self.limit_s)
+            connections = len({client for client, _ in those})
+            if connections >= self.fall and self._turned_s - came_through_s >= self.limit_s:
+                self._held_in = name
+                self._fault.found(self._evidence(name, connections, [waited_s for _, waited_s in those]))
+                return
+
+    def _evidence(self, name: str, connections: int, waited_s: Sequence[float]) -> str:
+        return (
+            f"{len(waited_s)} hooks `{name}` of {connections} connections wait for an addon, for {min(waited_s):.1f} to"
+            f" {max(waited_s):.1f} s, and none came through; limit {self.limit_s:.1f}"
+        )
