@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import socket
@@ -37,6 +38,11 @@ import asyncio
 
 async def request(flow):
     await asyncio.sleep(3600)
+"""
+INTERCEPTS = """
+def request(flow):
+    flow.intercept()
+    print("INTERCEPTED", flush=True)
 """
 LONG_TURN = """
 import asyncio
@@ -109,7 +115,10 @@ def test_an_addon_that_raises_in_every_request_demotes_until_it_is_mended(lan: L
             r" \(script\.py line 3\); limit 5 in 2\.0 s",
             found(lan, node, "addons"),
         )
-        ask(tmp_path / "state" / "control.sock", "restore")
+        answer = ask(tmp_path / "state" / "control.sock", "restore")
+        assert answer["changes"][0].startswith(
+            "addons counts as well again: it was an addon raised in each of the last"
+        )
         restored(lan, node, "addons")
         while health(node)["demotion"] == 0 and time.monotonic() - began_s < 20:
             ask_once()
@@ -155,6 +164,16 @@ def test_an_addon_that_lets_nobody_through_demotes_within_four_seconds(lan: Lan,
     node.end()
 
 
+def test_flows_that_a_person_has_intercepted_are_not_held_by_an_addon(lan: Lan, tmp_path: Path) -> None:
+    """mitmproxy waits for the person after its hooks."""
+    node = started(lan, tmp_path, INTERCEPTS)
+    with waiting(lan, "10.0.0.2", 5):
+        lan.until(lambda: node.log.count("INTERCEPTED") == 5, "five are intercepted")
+        time.sleep(2.5)  # longer than the limit
+        assert health(node)["tests"]["held"] == (True, "") and health(node)["demotion"] == 0
+    node.end()
+
+
 def test_the_example_in_the_readme_demotes_the_node(lan: Lan, tmp_path: Path) -> None:
     """Word for word but for the path; an addon that raises there demotes nothing."""
     example = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
@@ -196,7 +215,7 @@ def test_the_operator_demotes_by_mitmproxys_commands_too(lan: Lan, tmp_path: Pat
         get(lan, f"http://{host}/failover.restore")
     assert node.status()["demoted_by_operator"] is None and health(node)["demotion"] == 0
     log = node.end()
-    assert "SAID demoted: tests" in log and "REFUSED give the reason" in log and "SAID restored" in log
+    assert "SAID demoted: tests" in log and "REFUSED give the reason" in log and "SAID no longer demoted" in log
 
 
 def turn_for_two_seconds(lan: Lan, folder: Path, *, calls: bool) -> tuple[list[float], str]:
@@ -224,7 +243,7 @@ def turn_for_two_seconds(lan: Lan, folder: Path, *, calls: bool) -> tuple[list[f
             if frame[23] == 112:
                 seconds, nanoseconds = struct.unpack("qq", ancillary[0][2])
                 at_s.append(seconds + nanoseconds / 1e9)
-    return [later - earlier for earlier, later in zip(at_s, at_s[1:], strict=False)], node.end()
+    return [later - earlier for earlier, later in itertools.pairwise(at_s)], node.end()
 
 
 def test_a_long_turn_of_the_loop_delays_no_advertisement(lan: Lan, tmp_path: Path) -> None:

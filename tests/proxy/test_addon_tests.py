@@ -88,7 +88,8 @@ async def test_held_requests_are_told_within_two_and_a_half_seconds_and_forgiven
     await world.until(106)
     at_s, soft = world.told[0]
     assert 105.0 <= at_s <= 105.5 and soft is not None and "3 hooks `request`" in soft
-    world.tests.forgive("restored")
+    assert world.tests.forgive("restored") == [f"held counts as well again: it was {soft}"]
+    assert world.tests.forgive("restored") == []
     assert world.told[-1][1] is None and len(world.told) == 2
     running.cancel()
 

@@ -147,15 +147,20 @@ def test_a_closed_door_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 async def test_a_request_carries_the_arguments_that_its_verb_names(tmp_path: Path) -> None:
-    """Neither fewer nor more, and text only; anything else is told and calls nothing."""
+    """All that have no default, none that it does not know, and text only; anything else is told and calls nothing."""
     path, called = tmp_path / "control.sock", list[str]()
 
     def demote(reason: str) -> dict[str, object]:
         called.append(reason)
         return {"changes": [reason]}
 
-    control = ControlSocket(path, {"demote": demote, "status": lambda: {"node": "a"}})
+    def preempt(group: str = "all") -> dict[str, object]:
+        return {"changes": [group]}
+
+    control = ControlSocket(path, {"demote": demote, "preempt": preempt, "status": lambda: {"node": "a"}})
     await control.start()
+    assert await asyncio.to_thread(ask, path, "preempt") == {"changes": ["all"]}
+    assert await asyncio.to_thread(ask, path, "preempt", {"group": "7"}) == {"changes": ["7"]}
     assert await asyncio.to_thread(ask, path, "demote", {"reason": "a b"}) == {"changes": ["a b"]}
     for wrong in ({}, {"reason": "a", "more": "b"}, {"reasons": "a"}):
         told = await asyncio.to_thread(ask, path, "demote", wrong)

@@ -24,10 +24,10 @@ async def test_a_demoted_master_gives_way_and_takes_over_again_when_restored(mak
     assert (a.state, b.state) == ("backup", "master")
     told = a.node.status()["demoted_by_operator"]
     assert (told["reason"], told["age_s"]) == ("kernel update", 1.0) and told["since"].startswith("20")
-    assert a.node.operator.restore() == {"changes": ["restored"]}
+    assert a.node.operator.restore() == {"changes": ["no longer demoted by the operator: kernel update"]}
     await asyncio.sleep(3)
     assert (a.state, b.state) == ("master", "backup") and a.node.status()["demoted_by_operator"] is None
-    assert a.node.operator.restore()["changes"] == ["the operator has not demoted this node; nothing has changed"]
+    assert a.node.operator.restore() == {"changes": []}
 
 
 async def test_the_last_node_goes_on_serving(make_host: MakeHost, caplog: pytest.LogCaptureFixture) -> None:

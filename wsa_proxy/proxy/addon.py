@@ -271,8 +271,8 @@ class CarpFailover:
     def _restore(self) -> dict[str, Any]:
         if self._node is None:
             return {"error": "failover has not started yet"}
-        self._addon_tests.forgive("restored by the operator")
-        return self._node.operator.restore()
+        changes = [*self._node.operator.restore()["changes"], *self._addon_tests.forgive("restored by the operator")]
+        return {"changes": changes or ["nothing was there to restore"]}
 
     async def _reload(self) -> dict[str, Any]:
         """For whoever asks at the control socket; it is open only after the reloader was made."""

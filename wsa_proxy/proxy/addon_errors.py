@@ -120,10 +120,10 @@ class AddonErrors:
 
     # --- the test ---------------------------------------------------------------------------------------------------
 
-    def forgive(self, why: str) -> None:
-        """Begin anew: the operator says that it is well."""
+    def forgive(self, why: str) -> bool:
+        """Begin anew: the operator says that it is well. Whether that has changed anything."""
         self._run = 0
-        self._fault.end(why)
+        return self._fault.end(why)
 
     def result(self, now: float) -> SelfTestResult:
         """The present verdict: not passed is a soft failure. Asked about ten times a second."""

@@ -80,10 +80,10 @@ class HeldRequests:
 
     # --- the test ---------------------------------------------------------------------------------------------------
 
-    def forgive(self, why: str) -> None:
-        """Begin anew: the operator says that it is well."""
-        self._fault.end(why)
+    def forgive(self, why: str) -> bool:
+        """Begin anew: the operator says that it is well. Whether that has changed anything."""
         self._begin_anew()
+        return self._fault.end(why)
 
     def _begin_anew(self) -> None:
         self._held_in, self._forgiven_s = "", self._turned_s

@@ -89,9 +89,11 @@ class ControlSocket:
             verb, arguments = self._verbs[request["verb"]], request.get("arguments", {})
         except (ValueError, TypeError, KeyError):
             return {"error": f"expected a JSON line with one of the verbs {', '.join(sorted(self._verbs))}"}
-        wanted = inspect.signature(verb).parameters
-        if not isinstance(arguments, dict) or set(arguments) != set(wanted):
-            return {"error": f"{request['verb']} takes the arguments: {', '.join(wanted) or 'none'}"}
+        wanted = inspect.signature(verb)
+        try:
+            wanted.bind(**arguments)
+        except TypeError:
+            return {"error": f"{request['verb']} takes the arguments: {', '.join(wanted.parameters) or 'none'}"}
         if not all(isinstance(each, str) for each in arguments.values()):
             return {"error": f"{request['verb']}: each argument must be text"}
         return verb(**arguments)

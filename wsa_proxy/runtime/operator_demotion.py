@@ -54,13 +54,13 @@ class OperatorDemotion:
         return {"changes": [f"demoted: {reason}"]}
 
     def restore(self) -> Answer:
-        """As if nothing had been said."""
+        """As if nothing had been said; no change when nothing was."""
         if self._demotion is None:
-            return {"changes": ["the operator has not demoted this node; nothing has changed"]}
-        self._demotion = None
-        logger.warning("carp this node was restored by its operator")
+            return {"changes": []}
+        reason, self._demotion = self._demotion.reason, None
+        logger.warning("carp this node was restored by its operator; it had been demoted: %s", reason)
         self._tell_all()
-        return {"changes": ["restored"]}
+        return {"changes": [f"no longer demoted by the operator: {reason}"]}
 
     def tell(self, driver: Driver) -> None:
         """This group has just begun, or others are told as well."""
