@@ -75,3 +75,26 @@ async def test_a_reason_is_one_line_of_text(make_host: MakeHost, reason: str) ->
     answer = host.node.operator.demote(reason)
     assert answer == {"error": "give the reason: one line of text, at most 200 characters"}
     assert host.node.operator.status() is None
+
+
+@pytest.mark.parametrize("security", ["carp", "sealed"])
+async def test_of_two_nodes_that_serve_equally_badly_the_second_keeps_the_address(
+    make_host: MakeHost, security: str
+) -> None:
+    """The same broken script on both: the second finds it when it serves. Both are demoted then, and of equal rank."""
+    a, b = make_host("a", 1, security=(security,)), make_host("b", 2, advskew=55, security=(security,))
+    await a.start()
+    await b.start()
+    await asyncio.sleep(6)
+    broken = Health(hard=None, soft="an addon raised in each of the last 21 requests")
+    before = len(a.driver.record.transitions)
+    a.node.set_health(broken)
+    await asyncio.sleep(2)
+    assert (a.state, b.state) == ("backup", "master")
+    b.node.set_health(broken)
+    await asyncio.sleep(300)
+    assert (a.state, b.state) == ("backup", "master") and b.holds
+    assert len(a.driver.record.transitions) == before + 1
+    a.node.set_health(WELL)  # its script was mended
+    await asyncio.sleep(3)
+    assert (a.state, b.state) == ("master", "backup")

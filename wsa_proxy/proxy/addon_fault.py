@@ -7,8 +7,8 @@ and two nodes with the same broken script would hand the address to and fro for 
 - an addon is loaded, taken away or, as mitmproxy does when a script's file changes, loaded again;
 - the operator restores the node.
 
-So with the same broken script on two nodes the second one is demoted as well, and of equal ones the better has the
-address: two transitions, and nothing moves any more.
+So with the same broken script on two nodes the second one is demoted as well. They are of equal rank then, and whoever
+has the address keeps it.
 """
 
 from __future__ import annotations
