@@ -6,6 +6,7 @@ from mitmproxy.hooks import all_hooks
 
 from wsa_proxy.proxy.addon_hooks import FailoverHealthData
 from wsa_proxy.proxy.addon_hooks import FailoverHealthHook
+from wsa_proxy.proxy.addon_hooks import FailoverTransitionHook
 
 
 def test_the_hook_is_registered_under_the_name_that_addons_use() -> None:
@@ -13,3 +14,4 @@ def test_the_hook_is_registered_under_the_name_that_addons_use() -> None:
     assert all_hooks["failover_health"] is FailoverHealthHook
     data = FailoverHealthData()
     assert FailoverHealthHook(data).args() == [data]
+    assert all_hooks["failover_transition"] is FailoverTransitionHook

@@ -194,6 +194,16 @@ def test_the_example_in_the_readme_demotes_the_node(lan: Lan, tmp_path: Path) ->
     node.end()
 
 
+def test_other_addons_hear_of_the_transitions(lan: Lan, tmp_path: Path) -> None:
+    """By a function of their script, as for mitmproxy's own hooks; the last one is not promised."""
+    said = (
+        "def failover_transition(data):\n    print('HEARD', data.group, data.old, data.new, data.reason, flush=True)\n"
+    )
+    node = started(lan, tmp_path, said)
+    lan.until(lambda: "HEARD 1 backup master master_silent" in node.log, "the takeover is told")
+    assert "HEARD 1 init backup ready" in node.end()
+
+
 def test_the_operator_demotes_by_mitmproxys_commands_too(lan: Lan, tmp_path: Path) -> None:
     """As at the control socket; a wrong reason is a command's error."""
     node = started(

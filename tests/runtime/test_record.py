@@ -16,6 +16,7 @@ from wsa_proxy.runtime.record import LINE_EVERY_S
 from wsa_proxy.runtime.record import SENDERS_MAX
 from wsa_proxy.runtime.record import TRANSITIONS_MAX
 from wsa_proxy.runtime.record import Record
+from wsa_proxy.runtime.record import Transition
 
 LOGGER = "wsa_proxy.runtime.driver"
 
@@ -38,6 +39,14 @@ def test_a_transition_is_one_line_in_one_shape(caplog: pytest.LogCaptureFixture)
         "carp vhid=42 BACKUP -> MASTER reason=master_silent silent_s=3.20 last_master=10.1.1.1",
         'carp vhid=42 MASTER -> INIT reason="eth0 is down" late_s=1',
     ]
+
+
+def test_whoever_wants_to_know_is_told_of_each_transition() -> None:
+    """Of which virtual host, once it is recorded."""
+    record, told = Record(42, Clock()), list[tuple[int, Transition]]()
+    record.on_transition = lambda vhid, transition: told.append((vhid, transition))
+    record.transition(ReportTransition(State.BACKUP, State.MASTER, "master_silent", ""))
+    assert told == [(42, record.transitions[-1])]
 
 
 def test_the_transitions_that_are_kept_are_bounded() -> None:

@@ -42,6 +42,7 @@ from wsa_proxy.proxy import hangup
 from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy import self_connect
 from wsa_proxy.proxy.addon_tests import AddonTests
+from wsa_proxy.proxy.addon_transitions import AddonTransitions
 from wsa_proxy.proxy.connections import Connections
 from wsa_proxy.proxy.hook_calls import HookCalls
 from wsa_proxy.proxy.listener import FailoverListener
@@ -171,6 +172,7 @@ class CarpFailover:
                 close_connections=self._connections.close,
                 loop_lag_s=lambda: self._liveness.loop_lag_s if self._liveness else 0.0,
                 on_fence=self._liveness.doubt,
+                on_transition=AddonTransitions().tell,
                 verbs={"reload": self._reload, "demote": self._demote, "restore": self._restore},
             )
             self._reloader = Reloader(self._node, self._listener, _load, self._drain, self._liveness.change)

@@ -37,3 +37,29 @@ class FailoverHealthHook(Hook):
     """
 
     data: FailoverHealthData
+
+
+@dataclass(frozen=True)
+class FailoverTransitionData:
+    """One failover group of this node has changed its state."""
+
+    group: int
+    """Failover Group ID."""
+    old: str
+    """The state before: ``init``, ``backup`` or ``master``."""
+    new: str
+    reason: str
+    """Why, as in the log: a word like ``master_silent``, or a sentence."""
+    evidence: str
+    """What was seen, as in the log: ``silent_s=3.21 last_master=10.0.0.1``; may be empty."""
+
+
+@dataclass
+class FailoverTransitionHook(Hook):
+    """Called some moments after a group has changed its state; nothing waits for it.
+
+    Handlers are called in the order of the transitions. One that is async and still under way after ten seconds is
+    cancelled. What changes while mitmproxy ends is not told to everybody any more.
+    """
+
+    data: FailoverTransitionData

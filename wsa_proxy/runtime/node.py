@@ -49,6 +49,8 @@ from wsa_proxy.runtime.operator_demotion import OperatorDemotion
 from wsa_proxy.runtime.ports import Kernel
 from wsa_proxy.runtime.preemption import end_waits
 from wsa_proxy.runtime.pulse import Pulse
+from wsa_proxy.runtime.record import OnTransition
+from wsa_proxy.runtime.record import tell_nobody
 from wsa_proxy.runtime.reload import Fate
 from wsa_proxy.runtime.reload import Plan
 from wsa_proxy.runtime.reload import addresses_of
@@ -75,6 +77,7 @@ class Node:
         close_connections: Callable[[Collection[Address]], int],
         loop_lag_s: Callable[[], float] = lambda: 0.0,
         on_fence: Callable[[str], None] = lambda _: None,
+        on_transition: OnTransition = tell_nobody,
         clocks: Clocks | None = None,
         submit: Submit | None = None,
         verbs: Mapping[str, Verb] | None = None,
@@ -89,6 +92,7 @@ class Node:
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="failover files")
         self._submit = submit or self._writer.submit
         self._loop_lag_s = loop_lag_s
+        self._on_transition = on_transition
         self._started_at = datetime.now(UTC)
         self._monitor: KernelMonitor | None = None
         self._beat: Beat | None = None
@@ -127,6 +131,7 @@ class Node:
             close_connections=self._close_connections,
         )
         self._identities[group.vhid] = identity
+        driver.record.on_transition = self._on_transition
         driver.obstacles = {"link": "the interface has not been seen yet", "proxy": str(UNPROVEN.hard)}
         return driver
 

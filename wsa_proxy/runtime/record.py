@@ -69,6 +69,15 @@ class Transition:
     report: ReportTransition
 
 
+type OnTransition = Callable[[int, Transition], None]
+"""Told which virtual host has changed, and how, when it is recorded: in the middle of a turn, so it must neither raise
+nor lead back into a driver."""
+
+
+def tell_nobody(vhid: int, transition: Transition) -> None:
+    """An ``OnTransition`` where nobody wants to know."""
+
+
 class Record:
     """The memory of one virtual host; ``clock`` is monotonic seconds."""
 
@@ -83,6 +92,7 @@ class Record:
         self.since_s = clock()
         self.reason = "starting"
         self.evidence = ""
+        self.on_transition: OnTransition = tell_nobody
         self._why_before_refusal: tuple[str, str] | None = None
         """Reason and evidence of the state, while those of a refusal stand in their place."""
         self._clock = clock
@@ -97,9 +107,11 @@ class Record:
         self.reason, self.evidence = report.reason, report.evidence
         self._why_before_refusal = None
         self._next_line_s.pop("refusal", None)
-        self.transitions.append(Transition(self.since, report))
+        transition = Transition(self.since, report)
+        self.transitions.append(transition)
         line = "carp vhid=%d %s -> %s reason=%s %s"
         logger.info(line, self.vhid, report.old.name, report.new.name, _quoted(report.reason), report.evidence)
+        self.on_transition(self.vhid, transition)
 
     def stays(self, report: ReportRefusal | ReportWait) -> None:
         """The state did not change although its time had come: of a refusal, the reason is the status's until a master

@@ -1,0 +1,61 @@
+"""Tells the other addons of each transition: whoever implements ``failover_transition`` is called."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from wsa_proxy.proxy import mitmproxy_internals
+from wsa_proxy.proxy.addon_hooks import FailoverTransitionData
+from wsa_proxy.proxy.addon_hooks import FailoverTransitionHook
+from wsa_proxy.runtime.record import Transition
+from wsa_proxy.runtime.tasks import create_task
+
+logger = logging.getLogger(__name__)
+
+LIMIT_S = 10.0  # for one call; it may have to tell somebody over the network
+CALLS_MAX = 1024  # under way at once: 255 groups change together, twice, and two addons want to know
+
+
+class AddonTransitions:
+    """``handlers`` answers name and handler of each addon that has one for a hook."""
+
+    def __init__(
+        self,
+        *,
+        handlers: Callable[[str], dict[str, Callable[..., Any]]] = mitmproxy_internals.handlers,
+        limit_s: float = LIMIT_S,
+    ) -> None:
+        self._handlers = handlers
+        self._limit_s = limit_s
+        self._under_way = 0
+
+    def tell(self, vhid: int, transition: Transition) -> None:
+        """An ``OnTransition``. mitmproxy's tasks are eager, and an addon must not run in the middle of a turn."""
+        report = transition.report
+        data = FailoverTransitionData(vhid, report.old.value, report.new.value, report.reason, report.evidence)
+        asyncio.get_running_loop().call_soon(self._call_all, data)
+
+    def _call_all(self, data: FailoverTransitionData) -> None:
+        for name, handler in self._handlers(FailoverTransitionHook.name).items():
+            if self._under_way >= CALLS_MAX:
+                logger.warning("failover: group %d is %s: the addon %s is not told", data.group, data.new, name)
+                continue
+            self._under_way += 1
+            create_task(self._call(name, handler, data), name=f"failover_transition of {name}")
+
+    async def _call(self, name: str, handler: Callable[..., Any], data: FailoverTransitionData) -> None:
+        try:
+            async with asyncio.timeout(self._limit_s):
+                answer = handler(data)
+                if inspect.isawaitable(answer):
+                    await answer
+        except TimeoutError:
+            logger.warning("failover: failover_transition of the addon %s: not done in %.1f s", name, self._limit_s)
+        except Exception:
+            logger.warning("failover: failover_transition of the addon %s raised", name, exc_info=True)
+        finally:
+            self._under_way -= 1
