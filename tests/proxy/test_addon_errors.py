@@ -82,7 +82,7 @@ class World:
 
     @property
     def evidence(self) -> str:
-        return self.errors.result(self.now_s).evidence
+        return self.errors.verdict(self.now_s)[0].evidence
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ async def test_an_addon_that_raises_in_every_request_is_found_with_its_evidence(
         "an addon raised in each of the last 5 requests, for 2.0 s: KeyError('x') in request"
         f" (test_addon_errors.py line {line}); limit 5 in 2.0 s"
     )
-    assert not world.errors.result(world.now_s).passed
+    assert not world.errors.verdict(world.now_s)[0].passed
 
 
 async def test_a_burst_is_not_enough(world: World) -> None:
@@ -130,7 +130,7 @@ async def test_two_in_a_row_without_an_error_end_it(world: World) -> None:
         await world.request(spared=spared)
         assert world.evidence != ""
     await world.request(spared=True)
-    assert world.evidence == "" and world.errors.result(world.now_s).passed
+    assert world.evidence == "" and world.errors.verdict(world.now_s)[0].passed
 
 
 async def test_the_operator_ends_it_and_it_is_found_again(world: World) -> None:

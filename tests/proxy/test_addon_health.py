@@ -17,6 +17,7 @@ from wsa_proxy.proxy.addon_hooks import REASONS_MAX
 from wsa_proxy.proxy.addon_hooks import FailoverHealthData
 
 LIMIT_S = 0.05
+LATE = "addon {}: no answer in 0.1 s, so it counts as nothing; addon full: disk full"
 
 
 class World:
@@ -27,9 +28,11 @@ class World:
         self.asked: list[str] = []
         self.released = asyncio.Event()
 
-    async def round(self) -> dict[str, tuple[bool, str]]:
+    async def round(self) -> tuple[bool | None, str, str | None]:
+        """One round: whether all is well, the evidence, and why the node should be demoted."""
         await self.health.ask()
-        return {result.name: (result.passed, result.evidence) for result in self.health.results}
+        result, soft = self.health.verdict(self.now_s)
+        return result.passed, result.evidence, soft
 
     def well(self, _: FailoverHealthData) -> None:
         self.asked.append("well")
@@ -70,18 +73,12 @@ async def world() -> AsyncIterator[World]:
 async def test_each_addon_gives_its_reasons(world: World) -> None:
     """With its name, of a script that of its file; async or not. The next time it may say something else."""
     world.handlers = {"well": world.well, "/etc/scripts/full.py": world.full, "old": world.old}
-    assert await world.round() == {
-        "addon well": (True, ""),
-        "addon full.py": (False, "disk full"),
-        "addon old": (False, "the list is 3 days old; no update since 2 h"),
-    }
-    assert world.health.reasons == (
-        "addon full.py: disk full",
-        "addon old: the list is 3 days old",
-        "addon old: no update since 2 h",
-    )
+    said = "addon full.py: disk full; addon old: the list is 3 days old; addon old: no update since 2 h"
+    assert await world.round() == (False, said, said)
     world.handlers = {"old": world.well}
-    assert await world.round() == {"addon old": (True, "")} and not world.health.reasons
+    assert await world.round() == (True, "", None)
+    world.handlers = {}
+    assert await world.round() == (None, "no addon takes part", None)
 
 
 async def test_one_that_raises_counts_as_nothing_and_is_told_once(
@@ -91,9 +88,9 @@ async def test_one_that_raises_counts_as_nothing_and_is_told_once(
     world.handlers = {"broken": world.broken, "full": world.full}
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
-            said = await world.round()
-    assert said["addon broken"] == (False, "it raised KeyError; it counts as nothing")
-    assert world.health.reasons == ("addon full: disk full",)
+            passed, evidence, soft = await world.round()
+    assert (passed, soft) == (False, "addon full: disk full")
+    assert evidence == "addon broken: it raised KeyError, so it counts as nothing; addon full: disk full"
     assert caplog.text.count("failover_health of the addon broken: it raised KeyError") == 1
     assert "KeyError: 'x'" in caplog.text  # with where
 
@@ -102,9 +99,7 @@ async def test_one_that_takes_too_long_counts_as_nothing(world: World) -> None:
     """Not even what it had said before; it is cancelled, and asked again the next time."""
     world.handlers = {"hangs": world.hangs, "full": world.full}
     for count in range(1, 3):
-        said = await world.round()
-        assert said["addon hangs"] == (False, "no answer in 0.1 s; it counts as nothing")
-        assert world.health.reasons == ("addon full: disk full",)
+        assert await world.round() == (False, LATE.format("hangs"), "addon full: disk full")
         await asyncio.sleep(0)
         assert world.asked == ["hangs"] * count
 
@@ -113,16 +108,15 @@ async def test_one_that_cannot_be_ended_is_not_asked_again_until_it_has_ended(wo
     """Questions do not pile up; what it says so late counts as nothing."""
     world.handlers = {"stubborn": world.stubborn, "full": world.full}
     for _ in range(3):
-        assert (await world.round())["addon stubborn"] == (False, "no answer in 0.1 s; it counts as nothing")
-        assert world.health.reasons == ("addon full: disk full",)
+        assert await world.round() == (False, LATE.format("stubborn"), "addon full: disk full")
     assert world.asked == ["stubborn"]
     world.released.set()
     await world.round()
-    assert await world.round() == {"addon stubborn": (True, ""), "addon full": (False, "disk full")}
+    assert await world.round() == (False, "addon full: disk full", "addon full: disk full")
     assert world.asked == ["stubborn"] * 2
 
 
-async def test_real_addons_take_part_by_a_method(world: World) -> None:
+async def test_real_addons_take_part_by_a_method() -> None:
     """Of an addon, of an addon inside of another one; who has none is not asked."""
 
     class Inner:
@@ -138,7 +132,7 @@ async def test_real_addons_take_part_by_a_method(world: World) -> None:
     with taddons.context(Outer()):
         health = AddonHealth(clock=lambda: 0.0)
         await health.ask()
-    assert health.reasons == ("addon inner: inside",) and len(health.results) == 1
+    assert health.verdict(0.0)[1] == "addon inner: inside"
 
 
 def test_a_reason_is_one_line_and_few_are_kept() -> None:

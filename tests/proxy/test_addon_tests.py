@@ -1,106 +1,74 @@
-"""The tests of the addons are joined with the self-tests, and a change of their reason is told at once."""
+"""The tests of the addons look on, are asked for, ask, and are forgiven together."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterator
 
+import pytest
 from mitmproxy.proxy.layers.http._hooks import HttpRequestHook
+from mitmproxy.test import taddons
 from mitmproxy.test import tflow
 
-from wsa_proxy.proxy.addon_errors import AddonErrors
-from wsa_proxy.proxy.addon_health import AddonHealth
 from wsa_proxy.proxy.addon_hooks import FailoverHealthData
 from wsa_proxy.proxy.addon_tests import AddonTests
-from wsa_proxy.proxy.held_requests import HeldRequests
-from wsa_proxy.runtime.health import Health
-from wsa_proxy.runtime.health import SelfTestResult
-
-WELL = Health(hard=None, soft=None, tests=(SelfTestResult("regular", True, "", 0.01, 100.0),))
 
 
 class World:
-    """Sleeping moves the clock and lets the others run."""
+    """mitmproxy with an addon that has a say; sleeping moves the clock and lets the others run."""
+
+    name = "mine"
 
     def __init__(self) -> None:
         self.now_s = 100.0
-        self.told: list[tuple[float, str | None]] = []
-        self.reason = ""
-        self.handlers: dict[str, Callable[..., Any]] = {"mine": self.failover_health}
-        clock: Callable[[], float] = lambda: self.now_s  # noqa: E731
-        self.errors = AddonErrors(clock=clock, addons=lambda: [])
-        self.held = HeldRequests(clock=clock, addons=lambda: [])
-        self.tests = AddonTests(
-            lambda: self.told.append((round(self.now_s, 1), self.tests.join(WELL).soft)),
-            clock=clock,
-            sleep=self.sleep,
-            errors=self.errors,
-            held=self.held,
-            asked=AddonHealth(clock=clock, handlers=lambda _: self.handlers),
-        )
+        self.asked_at_s: list[float] = []
+        self.tests = AddonTests(clock=lambda: self.now_s, sleep=self.sleep)
 
     async def sleep(self, duration_s: float) -> None:
-        until_s = self.now_s + duration_s
-        while self.now_s < until_s - 1e-9:
-            if duration_s == 0.1:
-                self.now_s += 0.1  # the look is the clock of the others
-            await asyncio.sleep(0)
+        self.now_s += duration_s
+        await asyncio.sleep(0)
 
     def failover_health(self, data: FailoverHealthData) -> None:
-        if self.reason:
-            data.demote(self.reason)
+        self.asked_at_s.append(self.now_s)
+        self.now_s += 0.25
+        data.demote("disk full")
 
-    async def until(self, time_s: float) -> None:
-        while self.now_s < time_s:  # noqa: ASYNC110 - it is this that makes the time pass
-            await asyncio.sleep(0)
+    def softs(self) -> dict[str, str | None]:
+        verdicts = [source.verdict(self.now_s) for source in self.tests.sources]
+        return {result.name: soft for result, soft in verdicts}
 
 
-async def test_what_the_addons_do_and_say_is_joined_with_the_self_tests() -> None:
-    """Each has a line in the status; the self-tests' reason comes first, and nothing here is a hard failure."""
+@pytest.fixture
+def world() -> Iterator[World]:
     world = World()
+    with taddons.context(world):
+        yield world
+
+
+async def test_the_addons_are_asked_once_a_second_and_errors_are_heard_of_meanwhile(world: World) -> None:
+    """Nothing of ours stays in mitmproxy's log when it is over."""
+    filters = logging.getLogger("mitmproxy.addonmanager").filters
+    assert world.softs() == {"addons": None, "held": None, "failover_health": None}
     running = asyncio.create_task(world.tests.run())  # noqa: TID251
-    await world.until(102)
-    assert world.told == []
-    names = [test.name for test in world.tests.join(WELL).tests]
-    assert names == ["regular", "addons", "held", "addon mine"] and world.tests.join(WELL).soft is None
-    world.reason = "disk full"
-    await world.until(104)
-    assert [soft for _, soft in world.told] == ["addon mine: disk full"] and world.told[0][0] <= 103.2
-    sick = Health(hard="gone", soft="no answer to GET in 2.0 s")
-    assert (world.tests.join(sick).hard, world.tests.join(sick).soft) == ("gone", "no answer to GET in 2.0 s")
-    world.reason = ""
-    await world.until(106)
-    assert [soft for _, soft in world.told] == ["addon mine: disk full", None]
+    while len(world.asked_at_s) < 4:  # noqa: ASYNC110 - it is this that makes the time pass
+        await asyncio.sleep(0)
+    assert world.asked_at_s == [100.0, 101.0, 102.0, 103.0] and len(filters) == 1
+    assert world.softs() == {"addons": None, "held": None, "failover_health": "addon mine: disk full"}
     running.cancel()
+    await asyncio.wait([running])
+    assert filters == []
 
 
-async def test_held_requests_are_told_within_two_and_a_half_seconds_and_forgiven() -> None:
-    """By the observers; the operator's word ends it at once."""
-    world = World()
-    running = asyncio.create_task(world.tests.run())  # noqa: TID251
-    await world.until(103)
+async def test_what_the_observers_saw_is_found_and_forgiven(world: World) -> None:
+    """By the operator's word, at once."""
     for _ in range(3):
         hook = HttpRequestHook(tflow.tflow(client_conn=tflow.tclient_conn()))
         for observer in world.tests.observers:
             observer.began(hook)
-    await world.until(106)
-    at_s, soft = world.told[0]
-    assert 105.0 <= at_s <= 105.5 and soft is not None and "3 hooks `request`" in soft
-    assert world.tests.forgive("restored") == [f"held counts as well again: it was {soft}"]
-    assert world.tests.forgive("restored") == []
-    assert world.told[-1][1] is None and len(world.told) == 2
-    running.cancel()
-
-
-async def test_errors_are_heard_of_while_it_runs_and_no_longer() -> None:
-    """Nothing of ours stays in mitmproxy's log when it is over."""
-    filters = logging.getLogger("mitmproxy.addonmanager").filters
-    world = World()
-    running = asyncio.create_task(world.tests.run())  # noqa: TID251
-    await world.until(101)
-    assert len(filters) == 1
-    running.cancel()
-    await asyncio.wait([running])
-    assert filters == []
+    for _ in range(21):
+        world.now_s += 0.1
+        found = world.softs()
+    assert found["held"] is not None and "3 hooks `request`" in found["held"] and found["addons"] is None
+    assert world.tests.forgive("restored") == [f"it counts no more that {found['held']}"]
+    assert world.tests.forgive("restored") == [] and world.softs()["held"] is None

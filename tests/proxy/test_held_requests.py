@@ -25,11 +25,11 @@ class World:
     def turn(self, duration_s: float) -> None:
         for _ in range(round(duration_s * 10)):
             self.now_s += 0.1
-            self.held.result(self.now_s)
+            self.held.verdict(self.now_s)[0]
 
     def stand_still(self, duration_s: float) -> None:
         self.now_s += duration_s
-        self.held.result(self.now_s)
+        self.held.verdict(self.now_s)[0]
 
     def begin(self, count: int = 1) -> list[Hook]:
         """Requests that an addon has got, each on a connection of its own."""
@@ -50,7 +50,7 @@ class World:
 
     @property
     def evidence(self) -> str:
-        return self.held.result(self.now_s).evidence
+        return self.held.verdict(self.now_s)[0].evidence
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_requests_that_wait_longer_than_the_limit_are_found_with_their_evidence(
     assert world.evidence == (
         "3 hooks `request` of 3 connections wait for an addon, for 2.1 to 2.7 s, and none came through; limit 2.0"
     )
-    assert not world.held.result(world.now_s).passed
+    assert not world.held.verdict(world.now_s)[0].passed
 
 
 def test_a_single_slow_addon_call_is_none(world: World) -> None:

@@ -55,7 +55,6 @@ from wsa_proxy.proxy.reload import virtual_addresses
 from wsa_proxy.proxy.self_tests import SelfTests
 from wsa_proxy.runtime.clocks import boottime_s
 from wsa_proxy.runtime.control import ControlError
-from wsa_proxy.runtime.health import UNPROVEN
 from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.identity import derive_keys
 from wsa_proxy.runtime.kernel import LinuxKernel
@@ -110,8 +109,7 @@ class CarpFailover:
         self._loop_guard = self_connect.LoopGuard()
         self._self_tests = SelfTests()
         self._hooks = HookCalls(self._self_tests)
-        self._addon_tests = AddonTests(self._tell_health, clock=boottime_s)
-        self._self_tests_say = UNPROVEN
+        self._addon_tests = AddonTests(clock=boottime_s)
         self._liveness: Liveness | None = None
         self._node: Node | None = None
         self._reloader: Reloader | None = None
@@ -164,6 +162,7 @@ class CarpFailover:
                 Questions(self._self_tests, boottime_s),
                 self._set_health,
                 self._settings.health,
+                sources=self._addon_tests.sources,
                 clock=boottime_s,
             )
             self._node = Node(
@@ -233,12 +232,8 @@ class CarpFailover:
             await asyncio.sleep(TEST_AGAIN_S)
 
     def _set_health(self, health: Health) -> None:
-        self._self_tests_say = health
-        self._tell_health()
-
-    def _tell_health(self) -> None:
         if self._node is not None:
-            self._node.set_health(self._addon_tests.join(self._self_tests_say))
+            self._node.set_health(health)
 
     @command.command("failover.status")  # type: ignore[untyped-decorator]
     def status(self) -> str:

@@ -23,13 +23,13 @@ from wsa_proxy.proxy import mitmproxy_addons
 from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy.addon_fault import AddonFault
 from wsa_proxy.runtime.health import SelfTestResult
+from wsa_proxy.settings import Limits
 
 logger = logging.getLogger(__name__)
 
 NAME = "addons"
-LIMIT_S = 2.0
-FALL = 5  # requests: one client that asks twice for what an addon cannot bear is no failure of the proxy
-RISE = 2
+LIMITS = Limits(limit=2.0, rise=2, fall=5)
+"""``fall`` counts requests: one client that asks twice for what an addon cannot bear is no failure of the proxy."""
 MARKED_MAX = 10_000  # requests and clients that met an error and have not ended; the oldest is forgotten
 ERROR_CHARACTERS_MAX = 120
 
@@ -48,14 +48,10 @@ class AddonErrors:
         *,
         clock: Callable[[], float],
         addons: Callable[[], Sequence[object]] = mitmproxy_addons.loaded_addons,
-        limit_s: float = LIMIT_S,
-        fall: int = FALL,
-        rise: int = RISE,
+        limits: Limits = LIMITS,
     ) -> None:
-        self.limit_s = limit_s
-        self.fall = fall
         self._clock = clock
-        self._fault = AddonFault(NAME, rise, clock=clock, addons=addons)
+        self._fault = AddonFault(NAME, limits, clock=clock, addons=addons)
         self._log = mitmproxy_addons.AddonErrorLog(self._raised)
         self._marked: dict[str, str] = {}
         """The last error of each request, or client, by mitmproxy's id of it."""
@@ -111,25 +107,27 @@ class AddonErrors:
             self._run_since_s = now
         self._run += 1
         self._fault.failed()
-        for_s = now - self._run_since_s
-        if self._run >= self.fall and for_s >= self.limit_s:
+        for_s, limits = now - self._run_since_s, self._fault.limits
+        if self._run >= limits.fall and for_s >= limits.limit:
             self._fault.found(
                 f"an addon raised in each of the last {self._run} requests, for {for_s:.1f} s: {met};"
-                f" limit {self.fall} in {self.limit_s:.1f} s"
+                f" limit {limits.fall} in {limits.limit:.1f} s"
             )
 
     # --- the test ---------------------------------------------------------------------------------------------------
 
-    def forgive(self, why: str) -> bool:
-        """Begin anew: the operator says that it is well. Whether that has changed anything."""
+    def forgive(self, why: str) -> str:
+        """Begin anew: the operator says that it is well. The evidence of the fault there was, or nothing."""
+        evidence = self._fault.evidence
         self._run = 0
-        return self._fault.end(why)
+        self._fault.end(why)
+        return evidence
 
-    def result(self, now: float) -> SelfTestResult:
-        """The present verdict: not passed is a soft failure. Asked about ten times a second."""
+    def verdict(self, now_s: float) -> tuple[SelfTestResult, str | None]:
+        """See ``HealthSource``."""
         if self._fault.other_addons():
             self._run = 0
-        return self._fault.result(now)
+        return self._fault.verdict(now_s)
 
 
 def _said(error: BaseException) -> str:

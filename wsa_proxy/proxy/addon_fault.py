@@ -18,6 +18,7 @@ from collections.abc import Callable
 from collections.abc import Sequence
 
 from wsa_proxy.runtime.health import SelfTestResult
+from wsa_proxy.settings import Limits
 
 logger = logging.getLogger(__name__)
 
@@ -26,12 +27,13 @@ class AddonFault:
     """``clock``: monotonic seconds. ``addons``: those that are loaded, asked while there is a fault."""
 
     def __init__(
-        self, name: str, rise: int, *, clock: Callable[[], float], addons: Callable[[], Sequence[object]]
+        self, name: str, limits: Limits, *, clock: Callable[[], float], addons: Callable[[], Sequence[object]]
     ) -> None:
         self.name = name
+        self.limits = limits
+        """May be set anew at any time."""
         self.evidence = ""
         """Why, while there is a fault; it does not change until that ends."""
-        self._rise = rise
         self._clock = clock
         self._addons = addons
         self._found_at_s = 0.0
@@ -50,7 +52,7 @@ class AddonFault:
         if not self.evidence:
             return False
         self._passed += 1
-        return self._passed >= self._rise and self.end(f"{self._passed} requests in a row have passed")
+        return self._passed >= self.limits.rise and self.end(f"{self._passed} requests in a row have passed")
 
     def failed(self) -> None:
         """A request has met it; those before prove nothing."""
@@ -72,7 +74,8 @@ class AddonFault:
         self.evidence, self._passed, self._loaded = "", 0, ()
         return True
 
-    def result(self, now: float) -> SelfTestResult:
-        """The present verdict; that of a fault is as old as its evidence."""
-        found_at_s = self._found_at_s if self.evidence else now
-        return SelfTestResult(self.name, not self.evidence, self.evidence, 0.0, found_at_s)
+    def verdict(self, now_s: float) -> tuple[SelfTestResult, str | None]:
+        """For a ``HealthSource``; the result of a fault is as old as its evidence."""
+        found_at_s = self._found_at_s if self.evidence else now_s
+        result = SelfTestResult(self.name, not self.evidence, self.evidence, 0.0, found_at_s, self.limits)
+        return result, self.evidence or None

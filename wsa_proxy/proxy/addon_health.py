@@ -18,6 +18,7 @@ from wsa_proxy.runtime.tasks import create_task
 logger = logging.getLogger(__name__)
 
 LIMIT_S = 1.0  # for an answer
+NOBODY = "no addon takes part"
 
 
 class AddonHealth:
@@ -30,9 +31,8 @@ class AddonHealth:
         handlers: Callable[[str], dict[str, Callable[..., Any]]] = mitmproxy_addons.handlers,
         limit_s: float = LIMIT_S,
     ) -> None:
-        self.results: tuple[SelfTestResult, ...] = ()
-        """The newest of each addon. One that did not answer has not passed either, but gives no reason."""
-        self.reasons: tuple[str, ...] = ()
+        self._result = SelfTestResult(FailoverHealthHook.name, None, NOBODY, 0.0, clock())
+        self._reasons: list[str] = []
         """Why the node should be demoted."""
         self._clock = clock
         self._handlers = handlers
@@ -44,25 +44,30 @@ class AddonHealth:
 
     async def ask(self) -> None:
         """One round; it takes as long as the slowest addon, and no longer than the limit."""
-        handlers = self._handlers(FailoverHealthHook.name)
+        handlers, began_at_s = self._handlers(FailoverHealthHook.name), self._clock()
         self._questions = {name: each for name, each in self._questions.items() if not each.task.done()}
         for name, handler in handlers.items():
             if name not in self._questions:
-                self._questions[name] = _Question(name, handler, self._clock())
+                self._questions[name] = _Question(name, handler)
         if self._questions:
             await asyncio.wait([question.task for question in self._questions.values()], timeout=self._limit_s)
-        results, reasons = [], []
+        said = []
+        self._reasons = []
         for name in handlers:
             question = self._questions[name]
             trouble = question.trouble(self._limit_s)
             self._tell(name, trouble, question.error)
-            said = [] if trouble else question.data.reasons
             title = f"addon {Path(name).name}"  # that of a script is its whole path
-            reasons += [f"{title}: {reason}" for reason in said]
-            now = self._clock()
-            evidence = f"{trouble}; it counts as nothing" if trouble else "; ".join(said)
-            results.append(SelfTestResult(title, not evidence, evidence, now - question.asked_at_s, now))
-        self.results, self.reasons = tuple(results), tuple(reasons)
+            reasons = [] if trouble else [f"{title}: {reason}" for reason in question.data.reasons]
+            self._reasons += reasons
+            said += [f"{title}: {trouble}, so it counts as nothing"] if trouble else reasons
+        now_s = self._clock()
+        passed, evidence = (not said, "; ".join(said)) if handlers else (None, NOBODY)
+        self._result = SelfTestResult(FailoverHealthHook.name, passed, evidence, now_s - began_at_s, now_s)
+
+    def verdict(self, now_s: float) -> tuple[SelfTestResult, str | None]:
+        """See ``HealthSource``. Who does not answer has not passed, and gives no reason either."""
+        return self._result, "; ".join(self._reasons) or None
 
     def close(self) -> None:
         """Wait for nobody any more."""
@@ -79,9 +84,8 @@ class AddonHealth:
 class _Question:
     """One call of one addon's handler, begun at once."""
 
-    def __init__(self, name: str, handler: Callable[..., Any], asked_at_s: float) -> None:
+    def __init__(self, name: str, handler: Callable[..., Any]) -> None:
         self.data = FailoverHealthData()
-        self.asked_at_s = asked_at_s
         self.error: Exception | None = None
         self._late = False
         self._handler = handler

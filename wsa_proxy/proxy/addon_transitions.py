@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from wsa_proxy.proxy import mitmproxy_internals
+from wsa_proxy.proxy import mitmproxy_addons
 from wsa_proxy.proxy.addon_hooks import FailoverTransitionData
 from wsa_proxy.proxy.addon_hooks import FailoverTransitionHook
 from wsa_proxy.runtime.record import Transition
@@ -26,7 +26,7 @@ class AddonTransitions:
     def __init__(
         self,
         *,
-        handlers: Callable[[str], dict[str, Callable[..., Any]]] = mitmproxy_internals.handlers,
+        handlers: Callable[[str], dict[str, Callable[..., Any]]] = mitmproxy_addons.handlers,
         limit_s: float = LIMIT_S,
     ) -> None:
         self._handlers = handlers

@@ -21,11 +21,11 @@ from wsa_proxy.proxy import mitmproxy_addons
 from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy.addon_fault import AddonFault
 from wsa_proxy.runtime.health import SelfTestResult
+from wsa_proxy.settings import Limits
 
 NAME = "held"
-LIMIT_S = 2.0
-FALL = 3  # connections
-RISE = 2
+LIMITS = Limits(limit=2.0, rise=2, fall=3)
+"""``fall`` counts connections."""
 LOOK_S_MAX = 0.2  # between two looks: what lies between is counted for at most so long
 
 ANSWERS = frozenset({"response", "http_connected", "tcp_message", "udp_message", "websocket_message", "dns_response"})
@@ -42,13 +42,9 @@ class HeldRequests:
         *,
         clock: Callable[[], float],
         addons: Callable[[], Sequence[object]] = mitmproxy_addons.loaded_addons,
-        limit_s: float = LIMIT_S,
-        fall: int = FALL,
-        rise: int = RISE,
+        limits: Limits = LIMITS,
     ) -> None:
-        self.limit_s = limit_s
-        self.fall = fall
-        self._fault = AddonFault(NAME, rise, clock=clock, addons=addons)
+        self._fault = AddonFault(NAME, limits, clock=clock, addons=addons)
         self._held_in = ""
         """The kind of hook that the fault is about."""
         self._looked_at_s = clock()
@@ -80,38 +76,40 @@ class HeldRequests:
 
     # --- the test ---------------------------------------------------------------------------------------------------
 
-    def forgive(self, why: str) -> bool:
-        """Begin anew: the operator says that it is well. Whether that has changed anything."""
+    def forgive(self, why: str) -> str:
+        """Begin anew: the operator says that it is well. The evidence of the fault there was, or nothing."""
+        evidence = self._fault.evidence
         self._begin_anew()
-        return self._fault.end(why)
+        self._fault.end(why)
+        return evidence
 
     def _begin_anew(self) -> None:
         self._held_in, self._forgiven_s = "", self._turned_s
 
-    def result(self, now: float) -> SelfTestResult:
-        """The present verdict: not passed is a soft failure. To be asked about ten times a second, since only time
-        between two such looks counts, and of each such time at most ``LOOK_S_MAX``."""
-        self._turned_s += min(max(now - self._looked_at_s, 0.0), LOOK_S_MAX)
-        self._looked_at_s = now
+    def verdict(self, now_s: float) -> tuple[SelfTestResult, str | None]:
+        """See ``HealthSource``: to be asked ten times a second, since only time between two such looks counts, and of
+        each such time at most ``LOOK_S_MAX``."""
+        self._turned_s += min(max(now_s - self._looked_at_s, 0.0), LOOK_S_MAX)
+        self._looked_at_s = now_s
         if self._fault.other_addons():
             self._begin_anew()
-        if not self._fault.evidence and self._turned_s - self._answered_s >= self.limit_s:
+        if not self._fault.evidence and self._turned_s - self._answered_s >= self._fault.limits.limit:
             self._look()
-        return self._fault.result(now)
+        return self._fault.verdict(now_s)
 
     def _look(self) -> None:
-        waits: dict[str, list[tuple[str, float]]] = {}
+        limits, waits = self._fault.limits, dict[str, list[tuple[str, float]]]()
         for hook, began_s in self._waiting.values():
             waited_s = self._turned_s - began_s
-            if waited_s < self.limit_s:
+            if waited_s < limits.limit:
                 break  # and so have all that began later
             client = mitmproxy_internals.client_of(hook)
             if began_s > self._forgiven_s and client is not None and hook.name not in NOT_JUDGED:
                 waits.setdefault(hook.name, []).append((client.id, waited_s))
         for name, those in waits.items():
-            came_through_s = self._came_through_s.get(name, -self.limit_s)
+            came_through_s = self._came_through_s.get(name, -limits.limit)
             connections = len({client for client, _ in those})
-            if connections >= self.fall and self._turned_s - came_through_s >= self.limit_s:
+            if connections >= limits.fall and self._turned_s - came_through_s >= limits.limit:
                 self._held_in = name
                 self._fault.found(self._evidence(name, connections, [waited_s for _, waited_s in those]))
                 return
@@ -119,5 +117,5 @@ class HeldRequests:
     def _evidence(self, name: str, connections: int, waited_s: Sequence[float]) -> str:
         return (
             f"{len(waited_s)} hooks `{name}` of {connections} connections wait for an addon, for {min(waited_s):.1f} to"
-            f" {max(waited_s):.1f} s, and none came through; limit {self.limit_s:.1f}"
+            f" {max(waited_s):.1f} s, and none came through; limit {self._fault.limits.limit:.1f}"
         )
