@@ -88,6 +88,11 @@ class HealthSettings:
     connect: Limits = Limits(2.0, 2, 2)
     upstream_limits: Limits = Limits(5.0, 2, 3)
     descriptors: Limits = Limits(16, 10, 5)
+    addons: Limits = Limits(2.0, 2, 5)
+    """``fall`` requests in a row have met an addon's error, for so long: one client that asks twice for what an addon
+    cannot bear is no failure of the proxy."""
+    held: Limits = Limits(2.0, 2, 3)
+    """So many connections, and so long."""
 
 
 @dataclass(frozen=True, slots=True)

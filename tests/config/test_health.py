@@ -21,7 +21,9 @@ from wsa_proxy.settings import Limits
 URL = "must be a URL that starts with http:// or https://, without a user name"
 SECONDS = "must be a number of seconds from 0.1 to 60"
 TIMES = "must be a whole number from 1 to 100"
-TESTS = "must be the names of tests, each with its own keys; known are get, connect, upstream, descriptors"
+TESTS = (
+    "must be the names of tests, each with its own keys; known are get, connect, upstream, descriptors, addons, held"
+)
 
 
 def test_what_is_left_out_is_the_usual(tmp_path: Path) -> None:
@@ -37,6 +39,8 @@ health:
     upstream:
       fall: 1
     descriptors: {limit: 64}
+    addons: {fall: 50}
+    held: {limit: 30, fall: 10}
 """
     assert loaded(tmp_path, GOOD + text).settings.health == HealthSettings(
         upstream="https://www.example.com/check?a=b",
@@ -44,6 +48,8 @@ health:
         connect=Limits(2.0, 3, 4),
         upstream_limits=Limits(5.0, 2, 1),
         descriptors=Limits(64, 10, 5),
+        addons=Limits(2.0, 2, 50),
+        held=Limits(30, 2, 10),
     )
 
 

@@ -13,6 +13,8 @@ from mitmproxy.test import tflow
 
 from wsa_proxy.proxy.addon_hooks import FailoverHealthData
 from wsa_proxy.proxy.addon_tests import AddonTests
+from wsa_proxy.settings import HealthSettings
+from wsa_proxy.settings import Limits
 
 
 class World:
@@ -72,3 +74,21 @@ async def test_what_the_observers_saw_is_found_and_forgiven(world: World) -> Non
     assert found["held"] is not None and "3 hooks `request`" in found["held"] and found["addons"] is None
     assert world.tests.forgive("restored") == [f"it counts no more that {found['held']}"]
     assert world.tests.forgive("restored") == [] and world.softs()["held"] is None
+
+
+async def test_other_limits_are_in_force_at_once(world: World) -> None:
+    """Of each test its own, as the configuration has them; what was found by the old ones stays."""
+    settings = HealthSettings(addons=Limits(1.0, 2, 9), held=Limits(5.0, 2, 1))
+    hook = HttpRequestHook(tflow.tflow(client_conn=tflow.tclient_conn()))
+    world.tests.observers[1].began(hook)
+    for _ in range(60):
+        world.now_s += 0.1
+        assert world.softs()["held"] is None
+    world.tests.change(settings)
+    found = world.softs()["held"]
+    assert found is not None and found.endswith("limit 5.0")
+    world.tests.change(HealthSettings())
+    assert world.softs()["held"] == found
+    world.tests.change(settings)
+    limits = {result.name: result.limits for result, _ in (each.verdict(world.now_s) for each in world.tests.sources)}
+    assert limits == {"addons": settings.addons, "held": settings.held, "failover_health": None}

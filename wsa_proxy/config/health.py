@@ -21,7 +21,7 @@ URL_CHARACTERS_MAX = 2000
 
 URL_TEXT = "must be a URL that starts with http:// or https://, without a user name"
 HEALTH_KEYS = ("upstream", "tests")
-TEST_KEYS = ("get", "connect", "upstream", "descriptors")
+TEST_KEYS = ("get", "connect", "upstream", "descriptors", "addons", "held")
 LIMIT_KEYS = ("limit", "rise", "fall")
 HEALTH_ALLOWED = {
     "health": f"must be keys with values; known are {', '.join(HEALTH_KEYS)}",
@@ -96,6 +96,8 @@ class AllTestsKeys(HealthPart):
     connect: SecondsKeys = SecondsKeys()
     upstream: SecondsKeys = SecondsKeys()
     descriptors: CountKeys = CountKeys()
+    addons: SecondsKeys = SecondsKeys()
+    held: SecondsKeys = SecondsKeys()
 
 
 class HealthKeys(HealthPart):
@@ -114,6 +116,8 @@ def health_settings(keys: HealthKeys) -> HealthSettings:
         connect=_limits(tests.connect, usual.connect),
         upstream_limits=_limits(tests.upstream, usual.upstream_limits),
         descriptors=_limits(tests.descriptors, usual.descriptors),
+        addons=_limits(tests.addons, usual.addons),
+        held=_limits(tests.held, usual.held),
     )
 
 

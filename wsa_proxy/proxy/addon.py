@@ -61,6 +61,7 @@ from wsa_proxy.runtime.kernel import LinuxKernel
 from wsa_proxy.runtime.node import Node
 from wsa_proxy.runtime.service import ServiceManager
 from wsa_proxy.runtime.tasks import create_task
+from wsa_proxy.settings import HealthSettings
 from wsa_proxy.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -157,6 +158,7 @@ class CarpFailover:
             await self._listener.open()
             self._hooks.install()
             await asyncio.to_thread(derive_keys, self._settings.groups)
+            self._addon_tests.change(self._settings.health)
             self._liveness = Liveness(
                 self._listener,
                 Questions(self._self_tests, boottime_s),
@@ -174,7 +176,7 @@ class CarpFailover:
                 on_transition=AddonTransitions().tell,
                 verbs={"reload": self._reload, "demote": self._demote, "restore": self._restore},
             )
-            self._reloader = Reloader(self._node, self._listener, _load, self._drain, self._liveness.change)
+            self._reloader = Reloader(self._node, self._listener, _load, self._drain, self._change_health)
             await self._node.start()
             self._hooks.observers = [SignsOfLife(self._node.pulse.look), *self._addon_tests.observers]
         except (ListenerError, ControlError, OSError) as error:
@@ -230,6 +232,12 @@ class CarpFailover:
             except Exception:
                 logger.exception("failover: the tests of the addons have died, and begin anew")
             await asyncio.sleep(TEST_AGAIN_S)
+
+    def _change_health(self, settings: HealthSettings) -> None:
+        """How the proxy is tested from now on."""
+        self._addon_tests.change(settings)
+        if self._liveness is not None:
+            self._liveness.change(settings)
 
     def _set_health(self, health: Health) -> None:
         if self._node is not None:

@@ -23,13 +23,12 @@ from wsa_proxy.proxy import mitmproxy_addons
 from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy.addon_fault import AddonFault
 from wsa_proxy.runtime.health import SelfTestResult
+from wsa_proxy.settings import HealthSettings
 from wsa_proxy.settings import Limits
 
 logger = logging.getLogger(__name__)
 
 NAME = "addons"
-LIMITS = Limits(limit=2.0, rise=2, fall=5)
-"""``fall`` counts requests: one client that asks twice for what an addon cannot bear is no failure of the proxy."""
 MARKED_MAX = 10_000  # requests and clients that met an error and have not ended; the oldest is forgotten
 ERROR_CHARACTERS_MAX = 120
 
@@ -48,7 +47,7 @@ class AddonErrors:
         *,
         clock: Callable[[], float],
         addons: Callable[[], Sequence[object]] = mitmproxy_addons.loaded_addons,
-        limits: Limits = LIMITS,
+        limits: Limits = HealthSettings().addons,  # noqa: B008 - frozen
     ) -> None:
         self._clock = clock
         self._fault = AddonFault(NAME, limits, clock=clock, addons=addons)
@@ -115,6 +114,10 @@ class AddonErrors:
             )
 
     # --- the test ---------------------------------------------------------------------------------------------------
+
+    def change(self, limits: Limits) -> None:
+        """Others from now on; a fault that was found by the old ones stays until it ends."""
+        self._fault.limits = limits
 
     def forgive(self, why: str) -> str:
         """Begin anew: the operator says that it is well. The evidence of the fault there was, or nothing."""

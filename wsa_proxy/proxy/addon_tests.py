@@ -15,6 +15,7 @@ from wsa_proxy.proxy.addon_health import AddonHealth
 from wsa_proxy.proxy.held_requests import HeldRequests
 from wsa_proxy.proxy.hook_calls import HookObserver
 from wsa_proxy.runtime.health import HealthSource
+from wsa_proxy.settings import HealthSettings
 
 ASK_S = 1.0  # between two questions to the addons
 
@@ -46,6 +47,11 @@ class AddonTests:
     def sources(self) -> list[HealthSource]:
         """Of the proxy's health."""
         return [self._errors, self._held, self._asked]
+
+    def change(self, settings: HealthSettings) -> None:
+        """Other limits from now on."""
+        self._errors.change(settings.addons)
+        self._held.change(settings.held)
 
     def forgive(self, why: str) -> list[str]:
         """The operator says that the proxy serves well; what is found afterwards counts again. What has changed."""

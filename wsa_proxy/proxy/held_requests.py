@@ -21,11 +21,10 @@ from wsa_proxy.proxy import mitmproxy_addons
 from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy.addon_fault import AddonFault
 from wsa_proxy.runtime.health import SelfTestResult
+from wsa_proxy.settings import HealthSettings
 from wsa_proxy.settings import Limits
 
 NAME = "held"
-LIMITS = Limits(limit=2.0, rise=2, fall=3)
-"""``fall`` counts connections."""
 LOOK_S_MAX = 0.2  # between two looks: what lies between is counted for at most so long
 
 ANSWERS = frozenset({"response", "http_connected", "tcp_message", "udp_message", "websocket_message", "dns_response"})
@@ -42,7 +41,7 @@ class HeldRequests:
         *,
         clock: Callable[[], float],
         addons: Callable[[], Sequence[object]] = mitmproxy_addons.loaded_addons,
-        limits: Limits = LIMITS,
+        limits: Limits = HealthSettings().held,  # noqa: B008 - frozen
     ) -> None:
         self._fault = AddonFault(NAME, limits, clock=clock, addons=addons)
         self._held_in = ""
@@ -75,6 +74,10 @@ class HeldRequests:
             self._begin_anew()
 
     # --- the test ---------------------------------------------------------------------------------------------------
+
+    def change(self, limits: Limits) -> None:
+        """Others from now on; a fault that was found by the old ones stays until it ends."""
+        self._fault.limits = limits
 
     def forgive(self, why: str) -> str:
         """Begin anew: the operator says that it is well. The evidence of the fault there was, or nothing."""
