@@ -22,6 +22,7 @@ from wsa_proxy.proxy import addon_errors
 from wsa_proxy.proxy import held_requests
 from wsa_proxy.proxy.addon_errors import MARKED_MAX
 from wsa_proxy.proxy.addon_errors import AddonErrors
+from wsa_proxy.settings import Limits
 
 
 class Broken:
@@ -167,6 +168,20 @@ async def test_errors_about_the_connection_count_against_its_next_request(world:
             await world.call(connected if hook == "client_connected" else HttpConnectHook(flow))
         await world.request(client=client)
         assert (world.evidence != "") == (4 <= count <= 5), count
+
+
+async def test_two_requests_of_one_client_at_once_are_two(world: World) -> None:
+    """HTTP/2: the one that met an error ends after one that met none, so the last one of them all was wrong."""
+    world.errors.change(Limits(0.0, 2, 1))
+    client = tflow.tclient_conn()
+    wrong, right = (tflow.tflow(resp=True, client_conn=client) for _ in range(2))
+    world.addon.spared.add(right.id)
+    await world.call(HttpRequestHook(wrong))
+    await world.call(HttpRequestHook(right))
+    await world.call(HttpResponseHook(right))
+    assert world.evidence == ""
+    await world.call(HttpResponseHook(wrong))
+    assert world.evidence != ""
 
 
 async def test_a_client_that_has_gone_is_forgotten(world: World) -> None:

@@ -93,5 +93,9 @@ async def test_catching_up_does_what_is_due_once_and_nothing_else() -> None:
     work.timer.catch_up()
     work.timer.catch_up()
     assert work.done_at_s == [due_s + 1]
+    next_s = work.move(3)
+    handle = work.timer._handle
     await asyncio.sleep(1)
-    assert work.done_at_s == [due_s + 1]
+    assert work.done_at_s == [due_s + 1] and work.timer._handle is handle
+    await asyncio.sleep(3)
+    assert work.done_at_s == [due_s + 1, next_s]
