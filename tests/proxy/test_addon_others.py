@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.cable import Lan
 from tests.proxy.test_addon import ROOT
 from tests.proxy.test_addon import VIP
@@ -36,7 +38,7 @@ HOLDS = """
 import asyncio
 
 
-async def request(flow):
+async def {hook}(_):
     await asyncio.sleep(3600)
 """
 INTERCEPTS = """
@@ -141,16 +143,17 @@ def waiting(lan: Lan, host: str, count: int) -> Iterator[None]:
         yield
 
 
-def test_an_addon_that_lets_nobody_through_demotes_within_four_seconds(lan: Lan, tmp_path: Path) -> None:
+@pytest.mark.parametrize("hook", ["request", "client_connected"])
+def test_an_addon_that_lets_nobody_through_demotes_within_four_seconds(lan: Lan, tmp_path: Path, hook: str) -> None:
     """The proxy accepts and never answers, and the self-tests pass: no other addon sees them."""
-    node = started(lan, tmp_path, HOLDS)
+    node = started(lan, tmp_path, HOLDS.format(hook=hook))
     began_s = time.monotonic()
     with waiting(lan, "10.0.0.2", 100):
         evidence = found(lan, node, "held")
         took_s = time.monotonic() - began_s
     assert 2.0 <= took_s <= 4.0
     assert re.fullmatch(
-        r"\d+ hooks `request` of \d+ connections wait for an addon, for 2\.\d to 2\.\d s, and none came through;"
+        rf"\d+ hooks `{hook}` of \d+ connections wait for an addon, for 2\.\d to 2\.\d s, and none came through;"
         r" limit 2\.0",
         evidence,
     )

@@ -68,7 +68,7 @@ async def test_what_the_observers_saw_is_found_and_forgiven(world: World) -> Non
         hook = HttpRequestHook(tflow.tflow(client_conn=tflow.tclient_conn()))
         for observer in world.tests.observers:
             observer.began(hook)
-    for _ in range(21):
+    for _ in range(23):
         world.now_s += 0.1
         found = world.softs()
     assert found["held"] is not None and "3 hooks `request`" in found["held"] and found["addons"] is None

@@ -67,7 +67,7 @@ def test_requests_that_wait_longer_than_the_limit_are_found_with_their_evidence(
         world.turn(0.3)
     world.turn(1.6)
     assert world.evidence == ""
-    world.turn(0.2)
+    world.turn(0.4)
     assert world.evidence == (
         "3 hooks `request` of 3 connections wait for an addon, for 2.1 to 2.7 s, and none came through; limit 2.0"
     )
@@ -91,7 +91,7 @@ def test_while_others_come_through_nobody_is_held(world: World) -> None:
         world.turn(1.5)
         world.end(*world.begin())
     assert world.evidence == ""
-    world.turn(2.1)
+    world.turn(2.3)
     assert world.evidence != ""
 
 
@@ -112,7 +112,7 @@ def test_what_was_cancelled_did_not_come_through(world: World) -> None:
         raise asyncio.CancelledError
     except asyncio.CancelledError:
         world.end(*world.begin(3))
-    world.turn(0.6)
+    world.turn(0.8)
     assert world.evidence != ""
 
 
@@ -151,7 +151,7 @@ def test_two_that_come_through_end_it(world: World) -> None:
     world.turn(60)
     assert world.evidence == ""
     world.begin(3)
-    world.turn(2.1)
+    world.turn(2.3)
     assert world.evidence != ""
 
 

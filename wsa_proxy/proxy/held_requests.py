@@ -54,13 +54,13 @@ class HeldRequests:
         self._came_through_s: dict[str, float] = {}
         """When the last hook of each kind ended."""
         self._answered_s = 0.0
-        self._forgiven_s = -1.0
+        self._forgiven_s = 0.0
         """What has begun until then counts no more."""
 
     # --- the hooks --------------------------------------------------------------------------------------------------
 
     def began(self, hook: Hook) -> None:
-        self._waiting[id(hook)] = hook, self._turned_s
+        self._waiting[id(hook)] = hook, self._turned_s + LOOK_S_MAX  # at the next look at the latest
 
     def ended(self, hook: Hook) -> None:
         self._waiting.pop(id(hook), None)
@@ -87,7 +87,7 @@ class HeldRequests:
         return evidence
 
     def _begin_anew(self) -> None:
-        self._held_in, self._forgiven_s = "", self._turned_s
+        self._held_in, self._forgiven_s = "", self._turned_s + LOOK_S_MAX
 
     def verdict(self, now_s: float) -> tuple[SelfTestResult, str | None]:
         """See ``HealthSource``: to be asked ten times a second, since only time between two such looks counts, and of
