@@ -6,10 +6,15 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 import pytest
+from mitmproxy.test import taddons
 
+from tests.proxy.processes import until
 from wsa_proxy.proxy import accept_queue
 from wsa_proxy.proxy import descriptors
+from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy.accept_queue import AcceptQueue
+from wsa_proxy.proxy.listener import FailoverListener
+from wsa_proxy.proxy.listener import VirtualAddress
 from wsa_proxy.proxy.listening_socket import ListeningSocket
 from wsa_proxy.proxy.listening_socket import open_listening_socket
 
@@ -89,3 +94,23 @@ async def test_accepting_by_the_loop_counts(listening: ListeningSocket) -> None:
         with client_of(listening):
             await asyncio.wait_for(served.wait(), 5)
             assert listening.accepted == 1 and accept_queue.waiting(listening) == 0
+
+
+async def test_the_listener_replaces_a_socket_nobody_accepts_from(inside: taddons.context) -> None:
+    """Whatever has taken it out of the loop: it is named like a closed one, and a new one serves again."""
+    port = inside.options.listen_port
+    listener = FailoverListener([VirtualAddress(ip_address("127.0.0.77"), port)])
+    listener.install()
+    await listener.open()
+    (lost,) = [each.socket for each in listener._listening if each.virtual]
+    asyncio.get_running_loop().remove_reader(lost.fileno())
+    with socket.create_connection(("127.0.0.77", port), timeout=5):
+        said = [listener.broken(n / 10) for n in range(21)]
+        assert said[:20] == [None] * 20
+        assert said[20] == (
+            f"the listening socket of 127.0.0.77 port {port} accepts nobody: 1 clients have waited for 2.0 s, limit 2.0"
+        )
+        await listener.reopen()
+    assert listener.broken(2.1) is None
+    with socket.create_connection(("127.0.0.77", port), timeout=5):
+        await until(mitmproxy_internals.tcp_handlers)

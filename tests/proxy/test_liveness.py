@@ -28,6 +28,7 @@ class World:
     cannot_reopen: str | None = None
     reopened_at_s: list[float] = field(default_factory=list)
     fails: Exception | None = None
+    connect_fails: Exception | None = None
     told: list[Health] = field(default_factory=list)
     endpoints: tuple[LoopbackEndpoint, ...] = (REGULAR,)
     left: int = 1000
@@ -68,6 +69,8 @@ class World:
 
     async def connect(self, endpoint: LoopbackEndpoint, limit_s: float) -> None:
         await self.get(endpoint, limit_s)
+        if self.connect_fails is not None:
+            raise self.connect_fails
 
     async def upstream(self, endpoint: LoopbackEndpoint, url: str, limit_s: float) -> None:
         raise AssertionError("nobody has configured it")
@@ -217,7 +220,9 @@ async def test_who_runs_again_has_proven_nothing() -> None:
     with pytest.raises(ExceptionGroup):
         await world.liveness.run()
     assert world.liveness.health.hard == UNPROVEN.hard
-    world.fails = None
+    world.fails, world.connect_fails = None, OSError("no")
+    assert (await world.rounds()).hard == "the first self-test failed: CONNECT failed: no"
+    world.connect_fails = None
     assert (await world.rounds()).hard is None
 
 

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.hazmat.primitives.serialization import NoEncryption
 from cryptography.hazmat.primitives.serialization import PrivateFormat
 from cryptography.x509 import DNSName
+from mitmproxy import http
 from mitmproxy.addons.tlsconfig import TlsConfig
 from mitmproxy.certs import CertStore
 from mitmproxy.test import taddons
@@ -87,6 +88,17 @@ async def test_mitmproxy_answers(asking: Questions, endpoint: LoopbackEndpoint) 
     """A GET, and a CONNECT with TLS and a GET inside."""
     await asking.get(endpoint, LIMIT_S)
     await asking.connect(endpoint, LIMIT_S)
+
+
+async def test_an_answer_inside_the_tunnel_repeats_the_token(asking: Questions, endpoint: LoopbackEndpoint) -> None:
+    """TLS alone is no proof that somebody answers."""
+
+    def answer(flow: http.HTTPFlow) -> None:
+        flow.response = http.Response.make(200, "hello", {"Connection": "close"})
+
+    asking._self_tests._serverless["requestheaders"] = answer
+    with pytest.raises(OSError, match=r"unexpected answer b'HTTP/1\.1 200 OK"):
+        await asking.connect(endpoint, LIMIT_S)
 
 
 async def test_one_certificate_lasts_for_many_questions(

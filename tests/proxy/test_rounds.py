@@ -61,7 +61,6 @@ class World:
     def start(self, test: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(test)
         self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
 
     async def run(self, seconds: float) -> None:
         """One round each second."""
@@ -77,6 +76,9 @@ class World:
     async def _settle(self) -> None:
         for _ in range(10):
             await asyncio.sleep(0)
+        for task in [task for task in self.tasks if task.done()]:
+            task.result()
+            self.tasks.discard(task)
 
     def starts(self, what: str) -> list[float]:
         return [at_s - 100.0 for at_s, asked, _ in self.asked if asked == what]
@@ -173,6 +175,14 @@ async def test_a_connect_that_fails_is_repeated_each_second_until_that_is_settle
     assert world.failing()["connect"] is None
 
 
+async def test_a_connect_that_hangs_is_not_followed_by_another_before_it_has_ended() -> None:
+    """It is the dear one; two that found nobody are a failure, four seconds after the first began."""
+    world = World(hangs={"connect"})
+    await world.run(4)
+    assert world.starts("connect") == [0, 2]
+    assert world.failing()["connect"] == "no answer to CONNECT for 2.0 s, limit 2.0, 2 times in a row"
+
+
 async def test_a_busy_proxy_is_not_a_sick_one() -> None:
     """A self-test over its limit is no failure if others were answered meanwhile, and the evidence says so."""
     world = World()
@@ -243,6 +253,9 @@ async def test_the_upstream_test_is_slow_to_judge_and_proves_nothing() -> None:
     await world.run(2)
     assert world.failing()["upstream"] == f"no answer to GET {url} for 5.0 s, limit 5.0, 3 times in a row"
     assert world.rounds.proven, "a server that does not answer keeps no node out"
+    world.rounds.settings = HealthSettings(upstream=url, upstream_limits=Limits(60.0, 2, 3))
+    await world.run(24)
+    assert world.starts(f"upstream {url}")[3:] == [30], "one at a time"
     world.rounds.settings = HealthSettings()
     await world.run(1)
     assert "upstream" not in world.failing()
