@@ -13,6 +13,7 @@ from wsa_proxy.carp import calm
 from wsa_proxy.carp import virtual_host
 from wsa_proxy.carp.calm import Calm
 from wsa_proxy.carp.commands import Command
+from wsa_proxy.carp.commands import Reason
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.events import DeadlineReached
 from wsa_proxy.carp.events import DemotionChanged
@@ -25,7 +26,8 @@ def plant_silence_waits_as_well(patch: pytest.MonkeyPatch) -> None:
     original = VirtualHost._backup_deadline
 
     def deadline(self: VirtualHost, event: Any, now: float) -> list[Command]:
-        if now < self.calm.due_s and now >= self._earliest_s():
+        is_silence = self._reason_master_down is Reason.MASTER_SILENT
+        if is_silence and self._earliest_s() <= now < self.calm.due_s:
             self._listen(now)
             return []
         return original(self, event, now)
@@ -47,7 +49,7 @@ def plant_never_doubled(patch: pytest.MonkeyPatch) -> None:
 def plant_every_first_change_doubles(patch: pytest.MonkeyPatch) -> None:
     def grown_s(self: Calm) -> float:
         first_s = self.settings.preempt_delay_s
-        return min(first_s * 2**self._role_changes, max(first_s, self.settings.preempt_delay_max_s))
+        return min(math.ldexp(first_s, self._role_changes), max(first_s, self.settings.preempt_delay_max_s))
 
     patch.setattr(Calm, "_grown_s", property(grown_s))
 

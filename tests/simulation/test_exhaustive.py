@@ -178,7 +178,6 @@ PATIENT_EQUALS = Configuration("equals that do not preempt", EQUALS)
         (planted.plant_no_release_on_defeat, BY_NAME["three, not preemptive"], "I5"),
         (planted.plant_no_preemption, BY_NAME["two, preemptive"], "V4"),
         (planted.plant_no_announcement, BY_NAME["two, preemptive"], "I7"),
-        (planted_calm.plant_silence_waits_as_well, BY_NAME["two, calm"], "V4"),
         (planted_calm.plant_waits_from_the_last_role_change_on, BY_NAME["two, calm"], "I2"),
         (planted_calm.plant_each_advertisement_begins_the_wait_anew, BY_NAME["two, calm"], "V4"),
         (planted_calm.plant_who_is_endured_is_not_heard, BY_NAME["two, calm"], "I2"),

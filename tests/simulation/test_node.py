@@ -189,6 +189,19 @@ def test_a_rejected_frame_changes_one_counter_and_nothing_else() -> None:
     assert world.node.rejects == {Reject.BAD_VERSION: 1, Reject.BAD_TTL: 1} and world.node.due_s == due_s
 
 
+def test_the_operator_is_heard_by_a_process_that_is_awake() -> None:
+    """It waits no longer before it preempts; who stands still does not hear him."""
+    world = World()
+    world.run(0.1)
+    assert world.node.core is not None
+    world.node.stall(1.0)
+    world.node.preempt()
+    assert world.node.core.calm.due_s > 0
+    world.run(1.1)
+    world.node.preempt()
+    assert world.node.core.calm.due_s == float("-inf")
+
+
 def test_other_settings_reach_a_process_when_it_is_awake() -> None:
     """A reload is asked for by a signal: who stands still takes it later, who is dead reads the newest file."""
     world = World()

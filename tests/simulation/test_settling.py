@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
 import pytest
 
+from wsa_proxy.carp.calm import Calm
 from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
 from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.simulation import settling
+from wsa_proxy.simulation.checker import Checker
 from wsa_proxy.simulation.lan import SWITCH
 from wsa_proxy.simulation.lan import Weather
 from wsa_proxy.simulation.node import Node
@@ -52,6 +55,23 @@ def make_run(drill: Drill, sealed: bool = False, dialect: str = OURS, preempt: b
 def test_a_healthy_group_passes(drill: Drill, dialect: str) -> None:
     outcome = make_run(drill, dialect == "sealed", OURS if dialect == "sealed" else dialect).play()
     assert outcome.violation is None and outcome.marks[f"drill: {drill.value}"] == 1
+
+
+@pytest.mark.parametrize("for_ever", [False, True])
+def test_the_best_one_may_wait_before_it_preempts(for_ever: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """V4: it comes last and endures the others for 15 s; that is waited for, and no longer."""
+    run = make_run(Drill.STOP)
+    first, *others = run.plan.members
+    told = replace(first.settings, preempt_delay_s=15.0, preempt_delay_max_s=15.0)
+    plan = replace(run.plan, members=(replace(first, settings=told), *others), started_at_s=(4.5, 0.0, 0.0))
+    run = Run(1, plan, judged=not for_ever)
+    if for_ever:
+        monkeypatch.setattr(Calm, "due_s", property(lambda self: math.inf))
+        monkeypatch.setattr(Checker, "follow", lambda *_: None)
+        run._settling.preempts_in_s = lambda _: 15.0
+    outcome = run.play()
+    assert outcome.invariant == ("V4" if for_ever else None)
+    assert for_ever or outcome.marks["a better backup waits"] == 1
 
 
 def test_what_disturbs_the_quiet_is_noticed() -> None:
