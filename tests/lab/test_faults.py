@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +23,9 @@ from wsa_proxy.lab.namespace import inside
 from wsa_proxy.lab.node import Node
 from wsa_proxy.lab.topology import Topology
 from wsa_proxy.lab.topology import node_hosts
+
+AILMENTS = {"freeze": "thaw", "block": "unblock", "starve": "feed", "mute": "unmute", "ignore": "attend"}
+"""Faults that leave the process alive, and what undoes them."""
 
 
 def test_a_fault_is_written_as_scripts_write_it() -> None:
@@ -44,10 +50,13 @@ def test_of_the_faults_on_one_key_at_most_one_is_possible() -> None:
     for state, offered in answer.items():
         keys = [FAULTS[word].key for word in offered if FAULTS[word].key]
         assert len(keys) == len(set(keys)), state
-    assert set(answer["running"]) == {"kill", "kill-all", "freeze", "stop", "deafen", "cable"}
-    assert set(answer["frozen"]) >= {"kill", "thaw"}
-    assert set(answer["killed"]) == {"start", "cable"}
-    assert set(answer["unplugged"]) == {"start", "plug"}
+    to_the_living = {"kill", "kill-all", "power", "stop", "deafen", "cable"}
+    assert set(answer["running"]) == {*to_the_living, *AILMENTS}
+    for word, undo in AILMENTS.items():
+        assert set(answer[word]) == {*to_the_living, undo}, "one ailment at a time, and the way out of it"
+        assert set(answer[undo]) == set(answer["running"])
+    assert set(answer["killed"]) == set(answer["stopped"]) == {"start", "cable"}
+    assert set(answer["without power"]) == {"start", "plug"}
 
 
 def offered_in_every_state() -> dict[str, Any]:
@@ -56,19 +65,58 @@ def offered_in_every_state() -> dict[str, Any]:
     def offered() -> list[str]:
         return [word for word, fault in FAULTS.items() if fault.takes is Takes.NODE and fault.possible(lab, "a")]
 
-    seen = {"never started": offered()}
-    for word, state in (("start", "running"), ("freeze", "frozen"), ("thaw", "thawed"), ("kill", "killed")):
+    def do(word: str) -> None:
         FAULTS[word].apply(lab, "a")
-        seen[state] = offered()
-    FAULTS["cable"].apply(lab, "a")
-    seen["unplugged"] = offered()
-    refused = []
-    for word in ("cable", "deafen", "freeze", "kill", "kill-all", "stop", "thaw"):
-        try:
-            FAULTS[word].apply(lab, "a")
-        except NodeFault:
-            refused.append(word)
-    assert refused == ["cable", "deafen", "freeze", "kill", "kill-all", "stop", "thaw"], refused
+
+    def refused(words: Sequence[str]) -> bool:
+        told = []
+        for word in words:
+            with pytest.raises(NodeFault) as error:
+                do(word)
+            told.append(str(error.value))
+        return all(told)
+
+    seen = {"never started": offered()}
+    do("start")
+    lab.nodes["a"].wait_until_it_obeys()
+    seen["running"] = offered()
+    for pair in AILMENTS.items():
+        for word in pair:
+            do(word)
+            seen[word] = offered()
+            impossible = set(FAULTS) - set(seen[word]) - {"cut", "heal"}
+            assert refused(sorted(impossible - {"start"})), word
+    do("kill")
+    seen["killed"] = offered()
+    do("start")
+    do("stop")
+    lab.nodes["a"]._process.wait(10)
+    seen["stopped"] = offered()
+    do("start")
+    do("power")
+    seen["without power"] = offered()
+    assert refused(sorted(set(FAULTS) - {"start", "plug", "cut", "heal"}))
+    do("plug")
+    do("start")
+    assert refused(["mute"]), "before it handles the signal, which would end it"
+    return seen
+
+
+@needs_namespaces
+def test_starving_is_what_a_process_without_free_descriptors_sees() -> None:
+    """Nothing can be opened, what is open stays, a wait for one descriptor is possible; fed, all is as before."""
+    assert run_inside(starve_and_feed) == ["opens", "EMFILE, polls", "opens"]
+
+
+def starve_and_feed() -> list[str]:
+    lab = small_lab(EATER)
+    node = lab.nodes["a"]
+    node.start()
+    seen = [node.ask()]
+    FAULTS["starve"].apply(lab, "a")
+    seen.append(node.ask())
+    FAULTS["feed"].apply(lab, "a")
+    seen.append(node.ask())
     return seen
 
 
@@ -113,14 +161,59 @@ def cut_and_heal() -> dict[str, Any]:
     return seen
 
 
-def small_lab() -> Any:
-    """One host, and a node whose process is no proxy but sleeps."""
+SLEEPER = """
+import signal, sys
+from wsa_proxy.lab.saboteur import Order
+for order in Order:
+    signal.signal(order, lambda number, frame: None)
+print("obeys", flush=True)
+while True:
+    signal.pause()
+"""
+
+EATER = """
+import errno, os, select, signal, sys
+def tell(number, frame):
+    try:
+        os.close(os.open("/dev/null", os.O_RDONLY))
+        print("opens", flush=True)
+    except OSError as error:
+        poll = select.poll()
+        poll.register(2, select.POLLOUT)
+        poll.poll(0)
+        print(errno.errorcode[error.errno] + ", polls", flush=True)
+signal.signal(signal.SIGHUP, tell)
+print("obeys", flush=True)
+while True:
+    signal.pause()
+"""
+
+
+class Told(Node):
+    """A node whose process is no proxy: it does what a test has written, and says so line by line."""
+
+    def wait_until_it_obeys(self, lines: int = 1) -> str:
+        deadline_s = time.monotonic() + 10
+        while len(said := self.log.read_text().splitlines()) < lines:
+            assert time.monotonic() < deadline_s, said
+            time.sleep(0.01)
+        return said[-1]
+
+    def ask(self) -> str:
+        """What it answers to SIGHUP."""
+        self.wait_until_it_obeys()
+        lines = len(self.log.read_text().splitlines())
+        os.kill(self.pid, signal.SIGHUP)
+        return self.wait_until_it_obeys(lines + 1)
+
+
+def small_lab(program: str = SLEEPER) -> Any:
+    """One host, and a node whose process is no proxy."""
     hosts = node_hosts(1)
     topology = Topology(hosts)
     topology.build()
     file = NodeFile("", (), (), 8080)
-    sleeper = [sys.executable, "-c", "import time; time.sleep(60)"]
-    node = Node(hosts[0], topology.networks["a"], Path("/run/a"), file, sleeper)
+    node = Told(hosts[0], topology.networks["a"], Path("/run/a"), file, [sys.executable, "-c", program])
     return SimpleNamespace(nodes={"a": node}, topology=topology, virtual_ips=["10.0.0.3"], port=8080)
 
 

@@ -21,7 +21,7 @@ def lab() -> Lab:
 
 def fake_node(name: str) -> Any:
     return SimpleNamespace(
-        name=name, wanted=True, alive=True, frozen=False, news=None, ended_by_itself=False, log_tail=lambda: "why"
+        name=name, wanted=True, answers=True, news=None, ended_by_itself=False, log_tail=lambda: "why"
     )
 
 
@@ -80,7 +80,7 @@ def test_nodes_that_cannot_take_part_are_not_waited_for(lab: Lab) -> None:
     """Stopped, frozen or without a cable."""
     node: Any = lab.nodes["a"]
     report(lab, {"a": "init", "b": "master"})
-    for key, value in (("wanted", False), ("alive", False), ("frozen", True)):
+    for key, value in (("wanted", False), ("answers", False)):
         before = getattr(node, key)
         setattr(node, key, value)
         report(lab, {"a": "init", "b": "master"})

@@ -112,12 +112,14 @@ def frozen() -> dict[str, Any]:
     node.freeze()
     with pytest.raises(NodeFault) as refused:
         node.stop()
+    assert not node.answers
     time.sleep(0.6)  # An answer that was under way has come by now: ANSWER_LIMIT_S is 0.5 s.
     last = node.news
     assert last is not None
     time.sleep(1.0)
     silent = node.news is last
     node.thaw()
+    assert node.answers
     until(lambda: node.news is not None and node.news.at_s > last.at_s)
     return {"refused": str(refused.value), "silent": silent, "fresh_again": True}
 

@@ -31,7 +31,7 @@ SHELL = f"import subprocess, sys; subprocess.call([sys.executable, '-c', {COMMAN
 def fake_lab() -> Any:
     nodes = {
         name: SimpleNamespace(
-            name=name, alive=True, frozen=False, wanted=True, pid=7, news=None, ended_by_itself=False, done=[]
+            name=name, alive=True, ailment="", wanted=True, pid=7, news=None, ended_by_itself=False, done=[]
         )
         for name in "ab"
     }
@@ -84,7 +84,7 @@ def test_the_snapshot_tells_process_and_report_apart() -> None:
     first, second = Controls(lab).snapshot(24).nodes
     assert (first.state, first.priority, first.holds_virtual_ip, first.selected) == ("master", "255", False, True)
     assert (second.state, second.news_age_s, second.holds_virtual_ip) == ("starting", None, True)
-    lab.nodes["a"].frozen = True
+    lab.nodes["a"].ailment = "frozen"
     assert Controls(lab).snapshot(24).nodes[0].state == "frozen"
     lab.nodes["a"].alive = False
     gone = Controls(lab).snapshot(24).nodes[0]

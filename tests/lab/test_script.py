@@ -31,7 +31,8 @@ def test_every_word_of_the_help_can_be_written() -> None:
     steps = parse(TOUR, NODES)
     assert parse("; ".join(step.text for step in steps), NODES) == steps
     forms = {"NODE": " a", "NODE>NODE": " a>b", "": ""}
-    first = {"thaw": "freeze a; ", "start": "kill a; ", "plug": "cable a; "}
+    first = {"thaw": "freeze a; ", "start": "kill a; ", "plug": "cable a; ", "unblock": "block a; "}
+    first |= {"feed": "starve a; ", "unmute": "mute a; ", "attend": "ignore a; "}
     for fault in FAULTS.values():
         assert parse(first.get(fault.word, "") + fault.word + forms[fault.takes.value], NODES)
     assert len(parse("wait; settle; sleep 1", NODES)) == len(WAITS)
@@ -57,7 +58,10 @@ def test_every_word_of_the_help_can_be_written() -> None:
         ("kill a; wait; kill a", "step 3, 'kill a': node a is down by then; kill takes one that is running or frozen"),
         ("start b", "node b is running by then; start takes one that is down"),
         ("freeze a; stop a", "node a is frozen by then; stop takes one that is running"),
-        ("kill b; deafen b", "node b is down by then; deafen takes one that is running or frozen"),
+        ("kill b; deafen b", "node b is down by then; deafen takes one that is running or frozen or"),
+        ("mute a; feed a", "node a is mute by then; feed takes one that is starving"),
+        ("power a; thaw a", "node a is down by then; thaw takes one that is frozen"),
+        ("power a; cable a", "node a is unplugged by then; cable takes one that is plugged in"),
         ("thaw a", "node a is running by then; thaw takes one that is frozen"),
         ("cable a; cable a", "node a is unplugged by then; cable takes one that is plugged in"),
         ("plug b", "node b is plugged in by then; plug takes one that is unplugged"),

@@ -12,6 +12,7 @@ with them. The rooms, in the order in which a run passes through them:
       topology.py       the bridge ``lan`` and the hosts on it, each a namespace with ``eth0``
       configuration.py  configs/node-*.yaml -> one file for each node of the lab
       node.py           one real mitmdump with the real addon; asks it for its status
+      saboteur.py       an addon that breaks its node when told (the faults ``block``, ``mute``, ``ignore``)
       listeners.py      shuts the listening sockets of another process (the fault ``deafen``)
       certificates.py   one CA for all nodes, one certificate for the origin
       origin.py         the web server behind the proxies (a process of its own)

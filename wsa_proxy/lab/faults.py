@@ -96,27 +96,60 @@ def _nft(rules: str) -> None:
         raise NodeFault(f"nft refused the rules: {ended.stderr.strip()}")
 
 
+def _power(lab: Lab, name: str) -> None:
+    node = lab.nodes[name]
+    if not node.alive:
+        raise NodeFault(f"node {name} is not running: there is nothing to cut the power of")
+    if lab.topology.plugged(name):
+        lab.topology.cable(name, up=False)  # first, or the dying could still say something
+    node.kill_all()
+
+
+def _alive(lab: Lab, name: str) -> bool:
+    return lab.nodes[name].alive
+
+
+def _well(lab: Lab, name: str) -> bool:
+    return lab.nodes[name].alive and not lab.nodes[name].ailment
+
+
+def _is(ailment: str) -> Callable[[Lab, str], bool]:
+    return lambda lab, name: lab.nodes[name].ailment == ailment
+
+
 _LIST = (
-    Fault("kill", Takes.NODE, "k", "kill the proxy (SIGKILL)",
-          lambda lab, name: lab.nodes[name].kill(), lambda lab, name: lab.nodes[name].alive),
+    Fault("kill", Takes.NODE, "k", "kill the proxy (SIGKILL)", lambda lab, name: lab.nodes[name].kill(), _alive),
     Fault("kill-all", Takes.NODE, "", "kill the proxy and its guardian",
-          lambda lab, name: lab.nodes[name].kill_all(), lambda lab, name: lab.nodes[name].alive),
-    Fault("freeze", Takes.NODE, "f", "freeze the proxy (SIGSTOP)",
-          lambda lab, name: lab.nodes[name].freeze(),
-          lambda lab, name: lab.nodes[name].alive and not lab.nodes[name].frozen),
+          lambda lab, name: lab.nodes[name].kill_all(), _alive),
+    Fault("freeze", Takes.NODE, "f", "freeze the proxy (SIGSTOP)", lambda lab, name: lab.nodes[name].freeze(), _well),
     Fault("thaw", Takes.NODE, "t", "let a frozen proxy go on (SIGCONT)",
-          lambda lab, name: lab.nodes[name].thaw(), lambda lab, name: lab.nodes[name].frozen),
+          lambda lab, name: lab.nodes[name].thaw(), _is("frozen")),
+    Fault("block", Takes.NODE, "l", "block the proxy's loop: an addon sleeps for 30 s",
+          lambda lab, name: lab.nodes[name].block(), _well),
+    Fault("unblock", Takes.NODE, "l", "wake that addon",
+          lambda lab, name: lab.nodes[name].unblock(), _is("blocked")),
+    Fault("starve", Takes.NODE, "n", "no file descriptor can be opened any more",
+          lambda lab, name: lab.nodes[name].starve(), _well),
+    Fault("feed", Takes.NODE, "n", "they can again", lambda lab, name: lab.nodes[name].feed(), _is("starving")),
+    Fault("mute", Takes.NODE, "m", "accept, but answer nothing: an addon holds every request",
+          lambda lab, name: lab.nodes[name].mute(), _well),
+    Fault("unmute", Takes.NODE, "m", "let that addon go on", lambda lab, name: lab.nodes[name].unmute(), _is("mute")),
+    Fault("ignore", Takes.NODE, "i", "accept nothing; only the kernel does, until its queue is full",
+          lambda lab, name: lab.nodes[name].ignore(), _well),
+    Fault("attend", Takes.NODE, "i", "accept again", lambda lab, name: lab.nodes[name].attend(), _is("ignoring")),
     Fault("stop", Takes.NODE, "s", "stop the proxy in order (SIGTERM)",
           lambda lab, name: lab.nodes[name].stop(), lambda lab, name: lab.nodes[name].wanted),
     Fault("start", Takes.NODE, "s", "start the proxy again",
           lambda lab, name: lab.nodes[name].start(),
           lambda lab, name: not lab.nodes[name].wanted and not lab.nodes[name].alive),
     Fault("deafen", Takes.NODE, "d", "shut its listening sockets behind its back",
-          _deafen, lambda lab, name: lab.nodes[name].alive),
+          _deafen, _alive),
     Fault("cable", Takes.NODE, "c", "pull the node's network cable",
           _pull, lambda lab, name: lab.topology.plugged(name)),
     Fault("plug", Takes.NODE, "c", "plug the cable in again",
           _plug, lambda lab, name: not lab.topology.plugged(name)),
+    Fault("power", Takes.NODE, "p", "cut the node's power: cable and processes at once (undo with plug and start)",
+          _power, _alive),
     Fault("cut", Takes.PAIR, "", "drop what the first node sends to the second (one way)", _cut),
     Fault("heal", Takes.NOTHING, "", "undo every cut", _heal),
 )  # fmt: skip

@@ -29,6 +29,7 @@ from wsa_proxy import resources
 from wsa_proxy.config import ConfigError
 from wsa_proxy.config import load
 from wsa_proxy.lab import namespace
+from wsa_proxy.lab import saboteur
 from wsa_proxy.lab.certificates import make_authority
 from wsa_proxy.lab.certificates import make_origin_certificate
 from wsa_proxy.lab.configuration import OverrideError
@@ -115,7 +116,8 @@ class Lab:
         self.holder_log = HolderLog(
             {host.name: self.topology.networks[host.name] for host in self._hosts}, self.virtual_ips
         )
-        command = [mitmdump_path(), "-s", str(self._addon), "--set", f"confdir={FOLDER / 'ca'}"]
+        command = [mitmdump_path(), "-s", str(self._addon), "-s", saboteur.__file__]
+        command += ["--set", f"confdir={FOLDER / 'ca'}"]
         command += ["--set", f"ssl_verify_upstream_trusted_ca={certificate}", "--set", "flow_detail=0"]
         for host in self._hosts:
             network = self.topology.networks[host.name]
@@ -234,7 +236,7 @@ class Lab:
         awake = [
             node
             for node in self.nodes.values()
-            if node.wanted and node.alive and not node.frozen and self.topology.plugged(node.name)
+            if node.wanted and node.answers and self.topology.plugged(node.name)
         ]
         return [(node, node.news.groups if node.news else []) for node in awake]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from typing import Any
 from wsa_proxy.lab.configuration import NodeFile
 from wsa_proxy.lab.faults import NodeFault
 from wsa_proxy.lab.namespace import inside
+from wsa_proxy.lab.saboteur import Order
 from wsa_proxy.lab.topology import Host
 from wsa_proxy.runtime.control import ControlError
 from wsa_proxy.runtime.control import ask
@@ -30,6 +32,13 @@ from wsa_proxy.runtime.control import ask
 POLL_INTERVAL_S = 0.2
 ANSWER_LIMIT_S = 0.5
 LOG_LINES_TOLD = 12
+STARVING_DESCRIPTORS = 3
+"""The limit for a starving process. The numbers below it, stdin, stdout and stderr, are open and stay so; with none at
+all poll(2) would refuse to wait for a single descriptor, which no real shortage does."""
+DEAF_TO_SIGNALS = {"frozen": "thaw", "blocked": "unblock"}
+"""Ailments with which a process handles none, and what undoes them."""
+DUMB = (*DEAF_TO_SIGNALS, "starving")
+"""With these it cannot be asked for its status either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +80,15 @@ class Node:
         self.news: News | None = None
         """The newest status of the running process; None when it has not answered yet."""
         self.transitions: list[Transition] = []
-        self.frozen: bool = False
+        self.ailment: str = ""
+        """What a fault has made of the running process and has not been undone: frozen, blocked, starving, mute or
+        ignoring; else empty."""
         self.wanted: bool = False
         """True from start until kill or stop: an end in between is the node's own."""
         self._network = network
         self._process: subprocess.Popen[bytes] | None = None
+        self._descriptors = (0, 0)
+        """The limits before ``starve``, soft and hard."""
         self._seen: set[tuple[object, ...]] = set()
         self.state_dir.mkdir(parents=True)
         self.configuration = folder / "node.yaml"
@@ -91,13 +104,18 @@ class Node:
 
     @property
     def alive(self) -> bool:
-        """Tell whether the process exists; a frozen one does."""
+        """Tell whether the process exists; an ailing one does."""
         return self._process is not None and self._process.poll() is None
 
     @property
     def ended_by_itself(self) -> bool:
         """Tell whether the process ended although nobody asked it to: a wrong configuration, a crash."""
         return self.wanted and not self.alive
+
+    @property
+    def answers(self) -> bool:
+        """Tell whether the process can tell its status."""
+        return self.alive and self.ailment not in DUMB
 
     def start(self) -> None:
         """Start the process. After ``stop`` the old one may still be finishing its work: it gets 10 s."""
@@ -108,7 +126,7 @@ class Node:
                 self._process.wait(10)
             except subprocess.TimeoutExpired:
                 raise NodeFault(f"node {self.name} has been stopping for 10 s and has not ended") from None
-        self.news = None
+        self.news, self.ailment = None, ""
         with inside(self._network), self.log.open("ab") as log:
             # A session of its own: Ctrl-C at the live screen is for the lab, not for the nodes.
             self._process = subprocess.Popen(
@@ -119,7 +137,7 @@ class Node:
     def kill(self) -> None:
         """SIGKILL; the process is gone when this returns."""
         process = self._running("killed")
-        self.wanted = self.frozen = False
+        self.wanted, self.ailment = False, ""
         process.kill()
         process.wait()
 
@@ -133,24 +151,75 @@ class Node:
     def stop(self) -> None:
         """SIGTERM; the process ends in its own time."""
         process = self._running("stopped")
-        if self.frozen:
-            raise NodeFault(f"node {self.name} is frozen: it cannot stop before thaw")
-        self.wanted = False
+        if self.ailment in DEAF_TO_SIGNALS:
+            undone_by = DEAF_TO_SIGNALS[self.ailment]
+            raise NodeFault(f"node {self.name} is {self.ailment}: it cannot stop before {undone_by}")
+        self.wanted, self.ailment = False, ""
         process.terminate()
 
     def freeze(self) -> None:
         """SIGSTOP."""
-        process = self._running("frozen")
-        process.send_signal(signal.SIGSTOP)
-        self.frozen = True
+        self._fall_ill("frozen").send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """SIGCONT."""
-        process = self._running("thawed")
-        if not self.frozen:
-            raise NodeFault(f"node {self.name} is not frozen")
-        process.send_signal(signal.SIGCONT)
-        self.frozen = False
+        self._recover("frozen").send_signal(signal.SIGCONT)
+
+    def starve(self) -> None:
+        """No descriptor can be opened any more; those that are open stay."""
+        process = self._fall_ill("starving")
+        self._descriptors = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+        _, hard = self._descriptors
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (STARVING_DESCRIPTORS, hard))
+
+    def feed(self) -> None:
+        """Undo ``starve``."""
+        resource.prlimit(self._recover("starving").pid, resource.RLIMIT_NOFILE, self._descriptors)
+
+    def block(self) -> None:
+        """A callback that sleeps for 30 s, see saboteur.py."""
+        self._sabotage("blocked", Order.BLOCK)
+
+    def unblock(self) -> None:
+        """Wake it, if it has not ended by itself."""
+        self._recover("blocked").send_signal(Order.UNBLOCK)
+
+    def mute(self) -> None:
+        """A hook that never returns, see saboteur.py."""
+        self._sabotage("mute", Order.MUTE)
+
+    def unmute(self) -> None:
+        """Let it return."""
+        self._recover("mute").send_signal(Order.UNMUTE)
+
+    def ignore(self) -> None:
+        """Nobody accepts any more, see saboteur.py."""
+        self._sabotage("ignoring", Order.IGNORE)
+
+    def attend(self) -> None:
+        """Accept again."""
+        self._recover("ignoring").send_signal(Order.ATTEND)
+
+    def _sabotage(self, ailment: str, order: Order) -> None:
+        process = self._running(ailment)
+        if not _catches(process.pid, Order.BLOCK):
+            raise NodeFault(f"node {self.name} has not started yet: it cannot be {ailment}")
+        self._fall_ill(ailment).send_signal(order)
+
+    def _fall_ill(self, ailment: str) -> subprocess.Popen[bytes]:
+        """One ailment at a time: what two of them are together nobody could say."""
+        process = self._running(ailment)
+        if self.ailment:
+            raise NodeFault(f"node {self.name} is {self.ailment} already")
+        self.ailment = ailment
+        return process
+
+    def _recover(self, ailment: str) -> subprocess.Popen[bytes]:
+        process = self._running("cured")
+        if self.ailment != ailment:
+            raise NodeFault(f"node {self.name} is not {ailment}")
+        self.ailment = ""
+        return process
 
     def log_tail(self) -> str:
         """The last lines of the process's output."""
@@ -187,6 +256,12 @@ class Node:
                             at_s, self.name, group["id"], each["from"], each["to"], each["reason"], each["evidence"]
                         )
                     )
+
+
+def _catches(pid: int, number: int) -> bool:
+    """Tell whether the process handles the signal: else it would die of it."""
+    fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return bool(int(fields["SigCgt"], 16) >> number - 1 & 1)
 
 
 def mitmdump_path() -> str:

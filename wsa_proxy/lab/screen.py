@@ -159,8 +159,8 @@ class Controls:
         state = str(groups[0]["state"]) if groups else "starting"
         if not node.alive:
             state = "down"
-        elif node.frozen:
-            state = "frozen"
+        elif node.ailment:
+            state = node.ailment
         return NodeView(
             name=node.name,
             selected=node.name == self._selected,

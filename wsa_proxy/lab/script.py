@@ -20,14 +20,25 @@ WAITS = {
 }
 SLEEP_MAX_S = 600.0
 
+AILING = ("frozen", "blocked", "starving", "mute", "ignoring")
+ALIVE = ("running", *AILING)
 ORDER = {
-    "kill": (("running", "frozen"), "down"),
-    "kill-all": (("running", "frozen"), "down"),
+    "kill": (ALIVE, "down"),
+    "kill-all": (ALIVE, "down"),
+    "power": (ALIVE, "down"),
     "freeze": (("running",), "frozen"),
     "thaw": (("frozen",), "running"),
-    "stop": (("running",), "down"),
+    "block": (("running",), "blocked"),
+    "unblock": (("blocked",), "running"),
+    "starve": (("running",), "starving"),
+    "feed": (("starving",), "running"),
+    "mute": (("running",), "mute"),
+    "unmute": (("mute",), "running"),
+    "ignore": (("running",), "ignoring"),
+    "attend": (("ignoring",), "running"),
+    "stop": (("running", "starving", "mute", "ignoring"), "down"),
     "start": (("down",), "running"),
-    "deafen": (("running", "frozen"), None),
+    "deafen": (ALIVE, None),
     "cable": (("plugged in",), "unplugged"),
     "plug": (("unplugged",), "plugged in"),
 }
@@ -70,6 +81,7 @@ def parse(script: str, nodes: Sequence[str]) -> list[Step]:
         try:
             steps.append(step := _parse_step(words, nodes))
             _follow(step, cables if step.word in ("cable", "plug") else processes)
+            cables |= dict.fromkeys(step.targets, "unplugged") if step.word == "power" else {}
         except ScriptError as error:
             problems.append(f"step {number}, {text.strip()!r}: {error}")
     if not steps and not problems:

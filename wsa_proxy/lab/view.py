@@ -19,7 +19,8 @@ SLICE_S = 0.1
 SLICES = 76
 """The strip: one block for each tenth of a second."""
 NEWS_OLD_S = 1.0
-STYLES = {"master": "bold green", "backup": "cyan", "init": "yellow", "down": "bold red", "frozen": "bold blue"}
+STYLES = {"master": "bold green", "backup": "cyan", "init": "yellow", "down": "bold red"}
+STYLES |= dict.fromkeys(("frozen", "blocked", "starving", "mute", "ignoring"), "bold blue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class NodeView:
     name: str
     selected: bool
     state: str
-    """master, backup, init; down and frozen are about the process; starting before the first answer."""
+    """master, backup, init; down and the ailments are about the process; starting before the first answer."""
     priority: str
     holds_virtual_ip: bool
     """By its kernel's address events."""
@@ -58,7 +59,7 @@ class Snapshot:
 def render(snapshot: Snapshot) -> Group:
     """The whole screen."""
     nodes = _nodes_table(snapshot.nodes)
-    fixed_rows = len(snapshot.nodes) + 12
+    fixed_rows = len(snapshot.nodes) + 13
     message = Text(snapshot.message, style="yellow", no_wrap=True, overflow="ellipsis")
     if snapshot.rows <= fixed_rows:  # A low terminal: neither blank lines nor transitions, but the keys stay.
         client = (_client_line(snapshot), _strip(snapshot.samples, snapshot.now_s), _fault_line(snapshot.last_fault))
@@ -151,14 +152,16 @@ def _log_lines(transitions: Sequence[Transition], rows: int) -> list[Text]:
 
 
 def _keys(nodes: Sequence[NodeView]) -> list[Text]:
-    """The footer, from the table of faults."""
+    """The footer, from the table of faults; two lines of keys."""
     words: dict[str, list[str]] = {}
     for fault in FAULTS.values():
         if fault.key:
             words.setdefault(fault.key, []).append(fault.word)
     chosen = next((node.name for node in nodes if node.selected), "")
     names = "/".join(node.name for node in nodes)
+    keys = [*(f"{key} {'/'.join(of_key)}" for key, of_key in words.items()), "q quit"]
+    half = (len(keys) + 1) // 2
     return [
         Text(f"{names} pick a node, then (now for {chosen}):", style="dim"),
-        Text("  ".join([f"{key} {'/'.join(of_key)}" for key, of_key in words.items()] + ["q quit"]), style="bold"),
+        *(Text("  ".join(keys[start:end]), style="bold") for start, end in ((0, half), (half, None))),
     ]
