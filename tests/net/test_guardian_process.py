@@ -9,11 +9,13 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.net.test_death_notice import Owner
 from tests.net.test_guarding import VHID
 from tests.net.test_guarding import VIP
 from tests.net.test_guarding import WILL
@@ -30,14 +32,16 @@ LIMIT_S = 1.0
 AGAIN = orders.numbers([True])
 
 
-def start(*, pidfd_of: int, limit_s: float = LIMIT_S) -> tuple[subprocess.Popen[bytes], socket.socket]:
+def start(
+    *, pidfd_of: int, limit_s: float = LIMIT_S, notice: Sequence[int] = ()
+) -> tuple[subprocess.Popen[bytes], socket.socket]:
     """A guardian of the process with this id."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     _, wills = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pidfd = os.pidfd_open(pidfd_of)
     root = Path(orders.__file__).parent.parent.parent
     program = f"import sys; sys.path.insert(0, {str(root)!r}); from wsa_proxy.net.guardian_process import main; main()"
-    descriptors = (theirs.fileno(), wills.fileno(), pidfd)
+    descriptors = (theirs.fileno(), wills.fileno(), pidfd, *notice)
     command = [sys.executable, "-I", "-S", "-c", program, *map(str, descriptors), str(limit_s)]
     process = subprocess.Popen(command, pass_fds=descriptors, stderr=subprocess.PIPE)
     theirs.close()
@@ -73,6 +77,19 @@ def test_it_learns_of_a_death_although_its_socket_stays_open(lan: Any) -> None:
         message = orders.decode(ours.recv(1000))
         assert message.kind == orders.FENCED and message.parts[0] == b"the proxy has ended"
         assert process.wait(10) == 0 and time.monotonic() - killed_s < 5
+
+
+def test_it_learns_of_a_death_before_its_socket_ends_and_the_pidfd_tells(lan: Any) -> None:
+    """As the kernel frees memory and closes packet sockets first: the notice tells. Here the others never do."""
+    owner = Owner()
+    process, ours = start(pidfd_of=os.getpid(), notice=[owner.memory()])
+    with process, ours:
+        ours.send(Message(orders.WILL, 1, 1, 1, boottime_s(), [AGAIN, orders.frame(lan.index, b"\xff" * 60)]).encode())
+        owner.process.kill()
+        owner.process.communicate()
+        message = orders.decode(ours.recv(1000))
+        assert message.kind == orders.FENCED and message.parts[0] == b"the proxy has ended"
+        assert process.wait(10) == 0
 
 
 @pytest.mark.parametrize("closed", [True, False])

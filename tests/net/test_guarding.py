@@ -63,6 +63,15 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
+def test_each_guardian_watches_for_our_death(lan: Any) -> None:
+    """With a thread that waits for the notice; the second one as well as the first."""
+    guardian = Guarding(60.0)
+    until(lambda: len(os.listdir(f"/proc/{guardian.pid}/task")) == 2)
+    guardian._replace("a test")
+    until(lambda: len(os.listdir(f"/proc/{guardian.pid}/task")) == 2)
+    guardian.close()
+
+
 def test_it_adds_renews_and_removes_and_ends_with_us(lan: Any) -> None:
     guardian, lease = node(lan)
     pid = guardian.pid

@@ -11,6 +11,7 @@ import socket
 import struct
 import sys
 import time
+from collections.abc import Sequence
 
 from wsa_proxy.net import orders
 from wsa_proxy.net.guardian import Guardian
@@ -117,8 +118,8 @@ def boottime_s() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def guard(proxy: socket.socket, wills: socket.socket, pidfd: int, guardian: Guardian) -> None:
-    """Serve until the proxy is gone and everything is given up.
+def guard(proxy: socket.socket, wills: socket.socket, ends: Sequence[int], guardian: Guardian) -> None:
+    """Serve until the proxy is gone, as one of ``ends`` says by being readable, and everything is given up.
 
     Wills come by a socket of their own that wakes nobody: a process that is woken for each, 255 times a second, takes
     as long as everything else of the guardian. They are read before anything that was said after them, and before it
@@ -126,7 +127,8 @@ def guard(proxy: socket.socket, wills: socket.socket, pidfd: int, guardian: Guar
     """
     poll = select.poll()
     poll.register(proxy, select.POLLIN)
-    poll.register(pidfd, select.POLLIN)
+    for end in ends:
+        poll.register(end, select.POLLIN)
     claims: dict[bytes, int] = {}  # descriptors that only have to be open as long as we live, see claims.py
     gone = False
     while not (gone and guardian.idle):
@@ -134,7 +136,7 @@ def guard(proxy: socket.socket, wills: socket.socket, pidfd: int, guardian: Guar
         wait_ms = None if deadline_s is None else max(0.0, deadline_s - boottime_s()) * 1000 + 1
         events = dict(poll.poll(wait_ms))
         # A dead proxy has said all that it will ever say, and that is read first: its last will may be the last of it.
-        gone = gone or pidfd in events
+        gone = gone or not events.keys().isdisjoint(ends)
         gone = not _serve(proxy, wills, guardian, claims) or gone
         if gone and events:
             for descriptor in events:
@@ -179,10 +181,11 @@ def _tell(proxy: socket.socket, said: list[Message]) -> None:
 
 
 def main() -> None:
-    """``guardian SOCKET WILLS PIDFD STALL_LIMIT_S``: the descriptors are the proxy's gifts."""
+    """``guardian SOCKET WILLS PIDFD [DEATH_NOTICE] STALL_LIMIT_S``: the descriptors are the proxy's gifts."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTSTP):
         signal.signal(number, signal.SIG_IGN)  # they are meant for the proxy, whose end we outlive for a moment
-    descriptor, for_wills, pidfd, stall_limit_s = *map(int, sys.argv[1:4]), float(sys.argv[4])
+    descriptor, for_wills, pidfd, *notices = map(int, sys.argv[1:-1])
+    stall_limit_s = float(sys.argv[-1])
     os.chdir("/")
     with socket.socket(fileno=descriptor) as proxy, socket.socket(fileno=for_wills) as wills:
         proxy.setblocking(False)
@@ -193,4 +196,9 @@ def main() -> None:
             _tell(proxy, [Message(orders.DONE, 0, 0, 0, boottime_s(), [orders.numbers([error.errno or errno.EIO])])])
             return
         _tell(proxy, [Message(orders.DONE, 0, guardian.epoch, 0, boottime_s(), [])])
-        guard(proxy, wills, pidfd, guardian)
+        from wsa_proxy.net import death_notice  # only now: the proxy's loop waits for that answer
+
+        ends = [pidfd]
+        with contextlib.suppress(OSError, RuntimeError):  # no descriptor or thread is to be had: the pidfd is later
+            ends += map(death_notice.watch, notices)
+        guard(proxy, wills, ends, guardian)

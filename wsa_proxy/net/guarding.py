@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from wsa_proxy.net import death_notice
 from wsa_proxy.net import orders
 from wsa_proxy.net.claims import Group
 from wsa_proxy.net.guardian_process import boottime_s
@@ -283,7 +284,7 @@ class Guarding:
         pidfd = os.pidfd_open(os.getpid())
         try:
             command = [sys.executable, "-I", "-S", "-c", _PROGRAM, _ROOT]
-            descriptors = (theirs.fileno(), their_wills.fileno(), pidfd)
+            descriptors = (theirs.fileno(), their_wills.fileno(), pidfd, *death_notice.descriptors())
             self._process = subprocess.Popen(
                 [*command, *map(str, descriptors), str(self._stall_limit_s)],
                 stdin=subprocess.DEVNULL,
