@@ -1,0 +1,63 @@
+"""One lab in which a fault of the master is done and undone again and again; objectives.py runs it in namespaces."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import Any
+
+from wsa_proxy.lab.faults import FAULTS
+from wsa_proxy.lab.holders import holdings
+from wsa_proxy.lab.lab import Lab
+from wsa_proxy.lab.lab import NotBack
+
+MASTER = "a"
+PHASES = 7
+"""Runs begin at so many different moments of the advertisement interval, one after the other."""
+PATIENCE_S = 12.0
+"""For the service to come back: more than twice the longest that is promised."""
+
+
+def play() -> list[dict[str, Any]]:
+    """What ``OBJECTIVE`` asks for, as JSON: fault, undo, overrides, runs. One result for each run."""
+    about = json.loads(os.environ["OBJECTIVE"])
+    with Lab(overrides=about["overrides"]) as lab:
+        lab.settle()
+        lab.start_client()
+        lab.wait_service()
+        return [once(lab, about["fault"], about["undo"], number) for number in range(about["runs"])]
+
+
+def once(lab: Lab, fault: str, undo: list[str], number: int) -> dict[str, Any]:
+    """The fault, the wait, what undoes it, and the master back in its place. Raises NotBack when it does not return."""
+    time.sleep(number % PHASES / PHASES)
+    problem = None
+    lab.apply(FAULTS[fault], MASTER)
+    try:
+        lab.wait_service(PATIENCE_S)
+    except NotBack as error:
+        problem = str(error)
+    row = lab.last_row()
+    assert row is not None
+    for word in undo:
+        lab.apply(FAULTS[word], MASTER)
+    lab.settle()
+    lab.wait_service()
+    gone_s = lost_after_s(lab, row.at_s)
+    print(
+        f"{number + 1}: {row.outage_ms:.0f} ms, address gone after {gone_s} s, {row.failed} failed, the client was "
+        f"{row.late_ms:.0f} ms late, served by {row.served_after}",
+        file=sys.stderr,
+        flush=True,
+    )
+    measured = {"outage_ms": row.outage_ms, "failed": row.failed, "late_ms": row.late_ms}
+    return measured | {"gone_s": gone_s, "problem": problem}
+
+
+def lost_after_s(lab: Lab, at_s: float) -> float | None:
+    """Seconds from this moment until the master's kernel had dropped the virtual IP; None if it kept it."""
+    held = holdings(lab.holder_log.events, time.monotonic())
+    ends = [each.end_s for each in held if each.node == MASTER and each.begin_s < at_s < each.end_s and not each.open]
+    return max(ends) - at_s if ends else None
