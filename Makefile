@@ -1,11 +1,13 @@
 # Each command does all the set-up that it needs, also on a fresh machine.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test simulate-million mutants fuzz cost lint packages lock clean
+.PHONY: help setup run test simulate-million mutants fuzz cost objectives calm lint packages lock clean
 SHELL := /bin/bash
 
 PYTEST_FLAGS ?=
 UPGRADE ?=
 FUZZ_SECONDS ?= 60
+OBJECTIVES ?=
+CALM ?=
 
 help:                ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +32,12 @@ fuzz: setup          ## look for packets that break the receive path; a minute f
 
 cost: setup          ## what 1, 16 and 255 groups cost the proxy's loop, on this machine; six minutes
 	@.venv/bin/python -m tests.bench.cost
+
+objectives: setup    ## how long each fault of a proxy is felt by a client, against what was promised; 40 minutes (OBJECTIVES="--only kill --runs 5")
+	@.venv/bin/python -m tests.bench.objectives $(OBJECTIVES)
+
+calm: setup          ## ten minutes of load, with up to 1,000 clients: no node may change its state; needs wrk (CALM="--seconds 20")
+	@.venv/bin/python -m tests.bench.calm $(CALM)
 
 lint: setup          ## ruff and mypy --strict
 	@echo "lint: ruff" && .venv/bin/ruff check
