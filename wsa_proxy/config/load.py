@@ -81,10 +81,15 @@ def load(
     if document.errors:
         raise document.refuse()
     groups = tuple(
-        _settings(*each, listen_port)
+        _group_settings(*each, listen_port)
         for each in zip(keys.groups or (), interfaces, secrets, peers, fields, strict=True)
     )
-    settings = Settings(
+    lines = tuple(document.places["groups", n, "hostname"].line for n in range(len(groups)))
+    return Loaded(_settings(path, keys, state_dir, groups), in_order(document.warnings), lines)
+
+
+def _settings(path: Path, keys: TopKeys, state_dir: Path, groups: tuple[GroupSettings, ...]) -> Settings:
+    return Settings(
         source=path,
         node=keys.node or socket.gethostname(),
         preempt=keys.failover_handling == "preemptive",
@@ -95,8 +100,6 @@ def load(
         drain_timeout_s=keys.drain_timeout,
         health=health_settings(keys.health),
     )
-    lines = tuple(document.places["groups", n, "hostname"].line for n in range(len(groups)))
-    return Loaded(settings, in_order(document.warnings), lines)
 
 
 def _check_stall_limit(document: Document, keys: TopKeys, fields: Sequence[Timers]) -> None:
@@ -119,7 +122,7 @@ def read_state_dir(path: Path) -> Path:
     return document.source.parent.absolute() / keys.state_dir
 
 
-def _settings(
+def _group_settings(
     group: GroupKeys,
     interface: str,
     pass_phrases: tuple[bytes, ...],
