@@ -75,6 +75,9 @@ class World:
     async def upstream(self, endpoint: LoopbackEndpoint, url: str, limit_s: float) -> None:
         raise AssertionError("nobody has configured it")
 
+    def others_answered(self, within_s: float) -> bool:
+        return False
+
     def verdict(self, now_s: float) -> tuple[SelfTestResult, str | None]:
         return self.said
 

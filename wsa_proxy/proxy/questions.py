@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from urllib.parse import urlunsplit
 
 from wsa_proxy.proxy import mitmproxy_internals
+from wsa_proxy.proxy.answered import was_any_sent_data
 from wsa_proxy.proxy.listener import LoopbackEndpoint
 from wsa_proxy.proxy.self_tests import SelfTests
 
@@ -86,6 +87,18 @@ class Questions:
                     answer = await _receive_until(client, b"\r\n")
         if not re.match(rb"HTTP/1\.[01] [23]", answer):
             raise _unexpected(answer)
+
+    def others_answered(self, within_s: float) -> bool:
+        """Whether the proxy has sent something to a client that is no self-test, within so many seconds before now."""
+        return was_any_sent_data(
+            (
+                transport.get_extra_info("socket")
+                for handler in mitmproxy_internals.tcp_handlers()
+                if not self._self_tests.is_self_test(handler.client)
+                and (transport := mitmproxy_internals.client_transport(handler)) is not None
+            ),
+            within_s,
+        )
 
     def _server_name(self) -> str:
         """Kept for a while: mitmproxy makes and signs a certificate for each new name."""
