@@ -103,6 +103,21 @@ async def test_ignored_clients_are_accepted_by_the_kernel_and_hear_nothing() -> 
         server.close()
 
 
+async def test_a_socket_that_was_replaced_meanwhile_is_not_given_back() -> None:
+    """Its descriptor may be somebody else's by then, and whoever comes next finds the loop in order."""
+    saboteur = Saboteur()
+    saboteur.running()
+    loop = asyncio.get_running_loop()
+    server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
+    descriptor = server.sockets[0].fileno()
+    saboteur._ignore(loop)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        os.dup2(other.fileno(), descriptor)
+    saboteur._attend(loop)
+    assert descriptor not in loop._selector.get_map()  # type: ignore[attr-defined]
+    server.close()
+
+
 async def turn() -> None:
     """Let the loop handle the signals that were sent, and what follows from them."""
     for _ in range(5):

@@ -14,6 +14,7 @@ from wsa_proxy.net import death_notice
 
 ROOT = Path(__file__).resolve().parents[2]
 
+
 class Owner:
     """A process of the test's that has a mutex. It does what it reads from stdin, line by line, and says so."""
 

@@ -234,9 +234,7 @@ class Lab:
     def _groups_of_awake(self) -> list[tuple[Node, list[dict[str, Any]]]]:
         """The nodes that can take part, with their last reported groups."""
         awake = [
-            node
-            for node in self.nodes.values()
-            if node.wanted and node.answers and self.topology.plugged(node.name)
+            node for node in self.nodes.values() if node.wanted and node.answers and self.topology.plugged(node.name)
         ]
         return [(node, node.news.groups if node.news else []) for node in awake]
 

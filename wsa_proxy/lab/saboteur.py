@@ -7,6 +7,7 @@ and nothing of wsa-proxy takes part. The real-time signals are free: asyncio, mi
 from __future__ import annotations
 
 import asyncio
+import os
 import selectors
 import signal
 import socket
@@ -46,8 +47,8 @@ class Saboteur:
         self._asleep = False
         self._free = asyncio.Event()
         self._free.set()
-        self._readers: list[selectors.SelectorKey] = []
-        """Of the listening sockets, while they are ignored."""
+        self._readers: list[tuple[selectors.SelectorKey, int]] = []
+        """Of the listening sockets, while they are ignored, each with the kernel's number of the socket."""
 
     def running(self) -> None:
         """mitmproxy's hook: its loop turns."""
@@ -83,13 +84,23 @@ class Saboteur:
         selector = loop._selector
         for key in list(selector.get_map().values()):
             if _listens(key.fd):
-                self._readers.append(key)
+                self._readers.append((key, _number(key.fd)))
                 selector.unregister(key.fd)
 
     def _attend(self, loop: Any) -> None:
-        for key in self._readers:
-            loop._selector.register(key.fileobj, key.events, key.data)
+        for key, number in self._readers:
+            # The proxy may have replaced the socket meanwhile: then this descriptor is none, or somebody else's.
+            if _number(key.fd) == number:
+                loop._selector.register(key.fileobj, key.events, key.data)
         self._readers.clear()
+
+
+def _number(descriptor: int) -> int:
+    """Of what the descriptor is now; -1 when it is closed."""
+    try:
+        return os.fstat(descriptor).st_ino
+    except OSError:
+        return -1
 
 
 def _listens(descriptor: int) -> bool:

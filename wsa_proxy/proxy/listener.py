@@ -236,14 +236,12 @@ class FailoverListener:
         for instance in served:
             if not instance.is_running or not any(listening.instance is instance for listening in current):
                 return str(instance.last_exception or f"mode {instance.mode.full_spec} does not listen")
-        for listening in current:
+        for listening in current:  # all of them, so that they are replaced together
             if listening.wrong is None:
                 listening.wrong = listening.find_wrong(now_s)
                 if listening.wrong is not None:
                     asyncio.get_running_loop().remove_reader(listening.socket.fileno())
-            if listening.wrong is not None:
-                return listening.wrong
-        return None
+        return next((listening.wrong for listening in current if listening.wrong is not None), None)
 
     async def reopen(self) -> None:
         """Replace what is broken. Raises ListenerError when it cannot be; try again later."""
