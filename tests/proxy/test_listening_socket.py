@@ -14,7 +14,6 @@ import pytest
 from tests.descriptors import no_descriptors
 from tests.net.in_process import make_keeper
 from wsa_proxy.net.addresses import AddressLease
-from wsa_proxy.proxy.listening_socket import ACCEPTS_PER_TURN
 from wsa_proxy.proxy.listening_socket import Address
 from wsa_proxy.proxy.listening_socket import bound_to
 from wsa_proxy.proxy.listening_socket import is_bound_to
@@ -136,33 +135,3 @@ def test_a_refused_bind_says_what_helps(number: int, word: str) -> None:
     """The operator's next command, not only the error's name."""
     assert word in what_helps(OSError(number, ""), 80)
     assert what_helps(OSError(errno.EIO, ""), 80) == ""
-
-
-async def test_out_of_descriptors_is_told_once_a_second() -> None:
-    """asyncio asks several times and would wait once for each, which multiplies; clients wait and are served after."""
-    loop = asyncio.get_running_loop()
-    told: list[float] = []
-    thrice = asyncio.Event()
-
-    def tell(_loop: asyncio.AbstractEventLoop, _context: dict[str, Any]) -> None:
-        told.append(loop.time())
-        if len(told) == 3:
-            thrice.set()
-
-    loop.set_exception_handler(tell)
-    served = asyncio.Event()
-    with open_listening_socket(ip_address("127.0.0.1"), 0) as listening, socket.socket() as client:
-        server = await asyncio.start_server(
-            lambda _reader, _writer: served.set(), sock=listening, backlog=ACCEPTS_PER_TURN
-        )
-        await asyncio.sleep(0)
-        with no_descriptors():
-            client.setblocking(False)
-            await loop.sock_connect(client, listening.getsockname())
-            began_s = loop.time()
-            await asyncio.wait_for(thrice.wait(), 20)
-        assert told[2] - began_s > 1.9, "one a second"
-        assert served.is_set() is False
-        await asyncio.wait_for(served.wait(), 5)
-        server.close()
-    assert len(told) <= 4

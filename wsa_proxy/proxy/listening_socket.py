@@ -13,18 +13,18 @@ from ipaddress import IPv6Address
 from ipaddress import ip_address
 from typing import Any
 
+from wsa_proxy.runtime.patient_socket import PatientSocket
+
 type Address = IPv4Address | IPv6Address
 
 IP_FREEBIND = 15  # <linux/in.h>; Python's socket module does not have it
 IPV6_FREEBIND = 78  # <linux/in6.h>, Linux 4.15
 
 ACCEPTS_PER_TURN = 4  # asyncio's "backlog" is also its accepts per turn; 100 of them stall the loop for seconds
-TOLD_AGAIN_S = 0.5
-OUT_OF = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)  # descriptors or memory
 ACCEPT_QUEUE = 4096  # the kernel's queue, which takes the burst of reconnects after a failover
 
 
-class ListeningSocket(socket.socket):
+class ListeningSocket(PatientSocket):
     """A listening socket that leaves the loop by itself when it was shut down behind our back.
 
     epoll reports such a socket for ever, and asyncio logs a traceback each time; the next look at it tells the rest.
@@ -32,7 +32,6 @@ class ListeningSocket(socket.socket):
 
     accepted = 0
     """Clients that were taken from the kernel."""
-    _refused_at_s = float("-inf")
 
     def accept(self) -> tuple[socket.socket, Any]:
         try:
@@ -40,21 +39,10 @@ class ListeningSocket(socket.socket):
             self.accepted += 1
             return taken
         except OSError as error:
-            if error.errno in OUT_OF:
-                self._refuse(error)
             if error.errno != errno.EINVAL:
                 raise
             asyncio.get_running_loop().remove_reader(self.fileno())
             raise BlockingIOError(errno.EAGAIN, "it does not listen any more") from None
-
-    def _refuse(self, error: OSError) -> None:
-        """asyncio waits for a second after such an error. But it asks ACCEPTS_PER_TURN times before it does, and waits
-        once for each of them: after five seconds it had logged a thousand tracebacks a second. It is told once.
-        """
-        now_s = asyncio.get_running_loop().time()
-        if now_s - self._refused_at_s < TOLD_AGAIN_S:
-            raise BlockingIOError(errno.EAGAIN, "told already") from error
-        self._refused_at_s = now_s
 
 
 def open_listening_socket(address: Address, port: int) -> ListeningSocket:

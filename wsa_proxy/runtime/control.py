@@ -20,6 +20,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from wsa_proxy.runtime.patient_socket import PatientSocket
+
 logger = logging.getLogger(__name__)
 
 REQUEST_BYTES_MAX = 4096
@@ -48,9 +50,14 @@ class ControlSocket:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             remove_stale_socket(self._path)
+            listening = PatientSocket(socket.AF_UNIX, socket.SOCK_STREAM)
             mask = os.umask(0o177)
             try:
-                self._server = await asyncio.start_unix_server(self._serve, self._path, limit=REQUEST_BYTES_MAX)
+                listening.bind(str(self._path))
+                self._server = await asyncio.start_unix_server(self._serve, sock=listening, limit=REQUEST_BYTES_MAX)
+            except BaseException:
+                listening.close()
+                raise
             finally:
                 os.umask(mask)
         except OSError as error:
