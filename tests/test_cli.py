@@ -121,6 +121,52 @@ def test_demote_and_restore_ask_the_running_node(
     assert "--reason" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("preemption", "line"),
+    [
+        (
+            {"waits_s": 7.23, "delay_s": 8.0, "role_changes": 3},
+            "  preempts in 7.2 s of 8 s: 3 role changes in quick succession (wsa-proxy preempt: at once)",
+        ),
+        (
+            {"waits_s": 0.5, "delay_s": 2.5, "role_changes": 1},
+            "  preempts in 0.5 s of 2.5 s: preempt_delay (wsa-proxy preempt: at once)",
+        ),
+        ({"waits_s": None, "delay_s": 2.5, "role_changes": 1}, None),
+    ],
+)
+def test_a_wait_before_a_preemption_is_in_the_status(preemption: dict[str, Any], line: str | None) -> None:
+    """How long still, why, and what ends it; nothing where nothing is waited for."""
+    group = STATUS["groups"][0] | {"preemption": preemption}
+    lines = cli.status_text(STATUS | {"groups": [group]}).splitlines()
+    assert [each for each in lines if "preempts in" in each] == ([line] if line else [])
+
+
+def test_preempt_asks_for_one_group_or_for_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A number alone is a group; the file may be left out."""
+    asked: list[tuple[str, dict[str, str]]] = []
+
+    def ask(path: Path, verb: str, arguments: dict[str, str]) -> dict[str, Any]:
+        asked.append((str(path), arguments))
+        return {"changes": [f"group {len(asked)}: waits no longer before it preempts"]}
+
+    monkeypatch.setattr("wsa_proxy.runtime.control.ask", ask)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "7").write_text("state_dir: /srv/seven\n")
+    usual = "/var/lib/wsa-proxy/control.sock"
+    for arguments in (["preempt"], ["preempt", "5"], ["preempt", "7"], ["preempt", "7", "5"]):
+        assert cli.main(arguments) == 0
+    assert asked == [
+        (usual, {}),
+        (usual, {"group": "5"}),
+        ("/srv/seven/control.sock", {}),
+        ("/srv/seven/control.sock", {"group": "5"}),
+    ]
+    assert capsys.readouterr().out.splitlines()[0] == "group 1: waits no longer before it preempts"
+
+
 def test_the_whole_document_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """For scripts."""
     monkeypatch.setattr("wsa_proxy.runtime.control.ask", lambda path, verb: STATUS)

@@ -1,4 +1,5 @@
-"""The command line: ``wsa-proxy run | check | cleanup | reload | demote | restore | status | watch | lab | simulate``.
+"""The command line: ``wsa-proxy VERB``, with the verbs run, check, cleanup, reload, demote, restore, preempt, status,
+watch, lab and simulate.
 
 Each verb imports what it needs only when it is called, so that ``status`` answers at once.
 """
@@ -59,6 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     demote.set_defaults(call=lambda options: _tell(options, "demote", {"reason": options.reason}))
     restore = _of_the_running_node(verbs, "restore", "end a demotion, by demote or by an addon that seemed broken")
     restore.set_defaults(call=lambda options: _tell(options, "restore", {}))
+    preempt = _of_the_running_node(verbs, "preempt", "let the better node wait no longer before it takes over")
+    preempt.add_argument("group", metavar="GROUP", nargs="?", help="the id of one group; all if left out")
+    preempt.set_defaults(call=_preempt)
     status = _of_the_running_node(verbs, "status", "ask the running node")
     status.add_argument("--json", action="store_true", help="the whole document")
     status.set_defaults(call=_status)
@@ -171,6 +175,13 @@ def _tell(options: argparse.Namespace, verb: str, arguments: Mapping[str, str]) 
     return 0
 
 
+def _preempt(options: argparse.Namespace) -> int:
+    """A number alone is a group, unless there is a file of that name."""
+    if options.group is None and options.file is not None and str(options.file).isdigit() and not options.file.exists():
+        options.file, options.group = None, str(options.file)
+    return _tell(options, "preempt", {} if options.group is None else {"group": options.group})
+
+
 def _status(options: argparse.Namespace) -> int:
     from wsa_proxy.runtime.control import ControlError
     from wsa_proxy.runtime.control import ask
@@ -214,6 +225,7 @@ def status_text(status: dict[str, Any]) -> str:
             f"  priority {group['priority']} (advskew {group['advskew']}, demotion {group['demotion']})"
             f"    sent {group['advertisements_sent']}  received {group['advertisements_received']}",
         ]
+        lines += _waiting(group.get("preemption"))
         for reason, count in group["rejected"].items():
             last = group["last_rejected"].get(reason)
             if count and last:
@@ -236,6 +248,16 @@ def status_text(status: dict[str, Any]) -> str:
         limit = f"gives the virtual IPs up when the proxy's loop stands still for {guardian['stall_limit_s']:g} s"
         lines += [f"guardian: process {guardian['pid']}, {limit}" if guardian["pid"] else "guardian: none"]
     return "\n".join(lines)
+
+
+def _waiting(preemption: dict[str, Any] | None) -> list[str]:
+    """A node of an earlier version has none."""
+    if preemption is None or preemption["waits_s"] is None:
+        return []
+    changes = preemption["role_changes"]
+    cause = f"{changes} role changes in quick succession" if changes > 1 else "preempt_delay"
+    waits, whole = f"{preemption['waits_s']:.1f} s", f"{preemption['delay_s']:.3g} s"
+    return [f"  preempts in {waits} of {whole}: {cause} (wsa-proxy preempt: at once)"]
 
 
 def _why(group: dict[str, Any]) -> str:

@@ -225,8 +225,11 @@ def test_the_operator_demotes_by_mitmproxys_commands_too(lan: Lan, tmp_path: Pat
         assert health(node)["demotion"] == 1 and health(node)["state"] == "master" and health(node)["soft"] is None
         get(lan, f"http://{host}/failover.demote/{'x' * 201}")
         get(lan, f"http://{host}/failover.restore")
+        for words in ("failover.preempt", "failover.preempt/1", "failover.preempt/2"):
+            get(lan, f"http://{host}/{words}")
     assert node.status()["demoted_by_operator"] is None and health(node)["demotion"] == 0
     log = node.end()
+    assert log.count("SAID group 1: is master, and waits for nothing") == 2 and "REFUSED no group has the id 2" in log
     assert "SAID demoted: tests" in log and "REFUSED give the reason" in log and "SAID no longer demoted" in log
 
 

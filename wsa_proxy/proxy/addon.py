@@ -258,6 +258,13 @@ class CarpFailover:
         self._reloader.request()
         return f"{_config_file()} is being read again; the log says what has changed"
 
+    @command.command("failover.preempt")  # type: ignore[untyped-decorator]
+    def preempt(self, group: str = "") -> str:
+        """Wait no longer before this node takes over from an inferior master; of one group by its id, or of all."""
+        if self._node is None:
+            raise exceptions.CommandError("failover has not started yet")
+        return _changes(self._node.preempt(group))
+
     @command.command("failover.demote")  # type: ignore[untyped-decorator]
     def demote(self, reason: str) -> str:
         """Let another node take over, until failover.restore or the end of the process. Nobody there: it goes on."""
