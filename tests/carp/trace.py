@@ -4,7 +4,8 @@ A file has blocks like those of etcd's data-driven tests: lines of the script, `
 The trace of a block goes from where the block before ended to its own last line's time. The script, times in seconds::
 
     node a advbase=1 advskew=0 preempt=yes ip=4,6 tie_break=1    a new node, in INIT
-    1.5 start a REASON | stop a REASON | crash a | demote a 1 | freeze a 5.0 | answer a
+         also: preempt_delay=4 preempt_delay_max=10
+    1.5 start a REASON | stop a REASON | crash a | demote a 1 | freeze a 5.0 | answer a | release a
     1.5 hear a 1/0 demotion=1 ip=6       somebody who is not in the script is heard
     1.5 deaf a 6 | hears a 6             no advertisement over IPv6 reaches it from now on, or each does again
     9.0 end                              only time passes
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from typing import cast
 
 from wsa_proxy.carp.commands import AcquireAddresses
@@ -36,6 +38,7 @@ from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.events import DeadlineReached
 from wsa_proxy.carp.events import DemotionChanged
 from wsa_proxy.carp.events import Event
+from wsa_proxy.carp.events import PreemptionReleased
 from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
 from wsa_proxy.carp.host_settings import VirtualHostSettings
@@ -132,9 +135,11 @@ class Trace:
         versions = cast("tuple[Version, ...]", tuple(int(each) for each in given.pop("ip", "4").split(",")))
         advbase, advskew = int(given.pop("advbase", "1")), int(given.pop("advskew", "0"))
         preempt, tie_break = given.pop("preempt", "yes") == "yes", int(given.pop("tie_break", "0"))
+        delay_s, most_s = float(given.pop("preempt_delay", "0")), float(given.pop("preempt_delay_max", "60"))
         if given:
             raise ValueError(f"node {name}: unknown {given}")
         settings = VirtualHostSettings(1, advbase, advskew, preempt, versions, tie_break)
+        settings = replace(settings, preempt_delay_s=delay_s, preempt_delay_max_s=most_s)
         self._stations[name] = Station(name, VirtualHost(settings))
 
     def _do(self, verb: str, name: str = "", *rest: str) -> None:
@@ -150,6 +155,8 @@ class Trace:
                 self._happen(station, DemotionChanged(int(rest[0]), ""), f"demote {name} {rest[0]}")
             case "answer":
                 self._happen(station, AddressAnswered("02:00:00:00:00:99"), f"answer {name}")
+            case "release":
+                self._happen(station, PreemptionReleased(), f"release {name}")
             case "hear":
                 self._happen(station, _somebody(*rest), f"hear {name} {' '.join(rest)}")
             case "crash":
