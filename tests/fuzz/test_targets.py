@@ -55,7 +55,7 @@ BROKEN_RECEIVE: list[Bug] = [
     (virtual_host, "if now < self._earliest_s()", "if False", "MASTER early"),
     (virtual_host, "not election.outranks(self.rank, other)", "election.outranks(other, self.rank)", "tie not yielded"),
     (virtual_host, "before_s, now + self._master", "before_s, now + 9 * self._master", "deadline too late"),
-    (virtual_host, "[ReleaseAddresses(), self._report(State.BACKUP", "[self._report(State.BACKUP", "not released"),
+    (virtual_host, "[ReleaseAddresses(), self._report(now", "[self._report(now", "not released"),
 ]
 
 
