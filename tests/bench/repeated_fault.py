@@ -12,6 +12,7 @@ from wsa_proxy.lab.faults import FAULTS
 from wsa_proxy.lab.holders import holdings
 from wsa_proxy.lab.lab import Lab
 from wsa_proxy.lab.lab import NotBack
+from wsa_proxy.lab.topology import node_hosts
 
 MASTER = "a"
 RETURN_S = 90.0
@@ -55,13 +56,21 @@ def once(lab: Lab, fault: str, undo: list[str], number: int) -> dict[str, Any]:
         file=sys.stderr,
         flush=True,
     )
-    measured = {"outage_ms": row.outage_ms, "failed": row.failed, "late_ms": row.late_ms}
-    return measured | {"gone_s": gone_s, "problem": problem}
+    measured = {"outage_ms": row.outage_ms, "failed": row.failed, "late_ms": row.late_ms, "gone_s": gone_s}
+    return measured | {"taken_ms": taken_after_ms(lab, row.at_s), "problem": problem}
 
 
 def missing_master(lab: Lab) -> str | None:
     """A node that is not trusted yet, or has to wait, is settled as a backup, too; the next run needs it as master."""
     return None if lab.holder_log.holders() == {MASTER} else f"{MASTER} does not have the virtual IP"
+
+
+def taken_after_ms(lab: Lab, at_s: float) -> float | None:
+    """Milliseconds from this moment until another node had answered a request; None if none has."""
+    (master,) = node_hosts(1)
+    own = {str(master.ipv4.ip), str(master.ipv6.ip)}
+    ends = [each.end_s for each in list(lab.samples) if each.ok and each.start_s >= at_s and each.server not in own]
+    return (min(ends) - at_s) * 1000 if ends else None
 
 
 def lost_after_s(lab: Lab, at_s: float) -> float | None:

@@ -18,7 +18,8 @@ KILL = OBJECTIVES["kill"]
 
 def runs(*outages_ms: float, failed: int = 0, gone_s: float | None = 0.1) -> list[dict[str, Any]]:
     return [
-        {"outage_ms": each, "failed": failed, "late_ms": 2.0, "gone_s": gone_s, "problem": None} for each in outages_ms
+        {"outage_ms": each, "failed": failed, "late_ms": 2.0, "gone_s": gone_s, "taken_ms": each - 5, "problem": None}
+        for each in outages_ms
     ]
 
 
@@ -65,5 +66,5 @@ def test_each_fault_can_be_undone_and_done_again() -> None:
 def test_the_line_shows_each_run_with_its_noise() -> None:
     """Who reads it sees how late the client itself was."""
     first, second = objectives.line(KILL, runs(30, 41)).splitlines()
-    assert first.split()[:7] == ["kill", "2", "36", "41", "0", "0.100", "2"] and first.endswith("40 / 150")
+    assert first.split()[:8] == ["kill", "2", "36", "41", "30/36", "0", "0.100", "2"] and first.endswith("40 / 150")
     assert second == "  outage/late of each run: 30/2 41/2"
