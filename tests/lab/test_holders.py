@@ -8,6 +8,7 @@ from pyroute2 import IPRoute
 
 from tests.lab.inside import needs_namespaces
 from tests.lab.inside import run_inside
+from wsa_proxy.lab.holders import LOOPBACK
 from wsa_proxy.lab.holders import AddressEvent
 from wsa_proxy.lab.holders import HolderLog
 from wsa_proxy.lab.holders import Holding
@@ -56,6 +57,12 @@ def test_overlap_is_the_time_in_which_two_nodes_hold_one_address() -> None:
 def test_one_node_with_the_address_on_two_interfaces_is_no_overlap() -> None:
     """Two holders are two nodes."""
     log = [event(1, "a", held=True), AddressEvent(2, "a", VIP, 3, True)]
+    assert overlap_s(holdings(log, 9), 0, 9) == 0
+
+
+def test_what_is_on_the_loopback_interface_is_silent_and_no_overlap() -> None:
+    """A node that leaves in order keeps it there for its last answers, when another one answers for it already."""
+    log = [event(1, "a", held=True), AddressEvent(2, "b", VIP, LOOPBACK, True)]
     assert overlap_s(holdings(log, 9), 0, 9) == 0
 
 

@@ -12,7 +12,7 @@ from tests.net.in_process import make_keeper
 from wsa_proxy.net.addresses import AddressLease
 from wsa_proxy.net.addresses import LeaseKeeper
 from wsa_proxy.net.addresses import remove_leftovers
-from wsa_proxy.net.addresses import set_arp_announce
+from wsa_proxy.net.addresses import set_arp
 from wsa_proxy.net.links import KernelChanges
 from wsa_proxy.net.ports import AddressChanged
 
@@ -239,11 +239,11 @@ def test_arp_announce(lan: Any) -> None:
 
     wire = lan.wire(lambda frame: frame[12:14] == b"\x08\x06")
     assert sender_of_request() == "10.0.0.3"
-    set_arp_announce(lan.LEFT, lan.index)
+    set_arp(lan.LEFT, lan.index)
     lease.renew()
     assert sender_of_request() == "10.0.0.1"
-    with pytest.raises(OSError, match=r"cannot set arp_announce on gone: .*ENODEV"):
-        set_arp_announce("gone", 999)
+    with pytest.raises(OSError, match=r"cannot set arp_announce, arp_ignore on gone: .*ENODEV"):
+        set_arp("gone", 999)
 
 
 def test_an_address_that_dhcp_gave_is_the_hosts_own(lan: Any) -> None:

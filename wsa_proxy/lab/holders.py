@@ -30,6 +30,7 @@ from wsa_proxy.lab.namespace import inside
 NLM_F_REQUEST_DUMP = 0x301
 RECEIVE_BUFFER_BYTES = 1 << 20  # The kernel gives what net.core.rmem_max allows: some hundred events at least.
 MESSAGE_BYTES_MAX = 1 << 16
+LOOPBACK = 1  # the interface's index in every network namespace
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,8 @@ def holdings(events: Iterable[AddressEvent], until_s: float) -> list[Holding]:
 
 
 def overlap_s(held: Sequence[Holding], begin_s: float, end_s: float) -> float:
-    """Seconds within the window in which some virtual IP was on two nodes or more."""
+    """Seconds within the window in which two nodes or more answered for a virtual IP. One that leaves in order may have
+    it for a moment longer on its loopback interface, silently, for the answers that are still on their way."""
     edges = sorted({begin_s, end_s, *(edge for each in held for edge in (each.begin_s, each.end_s))})
     total = 0.0
     for earlier, later in itertools.pairwise(edges):
@@ -78,7 +80,7 @@ def overlap_s(held: Sequence[Holding], begin_s: float, end_s: float) -> float:
             continue
         owners: dict[str, set[str]] = {}
         for each in held:
-            if each.begin_s <= earlier and each.end_s >= later:
+            if each.begin_s <= earlier and each.end_s >= later and each.interface != LOOPBACK:
                 owners.setdefault(each.address, set()).add(each.node)
         if any(len(nodes) > 1 for nodes in owners.values()):
             total += later - earlier

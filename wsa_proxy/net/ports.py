@@ -136,6 +136,10 @@ class AddressPort(Protocol):
     def release(self) -> None:
         """Remove every address; one that is not there is no error. Raises OSError."""
 
+    def hold_silently(self) -> None:
+        """Let the connections that are there go on for a moment, but neither answer nor announce any more: somebody
+        else has the addresses from now on. Until ``release``; link-local addresses end at once. Raises OSError."""
+
     def settle(self) -> None:
         """Do what a release leaves to do and takes time; the virtual host is not MASTER. Raises OSError."""
 

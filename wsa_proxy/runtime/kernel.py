@@ -122,10 +122,10 @@ class LinuxKernel:
                 virtual.close()
                 raise
         try:
-            net_addresses.set_arp_announce(group.interface, index)
+            net_addresses.set_arp(group.interface, index)
         except OSError as error:
             # Without it clients may learn a stale owner for some seconds after a switch: worth a line, not an end.
-            logger.warning("carp vhid=%d arp_announce of %s could not be set: %s", group.vhid, group.interface, error)
+            logger.warning("carp vhid=%d %s", group.vhid, error)
         return AddressLease(self.leases(), group.vhid, group.interface, index, group.addresses), None
 
     def foreign_mac_test(self, interface: str, index: int) -> ForeignMacTest:
