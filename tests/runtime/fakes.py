@@ -98,6 +98,7 @@ class FakeAddresses:
         self.addresses = frozenset(addresses)
         self.taken = False
         """As with the real ones, a beat prolongs what was taken, and passes over what was not."""
+        self.silent = False
 
     def acquire(self) -> None:
         self.host.journal.append("acquire")
@@ -121,10 +122,16 @@ class FakeAddresses:
     def release(self) -> None:
         self.host.wills.pop(self.vhid, None)
         self.host.journal.append("release")
-        self.taken = False
+        self.taken = self.silent = False
         if self.host.release_error is not None:
             raise self.host.release_error
         self.host.leases_until_s[self.vhid] = 0.0
+
+    def hold_silently(self) -> None:
+        self.host.journal.append("hold silently")
+        if self.host.address_error is not None:
+            raise self.host.address_error
+        self.silent = True
 
     def settle(self) -> None:
         self.host.journal.append("settle")

@@ -83,7 +83,7 @@ async def test_an_error_while_connections_are_ended_does_not_keep_the_address(ma
     def fail(addresses: object) -> int:
         raise RuntimeError("mitmproxy changed")
 
-    a.driver._release._close_connections = fail
+    a.driver.leaving._release._close_connections = fail
     a.loop.now += 10
     await asyncio.sleep(0.01)
     assert not a.holds and a.state == "backup"

@@ -47,10 +47,10 @@ from wsa_proxy.net.ports import Packet
 from wsa_proxy.net.ports import Version
 from wsa_proxy.runtime.identity import Identity
 from wsa_proxy.runtime.last_will import LastWill
+from wsa_proxy.runtime.leaving import Leaving
 from wsa_proxy.runtime.ports import Ports
 from wsa_proxy.runtime.readers import Readers
 from wsa_proxy.runtime.record import Record
-from wsa_proxy.runtime.release import Release
 from wsa_proxy.runtime.retry import Retry
 from wsa_proxy.runtime.sending import Sending
 from wsa_proxy.runtime.timer import DeadlineTimer
@@ -86,21 +86,14 @@ class Driver:
         self._identity = identity
         self._will = LastWill(versions, identity, lambda: self.ports, lambda: self.virtual_host.demotion)
         self._sending = Sending(virtual_host.settings, versions, identity, self.record, clock, self._will)
-        self._clock = clock
-        self._drain_kernel = drain_kernel
-        self._release = Release(
-            self.record.vhid,
-            addresses,
-            lambda: self.virtual_host.state is State.MASTER,
-            lambda: self.ports,
-            close_connections,
+        self._clock, self._drain_kernel = clock, drain_kernel
+        self.leaving = Leaving(
+            self.record.vhid, addresses, lambda: self.is_master, lambda: self.ports, self._sending, close_connections
         )
         self.timer = DeadlineTimer(clock, self._next_deadline, self.turn)
-        self._readers = Readers(self.turn)
-        self._renewed_at_s = 0.0
-        self._retry = Retry(clock)
+        self._readers, self._retry = Readers(self.turn), Retry(clock)
         self._removed, self._skipped = set[str](), list[Command]()
-        self._demotions: dict[str, int] = {}
+        self._renewed_at_s, self._demotions = 0.0, dict[str, int]()
         self._set_limits(virtual_host.settings)
 
     def _set_limits(self, settings: VirtualHostSettings) -> None:
@@ -108,6 +101,10 @@ class Driver:
         self._sending.take(settings)
 
     # -- what the node tells -----------------------------------------------------------------------------------------
+
+    @property
+    def is_master(self) -> bool:
+        return self.virtual_host.state is State.MASTER
 
     def attach(self, ports: Ports) -> None:
         """Use these ports from now on, instead of those before."""
@@ -166,9 +163,10 @@ class Driver:
 
     def fenced(self, fence: Fence) -> None:
         """The guardian has given the addresses up: out. What it has said is said once: there may be a new master."""
-        if self.virtual_host.state is State.MASTER:
+        if self.is_master:
             self._sending.given_up(bowed_out=fence.bowed_out, at_s=fence.at_s)
             self.set_obstacle("guardian", fence.reason)
+        self.leaving.end()
 
     def address_removed(self, address: Address) -> None:
         """A virtual address went away on our interface: if we are still master after the next turn, it is put back."""
@@ -177,12 +175,12 @@ class Driver:
     def virtual_interface_changed(self, *, running: bool) -> None:
         """The virtual MAC's interface went down: likewise. Or up: unless we are master it must not stay so."""
         if running:
-            self._release.is_up()
+            self.leaving.is_up()
         else:
             self._undone("set the virtual MAC's interface down")
 
     def _undone(self, what: str) -> None:
-        if self.virtual_host.state is State.MASTER:
+        if self.is_master:
             self._removed.add(what)
             asyncio.get_running_loop().call_soon(self.turn)
 
@@ -235,6 +233,7 @@ class Driver:
         if self._sending.in_vain_beside(event):
             self._leave(self._sending.trouble)
         self._handle(event)
+        self.leaving.heard(event)
         if self._sending.claimed:
             self._will.leave()  # what was heard may be above the one before
 
@@ -299,7 +298,7 @@ class Driver:
                 self.ports.addresses.acquire()
             case ReleaseAddresses():
                 self._removed.clear()  # what went away before was our own lease, or is nobody's business any more
-                self._release.release()
+                self.leaving.release()
             case AnnounceAddresses():
                 self.ports.neighbours.announce()
             case ProbeAddresses():
@@ -307,7 +306,7 @@ class Driver:
 
     def _look_at_sending(self) -> None:
         """A master that cannot send is demoted, then leaves."""
-        if self._sending.must_leave(is_master=self.virtual_host.state is State.MASTER):
+        if self._sending.must_leave(is_master=self.is_master):
             self._leave(self._sending.trouble)
             return
         demotion = self._sending.errors.demotion
@@ -323,9 +322,9 @@ class Driver:
         Not for each beat a turn: while its own advertisement is not due and the beat is in time, no lease has ended and
         nobody's patience either, and a better master's packet, if one waits, is read in the same turn of the loop.
         """
-        if self.virtual_host.state is State.MASTER and (late or self._removed or self._deadline_passed()):
+        if self.is_master and (late or self._removed or self._deadline_passed()):
             self.turn()
-        return self.virtual_host.state is State.MASTER and self.ports is not None
+        return (self.is_master or self.leaving.keeps) and self.ports is not None
 
     def renewed(self, decided_at_s: float, error: OSError | None) -> None:
         """The kernel has prolonged the lease, or refused to. What it has added after a sleep may be another's."""
@@ -333,7 +332,8 @@ class Driver:
             self._leave(str(error))
             return
         self._renewed_at_s = decided_at_s
-        self._will.renew(decided_at_s)
+        if self.is_master:  # else it hands over, and has said what there was to say
+            self._will.renew(decided_at_s)
         if not self._sending.errors.failing:
             self._retry.well()
         if self._was_frozen(decided_at_s):
@@ -368,14 +368,14 @@ class Driver:
         # An advertisement that was held back is owed still, or the others would not know until the next one.
         owed = [] if self._deadline_passed() else [one for one in self._skipped if isinstance(one, SendAdvertisement)]
         self._handle(DeadlineReached(), look_again=False)
-        if self.virtual_host.state is State.MASTER:
+        if self.is_master:
             self._perform([AcquireAddresses(), *owed, AnnounceAddresses()], self._clock())
             self._handle(DeadlineReached(), look_again=False)
 
     def _leave(self, reason: str) -> None:
         """The kernel refused: out, and in again after a while. If the guardian did, it has said so (``fenced``)."""
         self._drain_kernel()
-        if self.virtual_host.state is State.MASTER:
+        if self.is_master:
             self._retry.left()
             self.set_obstacle("kernel", reason)
 
@@ -387,7 +387,7 @@ class Driver:
 
     def _next_deadline(self) -> float:
         deadline_s = self.virtual_host.next_deadline()
-        sending_s = self._sending.deadline_s(is_master=self.virtual_host.state is State.MASTER)
+        sending_s = self._sending.deadline_s(is_master=self.is_master)
         return min(self._retry.at_s, sending_s, math.inf if deadline_s is None else deadline_s)
 
     def _arm(self) -> None:

@@ -37,6 +37,7 @@ from wsa_proxy.runtime.clocks import Clocks
 from wsa_proxy.runtime.clocks import host_clocks
 from wsa_proxy.runtime.control import ControlSocket
 from wsa_proxy.runtime.control import Verb
+from wsa_proxy.runtime.departure import Departure
 from wsa_proxy.runtime.driver import Driver
 from wsa_proxy.runtime.fence import Fences
 from wsa_proxy.runtime.health import UNPROVEN
@@ -97,9 +98,10 @@ class Node:
         self._monitor: KernelMonitor | None = None
         self._beat: Beat | None = None
         self._leases: LeasePort | None = None
-        self._fences = Fences(lambda: [driver for _, driver in self._groups], on_fence, self.drain_kernel)
+        self._fences = Fences(self._drivers, on_fence, self.drain_kernel)
+        self.departure = Departure(self._drivers, self._fences.drain)
         self._retry: asyncio.TimerHandle | None = None
-        self.operator = OperatorDemotion(lambda: [driver for _, driver in self._groups], self._clocks.now_s)
+        self.operator = OperatorDemotion(self._drivers, self._clocks.now_s)
         own_verbs: dict[str, Verb] = {"status": self.status, "preempt": self.preempt}
         self._control = ControlSocket(settings.socket_path, {**own_verbs, **(verbs or {})})
         self._mac_check = MacCheck(kernel.foreign_mac_test)
@@ -114,7 +116,10 @@ class Node:
         self._groups = list(groups)
         self._owners = {address: driver for group, driver in groups for address in group.addresses}
         if self._beat is not None:
-            self._beat.drivers = [driver for _, driver in groups]
+            self._beat.drivers = self._drivers()
+
+    def _drivers(self) -> list[Driver]:
+        return [driver for _, driver in self._groups]
 
     def _driver(self, group: GroupSettings, settings: Settings) -> Driver:
         if group.vhid not in self._seal_files:  # the file of an id whose group starts anew may be being written
@@ -148,7 +153,7 @@ class Node:
         self._leases = self._kernel.leases()
         self._fences.follow(self._leases)
         self.pulse.beat = self._beat = Beat(
-            [driver for _, driver in self._groups],
+            self._drivers(),
             self._leases,
             clock=self._clocks.now_s,
             drain_kernel=self.drain_kernel,
@@ -162,10 +167,7 @@ class Node:
 
     def stop(self, reason: str) -> None:
         """Leave all groups: bow out, end the connections on the virtual IPs, remove these."""
-        self._fences.drain()  # the order may be what wakes a process that stood still
-        for group, driver in self._groups:
-            with apart(group.vhid, "leave in order"):
-                driver.set_obstacle("stop", reason)
+        self.departure.end(reason)
 
     def close(self) -> None:
         """Let go of everything; ``stop`` came before."""

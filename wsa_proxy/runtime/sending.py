@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 from collections.abc import Collection
@@ -78,6 +79,7 @@ class Sending:
         self.claimed = False
         """Somebody was told that the addresses are here."""
         self._claimed_at_s = -math.inf
+        self._last_word = b""
         self._follows_living = False
         self._unreachable = False
         self._versions = tuple(versions)
@@ -88,6 +90,7 @@ class Sending:
 
     def take(self, settings: VirtualHostSettings) -> None:
         """What follows from other settings."""
+        self._seals = settings.says_farewell  # both or none: plain CARP has no farewell
         self._one_for_all = len(settings.versions) == 1
         self.errors.interval_s = settings.advbase or election.interval_s(settings.advbase, settings.advskew)
 
@@ -155,6 +158,20 @@ class Sending:
         else:
             self.errors.failed(self._clock())
 
+    def bowed_out(self) -> None:
+        """What the guardian would say has been said. The process goes on for a moment, and so does its last will."""
+        if self._will is not None:
+            self._will.withdraw()
+
+    def repeat(self, advertisements: Leaves) -> None:
+        """The bow-out once more, in case it was lost. Sealed, its copy is a duplicate to whoever has heard it, and a
+        replay once the successor has spoken; a plain one's would be taken for the successor's."""
+        if not self._seals or not self._last_word:
+            return
+        for version in self._versions:
+            with contextlib.suppress(OSError):  # it was told when the first one was refused
+                advertisements.send(version, self._last_word, from_own_mac=True)  # the switch's port may be his by now
+
     def _send(self, advertisements: Leaves, command: SendAdvertisement | SendFarewell) -> tuple[int, int, list[str]]:
         """How many IP versions nobody could be told in, in how many of these for want of a way, and what the kernel
         said."""
@@ -165,6 +182,7 @@ class Sending:
             return len(self._versions), 0, [str(error)]
         if self._will is not None and isinstance(command, SendAdvertisement) and not _bows_out(command):
             self._will.leave()
+        self._last_word = payload if _bows_out(command) else b""
         silent, excused, errors = 0, 0, []
         for version in self._versions:
             try:

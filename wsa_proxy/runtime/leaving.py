@@ -1,0 +1,140 @@
+"""How one virtual host goes: at once, or after its successor has come.
+
+On an orderly stop a release right after the bow-out would leave the addresses with nobody for the time that the
+successor needs, and cut the requests that came in meanwhile. So in between, when ``begin`` was said before the
+bow-out, the addresses are kept:
+
+1. From the bow-out on they are here and answered for, as before, but nothing is announced any more.
+2. An authentic advertisement of another master: he has them (with a virtual MAC; else a moment later), and is sent
+   everything from now on. Here they are held *silently*, so that the answers to what has come in until then can leave.
+3. ``end``: the connections end and the addresses go, as always.
+
+Whoever calls bounds each of the two waits. Whatever is refused on the way, the addresses go at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from collections.abc import Collection
+from enum import Enum
+from ipaddress import IPv6Address
+from typing import Protocol
+
+from wsa_proxy.carp.events import AdvertisementReceived
+from wsa_proxy.carp.events import Event
+from wsa_proxy.net.ports import Address
+from wsa_proxy.net.ports import AdvertisementPort
+from wsa_proxy.runtime.ports import Ports
+from wsa_proxy.runtime.release import Release
+
+logger = logging.getLogger(__name__)
+
+
+ACQUIRES_S = 0.01
+"""After his first advertisement a successor acquires and announces; with a virtual MAC he has done so before."""
+
+
+class _Stage(Enum):
+    AT_ONCE = "a release releases"
+    ANSWERING = "the addresses stay as they are"
+    SILENT = "the addresses are held silently"
+
+
+class Says(Protocol):
+    """Of a virtual host's ``Sending``, what is needed here."""
+
+    def bowed_out(self) -> None:
+        """That was the last word; nothing is to be said when this process is gone."""
+
+    def repeat(self, advertisements: AdvertisementPort) -> None:
+        """The last word once more, if whoever has heard it takes the copy for one."""
+
+
+class Leaving:
+    """Of one virtual host. ``is_master`` answers whether it is that now, ``ports`` those that it has, if any."""
+
+    def __init__(
+        self,
+        vhid: int,
+        addresses: Collection[Address],
+        is_master: Callable[[], bool],
+        ports: Callable[[], Ports | None],
+        sending: Says,
+        close_connections: Callable[[Collection[Address]], int],
+    ) -> None:
+        """Made inside the running loop."""
+        self._vhid = vhid
+        self._ports = ports
+        self._sending = sending
+        self._close_connections = close_connections
+        self._link_local = [each for each in addresses if isinstance(each, IPv6Address) and each.is_link_local]
+        self._stage = _Stage.AT_ONCE
+        self._successor_heard = False
+        self._release = Release(vhid, addresses, lambda: is_master() or self.keeps, ports, close_connections)
+
+    @property
+    def keeps(self) -> bool:
+        """The node is master no more, and has the addresses yet."""
+        return self._stage is not _Stage.AT_ONCE
+
+    @property
+    def awaits_successor(self) -> bool:
+        """Nobody was heard to have taken over yet."""
+        return self._stage is _Stage.ANSWERING
+
+    def begin(self) -> None:
+        """The next release is put off until ``end``."""
+        self._stage, self._successor_heard = _Stage.ANSWERING, False
+
+    def release(self) -> None:
+        """What the protocol asks for after a bow-out or a farewell, or without one."""
+        if not self.keeps:
+            self._release.release()
+        else:
+            self._sending.bowed_out()
+
+    def bow_out_again(self) -> None:
+        """If nobody was heard to take over: what was said may be lost."""
+        if self.awaits_successor and not self._successor_heard and (ports := self._ports()) is not None:
+            self._sending.repeat(ports.advertisements)
+
+    def heard(self, event: Event) -> None:
+        """This has just been believed."""
+        if self._successor_heard or not self.awaits_successor or not isinstance(event, AdvertisementReceived):
+            return
+        if event.advertisement.is_bow_out:
+            return
+        self._successor_heard = True
+        ports = self._ports()
+        if ports is None or ports.virtual_interface:
+            self.fall_silent()
+        else:  # he has advertised first
+            asyncio.get_running_loop().call_later(ACQUIRES_S, self.fall_silent)
+
+    def fall_silent(self) -> None:
+        """Somebody else answers for the addresses from now on, or nobody."""
+        if not self.awaits_successor:
+            return
+        if (ports := self._ports()) is None:
+            self.end()
+            return
+        self._stage = _Stage.SILENT
+        try:
+            if self._link_local:
+                self._close_connections(self._link_local)
+            ports.addresses.hold_silently()
+        except Exception as error:
+            logger.error("carp vhid=%d the virtual IP cannot be held silently, and goes: %s", self._vhid, error)
+            self.end()
+
+    def end(self) -> None:
+        """Let go of what is kept; harmless when nothing is."""
+        if self.keeps:
+            self._stage = _Stage.AT_ONCE
+            self._release.release()
+
+    def is_up(self) -> None:
+        """As ``Release`` has it."""
+        self._release.is_up()
