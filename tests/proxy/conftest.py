@@ -12,6 +12,7 @@ import threading
 from collections.abc import AsyncIterator
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,18 @@ from tests.proxy.processes import Origin
 from tests.proxy.processes import Proxy
 from tests.proxy.processes import free_port
 from tests.proxy.processes import until
+from tests.runtime.virtual_time import VirtualTimeLoop
 from wsa_proxy.proxy import mitmproxy_internals
+
+IN_VIRTUAL_TIME = {"test_planned_stop.py"}
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    if item.path.name in IN_VIRTUAL_TIME:
+        return {"virtual": VirtualTimeLoop}
+    return {"real": asyncio.SelectorEventLoop}
 
 
 @pytest.fixture

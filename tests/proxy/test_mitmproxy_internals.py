@@ -274,3 +274,16 @@ async def test_without_the_addon_for_tls_it_is_said(inside: taddons.context) -> 
         mitmproxy_internals.tlsconfig()
     inside.master.addons.add(TlsConfig())
     assert callable(mitmproxy_internals.tlsconfig().tls_start_client)
+
+
+async def test_no_mode_listens_any_more(inside: taddons.context) -> None:
+    """New clients are refused, the one that is served stays; once more is harmless."""
+    await mitmproxy_internals.set_up_servers()
+    address = ("127.0.0.1", inside.options.listen_port)
+    with socket.create_connection(address):
+        await until(mitmproxy_internals.tcp_handlers)
+        mitmproxy_internals.stop_listening()
+        mitmproxy_internals.stop_listening()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address)
+        assert len(mitmproxy_internals.tcp_handlers()) == 1

@@ -8,8 +8,7 @@ What happens when:
   one that passes lets the node listen; it is master a master-down interval later at the earliest.
 - a reload (SIGHUP, ``failover.reload``, ``wsa-proxy reload``): read the file again and take what has changed
   (``reload.py``). A wrong file changes nothing.
-- ``done``: let the requests being answered finish, bow out, end the connections on the virtual IPs, remove these,
-  close the listeners, in this order.
+- ``done``: an orderly stop (``planned_stop.py``).
 """
 
 from __future__ import annotations
@@ -49,6 +48,8 @@ from wsa_proxy.proxy.listener import FailoverListener
 from wsa_proxy.proxy.listening_socket import Address
 from wsa_proxy.proxy.liveness import Liveness
 from wsa_proxy.proxy.modes import ListenerError
+from wsa_proxy.proxy.planned_stop import DRAIN_S_MAX
+from wsa_proxy.proxy.planned_stop import PlannedStop
 from wsa_proxy.proxy.questions import Questions
 from wsa_proxy.proxy.reload import Reloader
 from wsa_proxy.proxy.reload import virtual_addresses
@@ -59,6 +60,7 @@ from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.identity import derive_keys
 from wsa_proxy.runtime.kernel import LinuxKernel
 from wsa_proxy.runtime.node import Node
+from wsa_proxy.runtime.reload import addresses_of
 from wsa_proxy.runtime.service import ServiceManager
 from wsa_proxy.runtime.tasks import create_task
 from wsa_proxy.settings import HealthSettings
@@ -68,7 +70,6 @@ logger = logging.getLogger(__name__)
 
 NO_CONFIG = "failover_config: not set; give the file with --set failover_config=FILE"
 TEST_AGAIN_S = 1.0  # after the self-tests have died of an error
-DRAIN_S_MAX = 0.3  # requests being answered get this long on an orderly stop
 
 
 class _FlushedLog(logging.Handler):
@@ -115,7 +116,8 @@ class CarpFailover:
         self._node: Node | None = None
         self._reloader: Reloader | None = None
         self._service = ServiceManager()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tests: list[asyncio.Task[None]] = []
+        self._feed_task: asyncio.Task[None] | None = None
         self._flushed_log = _FlushedLog()
 
     # -- life --------------------------------------------------------------------------------------------------------
@@ -183,27 +185,36 @@ class CarpFailover:
             _refuse_to_run(str(error))
         hangup.follow(self._reloader.request, ctx.master.shutdown)
         self._service.ready()
-        self._tasks = [
+        self._tests = [
             create_task(self._test(self._liveness), name="failover self-test"),
             create_task(self._test_addons(), name="failover addon tests"),
-            create_task(self._service.feed(), name="failover watchdog"),
         ]
+        self._feed_task = create_task(self._service.feed(), name="failover watchdog")
 
     async def done(self) -> None:
         if self._listener is None:
             return
         self._service.stopping()
-        for task in self._tasks:
+        for task in self._tests:
             task.cancel()
         if self._reloader is not None:
             await self._reloader.close()
         if self._node is not None:
-            await self._drain([virtual.address for virtual in virtual_addresses(self._node.settings)])
-            self._node.stop("orderly stop")
-            self._node.close()
+            await self._stop(self._node)
         self._listener.close_listeners()
         self._hooks.uninstall()
+        if self._feed_task is not None:
+            self._feed_task.cancel()
         logging.getLogger().removeHandler(self._flushed_log)
+
+    async def _stop(self, node: Node) -> None:
+        stop = PlannedStop(self._connections, node.settings.drain_timeout_s)
+        stop.follow_signals()
+        try:
+            await stop.leave(node.departure, addresses_of(node.settings.groups))
+        finally:
+            node.close()
+        await stop.finish(mitmproxy_internals.stop_listening)
 
     async def _drain(self, addresses: Collection[Address]) -> None:
         """Let the requests being answered there finish: the groups of these addresses are about to end."""

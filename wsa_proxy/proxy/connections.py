@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import errno
 import fcntl
 import socket
 import struct
@@ -55,6 +56,8 @@ class _Client:
     longer held by us then: a connection may live for days."""
     answered: int = 0
     """Finished requests; a fresh connection (0) is never taken for an idle one."""
+    tunnel: bool = False
+    """It has begun as one, with CONNECT."""
 
     def begin(self, flow: http.HTTPFlow) -> None:
         """One more request."""
@@ -65,6 +68,11 @@ class _Client:
         """A keep-alive connection between two requests."""
         self._forget_answered()
         return self.answered > 0 and not self.flows
+
+    def is_answering(self) -> bool:
+        """A request has come in whose answer is not complete; nobody waits for the end of a WebSocket."""
+        self._forget_answered()
+        return any(flow.websocket is None for flow in self.flows.values())
 
     def _forget_answered(self) -> None:
         for key, flow in list(self.flows.items()):
@@ -102,6 +110,11 @@ def _close(client_socket: socket.socket) -> None:
 def hang_up(client_socket: socket.socket) -> None:
     """FIN, and never again: the local address is about to go. Raises OSError when the client was faster."""
     _close(client_socket)
+    forget(client_socket)
+
+
+def forget(client_socket: socket.socket) -> None:
+    """Repeat nothing that the client has not acknowledged, and tell it nothing more. Raises OSError when it is gone."""
     # It takes CAP_NET_ADMIN; whoever has none has not had the address either.
     with contextlib.suppress(PermissionError):
         client_socket.setsockopt(socket.IPPROTO_TCP, _TCP_REPAIR, 1)
@@ -114,12 +127,20 @@ class Connections:
     def __init__(self) -> None:
         self._clients: dict[str, _Client] = {}
         self._draining: frozenset[Address] = frozenset()
+        self._leaving = False
+        self.on_request: Callable[[], object] = lambda: None
+        """Called when a request has just come in, and nothing of its answer has left."""
+
+    def leave(self) -> None:
+        """From now on every answer ends its connection, on all addresses: the process is about to end."""
+        self._leaving = True
 
     # --- hooks, called by the addon ---------------------------------------------------------------------------------
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if mitmproxy_internals.is_connected(flow.client_conn.id):  # replayed flows have no connection
             self._clients.setdefault(flow.client_conn.id, _Client()).begin(flow)
+            self.on_request()
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """Before a streamed answer: the last moment for its headers."""
@@ -137,15 +158,23 @@ class Connections:
     def http_connect(self, flow: http.HTTPFlow) -> None:
         """From here on it is a tunnel: idle only after a request inside of it, if we can see inside at all."""
         self._clients.pop(flow.client_conn.id, None)
+        if mitmproxy_internals.is_connected(flow.client_conn.id):
+            self._clients[flow.client_conn.id] = _Client(tunnel=True)
 
     def client_disconnected(self, client: Client) -> None:
         self._clients.pop(client.id, None)
 
     def _close_after(self, flow: http.HTTPFlow) -> None:
         """Announce and cause the end of a draining connection. In HTTP/2 this header is a PROTOCOL_ERROR."""
-        if not self._draining or flow.request.is_http2 or flow.request.is_http3 or flow.response is None:
+        if (
+            not (self._draining or self._leaving)
+            or flow.request.is_http2
+            or flow.request.is_http3
+            or flow.response is None
+        ):
             return
-        if flow.response.status_code != 101 and _local_address(flow.client_conn) in self._draining:
+        ends = self._leaving or _local_address(flow.client_conn) in self._draining
+        if flow.response.status_code != 101 and ends:
             flow.response.headers["Connection"] = "close"
 
     # --- ends -------------------------------------------------------------------------------------------------------
@@ -162,22 +191,22 @@ class Connections:
             self._end(handler, hang_up)
         return len(handlers) + sum(_reset_not_accepted(sock) for sock in mitmproxy_internals.listening_on(wanted))
 
-    async def drain(self, addresses: Collection[Address], limit_s: float = 0.3) -> None:
-        """Let the requests being answered now be answered completely, for ``limit_s`` seconds at most.
+    async def drain(self, addresses: Collection[Address] | None, limit_s: float = 0.3) -> None:
+        """Let the requests being answered there now (None: anywhere) be answered completely, for ``limit_s`` seconds at
+        most. No end of a tunnel or a WebSocket is waited for.
 
         Idle keep-alive connections on these addresses are closed at once and as they become idle. Fresh connections
         are served, and closed with their answer.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + limit_s
-        self._draining = frozenset(addresses)
-        answering = self._answering()
+        wanted = None if addresses is None else frozenset(addresses)
+        self._draining = wanted or frozenset()
+        answering = self._answering(wanted)
         waited = answering
         try:
             while True:
-                for handler in self._handlers(self._draining):
-                    if self._is_idle(handler):
-                        self._end(handler)
+                self.end_idle(wanted)
                 waited = [each for each in waited if not each.has_left()]
                 if not waited or loop.time() >= deadline:
                     return
@@ -187,12 +216,27 @@ class Connections:
             for each in answering:
                 each.copy.close()
 
-    def _answering(self) -> list[_Answering]:
+    def end_idle(self, addresses: Collection[Address] | None, close: Callable[[socket.socket], None] = _close) -> None:
+        """Close the keep-alive connections there that are between two requests."""
+        for handler in self._handlers(addresses):
+            if self._is_idle(handler):
+                self._end(handler, close)
+
+    def unfinished(self, addresses: Collection[Address], *, fresh: bool) -> list[ProxyConnectionHandler]:
+        """Those that are being answered, or with ``fresh`` may have asked for something that was not read yet."""
         found = []
-        for handler in self._handlers(self._draining):
+        for handler in self._handlers(addresses):
+            client = self._clients.get(handler.client.id)
+            if client.is_answering() if client is not None else fresh:
+                found.append(handler)
+        return found
+
+    def _answering(self, addresses: Collection[Address] | None) -> list[_Answering]:
+        found = []
+        for handler in self._handlers(addresses):
             client = self._clients.get(handler.client.id)
             transport = mitmproxy_internals.client_transport(handler)
-            if client is not None and not client.is_idle() and client.flows and transport is not None:
+            if client is not None and client.is_answering() and transport is not None:
                 try:
                     copy = transport.get_extra_info("socket").dup()
                 except OSError:
@@ -200,8 +244,9 @@ class Connections:
                 found.append(_Answering(handler.client.id, transport, copy))
         return found
 
-    def _handlers(self, addresses: frozenset[Address]) -> list[ProxyConnectionHandler]:
-        return [each for each in mitmproxy_internals.tcp_handlers() if _local_address(each.client) in addresses]
+    def _handlers(self, addresses: Collection[Address] | None) -> list[ProxyConnectionHandler]:
+        handlers = mitmproxy_internals.tcp_handlers()
+        return [each for each in handlers if addresses is None or _local_address(each.client) in addresses]
 
     def _is_idle(self, handler: ProxyConnectionHandler) -> bool:
         """Between two requests, with every answer on the wire."""
@@ -236,6 +281,8 @@ def _local_address(client: Client) -> Address:
 
 def _queued(client_socket: socket.socket, request: int) -> int:
     """Bytes in the kernel's send queue. Raises OSError when the socket is closed."""
+    if client_socket.fileno() < 0:  # asyncio has closed it in this turn of the loop; mitmproxy does not know yet
+        raise OSError(errno.EBADF, "closed")
     answer = fcntl.ioctl(client_socket.fileno(), request, b"\0\0\0\0")
     return int(struct.unpack("i", answer)[0])
 

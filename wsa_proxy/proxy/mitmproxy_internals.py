@@ -137,6 +137,14 @@ def listening_on(addresses: Collection[IPv4Address | IPv6Address]) -> list[socke
     return found
 
 
+def stop_listening() -> None:
+    """Accept no more clients over TCP in any mode; those that are served are left alone."""
+    for instance in instances():
+        for server in instance._servers:
+            if isinstance(server, asyncio.Server):
+                server.close()
+
+
 def is_updating() -> bool:
     """Whether mitmproxy is starting or stopping servers right now."""
     return bool(proxyserver().servers.is_updating)

@@ -1,0 +1,64 @@
+"""A process that is about to end: every answer is its connection's last one, whatever the address."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from mitmproxy.test import tflow
+
+from tests.proxy.processes import WAIT_S
+from tests.proxy.processes import Origin
+from tests.proxy.processes import until
+from tests.proxy.test_connections import Browser
+from tests.proxy.test_connections import Hooks
+from tests.proxy.test_connections import handlers
+from tests.proxy.test_connections import hooks as hooks  # a fixture
+from tests.proxy.test_last_answers import browse as browse  # a fixture
+from wsa_proxy.proxy.connections import _Client
+
+
+async def test_every_answer_ends_its_connection_from_now_on(
+    hooks: Hooks, browse: Callable[..., Browser], origin: Origin
+) -> None:
+    """On the virtual IP and on the loopback port."""
+    for host in ("127.0.0.77", "127.0.0.1"):
+        browser = browse(host)
+        assert b"Connection: close" not in await browser.get(f"http://127.0.0.1:{origin.port}/")
+        hooks.connections.leave()
+        assert b"Connection: close" in await browser.get(f"http://127.0.0.1:{origin.port}/")
+        assert await browser.is_closed()
+        hooks.connections._leaving = False
+
+
+async def test_a_drain_of_everything_waits_for_each_address(
+    hooks: Hooks, browse: Callable[..., Browser], origin: Origin
+) -> None:
+    """Idle ones end, what is being answered anywhere is answered; a tunnel has no end to wait for, and stays."""
+    idle, busy, tunnel = browse(), browse("127.0.0.1"), browse("127.0.0.1")
+    await idle.get(f"http://127.0.0.1:{origin.port}/")
+    await busy.ask(f"http://127.0.0.1:{origin.port}/slow")
+    await asyncio.get_running_loop().sock_sendall(
+        tunnel.socket, f"CONNECT 127.0.0.1:{origin.port} HTTP/1.1\r\n\r\n".encode()
+    )
+    assert b" 200 " in await tunnel.answer()
+    await until(origin.slow_asked.is_set)
+    hooks.connections.leave()
+    drained = asyncio.get_running_loop().create_task(hooks.connections.drain(None, WAIT_S))
+    assert await idle.is_closed()
+    assert not drained.done()
+    origin.let_go.set()
+    assert len((await busy.answer()).partition(b"\r\n\r\n")[2]) == 1_000_000
+    await drained
+    assert handlers() == 1
+
+
+@pytest.mark.parametrize(("websocket", "answering"), [(False, True), (True, False)])
+def test_nobody_waits_for_the_end_of_a_websocket(websocket: bool, answering: bool) -> None:
+    """It is alive as long as the two want, and no request that is being answered."""
+    flow = tflow.twebsocketflow() if websocket else tflow.tflow()
+    flow.live = True
+    client = _Client()
+    client.begin(flow)
+    assert client.is_answering() is answering and not client.is_idle()

@@ -1,0 +1,118 @@
+"""An orderly stop: the successor is master before this node stops accepting, and what is short is finished.
+
+1. From the signal on every answer ends its connection (HTTP/1; in HTTP/2 its last one), idle ones are closed. The
+   requests being answered on the virtual IPs get ``DRAIN_S_MAX``.
+2. Bow-out. The addresses stay, and requests are accepted, until a successor is heard, ``SUCCESSOR_S_MAX`` at most.
+3. What has come in by then is answered, ``FINISH_S_MAX`` at most, while the addresses are held silently. Then the
+   connections that are left end, and the addresses go.
+4. No listener accepts any more. The requests being answered anywhere else (loopback, a mode with a host of its own) may
+   take until ``drain_timeout``; tunnels and WebSockets have no end to wait for.
+
+All of it is bounded by ``drain_timeout``, and a second signal ends each wait at once. A node that is master of nothing
+begins with the fourth step. Whatever goes wrong, the bow-out and the release come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable
+from collections.abc import Collection
+from typing import Protocol
+
+from wsa_proxy.proxy.connections import POLL_S
+from wsa_proxy.proxy.connections import Address
+from wsa_proxy.proxy.connections import Connections
+from wsa_proxy.proxy.last_answers import LastAnswers
+from wsa_proxy.runtime.tasks import create_task
+
+logger = logging.getLogger(__name__)
+
+DRAIN_S_MAX = 0.3
+SUCCESSOR_S_MAX = 0.1
+FINISH_S_MAX = 0.3
+FRESH_S = 0.05
+"""So long a connection that was accepted last may need until its request has been read."""
+REASON = "orderly stop"
+
+
+class Departure(Protocol):
+    """How a node leaves its groups; ``runtime/departure.py``."""
+
+    @property
+    def is_needed(self) -> bool: ...
+    @property
+    def awaits_successor(self) -> bool: ...
+    def begin(self, reason: str) -> None: ...
+    def fall_silent(self) -> None: ...
+    def end(self, reason: str) -> None: ...
+
+
+class PlannedStop:
+    """Of one node, with its proxy. Made when the order has come, inside the running loop."""
+
+    def __init__(self, connections: Connections, drain_timeout_s: float) -> None:
+        self._connections = connections
+        self._loop = asyncio.get_running_loop()
+        self._deadline_s = self._loop.time() + drain_timeout_s
+        self._hurried = False
+
+    def follow_signals(self) -> None:
+        """From now on the next SIGTERM or SIGINT ends every wait; mitmproxy's own handlers do nothing any more."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self.hurry)
+
+    def hurry(self) -> None:
+        """End every wait now."""
+        if not self._hurried and self._loop.time() < self._deadline_s:
+            logger.warning("failover: asked to stop once more: nothing is waited for")
+        self._hurried = True
+
+    async def leave(self, departure: Departure, addresses: Collection[Address]) -> None:
+        """Steps 1 to 3; ``addresses`` are the node's virtual IPs."""
+        answers = LastAnswers(self._connections, addresses)
+        try:
+            self._connections.leave()
+            if departure.is_needed:
+                await self._drain(addresses, DRAIN_S_MAX)
+                await self._hand_over(departure, answers)
+        except Exception:  # whatever went wrong with the clients, the others must hear that we leave
+            logger.exception("failover: the virtual IPs could not be handed over in order")
+        finally:
+            try:
+                answers.end()
+            finally:
+                departure.end(REASON)
+
+    async def _hand_over(self, departure: Departure, answers: LastAnswers) -> None:
+        answers.begin()
+        departure.begin(REASON)
+
+        def succeeded() -> bool:
+            answers.look(fresh=True)
+            return not departure.awaits_successor
+
+        await self._until(succeeded, SUCCESSOR_S_MAX)
+        departure.fall_silent()
+        fresh_until_s = self._loop.time() + FRESH_S
+        await self._until(lambda: answers.look(fresh=self._loop.time() < fresh_until_s), FINISH_S_MAX)
+
+    async def finish(self, stop_listening: Callable[[], None]) -> None:
+        """Step 4."""
+        stop_listening()
+        await self._drain(None, self._deadline_s - self._loop.time())
+
+    async def _drain(self, addresses: Collection[Address] | None, limit_s: float) -> None:
+        drain = create_task(self._connections.drain(addresses, limit_s), name="failover drain")
+        try:
+            await self._until(drain.done, limit_s)
+        finally:
+            drain.cancel()
+        await asyncio.wait([drain])
+
+    async def _until(self, reached: Callable[[], bool], limit_s: float) -> None:
+        """Look every few milliseconds."""
+        deadline_s = min(self._deadline_s, self._loop.time() + limit_s)
+        while not reached() and not self._hurried and self._loop.time() < deadline_s:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(POLL_S)
