@@ -37,8 +37,8 @@ class InProcess(Guarding):
     def _send(self, message: Message) -> None:
         self.answers += [decode(answer.encode()) for answer in self.guardian.handle(decode(message.encode()))]
 
-    def _send_will(self, message: Message) -> None:
-        self._send(message)
+    def _send_will(self, datagram: bytes) -> None:
+        self._send(decode(datagram))
 
     def _receive(self, wait_s: float = 0.0) -> Message | None:
         return self.answers.popleft() if self.answers else None

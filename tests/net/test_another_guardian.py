@@ -39,9 +39,9 @@ def test_a_guardian_that_hung_while_nothing_was_held_is_no_stall() -> None:
     guardian.release(1, [])
     now[0] += 3600
     guardian.hangs = True
-    guardian.will(1, [b"will"], again=True)
+    guardian.will(1, [b"an envelope, "], b"will", again=True)
     assert guardian.hold(1, [], []) == [] and guardian.drain() == []
-    assert guardian.guardian._wards[1].will == [b"will"] and guardian.beat([1]) == {}
+    assert guardian.guardian._wards[1].will == [b"an envelope, will"] and guardian.beat([1]) == {}
 
 
 def test_where_no_guardian_can_be_had_nothing_is_fenced_that_was_not_held() -> None:
@@ -57,7 +57,7 @@ def test_where_no_guardian_can_be_had_nothing_is_fenced_that_was_not_held() -> N
     guardian = Childless([100.0])
     guardian.hangs = True
     guardian.takes_s = 1.0
-    guardian.will(1, [b"will"], again=True)
+    guardian.will(1, [b"an envelope, "], b"will", again=True)
     with pytest.raises(GuardianGone):
         guardian.hold(1, [], [])
     guardian._replace_or_give_up("has ended")

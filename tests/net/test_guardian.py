@@ -17,7 +17,8 @@ from wsa_proxy.net.orders import Message
 
 LIMIT_S = 1.0
 AGAIN, ONCE = orders.numbers([True]), orders.numbers([False])
-ADDS, REMOVALS, WILL = [b"add 1", b"add 2"], [b"remove 1", b"remove 2"], [b"bow out"]
+ADDS, REMOVALS = [b"add 1", b"add 2"], [b"remove 1", b"remove 2"]
+ENVELOPES, PAYLOAD, WILL = [b"bow "], b"out", [b"bow out"]
 
 
 class Kernel:
@@ -61,7 +62,10 @@ class World:
         return self.say(orders.HOLD, [orders.numbers([len(ADDS)]), *ADDS, *REMOVALS], **other)
 
     def will(self, **other: Any) -> Any:
-        return self.say(orders.WILL, [AGAIN, *WILL], **other)
+        return self.say(orders.WILL, [AGAIN, PAYLOAD, *ENVELOPES], **other)
+
+    def sign(self, payload: bytes, **other: Any) -> Any:
+        return self.say(orders.SIGNED, [payload], **other)
 
     def beat(self, **other: Any) -> Any:
         return self.say(orders.BEAT, [bytes([1])], **other)
@@ -143,7 +147,7 @@ def test_who_is_master_again_is_not_said_to_be_gone(world: World) -> None:
     world.now += 0.03
     world.look()
     assert world.kernel.sent == WILL * 2
-    world.say(orders.WILL, [AGAIN, b"another one"], epoch=2)
+    world.say(orders.WILL, [AGAIN, b"another one", *ENVELOPES], epoch=2)
     world.now += 0.1
     world.look()
     assert world.kernel.sent == WILL * 2 and not world.guardian.idle
@@ -157,7 +161,7 @@ def test_a_will_without_addresses_is_said(world: World) -> None:
 
 
 def test_the_last_will_counts_and_a_release_withdraws_it(world: World) -> None:
-    world.say(orders.WILL, [AGAIN, b"an earlier one"])
+    world.say(orders.WILL, [AGAIN, b"an earlier one", *ENVELOPES])
     world.will()
     world.hold()
     world.say(orders.RELEASE, REMOVALS)
@@ -165,6 +169,34 @@ def test_the_last_will_counts_and_a_release_withdraws_it(world: World) -> None:
     world.will()
     world.look(gone=True)
     assert world.kernel.sent == WILL
+
+
+def test_a_will_that_is_signed_anew_goes_where_the_one_before_would_have(world: World) -> None:
+    """With each advertisement the payload alone is told, and it is as much a sign of life as the whole. Envelopes that
+    are told later count from then on."""
+    world.say(orders.WILL, [AGAIN, b"1", b"a ", b"b "])
+    world.hold()
+    world.now += LIMIT_S - 0.01
+    assert world.sign(b"2") == []
+    world.now += LIMIT_S - 0.01
+    assert world.look() == [] and world.look(gone=True) != []
+    assert world.kernel.sent == [b"a 2", b"b 2"]
+    world.say(orders.WILL, [AGAIN, b"3", b"c "], epoch=2)
+    world.look(gone=True)
+    assert world.kernel.sent[2:] == [b"c 3"] and not world.guardian.idle
+
+
+def test_what_is_signed_for_nobody_is_not_said(world: World) -> None:
+    """Its will was forgotten by a fence that the proxy has not read."""
+    world.will()
+    world.hold()
+    world.now += LIMIT_S + 0.01
+    world.look()
+    world.kernel.sent.clear()
+    assert world.sign(b"late") == [] and world.look(gone=True) == []
+    world.now += 1
+    world.look(gone=True)
+    assert b"bow late" not in world.kernel.sent
 
 
 def test_nothing_that_belongs_to_an_earlier_epoch_is_carried_out(world: World) -> None:
@@ -265,7 +297,7 @@ def test_with_short_intervals_somebody_else_is_master_sooner(world: World) -> No
 
 def test_a_plain_bow_out_is_said_once(world: World) -> None:
     """Nothing tells its second copy from another one: a third node would take over from the new master."""
-    world.say(orders.WILL, [ONCE, *WILL])
+    world.say(orders.WILL, [ONCE, PAYLOAD, *ENVELOPES])
     world.hold()
     world.look(gone=True)
     assert world.kernel.sent == WILL and world.guardian.idle
@@ -341,8 +373,8 @@ def test_who_sleeps_does_not_live_because_he_lets_go(world: World) -> None:
 
 
 def test_a_will_that_cannot_be_sent_does_not_keep_the_others(world: World, capfd: Any) -> None:
-    world.say(orders.WILL, [AGAIN, b"mute", b"bow out"])
-    world.kernel.refuse = {b"mute": errno.ENETDOWN}
+    world.say(orders.WILL, [AGAIN, PAYLOAD, b"mute ", *ENVELOPES])
+    world.kernel.refuse = {b"mute out": errno.ENETDOWN}
     world.look(gone=True)
     assert world.kernel.sent == WILL and "could not be sent: [Errno 100] refused" in capfd.readouterr().err
 

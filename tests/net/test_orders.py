@@ -30,12 +30,17 @@ def test_whatever_is_cut_or_too_long_is_refused() -> None:
                 orders.decode(whole[:length])
 
 
+def test_a_will_that_is_signed_anew_is_a_message_like_the_others() -> None:
+    """Made in one go, since one of them precedes each advertisement."""
+    assert orders.signed(200, 3, 1.5, b"payload") == Message(orders.SIGNED, 200, 3, 0, 1.5, [b"payload"]).encode()
+
+
 def test_parts() -> None:
     """A frame, a datagram of either IP version, numbers, seconds."""
-    assert orders.decode_frame(orders.frame(7, b"frame")) == (7, b"frame")
+    assert orders.decode_frame(orders.frame(7, b"header ") + b"payload") == (7, b"header payload")
     for source, destination, scope in (("10.0.0.1", "10.0.0.2", 0), ("fe80::1", "fe80::2", 5)):
         ends = ip_address(source).packed, ip_address(destination).packed
-        part = orders.datagram(ip_address(source).version, scope, *ends, b"payload")
+        part = orders.datagram(ip_address(source).version, scope, *ends) + b"payload"
         assert orders.decode_frame(part) is None
         assert orders.decode_datagram(part) == (ip_address(source).version, scope, *ends, b"payload")
     assert orders.decode_numbers(orders.numbers([0, 99, -1])) == [0, 99, -1]

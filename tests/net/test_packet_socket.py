@@ -16,6 +16,7 @@ from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 
 from tests.net.receiving import received
+from wsa_proxy.net import orders
 from wsa_proxy.net.frames import Carp
 from wsa_proxy.net.frames import read_advertisement
 from wsa_proxy.net.packet_socket import Headers
@@ -265,6 +266,33 @@ def test_source_address(lan: Any) -> None:
     with pytest.raises(OSError) as raised:
         advertisements.send(6, PAYLOAD)
     assert raised.value.errno == errno.EADDRNOTAVAIL
+
+
+def test_the_envelopes_of_a_will_follow_the_interface(lan: Any) -> None:
+    """The same ones until somebody tells of a change, of an address or of the hardware address; also of a change that
+    was told another group: the headers are one table for all."""
+    headers = Headers()
+    advertisements = PacketSocket(lan.LEFT, lan.index, 7, {4}, headers, "00:00:5e:00:01:07")
+    other = PacketSocket(lan.LEFT, lan.index, 8, {4}, headers)
+
+    def ends() -> tuple[str, str]:
+        (envelope,) = advertisements.envelopes(4, len(PAYLOAD))
+        decoded = orders.decode_frame(envelope + PAYLOAD)
+        assert decoded is not None and decoded[0] == lan.index
+        frame = Ether(decoded[1])
+        assert bytes(frame[IP].payload) == PAYLOAD and frame[IP].len == 20 + len(PAYLOAD)
+        return frame.src, frame[IP].src
+
+    first = advertisements.envelopes(4, len(PAYLOAD))
+    assert ends() == (lan.mac(), "10.0.0.1") and advertisements.envelopes(4, len(PAYLOAD)) is first
+    lan.ip(f"link set {lan.LEFT} address 02:00:00:00:00:77")
+    lan.ip(f"address del 10.0.0.1/24 dev {lan.LEFT}")
+    lan.ip(f"address add 10.0.0.9/24 dev {lan.LEFT}")
+    assert advertisements.envelopes(4, len(PAYLOAD)) is first
+    other.refresh()
+    assert ends() == ("02:00:00:00:00:77", "10.0.0.9")
+    for each in (advertisements, other):
+        each.close()
 
 
 def test_source_address_of_ipv6(lan: Any) -> None:

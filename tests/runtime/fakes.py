@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from wsa_proxy.carp.wire import HEADER_BYTES
 from wsa_proxy.net.ports import FRAMES_PER_TURN_MAX
 from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import AddressPort
@@ -58,10 +59,11 @@ class FakeAdvertisements:
     def fileno_list(self) -> list[int]:
         return [self.inbox.descriptor]
 
-    def will(self, version: Version, payload: bytes) -> Sequence[bytes]:
+    def envelopes(self, version: Version, payload_bytes: int) -> tuple[bytes, ...]:
         if version == self.host.silent_version:
             raise OSError("no address to send from")
-        return [bytes([version]) + payload]
+        assert payload_bytes == HEADER_BYTES
+        return (bytes([version]),)
 
     def refresh(self) -> None:
         self.host.journal.append(f"refresh {self.vhid}")
@@ -104,9 +106,9 @@ class FakeAddresses:
         self.host.journal.append("acquire")
         self._add()
 
-    def leave_will(self, parts: Sequence[bytes], *, again: bool) -> None:
+    def leave_will(self, envelopes: Sequence[bytes], payload: bytes, *, again: bool) -> None:
         self.host.wills_again[self.vhid] = again
-        self.host.wills[self.vhid] = list(parts)
+        self.host.wills[self.vhid] = [envelope + payload for envelope in envelopes]
 
     def renew(self) -> None:
         self._add()

@@ -29,6 +29,10 @@ PASS_PHRASE_BYTES_MAX = 19
 """ifconfig on the BSDs copies into 20 bytes with a final NUL: longer phrases are cut there (ifconfig, CARP_KEY_LEN)."""
 
 
+_SIGNED_MAX = 8
+"""Payloads that are kept: the usual one and its bow-out, well and demoted, and those of a moment."""
+
+
 def key_from_pass_phrase(pass_phrase: bytes) -> bytes:
     """The 20-byte key: the phrase, padded with zero bytes. No phrase is 20 zero bytes, and is still hashed.
 
@@ -87,16 +91,20 @@ class Authenticator:
         self._lists = len(self._signatures) // len(keys)
         self._list = 0
         """Which of the address lists we sign: OpenBSD's, or the one that the last believed peer has signed."""
-        self._signed: tuple[tuple[int, ...], bytes] | None = None
+        self._signed: dict[tuple[int, ...], bytes] = {}
 
     def sign(self, advbase: int, advskew: int, demotion: int) -> bytes:
         """The 36 bytes of our advertisement with these values, signed with the first key."""
-        values = (advbase, advskew, demotion)
-        # With a counter that never changes, an advertisement is the same as the one before until a value is another.
-        if self._signed is None or self._signed[0] != (*values, self._list):
+        # With a counter that never changes, an advertisement is the same as the one before until a value is another;
+        # and so is the bow-out for the guardian, which is signed with each of them.
+        values = (advbase, advskew, demotion, self._list)
+        payload = self._signed.get(values)
+        if payload is None:
+            if len(self._signed) >= _SIGNED_MAX:
+                self._signed.clear()
             digest = self._signatures[self._list].digest(self._counter)
-            self._signed = (*values, self._list), wire.encode(Advertisement(self._vhid, *values, self._counter, digest))
-        return self._signed[1]
+            payload = self._signed[values] = wire.pack(self._vhid, advbase, advskew, demotion, self._counter, digest)
+        return payload
 
     def accept(self, payload: bytes, ttl: int, version: Version) -> Advertisement | Reject:
         """The advertisement in this payload if a peer of this virtual host sent it, else the one reason why not."""

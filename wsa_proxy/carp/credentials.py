@@ -74,13 +74,13 @@ class Sealer:
         counter = self.time.sign(advbase, advskew, demotion, farewell, reading.clock_ms, reading.wall_ms, chance)
         digest = self._signature.digest(counter)
         # The counter has one bit for the demotion, and a byte of it that nobody signs says no more.
-        return wire.encode(Advertisement(self._vhid, advbase, advskew, min(demotion, 1), counter, digest))
+        return wire.pack(self._vhid, advbase, advskew, min(demotion, 1), counter, digest)
 
     def will(self, demotion: int, chance: int, clock_ms: float) -> bytes:
         """The 36 bytes of a bow-out for a guardian, see ``GroupTime.will``."""
         counter = self.time.will(demotion, chance, clock_ms)
         digest = self._signature.digest(counter)
-        return wire.encode(Advertisement(self._vhid, BOW_OUT, BOW_OUT, min(demotion, 1), counter, digest))
+        return wire.pack(self._vhid, BOW_OUT, BOW_OUT, min(demotion, 1), counter, digest)
 
     def judge(self, heard: Advertisement, limit_ms: float, reading: Reading, top_of_others: int) -> Verdict:
         """What came of an advertisement that this key has signed. ``top_of_others``: see ``GroupTime``."""

@@ -68,7 +68,7 @@ class AddressWriter(Protocol):
     def forget(self, vhid: int) -> None:
         """Renew no more."""
 
-    def will(self, vhid: int, parts: Sequence[bytes], *, again: bool) -> None:
+    def will(self, vhid: int, envelopes: Sequence[bytes], payload: bytes, *, again: bool) -> None:
         """To be said once this process is gone, ``again`` if more than once."""
 
     @property
@@ -149,8 +149,8 @@ class AddressLease:
         _remove(self._keeper.route, strays)
         self.renew()
 
-    def leave_will(self, parts: Sequence[bytes], *, again: bool) -> None:
-        self._keeper.writer.will(self.vhid, parts, again=again)
+    def leave_will(self, envelopes: Sequence[bytes], payload: bytes, *, again: bool) -> None:
+        self._keeper.writer.will(self.vhid, envelopes, payload, again=again)
 
     def renew(self) -> None:
         error = self.failure("add", self._keeper.writer.hold(self.vhid, self.adds, self.removals))

@@ -67,15 +67,22 @@ def usual_stall_limit_s(patience_s: float) -> float:
 class Ward:
     """What the proxy holds and wills for one group."""
 
-    __slots__ = ("adds", "copies", "removals", "will")
+    __slots__ = ("adds", "copies", "envelopes", "payload", "removals")
 
     def __init__(self) -> None:
         self.adds: list[bytes] = []
         self.removals: list[bytes] = []
         """Empty when it holds nothing."""
-        self.will: list[bytes] = []
+        self.envelopes: list[bytes] = []
+        self.payload = b""
+        """Of the will; its copies differ in the envelope alone."""
         self.copies = 0
         """Whether the will may be said more than once."""
+
+    @property
+    def will(self) -> list[bytes]:
+        """Frames and datagrams, ready to be sent."""
+        return [envelope + self.payload for envelope in self.envelopes]
 
 
 class Guardian:
@@ -100,17 +107,25 @@ class Guardian:
             return []
         if message.epoch != self.epoch:
             return []  # whoever asked reads ``FENCED``, which was sent before
-        if message.kind != orders.WILL and self._clock() - message.at_s > self._stall_limit_s:
+        is_will = message.kind in (orders.WILL, orders.SIGNED)
+        if not is_will and self._clock() - message.at_s > self._stall_limit_s:
             # It was decided, and then one of the two processes stood still: the address may be another's by now.
             return self.fence(f"an order is {self._clock() - message.at_s:.1f} s old")
         if not is_alive:  # both stood still, and the proxy woke first
             return self.fence(f"the proxy's loop stood still for {message.at_s - self._alive_at_s:.1f} s")
-        if message.kind == orders.WILL:
-            ward = self._wards.setdefault(message.vhid, Ward())
-            (ward.copies,), ward.will = orders.decode_numbers(message.parts[0]), message.parts[1:]
-            self._copies = []  # of an earlier one: who is master again is not gone
-            return []
+        if is_will:
+            return self._take_will(message)
         return self._hold(message) if message.kind == orders.HOLD else self._beat(message)
+
+    def _take_will(self, message: Message) -> list[Message]:
+        ward = self._wards.setdefault(message.vhid, Ward())
+        if message.kind == orders.WILL:
+            copies, ward.payload, *ward.envelopes = message.parts
+            (ward.copies,) = orders.decode_numbers(copies)
+        else:
+            (ward.payload,) = message.parts
+        self._copies = []  # of an earlier one: who is master again is not gone
+        return []
 
     def _lives(self, at_s: float) -> bool:
         """The proxy's loop turned then. False if it had stood still for too long before."""

@@ -24,7 +24,13 @@ _SEQUENCE_OFFSET = 8
 _NLMSG_ERROR = 2
 _PROTOCOL_CARP = 112
 _HOP_LIMIT = 255
+_TRAFFIC_CLASS = 0xE0
+# From linux/in.h and linux/in6.h; Python's socket module does not have them all.
 _IP_PKTINFO = 8
+_IP_MTU_DISCOVER = 10
+_IP_PMTUDISC_DO = 2
+_IPV6_AUTOFLOWLABEL = 70
+_PRIORITY_INTERACTIVE = 6
 
 
 class GuardianKernel:
@@ -106,10 +112,16 @@ class GuardianKernel:
 def _raw_socket(family: int) -> socket.socket:
     opened = socket.socket(family, socket.SOCK_RAW | socket.SOCK_NONBLOCK, _PROTOCOL_CARP)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)  # it only sends; what it hears is dropped
+    # As what the proxy itself sends, see ``unicast_socket.py``.
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, _PRIORITY_INTERACTIVE)
     if family == socket.AF_INET:
         opened.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, _HOP_LIMIT)
+        opened.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, _TRAFFIC_CLASS)
+        opened.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_DO)
     else:
         opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, _HOP_LIMIT)
+        opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, _TRAFFIC_CLASS)
+        opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_AUTOFLOWLABEL, 0)
     return opened
 
 

@@ -15,18 +15,17 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
-from wsa_proxy.net import death_notice
 from wsa_proxy.net import orders
 from wsa_proxy.net.claims import Group
 from wsa_proxy.net.guardian_process import boottime_s
+from wsa_proxy.net.guardian_start import start_guardian
 from wsa_proxy.net.orders import Message
+from wsa_proxy.net.orders import Will
 from wsa_proxy.net.ports import Fence
 
 logger = logging.getLogger(__name__)
@@ -39,15 +38,9 @@ START_AGAIN_S = 1.0
 """Of a successor: meanwhile the loop stands still, and the leases end."""
 END_S = 0.5
 """Of one that has nothing to do any more: longer, and it is frozen."""
-SEND_BUFFER_BYTES = 4 * 1024 * 1024
-"""For a will of each of 255 groups, to many peers, before a guardian on the only core has its turn."""
 STARTS_MAX = 3
 STARTS_WITHIN_S = 10.0
 """Whoever ends it so often will do so again: then nothing is held any more."""
-
-_SO_SNDBUFFORCE = 32  # from asm-generic/socket.h; Python's socket module does not have it
-_PROGRAM = "import sys; sys.path.insert(0, sys.argv.pop(1)); from wsa_proxy.net.guardian_process import main; main()"
-_ROOT = str(Path(__file__).resolve().parent.parent.parent)
 
 
 class GuardianGone(OSError):
@@ -69,7 +62,7 @@ class Guarding:
         self._stall_limit_s = stall_limit_s
         self._clock = clock
         self._held: dict[int, Held] = {}
-        self._wills: dict[int, list[bytes]] = {}
+        self._wills: dict[int, Will] = {}
         self._lost: dict[int, list[int]] = {}
         """What a new guardian could not add again: one errno for each address, for the next beat."""
         self._claims: dict[Group, socket.socket] = {}
@@ -134,19 +127,26 @@ class Guarding:
         for told in (self._held, self._wills, self._lost):
             told.pop(vhid, None)
 
-    def will(self, vhid: int, parts: Sequence[bytes], *, again: bool) -> None:
-        """To be said once this process is gone, ``again`` if more than once. Not answered: the guardian reads its queue
-        to the end before it judges that we are gone, so what is in it when this returns is known in time."""
-        will = [orders.numbers([again]), *parts]
-        now = self._clock()
-        if self._wills.get(vhid) == will and now - self._told_at_s < self._stall_limit_s / 4:
+    def will(self, vhid: int, envelopes: Sequence[bytes], payload: bytes, *, again: bool) -> None:
+        """The payload is to be sent in each envelope once this process is gone, ``again`` if more than once. Not
+        answered: the guardian reads its queue to the end before it judges that we are gone, so what is in it when this
+        returns is known in time. Where the last envelopes stand, it is told the payload alone."""
+        now, will = self._clock(), self._wills.get(vhid)
+        if will is not None and (will.envelopes != tuple(envelopes) or will.again is not again):
+            will = None
+        if will is not None and will.payload == payload and now - self._told_at_s < self._stall_limit_s / 4:
             return  # plain CARP's is always the same; a storm of advertisements that are believed costs nothing here
         self._told_at_s = now  # each one is a sign of life as well
         if not self._held and not self._wills:
             self._alive_at_s = now  # a backup says nothing for years
-        self._wills[vhid] = will
+        if will is not None:
+            will.payload = payload
+            datagram = orders.signed(vhid, self._epoch, now, payload)
+        else:
+            will = self._wills[vhid] = Will(envelopes, payload, again=again)
+            datagram = Message(orders.WILL, vhid, self._epoch, 0, now, will.parts).encode()
         try:
-            self._send_will(Message(orders.WILL, vhid, self._epoch, 0, self._clock(), will))
+            self._send_will(datagram)
         except GuardianGone as error:
             self._replace_or_give_up(str(error))
 
@@ -225,9 +225,11 @@ class Guarding:
             self._fences.append(Fence(reason.decode(), bool(orders.decode_numbers(bowed_out)[0]), message.at_s))
 
     def _send(self, message: Message) -> None:
+        self._send_datagram(message.encode())
+
+    def _send_datagram(self, datagram: bytes) -> None:
         if self._socket is None:
             raise GuardianGone("is not there")
-        datagram = message.encode()
         try:
             try:
                 self._socket.send(datagram)
@@ -239,14 +241,14 @@ class Guarding:
         except OSError as error:
             raise GuardianGone(f"cannot be told anything: {error}") from error
 
-    def _send_will(self, message: Message) -> None:
+    def _send_will(self, datagram: bytes) -> None:
         """By the socket that does not wake the guardian; it is read with whatever else is said."""
         if self._wills_socket is None:
             raise GuardianGone("is not there")
         try:
-            self._wills_socket.send(message.encode())
+            self._wills_socket.send(datagram)
         except BlockingIOError:
-            self._send(message)  # full: this wakes it
+            self._send_datagram(datagram)  # full: this wakes it
         except OSError as error:
             raise GuardianGone(f"cannot be told anything: {error}") from error
 
@@ -279,29 +281,7 @@ class Guarding:
     # -- the process -------------------------------------------------------------------------------------------------
 
     def _start(self, within_s: float) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        our_wills, their_wills = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        pidfd = os.pidfd_open(os.getpid())
-        try:
-            command = [sys.executable, "-I", "-S", "-c", _PROGRAM, _ROOT]
-            descriptors = (theirs.fileno(), their_wills.fileno(), pidfd, *death_notice.descriptors())
-            self._process = subprocess.Popen(
-                [*command, *map(str, descriptors), str(self._stall_limit_s)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=descriptors,  # and nothing else of ours: no listening socket outlives us there
-                start_new_session=True,  # Ctrl-C is for us
-            )
-        except BaseException:
-            ours.close()
-            our_wills.close()
-            raise
-        finally:
-            theirs.close()
-            their_wills.close()
-            os.close(pidfd)
-        for each in (ours, our_wills):
-            _prepare(each)
+        self._process, ours, our_wills = start_guardian(self._stall_limit_s)
         self._socket, self._wills_socket = ours, our_wills
         self._poll.register(ours, select.EPOLLIN)
         self._started_at_s = [*self._started_at_s[1 - STARTS_MAX :], self._clock()]
@@ -364,9 +344,9 @@ class Guarding:
         for group, claim in self._claims.items():
             self._give(group, claim)
 
-    def _tell_again(self, held: Mapping[int, Held], wills: Mapping[int, list[bytes]]) -> None:
+    def _tell_again(self, held: Mapping[int, Held], wills: Mapping[int, Will]) -> None:
         for vhid, will in wills.items():
-            self._send(Message(orders.WILL, vhid, self._epoch, 0, self._clock(), will))
+            self._send(Message(orders.WILL, vhid, self._epoch, 0, self._clock(), will.parts))
             self._wills[vhid] = will
         for vhid, (adds, removals) in held.items():
             parts = [orders.numbers([len(adds)]), *adds, *removals]
@@ -381,14 +361,6 @@ class Guarding:
         self._fences.append(Fence(why, bowed_out=False))
         self._held.clear()
         self._wills.clear()
-
-
-def _prepare(ours: socket.socket) -> None:
-    ours.setblocking(False)
-    try:
-        ours.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, SEND_BUFFER_BYTES)
-    except PermissionError:  # it cannot write addresses either, and will say so
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
 
 
 def _name(group: Group) -> bytes:

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import struct
 
-HOLD, BEAT, RELEASE, WILL, LIMIT, CLAIM, UNCLAIM = 1, 2, 3, 4, 5, 6, 7
+TYPE_CHECKING = False  # as in ``guardian.py``
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+HOLD, BEAT, RELEASE, WILL, SIGNED, LIMIT, CLAIM, UNCLAIM = 1, 2, 3, 4, 5, 6, 7, 8
 """From the proxy: add these addresses and prolong them on each beat; prolong; remove them and forget the will; say this
-once I am gone (and again, if the first part's number is not 0); I may stand still for so long; keep this socket open
-(it comes along), by this name; close it again.
+once I am gone (and again, if the first part's number is not 0; the second is the payload, each other one an envelope);
+say this payload instead, in the same envelopes; I may stand still for so long; keep this socket open (it comes along),
+by this name; close it again.
 ``HOLD``, ``BEAT`` and ``RELEASE`` are answered, in their order."""
 DONE, FENCED = 11, 12
 """From the guardian: an answer, with one errno for each netlink message, 0 where it worked; and: all addresses are
@@ -19,6 +24,7 @@ removed, whatever belongs to an earlier epoch is not carried out."""
 
 _HEAD = struct.Struct("=BBxxIId")  # kind, id of the group, epoch, number of the question, seconds of CLOCK_BOOTTIME
 _LENGTH = struct.Struct("=I")
+_HEAD_AND_LENGTH = struct.Struct("=BBxxIIdI")
 _FRAME = struct.Struct("=cI")
 _DATAGRAM = struct.Struct("=cBI16s16s")
 _SECONDS = struct.Struct("=d")
@@ -64,18 +70,40 @@ def decode(datagram: bytes) -> Message:
     return Message(kind, vhid, epoch, number, at_s, parts)
 
 
+class Will:
+    """Of a group: what stands before its payload, one envelope for each copy, and whether it may be said repeatedly."""
+
+    __slots__ = ("again", "envelopes", "payload")
+
+    def __init__(self, envelopes: Iterable[bytes], payload: bytes, *, again: bool) -> None:
+        self.envelopes = tuple(envelopes)
+        self.payload = payload
+        self.again = again
+
+    @property
+    def parts(self) -> list[bytes]:
+        """As the guardian is told it."""
+        return [numbers([self.again]), self.payload, *self.envelopes]
+
+
+def signed(vhid: int, epoch: int, at_s: float, payload: bytes) -> bytes:
+    """The datagram of a ``SIGNED`` message: one of them precedes each sealed advertisement."""
+    return _HEAD_AND_LENGTH.pack(SIGNED, vhid, epoch, 0, at_s, len(payload)) + payload
+
+
 # -- parts -----------------------------------------------------------------------------------------------------------
 
 
-def frame(index: int, content: bytes) -> bytes:
-    """An Ethernet frame, to be sent on the interface with this index."""
-    return _FRAME.pack(b"F", index) + content
+def frame(index: int, header: bytes) -> bytes:
+    """The envelope of a payload that leaves as an Ethernet frame, on the interface with this index: an envelope and a
+    payload, one after the other, are what ``decode_frame`` and ``decode_datagram`` take."""
+    return _FRAME.pack(b"F", index) + header
 
 
-def datagram(version: int, scope: int, source: bytes, destination: bytes, payload: bytes) -> bytes:
-    """The payload of an IP packet of protocol 112, from and to these packed addresses; ``scope`` is the interface index
-    of a link-local destination, else 0."""
-    return _DATAGRAM.pack(b"D", version, scope, source, destination) + payload
+def datagram(version: int, scope: int, source: bytes, destination: bytes) -> bytes:
+    """The envelope of a payload that leaves as an IP packet of protocol 112, from and to these packed addresses;
+    ``scope`` is the interface index of a link-local destination, else 0."""
+    return _DATAGRAM.pack(b"D", version, scope, source, destination)
 
 
 def decode_frame(part: bytes) -> tuple[int, bytes] | None:
@@ -85,7 +113,7 @@ def decode_frame(part: bytes) -> tuple[int, bytes] | None:
 
 
 def decode_datagram(part: bytes) -> tuple[int, int, bytes, bytes, bytes]:
-    """What ``datagram`` was given."""
+    """What ``datagram`` was given, and the payload."""
     _, version, scope, source, destination = _DATAGRAM.unpack_from(part)
     length = 4 if version == 4 else 16
     return version, scope, source[:length], destination[:length], part[_DATAGRAM.size :]

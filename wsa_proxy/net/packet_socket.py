@@ -70,6 +70,8 @@ class Headers:
         self._never_source = frozenset(never_source)
         self._sources: dict[tuple[int, Version], Address] = {}
         self._headers: dict[tuple[int, Version, str, int], bytes] = {}
+        self.edition = 0
+        """Another one whenever the headers may have changed."""
 
     def never_from(self, never_source: Collection[Address]) -> None:
         """These are the virtual addresses from now on."""
@@ -80,6 +82,7 @@ class Headers:
         """An address of an interface came or went: choose the source addresses anew."""
         self._sources.clear()
         self._headers.clear()
+        self.edition += 1
 
     def header(self, index: int, version: Version, mac: str, payload_bytes: int) -> bytes:
         """Ethernet and IP header; scapy builds it when interface, hardware address or length is new. Raises OSError."""
@@ -117,6 +120,8 @@ class PacketSocket:
         self._headers = headers
         self._receivers: dict[Version, socket.socket] = {}
         self._members: list[socket.socket] = []
+        self._envelopes: dict[tuple[Version, int], tuple[bytes, ...]] = {}
+        self._edition = 0
         try:
             for version in sorted(versions):
                 self._receivers[version] = _open_multicast_receiver(interface, index, vhid, version)
@@ -149,10 +154,17 @@ class PacketSocket:
             text = f"cannot send an IPv{version} advertisement on {self._interface}: {reason}"
             raise OSError(error.errno or errno.EIO, text) from error
 
-    def will(self, version: Version, payload: bytes) -> Sequence[bytes]:
-        # Not from the virtual MAC: by the last copy somebody else has it, and the switch must not turn back to us.
-        mac = own_mac(self._receivers[version])
-        return [orders.frame(self._index, self._headers.header(self._index, version, mac, len(payload)) + payload)]
+    def envelopes(self, version: Version, payload_bytes: int) -> tuple[bytes, ...]:
+        if self._edition != self._headers.edition:
+            self._envelopes.clear()
+            self._edition = self._headers.edition
+        envelopes = self._envelopes.get((version, payload_bytes))
+        if envelopes is None:
+            # Not from the virtual MAC: by the last copy somebody else has it, and the switch must not turn back to us.
+            mac = own_mac(self._receivers[version])
+            header = self._headers.header(self._index, version, mac, payload_bytes)
+            envelopes = self._envelopes[version, payload_bytes] = (orders.frame(self._index, header),)
+        return envelopes
 
     def receive(self) -> Sequence[Packet]:
         return queued_packets(self._receivers)

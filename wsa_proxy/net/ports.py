@@ -107,11 +107,12 @@ class AdvertisementPort(Protocol):
         ``from_own_mac``: not from the virtual MAC, whose port at the switch is the new master's.
         """
 
-    def will(self, version: Version, payload: bytes) -> Sequence[bytes]:
-        """One payload as a guardian can send it when this process is gone (``orders.py``). Raises OSError."""
+    def envelopes(self, version: Version, payload_bytes: int) -> tuple[bytes, ...]:
+        """What a guardian needs beside a payload of this length to send it when this process is gone (``orders.py``):
+        the same tuple as long as nothing has changed. Raises OSError."""
 
     def refresh(self) -> None:
-        """The addresses of the interface changed: choose the source address again before the next send."""
+        """The addresses of the interface changed, or its hardware address: look again before the next send."""
 
     def receive(self) -> Sequence[Packet]:
         """Up to FRAMES_PER_TURN_MAX packets that are queued; empty when none is."""
@@ -126,9 +127,9 @@ class AddressPort(Protocol):
     def acquire(self) -> None:
         """Add every address with a fresh lease. Raises OSError and leaves none behind if one cannot be added."""
 
-    def leave_will(self, parts: Sequence[bytes], *, again: bool) -> None:
-        """The guardian is to say this when this process is gone, ``again`` if more than once; until the release. Before
-        the advertisement that claims what it gives up."""
+    def leave_will(self, envelopes: Sequence[bytes], payload: bytes, *, again: bool) -> None:
+        """The guardian is to say this in these envelopes when this process is gone, ``again`` if more than once; until
+        the release. Before the advertisement that claims what it gives up."""
 
     def renew(self) -> None:
         """Prolong every lease; an address that somebody removed is back afterwards. Raises OSError."""

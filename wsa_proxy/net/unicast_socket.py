@@ -64,6 +64,14 @@ class _Way(NamedTuple):
     ancillary: _Ancillary
 
 
+class _Ways(NamedTuple):
+    """Of one IP version."""
+
+    peers: Sequence[tuple[Address, _Way]]
+    envelopes: tuple[bytes, ...]
+    """For a guardian."""
+
+
 class UnicastSocket:
     """The AdvertisementPort of one interface and a list of peers. A re-created interface needs a new one."""
 
@@ -85,7 +93,7 @@ class UnicastSocket:
         self._never_source = never_source
         self._never: Collection[Address] = never_source()
         self._peers: dict[Version, list[Address]] = {}
-        self._ways: dict[Version, Sequence[tuple[Address, _Way]]] = {}
+        self._ways: dict[Version, _Ways] = {}
         self._senders: dict[Version, socket.socket] = {}
         self._receivers: dict[Version, socket.socket] = {}
         for peer in peers:
@@ -115,7 +123,7 @@ class UnicastSocket:
         if sender is None:
             raise OSError(errno.EBADF, f"no socket for IPv{version} on {self._interface}")
         try:
-            ways = self._ways_of(version)
+            ways = self._ways_of(version).peers
         except OSError as error:
             text = f"cannot send an IPv{version} advertisement on {self._interface}: {error.strerror or error}"
             raise OSError(error.errno or errno.EIO, text) from error
@@ -133,7 +141,7 @@ class UnicastSocket:
             text = f"cannot send an advertisement on {self._interface} to {'; '.join(texts)}"
             raise failure_of(errors, len(ways), text)
 
-    def _ways_of(self, version: Version) -> Sequence[tuple[Address, _Way]]:
+    def _ways_of(self, version: Version) -> _Ways:
         """How each peer of this IP version is reached. Raises OSError when there is no address to speak from."""
         never = self._never_source()
         if never is not self._never:
@@ -146,16 +154,14 @@ class UnicastSocket:
             own = [entry for entry in entries if entry.address.version == version and entry.address not in never]
             if not own:
                 raise OSError(errno.EADDRNOTAVAIL, "the interface has no address of its own")
-            ways = self._ways[version] = [
-                (peer, _way_to(peer, choose_source(own, peer), self._index)) for peer in self._peers[version]
-            ]
+            found = [(peer, _way_to(peer, choose_source(own, peer), self._index)) for peer in self._peers[version]]
+            envelopes = (orders.datagram(version, way.scope, way.source.packed, peer.packed) for peer, way in found)
+            ways = self._ways[version] = _Ways(found, tuple(envelopes))
         return ways
 
-    def will(self, version: Version, payload: bytes) -> Sequence[bytes]:
-        return [
-            orders.datagram(version, way.scope, way.source.packed, peer.packed, payload)
-            for peer, way in self._ways_of(version)
-        ]
+    def envelopes(self, version: Version, payload_bytes: int) -> tuple[bytes, ...]:
+        # The kernel writes the length.
+        return self._ways_of(version).envelopes
 
     def receive(self) -> Sequence[Packet]:
         return queued_packets(self._receivers)

@@ -41,7 +41,7 @@ class LastWill:
     def withdraw(self) -> None:
         """Nobody was told that the addresses are here, so nobody is to be told that they are gone."""
         if (ports := self._ports()) is not None:
-            ports.addresses.leave_will((), again=False)
+            ports.addresses.leave_will((), b"", again=False)
 
     def leave(self) -> None:
         """As of now; the one before is forgotten. Where it cannot be had, a death is noticed by its silence."""
@@ -50,14 +50,14 @@ class LastWill:
         if ports is None:
             return
         payload = self._identity.will(self._demotion())
-        parts: list[bytes] = []
+        envelopes: tuple[bytes, ...] = ()
         for version in self._versions:
             try:
-                parts += ports.advertisements.will(version, payload)
+                envelopes += ports.advertisements.envelopes(version, len(payload))
             except OSError as error:
                 logger.debug("no last will in IPv%d: %s", version, error)
         again = self._identity.credentials.seals  # a plain one's copy would be taken for another one
-        ports.addresses.leave_will(parts, again=again)
+        ports.addresses.leave_will(envelopes, payload, again=again)
 
     def renew(self, now: float) -> None:
         """On every beat of a master: a new one when that before gets old."""

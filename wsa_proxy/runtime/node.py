@@ -333,6 +333,8 @@ class Node:
             driver.set_obstacle("link", f"{link.name} is {what}")
         if another:
             driver.detach()
+        elif driver.ports is not None:
+            driver.ports.advertisements.refresh()  # it may have another hardware address
         if link.index and driver.ports is None:
             try:
                 driver.attach(self._kernel.open(group, link.index))

@@ -101,16 +101,16 @@ class HostKernel:
         return errno.EPERM if kernel.kept and kernel.holds(host.now) else 0
 
     def send(self, part: bytes) -> None:
-        """As ``part`` made it."""
+        """An envelope, and a payload."""
         self._host.say_will(Copy(4 if part[0] == 4 else 6, part[1] if part[1] != _ALL else None), part[2:])
 
 
 _ALL = 255
 
 
-def part(copy: Copy, payload: bytes) -> bytes:
+def envelope(copy: Copy) -> bytes:
     """Of a will."""
-    return bytes([copy.version, _ALL if copy.peer is None else copy.peer]) + payload
+    return bytes([copy.version, _ALL if copy.peer is None else copy.peer])
 
 
 _OPEN = socket.socket.__new__(socket.socket)
@@ -168,7 +168,7 @@ class Guarded(Guarding):
 
     def leave_will(self, copies: Sequence[Copy], payload: bytes, *, again: bool) -> None:
         """To be said once the proxy is gone, ``again`` if more than once."""
-        self.will(self._vhid, [part(copy, payload) for copy in copies], again=again)
+        self.will(self._vhid, [envelope(copy) for copy in copies], payload, again=again)
 
     @property
     def alive(self) -> bool:
@@ -283,8 +283,8 @@ class Guarded(Guarding):
             self._catch_up()
             self._arm()
 
-    def _send_will(self, message: Message) -> None:
-        self._send(message)
+    def _send_will(self, datagram: bytes) -> None:
+        self._send(orders.decode(datagram))
 
     def _receive(self, wait_s: float = 0.0) -> Message | None:
         if self._outbox:
