@@ -67,7 +67,7 @@ def test_where_no_guardian_can_be_had_nothing_is_fenced_that_was_not_held() -> N
     assert guardian.hold(1, [], []) == []
     guardian.takes_s = 1.0
     guardian._replace_or_give_up("has ended")
-    assert [fence.bowed_out for fence in guardian.drain()] == [False]
+    assert [fence.bowed_out for fence in guardian.drain()] == [frozenset()]
 
 
 def test_what_the_start_of_another_guardian_takes_is_a_stall_too() -> None:

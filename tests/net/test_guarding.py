@@ -149,7 +149,7 @@ def test_a_new_guardian_is_not_told_what_may_be_anothers(lan: Any) -> None:
         return bool(fences)
 
     until(fenced)
-    assert [(fence.reason[:26], fence.bowed_out) for fence in fences] == [("the loop stood still for 1", False)]
+    assert [(fence.reason[:26], fence.bowed_out) for fence in fences] == [("the loop stood still for 1", frozenset())]
     assert lease.held() == frozenset() and guardian.beat([VHID]) == {}
     guardian.close()
 
@@ -163,7 +163,7 @@ def test_a_fence_is_told_once_and_ends_all_that_was_held() -> None:
     guardian.answers += guardian.guardian.look(gone=False)
     with pytest.raises(OSError, match=r"has fenced this process: the proxy's loop stood still for 1\.5 s"):
         guardian.beat([1, 2])
-    assert [fence.bowed_out for fence in guardian.drain()] == [False] and guardian.drain() == []
+    assert [fence.bowed_out for fence in guardian.drain()] == [frozenset()] and guardian.drain() == []
     assert guardian.beat([1, 2]) == {}
     assert guardian.hold(1, [], []) == [] and guardian.beat([1]) == {}
 
@@ -301,7 +301,7 @@ def test_whoever_cannot_tell_the_next_one_has_lost_everything(lan: Any, monkeypa
     os.kill(guardian.pid, signal.SIGKILL)
     with pytest.raises(OSError, match="has ended"):
         guardian.release(8, [])
-    assert [fence.bowed_out for fence in guardian.drain()] == [False]
+    assert [fence.bowed_out for fence in guardian.drain()] == [frozenset()]
     guardian.close()
 
 

@@ -25,7 +25,7 @@ async def test_a_fenced_node_listens_before_it_speaks(make_host: MakeHost, bowed
     await a.start()
     await asyncio.sleep(5.5)
     before = len(a.journal)
-    a.fake_leases.fences = [Fence(STOOD, bowed_out)]
+    a.fake_leases.fences = [Fence(STOOD, frozenset({1} if bowed_out else ()))]
     a.beat()
     assert a.state == "backup"
     reports = [transition.report for transition in a.driver.record.transitions][-2:]
@@ -43,13 +43,27 @@ async def test_a_fenced_node_listens_before_it_speaks(make_host: MakeHost, bowed
     assert a.journal[-3] == "advertise v4 255/255"
 
 
+async def test_only_who_was_bowed_out_of_keeps_silent(make_host: MakeHost) -> None:
+    """Of two groups the guardian has said one (of the other the kernel had kept the address at first): nobody would
+    follow in the other one for a master-down interval. (Before, one answer stood for all groups.)"""
+    a = make_host("a", 1, more_vhids=(2,))
+    await a.start()
+    await asyncio.sleep(5.5)
+    said: list[int] = []
+    for listener in a.lan.listeners:
+        listener.send = lambda *_, vhid=listener.vhid, **__: said.append(vhid)  # type: ignore[method-assign]
+    a.fake_leases.fences = [Fence(STOOD, frozenset({1}))]
+    a.beat()
+    assert said == [2]
+
+
 async def test_what_crossed_the_guardians_bow_out_is_taken_back(make_host: MakeHost) -> None:
     """The process woke between the guardian's decision and its deed, and has advertised since: nobody would follow."""
     a = make_host("a", 1)
     await a.start()
     await asyncio.sleep(5.5)
     before, decided_at_s = len(a.journal), a.loop.now - 1
-    a.fake_leases.fences = [Fence(STOOD, True, decided_at_s)]
+    a.fake_leases.fences = [Fence(STOOD, frozenset({1}), decided_at_s)]
     a.beat()
     assert a.journal[before] == "advertise v4 255/255"
 
@@ -61,7 +75,7 @@ async def test_whatever_wakes_it_first_it_is_no_master(make_host: MakeHost, woke
     await a.start()
     await asyncio.sleep(5.5)
     before = len(a.journal)
-    a.fake_leases.fences = [Fence(STOOD, True)]
+    a.fake_leases.fences = [Fence(STOOD, frozenset({1, 2}))]
     if woken_by == "a self-test":
         a.node.set_health(Health(hard=None, soft="no answer, 3 times"))
     elif woken_by == "an order to stop":
@@ -81,7 +95,7 @@ async def test_who_learns_of_it_by_a_refusal_says_no_more_than_that(make_host: M
     before, beat = len(a.journal), a.fake_leases.beat
 
     def refused(leases: Any) -> Any:
-        a.fake_leases.fences = [Fence(STOOD, bowed_out)]
+        a.fake_leases.fences = [Fence(STOOD, frozenset({1} if bowed_out else ()))]
         a.address_error = OSError("the guardian has fenced this process")
         failed = beat(leases)
         a.address_error = None
@@ -104,7 +118,7 @@ async def test_an_acquisition_that_is_refused_by_a_fence(make_host: MakeHost) ->
     acquire = FakeAddresses.acquire
 
     def refused(self: FakeAddresses) -> None:
-        a.fake_leases.fences = [Fence(STOOD, True)]
+        a.fake_leases.fences = [Fence(STOOD, frozenset({1, 2}))]
         acquire(self)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -119,7 +133,7 @@ async def test_who_held_nothing_is_not_concerned(make_host: MakeHost) -> None:
     await a.start()
     await b.start()
     await asyncio.sleep(5)
-    b.fake_leases.fences = [Fence(STOOD, True)]
+    b.fake_leases.fences = [Fence(STOOD, frozenset({1, 2}))]
     await asyncio.sleep(2)
     assert b.fake_leases.fences == [] and len(b.driver.record.transitions) == 1
     assert (a.state, b.state) == ("master", "backup")
@@ -131,7 +145,7 @@ async def test_the_fence_is_read_before_anything_is_said(make_host: MakeHost) ->
     await a.start()
     await asyncio.sleep(5.5)
     before = len(a.journal)
-    a.fake_leases.fences = [Fence(STOOD, True)]
+    a.fake_leases.fences = [Fence(STOOD, frozenset({1, 2}))]
     a.loop.now += 1.2
     a.driver.turn()
     assert a.state == "backup" and not [each for each in a.journal[before:] if each.startswith("advertise")]

@@ -169,25 +169,28 @@ class Guardian:
         return not self._wards and not self._copies
 
     def fence(self, reason: str) -> list[Message]:
-        """Remove all addresses; if that worked, and nobody else can be master yet, say that they are free."""
+        """Remove all addresses; where that worked, and nobody else can be master yet, say that they are free."""
         decided_at_s = self._clock()
         wards, self._wards = self._wards, {}
-        removals = [removal for ward in wards.values() for removal in ward.removals]
-        refused = [result for result in self._carry_out(removals) if result not in _GONE]
-        if refused:  # once more; after that their lifetime ends them
-            refused = [result for result in self._carry_out(removals) if result not in _GONE]
-        will = [part for ward in wards.values() for part in ward.will]
+        kept = self._remove(wards)
+        if kept:  # once more; after that their lifetime ends them
+            kept = self._remove(kept)
         now = self._clock()
-        within_s = min(BOW_OUT_WITHIN_S, 2 * self._stall_limit_s)
-        bows_out = bool(will) and not refused and now - self._alive_at_s < within_s
-        if bows_out:
-            self._say(will)
-            copies = [part for ward in wards.values() if ward.copies for part in ward.will]
+        early = now - self._alive_at_s < min(BOW_OUT_WITHIN_S, 2 * self._stall_limit_s)
+        free = {vhid: ward for vhid, ward in wards.items() if early and ward.envelopes and vhid not in kept}
+        if free:
+            self._say([part for ward in free.values() for part in ward.will])
+            copies = [part for ward in free.values() if ward.copies for part in ward.will]
             self._copies += [(now + after_s, copies) for after_s in COPIES_AFTER_S[1:] if copies]
             self._copies.sort()
         self.epoch += 1
-        parts = [reason.encode(), orders.numbers([bows_out])]
-        return [Message(orders.FENCED, 0, self.epoch, 0, decided_at_s, parts)]
+        return [Message(orders.FENCED, 0, self.epoch, 0, decided_at_s, [reason.encode(), bytes(free)])]
+
+    def _remove(self, wards: dict[int, Ward]) -> dict[int, Ward]:
+        """All their addresses in one batch; those whose addresses the kernel keeps."""
+        results = iter(self._carry_out([removal for ward in wards.values() for removal in ward.removals]))
+        own = {vhid: [next(results) for _ in ward.removals] for vhid, ward in wards.items()}
+        return {vhid: ward for vhid, ward in wards.items() if any(result not in _GONE for result in own[vhid])}
 
     def _hold(self, message: Message) -> list[Message]:
         (count,) = orders.decode_numbers(message.parts[0])

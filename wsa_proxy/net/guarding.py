@@ -222,7 +222,7 @@ class Guarding:
             self._held.clear()
             self._wills.clear()
             reason, bowed_out = message.parts
-            self._fences.append(Fence(reason.decode(), bool(orders.decode_numbers(bowed_out)[0]), message.at_s))
+            self._fences.append(Fence(reason.decode(), frozenset(bowed_out), message.at_s))
 
     def _send(self, message: Message) -> None:
         self._send_datagram(message.encode())
@@ -358,7 +358,7 @@ class Guarding:
 
     def _give_up(self, why: str) -> None:
         """What was held may be another's: nobody has renewed it, or it was not us."""
-        self._fences.append(Fence(why, bowed_out=False))
+        self._fences.append(Fence(why, frozenset()))
         self._held.clear()
         self._wills.clear()
 

@@ -20,7 +20,8 @@ by this name; close it again.
 ``HOLD``, ``BEAT`` and ``RELEASE`` are answered, in their order."""
 DONE, FENCED = 11, 12
 """From the guardian: an answer, with one errno for each netlink message, 0 where it worked; and: all addresses are
-removed, whatever belongs to an earlier epoch is not carried out."""
+removed, whatever belongs to an earlier epoch is not carried out. Its parts are the reason, and the ids of the groups
+that were bowed out, a byte for each."""
 
 _HEAD = struct.Struct("=BBxxIId")  # kind, id of the group, epoch, number of the question, seconds of CLOCK_BOOTTIME
 _LENGTH = struct.Struct("=I")

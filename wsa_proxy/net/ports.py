@@ -89,8 +89,9 @@ class Fence(NamedTuple):
     """The guardian has given up everything that this process held."""
 
     reason: str
-    bowed_out: bool
-    """It has told the LAN."""
+    bowed_out: frozenset[int]
+    """The ids of the groups of which it has told the LAN. Not all of them, perhaps: of some nobody was told that they
+    are here, of others the kernel has kept an address."""
     at_s: float = math.inf
     """When it was decided, CLOCK_BOOTTIME."""
 

@@ -164,7 +164,7 @@ class Driver:
     def fenced(self, fence: Fence) -> None:
         """The guardian has given the addresses up: out. What it has said is said once: there may be a new master."""
         if self.is_master:
-            self._sending.given_up(bowed_out=fence.bowed_out, at_s=fence.at_s)
+            self._sending.given_up(bowed_out=self.record.vhid in fence.bowed_out, at_s=fence.at_s)
             self.set_obstacle("guardian", fence.reason)
         self.leaving.end()
 

@@ -320,9 +320,10 @@ class Acting(Machine):
         for fence in self.guard.drain():
             self.guard.unread = False
             was_master = self.state is State.MASTER
-            self._tell(self, "fenced", fence.bowed_out)
+            bowed_out = self.settings.vhid in fence.bowed_out
+            self._tell(self, "fenced", bowed_out)
             if was_master:
-                self._sending.claimed = self._sending.claimed and not fence.bowed_out
+                self._sending.claimed = self._sending.claimed and not bowed_out
                 self.is_fenced = True
                 self.handle(Stopped("fenced"))
                 self.is_fenced, self._refused_until_s = False, self.now

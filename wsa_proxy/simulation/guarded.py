@@ -302,7 +302,7 @@ class Guarded(Guarding):
         for message in said:
             if message.kind == orders.FENCED:
                 self.unread = True
-                self._host.tells("fence", bool(orders.decode_numbers(message.parts[1])[0]))
+                self._host.tells("fence", bool(message.parts[1]))
                 self._host.guardian_speaks()
 
     # -- the guardian's own time ---------------------------------------------------------------------------------------
