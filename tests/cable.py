@@ -149,6 +149,11 @@ class Lan:
         """Names the right namespace to iproute2."""
         return f"/proc/{os.getpid()}/fd/{self._namespaces[self.RIGHT]}"
 
+    def all_addresses(self) -> list[dict[str, Any]]:
+        """The same of every interface that there is here."""
+        found: list[dict[str, Any]] = json.loads(self.ip("-json address show"))
+        return found
+
     def addresses(self, interface: str = LEFT) -> list[dict[str, Any]]:
         """iproute2's view of the addresses: another reader of the kernel than ours."""
         found = json.loads(self.ip(f"-json address show dev {interface}"))
@@ -161,7 +166,7 @@ class Lan:
 
     def held(self, text: str) -> dict[str, Any] | None:
         """The address on whatever interface has it: the virtual MAC's comes and goes."""
-        found = json.loads(self.ip("-json address"))
+        found = self.all_addresses()
         return next((entry for each in found for entry in each["addr_info"] if entry.get("local") == text), None)
 
     def mac(self, interface: str = LEFT) -> str:

@@ -157,6 +157,7 @@ class CarpFailover:
         if self._settings is None or self._listener is None:
             _refuse_to_run(NO_CONFIG)
         try:
+            kernel = LinuxKernel(self._settings)
             await self._listener.open()
             self._hooks.install()
             await asyncio.to_thread(derive_keys, self._settings.groups)
@@ -171,7 +172,7 @@ class CarpFailover:
             )
             self._node = Node(
                 self._settings,
-                LinuxKernel(self._settings),
+                kernel,
                 close_connections=self._connections.close,
                 loop_lag_s=lambda: self._liveness.loop_lag_s if self._liveness else 0.0,
                 on_fence=self._liveness.doubt,
@@ -181,6 +182,8 @@ class CarpFailover:
             self._reloader = Reloader(self._node, self._listener, _load, self._drain, self._change_health)
             await self._node.start()
             self._hooks.observers = [SignsOfLife(self._node.pulse.look), *self._addon_tests.observers]
+        except PermissionError as error:
+            _refuse_to_run(f"wsa-proxy: {error.strerror or error}")
         except (ListenerError, ControlError, OSError) as error:
             _refuse_to_run(str(error))
         hangup.follow(self._reloader.request, ctx.master.shutdown)

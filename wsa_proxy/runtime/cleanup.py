@@ -7,6 +7,7 @@ to serve no more keeps the virtual MACs' interfaces, which are up and silent.
 from __future__ import annotations
 
 from wsa_proxy.net import addresses as net_addresses
+from wsa_proxy.net import rights
 from wsa_proxy.net.claims import Claims
 from wsa_proxy.net.virtual_interface import VirtualInterface
 from wsa_proxy.runtime.reload import addresses_of
@@ -15,7 +16,8 @@ from wsa_proxy.settings import Settings
 
 def clean_up(settings: Settings) -> list[str]:
     """Remove what is there of these groups; a sentence for each. Raises OSError, ``claims.Served`` when a process
-    serves one of them, and then nothing has been removed."""
+    serves one of them, and then nothing has been removed; ``rights.RightsMissing`` without CAP_NET_ADMIN."""
+    rights.require([rights.Right.NET_ADMIN])
     claims = Claims()
     claims.take([(group.interface, group.vhid) for group in settings.groups])
     try:

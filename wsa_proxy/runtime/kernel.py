@@ -13,6 +13,7 @@ from pathlib import Path
 
 from wsa_proxy.net import addresses as net_addresses
 from wsa_proxy.net import neighbour_table
+from wsa_proxy.net import rights
 from wsa_proxy.net.addresses import AddressLease
 from wsa_proxy.net.addresses import LeaseKeeper
 from wsa_proxy.net.claims import Claims
@@ -50,6 +51,8 @@ class LinuxKernel:
     """Opens sockets, and holds the one on which the virtual addresses of all groups are written."""
 
     def __init__(self, settings: Settings) -> None:
+        """Raises ``rights.RightsMissing`` where the process could not do its work, before it has begun."""
+        rights.require()
         self._virtual = addresses_of(settings.groups)
         self._headers = Headers(self._virtual)
         self._keeper: LeaseKeeper | None = None
