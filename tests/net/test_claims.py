@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.cable import Lan
 from wsa_proxy.net import claims
 from wsa_proxy.net.claims import Claims
 from wsa_proxy.net.claims import Served
@@ -97,6 +98,27 @@ def test_a_frozen_guardian_of_a_dead_one_is_ended(
         life.die()
         asyncio.run(asyncio.wait_for(Claims().take_patiently([GROUP]), 5))
         assert f"the guardian of an earlier life, process {life.guardian}, is killed" in caplog.text
+
+
+def test_a_process_that_has_got_the_number_of_a_guardian_is_left_alone(lan: Any) -> None:
+    """Between the look and the deed the guardian may end: what has its number then has no such socket, or is none."""
+    opened = len(os.listdir("/proc/self/fd"))
+    with Life() as life:
+        command = [sys.executable, "-c", f"import time; time.sleep(60)  # {claims.GUARDIAN_MODULE}"]
+        with subprocess.Popen(command) as stranger:
+            for process in (stranger.pid, life.process):
+                claims._end(process, GROUP)
+            claims._end(life.guardian, OTHER)
+            assert stranger.poll() is None and Served(GROUP, claims._holders(GROUP)).holders == {
+                life.process,
+                life.guardian,
+            }
+            claims._end(life.guardian, GROUP)
+            Lan.until(lambda: claims._holders(GROUP) == {life.process}, "the guardian is ended")
+            stranger.kill()
+            stranger.wait()
+            claims._end(stranger.pid, GROUP)
+    assert len(os.listdir("/proc/self/fd")) == opened + 1  # the life's pipe
 
 
 def test_a_dying_process_is_waited_for() -> None:

@@ -128,6 +128,36 @@ async def test_an_acquisition_that_is_refused_by_a_fence(make_host: MakeHost) ->
     assert "advertise v4 255/255" not in a.journal[before:] and a.state == "backup"
 
 
+@pytest.mark.parametrize("virtual_mac", [False, True])
+async def test_a_group_that_becomes_master_while_a_fence_of_another_one_waits(
+    make_host: MakeHost, virtual_mac: bool
+) -> None:
+    """Its order is refused, and it listens for a master-down interval as the other one does: no kernel has refused
+    anything, so neither is kept away for longer."""
+    a = make_host("a", 1, more_vhids=(2,), virtual_mac=virtual_mac)
+    await a.start()
+    await asyncio.sleep(2)
+    second = a.node._groups[1][1]
+    second.set_obstacle("test", "later than the first")
+    second.set_obstacle("test", None)
+    await asyncio.sleep(2.9)
+    acquire = FakeAddresses.acquire
+
+    def refused(self: FakeAddresses) -> None:
+        if self.vhid == 2:
+            a.fake_leases.fences = [Fence(STOOD, frozenset({1}))]
+            raise OSError("the guardian has fenced this process")
+        acquire(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FakeAddresses, "acquire", refused)
+        await asyncio.sleep(0.2)
+    drivers = [driver for _, driver in a.node._groups]
+    assert [(driver.virtual_host.state.name, driver.obstacles) for driver in drivers] == [("BACKUP", {})] * 2
+    await asyncio.sleep(3.1)
+    assert [driver.virtual_host.state.name for driver in drivers] == ["MASTER"] * 2
+
+
 async def test_who_held_nothing_is_not_concerned(make_host: MakeHost) -> None:
     a, b = make_host("a", 1), make_host("b", 2, advskew=55)
     await a.start()

@@ -41,6 +41,7 @@ class Served(OSError):
             errno.EADDRINUSE,
             f"failover group {vhid} on {interface} is served by another wsa-proxy of this host (process {who})",
         )
+        self.group = group
         self.holders = frozenset(holders)
         """The processes that have the socket, as far as they can be seen from here."""
 
@@ -75,9 +76,7 @@ class Claims:
                     raise
                 if late:
                     for guardian in error.holders:
-                        logger.warning("failover: the guardian of an earlier life, process %d, is killed", guardian)
-                        with contextlib.suppress(ProcessLookupError):
-                            os.kill(guardian, signal.SIGKILL)
+                        _end(guardian, error.group)
             await asyncio.sleep(LOOK_AGAIN_S)
 
     def take(self, groups: Collection[Group]) -> None:
@@ -152,6 +151,23 @@ def _holders(group: Group) -> set[int]:
             if any(os.readlink(each) in wanted for each in (folder / "fd").iterdir()):
                 found.add(int(folder.name))
     return found
+
+
+def _end(process: int, group: Group) -> None:
+    """Kill the guardian, and nobody else: it may have ended since it was seen, and its number be another's by now. So
+    the process is taken hold of first, and then looked at again."""
+    try:
+        pidfd = os.pidfd_open(process)
+    except ProcessLookupError:
+        return
+    try:
+        if process in _holders(group) and _will_end(process):
+            logger.warning("failover: the guardian of an earlier life, process %d, is killed", process)
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # it has ended by itself
+    finally:
+        os.close(pidfd)
 
 
 def _will_end(process: int) -> bool:
