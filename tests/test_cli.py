@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -69,7 +71,7 @@ def test_the_status_says_what_since_when_and_why(
 ) -> None:
     """What an operator reads first; only what is not zero is listed."""
     monkeypatch.setattr("wsa_proxy.runtime.control.ask", lambda path, verb: STATUS)
-    assert cli.main(["status"]) == 0
+    assert cli.main(["status"]) == 3
     assert capsys.readouterr().out == (
         "node a  preemptive  wsa-proxy 0.1.0  pid 4711\n"
         "\n"
@@ -167,10 +169,53 @@ def test_preempt_asks_for_one_group_or_for_all(
     assert capsys.readouterr().out.splitlines()[0] == "group 1: waits no longer before it preempts"
 
 
+WELL = {
+    **STATUS,
+    "health": {"hard": None, "soft": None, "tests": []},
+    "groups": [{**STATUS["groups"][0], "obstacles": {}, "demotion": 0}, {**STATUS["groups"][0], "obstacles": {}}],
+}
+WELL["groups"][1] |= {"state": "master", "demotion": 0}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "exit_status"),
+    [
+        ({}, 0),
+        ({"guardian": {"pid": None, "stall_limit_s": 1.0}}, 3),
+        ({"health": {"hard": "not proven yet", "soft": None, "tests": []}}, 3),
+        ({"health": {"hard": None, "soft": "slow", "tests": []}}, 3),
+        ({"groups": [*WELL["groups"][:1], {**WELL["groups"][1], "state": "init"}]}, 3),
+        ({"groups": [*WELL["groups"][:1], {**WELL["groups"][1], "demotion": 1}]}, 3),
+        ({"groups": [{**WELL["groups"][0], "obstacles": {"kernel": "refused"}}, *WELL["groups"][1:]]}, 3),
+    ],
+)
+def test_a_script_can_ask_whether_all_is_well(
+    wrong: dict[str, Any], exit_status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every group takes part, the proxy is well, and there is a guardian; else 3, as systemctl says it."""
+    monkeypatch.setattr("wsa_proxy.runtime.control.ask", lambda path, verb: WELL | wrong)
+    assert cli.main(["status"]) == cli.main(["status", "--json"]) == exit_status
+
+
+def test_a_node_of_an_earlier_version_has_no_guardian_to_miss(monkeypatch: pytest.MonkeyPatch) -> None:
+    earlier = {name: value for name, value in WELL.items() if name != "guardian"}
+    monkeypatch.setattr("wsa_proxy.runtime.control.ask", lambda path, verb: earlier)
+    assert cli.main(["status"]) == 0
+
+
+def test_who_has_read_enough_ends_it_quietly() -> None:
+    """`simulate ... | head`: no complaint, and the status of a program that SIGPIPE has ended."""
+    command = [sys.executable, "-m", "wsa_proxy.cli", "simulate", "--seed", "1", "--trace"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait()) == (b"", 141)
+
+
 def test_the_whole_document_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """For scripts."""
     monkeypatch.setattr("wsa_proxy.runtime.control.ask", lambda path, verb: STATUS)
-    assert cli.main(["status", "--json"]) == 0
+    assert cli.main(["status", "--json"]) == 3
     assert json.loads(capsys.readouterr().out) == STATUS
 
 
@@ -187,8 +232,7 @@ def test_the_node_is_found_by_its_configuration_even_a_wrong_one(
     monkeypatch.setattr("wsa_proxy.runtime.control.ask", ask)
     file = tmp_path / "node.yaml"
     file.write_text("state_dir: elsewhere\ngroups: nonsense\n")
-    assert cli.main(["status", str(file)]) == 0
-    assert cli.main(["status"]) == 0
+    assert cli.main(["status", str(file)]) == cli.main(["status"]) == 3
     assert asked == [tmp_path / "elsewhere" / "control.sock", Path("/var/lib/wsa-proxy/control.sock")]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -16,12 +17,28 @@ from typing import Any
 
 from wsa_proxy import __version__
 
+STATUS_UNWELL = 3
+"""As systemctl answers for what does not do its work; 1 is that nobody could be asked."""
+STATUS_UNREAD = 141
+"""128 and the number of SIGPIPE, as a shell says it of a program that the signal has ended."""
 RELOAD_LIMIT_S = 120.0  # a slow key is made from each new secret, and reloads wait for each other
 DEFAULT_SOCKET = Path("/var/lib/wsa-proxy/control.sock")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Carry out one verb and answer the exit status: 0 done, 1 not done and said why, 2 wrong use."""
+    """Carry out one verb and answer the exit status: 0 done, 1 not done and said why, 2 wrong use; `status` answers 3
+    when a node is there and not all is well."""
+    try:
+        status = _carry_out(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # `| head` has seen enough. Python would complain about the rest at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return STATUS_UNREAD
+    return status
+
+
+def _carry_out(arguments: Sequence[str] | None) -> int:
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
     if rest and options.verb != "run":
@@ -64,6 +81,11 @@ def _parser() -> argparse.ArgumentParser:
     preempt.add_argument("group", metavar="GROUP", nargs="?", help="the id of one group; all if left out")
     preempt.set_defaults(call=_preempt)
     status = _of_the_running_node(verbs, "status", "ask the running node")
+    status.epilog = (
+        "exit status: 0 every group takes part and the proxy is well, 1 no node has answered, 2 wrong use, 3 a node has"
+        " answered, and something is wrong: a group is out or demoted, the proxy cannot serve or serves badly, or there"
+        " is no guardian"
+    )
     status.add_argument("--json", action="store_true", help="the whole document")
     status.set_defaults(call=_status)
 
@@ -192,7 +214,19 @@ def _status(options: argparse.Namespace) -> int:
         print(f"wsa-proxy: {error}", file=sys.stderr)
         return 1
     print(json.dumps(status, indent=2) if options.json else status_text(status))
-    return 0
+    return 0 if _is_well(status) else STATUS_UNWELL
+
+
+def _is_well(status: dict[str, Any]) -> bool:
+    """Every group takes part, undemoted, and nothing is wrong with the proxy or its guardian. What only concerns others
+    (rejected packets, a network that refuses virtual MACs) is not asked for."""
+    groups = all(
+        group["state"] in ("master", "backup") and not group["obstacles"] and not group["demotion"]
+        for group in status["groups"]
+    )
+    guardian = status.get("guardian")  # a node of an earlier version has none
+    health = status["health"]
+    return groups and not health["hard"] and not health["soft"] and (guardian is None or bool(guardian["pid"]))
 
 
 def _socket_path(file: Path | None) -> Path:

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from wsa_proxy import cli
+from wsa_proxy.lab import namespace
 from wsa_proxy.lab.faults import NodeFault
 from wsa_proxy.lab.lab import NotBack
 from wsa_proxy.lab.script import parse
@@ -48,3 +52,16 @@ def test_a_step_that_fails_ends_the_run_and_is_named(kind: type[Exception]) -> N
     with pytest.raises(kind, match=r"step 2, 'kill a': it makes no sense now"):
         play(lab, parse("wait; kill a; settle", NODES), say=lambda line: None)  # type: ignore[arg-type]
     assert lab.done == ["wait"]
+
+
+def test_where_namespaces_are_refused_no_file_is_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither made nor emptied: what stands there may be of an earlier run."""
+    monkeypatch.setattr(namespace, "refusal", lambda: "the kernel refuses namespaces")
+    monkeypatch.setattr(namespace, "run", lambda work: pytest.fail("it was run all the same"))
+    document, logs = tmp_path / "measured.json", tmp_path / "logs"
+    document.write_text("an earlier run")
+    assert cli.main(["lab", "--script", "kill a", "--json", str(document), "--logs", str(logs)]) == 77
+    assert document.read_text() == "an earlier run" and not logs.exists()
+    assert capsys.readouterr().err == "wsa-proxy lab: the kernel refuses namespaces\n"

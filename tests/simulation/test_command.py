@@ -66,6 +66,8 @@ def test_a_broken_promise_of_a_moving_group_is_told(
     ("arguments", "problem"),
     [
         (["--trace"], "--trace prints one run"),
+        (["--seed", "1", "--seeds", "2000"], "--seed 1 is one run only"),
+        (["--seed", "1", "--first-seed", "0"], "--seed 1 is one run only"),
         (["--nodes", "1"], "--nodes 1: 2 to 5 nodes"),
         (["--seeds", "0"], "--seeds 0: at least one"),
         (["--jobs", "0"], "--jobs 0: at least one"),

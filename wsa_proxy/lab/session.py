@@ -83,6 +83,8 @@ def main(arguments: argparse.Namespace) -> int:
         overrides = dict(parse_override(text) for text in arguments.set)
         say = _teller() if not live else lambda line: None
         lab = Lab(arguments.nodes, overrides, say=say)
+        if (arguments.json or arguments.logs) and (refusal := namespace.refusal()):
+            return _tell_problem(refusal, namespace.STATUS_REFUSED)  # before files are made, or emptied
         outputs = Outputs.open(arguments)
     except (ScriptError, OverrideError, NodeFault) as error:
         return _tell_problem(str(error), STATUS_USAGE)

@@ -86,6 +86,7 @@ MARKS_MOVING = (
     "refused under a secret that is gone",
 )
 """The same, of the groups that change their secret or their way to sign."""
+SEEDS = 2000
 MARKED_SEEDS_MIN = 200  # fewer seeds may miss one by chance
 MARKED_MOVING_MIN = 60
 MOVING_EVERY = 25  # seeds: so many of them are played once more, with a group that is moved
@@ -98,8 +99,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " A seed decides everything."
     )
     parser.epilog = "exit status: 0 every promise was kept, 1 one was broken or something was never seen, 2 wrong use"
-    parser.add_argument("--seeds", type=int, default=2000, metavar="N", help="how many runs (default 2000)")
-    parser.add_argument("--first-seed", type=int, default=0, metavar="K", help="the first seed (default 0)")
+    parser.add_argument("--seeds", type=int, metavar="N", help=f"how many runs (default {SEEDS})")
+    parser.add_argument("--first-seed", type=int, metavar="K", help="the first seed (default 0)")
     parser.add_argument(
         "--nodes", type=int, metavar="M", help="number of nodes, 2 to 5 (default: each seed has its own)"
     )
@@ -120,6 +121,8 @@ def main(arguments: argparse.Namespace) -> int:
     if problem := _problem(arguments):
         print(f"wsa-proxy simulate: {problem}", file=sys.stderr)
         return 2
+    arguments.seeds = SEEDS if arguments.seeds is None else arguments.seeds
+    arguments.first_seed = arguments.first_seed or 0
     if arguments.seed is not None:
         tell = print if arguments.trace else None
         outcome = _PLAYS[arguments.moving](arguments.seed, arguments.nodes, tell)
@@ -132,9 +135,11 @@ def main(arguments: argparse.Namespace) -> int:
 def _problem(arguments: argparse.Namespace) -> str | None:
     if arguments.trace and arguments.seed is None:
         return "--trace prints one run; say which: --seed S"
+    if arguments.seed is not None and (arguments.seeds is not None or arguments.first_seed is not None):
+        return f"--seed {arguments.seed} is one run only; --seeds and --first-seed are of a campaign"
     if arguments.nodes is not None and not 2 <= arguments.nodes <= 5:
         return f"--nodes {arguments.nodes}: 2 to 5 nodes"
-    if arguments.seeds < 1:
+    if arguments.seeds is not None and arguments.seeds < 1:
         return f"--seeds {arguments.seeds}: at least one"
     if arguments.jobs < 1:
         return f"--jobs {arguments.jobs}: at least one"
