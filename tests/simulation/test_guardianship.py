@@ -87,6 +87,21 @@ def test_a_will_is_said_up_to_three_times() -> None:
     assert world.broken(WILL) == "I6"
 
 
+def test_a_copy_that_comes_late_is_not_said() -> None:
+    """Without a fence that goes before it, it can be no new bow-out."""
+    world = World()
+    world.stands_still(0.6, dead=True)
+    for after_s, kept in ((0.0, True), (BOW_OUT_COPIES_S - 0.01, True), (0.02, False)):
+        world.later(after_s)
+        assert world.broken(WILL) is None
+        if not after_s:
+            world.tell("fence", True)
+        if kept:
+            world.judge.judge_still()
+    with pytest.raises(Violation, match="I6"):
+        world.judge.judge_still()
+
+
 def test_the_addresses_go_first() -> None:
     world = World()
     world.stands_still(1.0)

@@ -285,9 +285,9 @@ class Acting(Machine):
 
     def leave(self) -> None:
         """Before an advertisement, and when one was believed (``LastWill``)."""
-        if self.guard:
+        if self.guard and self.core:
             copies = self.outlet.copies(self.settings.versions)
-            self.guard.leave_will(copies, self._will(), again=self.settings.says_farewell)
+            self.guard.leave_will(copies, self._will(), again=self.core.settings.says_farewell)
 
     def withdraw(self) -> None:
         """Nobody was told."""

@@ -62,6 +62,8 @@ class Guardianship:
         self._turned_at_s = self._master_at_s = -NEVER_S
         self._is_master = self._unread = self._bowed_out = False
         self._copies, self._first_copy_s = 0, -NEVER_S
+        self._owes_fence = False
+        """It has begun to bow out in this very event, and has not said yet that it fences."""
         self._died_at_s: float | None = None
         self._stalls_s: list[tuple[float, float]] = []
         """When each ends, and how long it was."""
@@ -86,6 +88,7 @@ class Guardianship:
         node = self._node
         if self._lan_now() > self._first_copy_s + BOW_OUT_COPIES_S + EPSILON_S:
             self._copies, self._first_copy_s = 0, self._lan_now()
+            self._owes_fence = True
             self._begins_to_say_it()
         self._copies += 1
         # I6: in up to three copies.
@@ -114,6 +117,7 @@ class Guardianship:
     def _fences(self, bowed_out: bool) -> None:
         node = self._node
         self._unread = node.core is not None
+        self._owes_fence = False
         # V3: who is gone has bowed out. (What was said last may have been decided before an earlier stall.)
         stalled_s = sum(s for end_s, s in self._stalls_s if end_s < self._lan_now() - self._still_s + EPSILON_S)
         early = self._still_s + stalled_s + LAST_BEAT_S < bow_out_within_s(node)
@@ -163,6 +167,9 @@ class Guardianship:
         node, guard = self._node, self._node.guard
         if node.core is None and self._died_at_s is None:
             self._died_at_s = self._lan_now()
+        # I6: a copy that a sleep has made late is not said, for there is another master by now.
+        if self._owes_fence:
+            raise Violation("I6", f"the guardian of node {node.number} says again what it said long ago")
         if not node.holds or node.paused or guard is None or not guard.alive or self._memory.still_since_s is None:
             return
         if node.kernel.kept or node.kernel.refuses or node.kernel.is_slow:
