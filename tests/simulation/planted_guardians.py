@@ -77,6 +77,42 @@ BUGS: list[tuple[str, Any, str, str, str, set[str]]] = [
         "raise GuardianGone",
         {"V2", "V3", "V4", "V9"},
     ),
+    # Copies and orders that come late. (A late copy needs a guardian that stands still between two copies, which no seed
+    # has; the judge knows it, and so do the tests of ``net/guardian.py``.)
+    ("four copies", Guardian, "fence", "COPIES_AFTER_S[1:]", "(0.02, 0.06, 0.1)", {"I6"}),
+    (
+        "copies without end",
+        Guardian,
+        "look",
+        "self._say(will)",
+        "self._say(will); self._copies.append((due_s + 0.1, will))",
+        {"I6"},
+    ),
+    ("late renewal after a fence", Guardian, "handle", "if message.epoch != self.epoch:", "if False:", {"V3"}),
+    (
+        "an order goes on with another guardian",
+        Guarding,
+        "_ask",
+        "if len(self._fences) > fences and kind != orders.RELEASE:",
+        "if False:",
+        {"I5"},
+    ),
+    (
+        "a guardian that hung beside a backup is a stall",
+        Guarding,
+        "will",
+        "if not self._held and not self._wills:",
+        "if False:",
+        {"V3"},
+    ),
+    (
+        "will not renewed when another is believed",
+        Node,
+        "_take_in",
+        "self.leave()  # what was heard may be above the one before",
+        "pass",
+        {"V3"},
+    ),
 ]
 
 
