@@ -30,7 +30,8 @@ ARROWS: dict[str, set[str]] = {
     "lab": {"settings", "resources", "config", "runtime", "net"},
     "simulation": {"carp", "net", "runtime"},
     "watch": {"settings", "config", "carp", "net"},
-    "cli": {"settings", "resources", "config", "runtime", "lab", "simulation", "watch"},
+    "status_text": set(),
+    "cli": {"settings", "resources", "config", "runtime", "status_text", "lab", "simulation", "watch"},
 }
 
 # The protocol knows no socket, clock, loop, log or chance: time is an argument, the rest are commands.

@@ -11,59 +11,12 @@ from typing import Any
 
 import pytest
 
+from tests.test_status_text import STATUS
 from wsa_proxy import __version__
 from wsa_proxy import cli
 from wsa_proxy import config
 from wsa_proxy.net.claims import Served
 from wsa_proxy.runtime import cleanup
-
-STATUS: dict[str, Any] = {
-    "schema": 1,
-    "node": "a",
-    "version": "0.1.0",
-    "pid": 4711,
-    "guardian": {"pid": 4712, "stall_limit_s": 1.0},
-    "failover_handling": "preemptive",
-    "started_at": "2026-01-01T00:00:00+00:00",
-    "loop_lag_s": 0.001,
-    "health": {
-        "hard": None,
-        "soft": "no answer to GET in 2.0 s, 3 times",
-        "tests": [
-            {"name": "get", "passed": False, "evidence": "no answer to GET for 2.0 s", "duration_s": 2, "age_s": 0.4},
-            {"name": "connect", "passed": True, "evidence": "", "duration_s": 0.1, "age_s": 4.0},
-            {"name": "loop", "passed": None, "evidence": "at most 0.01 s late", "duration_s": 0.01, "age_s": 0.1},
-        ],
-    },
-    "groups": [
-        {
-            "id": 1,
-            "description": "",
-            "hostname": "proxy.example.com",
-            "virtual_ip": ["10.0.0.3/24"],
-            "interface": "eth0",
-            "priority": 200,
-            "port": 8080,
-            "state": "backup",
-            "age_s": 200.0,
-            "reason": "better_advertisement_received",
-            "evidence": "from=10.0.0.1",
-            "obstacles": {"link": "eth0 is down"},
-            "virtual_ip_held": [],
-            "advskew": 240,
-            "demotion": 1,
-            "last_master": "10.0.0.1",
-            "advertisements_sent": 3,
-            "advertisements_received": 90,
-            "virtual_mac": {"address": "00:00:5e:00:01:01", "network": "refused"},
-            "rejected": {"bad_secret": 2, "vrrp": 0, "replay": 1},
-            "last_rejected": {
-                "bad_secret": {"from": "10.0.0.9", "mac": "02:00:00:00:00:09", "age_s": 4.0, "hint": "it differs"},
-                "replay": {"from": "10.0.0.9", "mac": "02:00:00:00:00:09", "age_s": 5.0},
-            },
-        }
-    ],
-}
 
 
 def test_the_status_says_what_since_when_and_why(
@@ -93,13 +46,6 @@ def test_the_status_says_what_since_when_and_why(
     )
 
 
-def test_an_operators_demotion_is_in_the_status() -> None:
-    """Who looks why the better priority does not serve finds it."""
-    demoted = {"reason": "kernel update", "since": "2026-01-01T00:00:00+00:00", "age_s": 200.0}
-    lines = cli.status_text(STATUS | {"demoted_by_operator": demoted}).splitlines()
-    assert "demoted by the operator for 3 min 20 s: kernel update" in lines
-
-
 def test_demote_and_restore_ask_the_running_node(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -121,27 +67,6 @@ def test_demote_and_restore_ask_the_running_node(
     with pytest.raises(SystemExit):
         cli.main(["demote"])
     assert "--reason" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("preemption", "line"),
-    [
-        (
-            {"waits_s": 7.23, "delay_s": 8.0, "role_changes": 3},
-            "  preempts in 7.2 s of 8 s: 3 role changes in quick succession (wsa-proxy preempt: at once)",
-        ),
-        (
-            {"waits_s": 0.5, "delay_s": 2.5, "role_changes": 1},
-            "  preempts in 0.5 s of 2.5 s: preempt_delay (wsa-proxy preempt: at once)",
-        ),
-        ({"waits_s": None, "delay_s": 2.5, "role_changes": 1}, None),
-    ],
-)
-def test_a_wait_before_a_preemption_is_in_the_status(preemption: dict[str, Any], line: str | None) -> None:
-    """How long still, why, and what ends it; nothing where nothing is waited for."""
-    group = STATUS["groups"][0] | {"preemption": preemption}
-    lines = cli.status_text(STATUS | {"groups": [group]}).splitlines()
-    assert [each for each in lines if "preempts in" in each] == ([line] if line else [])
 
 
 def test_preempt_asks_for_one_group_or_for_all(
@@ -338,15 +263,6 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main(["--version"])
     assert capsys.readouterr().out == f"wsa-proxy {__version__}\n"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0.0 s"), (59.94, "59.9 s"), (60, "1 min 0 s"), (3600, "1 h 0 min"), (90000, "1 d 1 h")],
-)
-def test_durations_for_people(seconds: float, text: str) -> None:
-    """Two units, never more."""
-    assert cli._duration(seconds) == text
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,13 @@ def _parser() -> argparse.ArgumentParser:
         with_file = verbs.add_parser(name, help=does)
         with_file.add_argument("file", type=Path, metavar="FILE")
         with_file.set_defaults(call=call)
+    _add_what_the_running_node_does(verbs)
+    _add_rooms(verbs)
+    return parser
+
+
+def _add_what_the_running_node_does(verbs: Any) -> None:
+    """The verbs that are said to it at its control socket."""
     reload = _of_the_running_node(verbs, "reload", "have the running node read its configuration again")
     reload.set_defaults(call=_reload)
     demote = _of_the_running_node(
@@ -88,9 +95,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     status.add_argument("--json", action="store_true", help="the whole document")
     status.set_defaults(call=_status)
-
-    _add_rooms(verbs)
-    return parser
 
 
 def _add_rooms(verbs: Any) -> None:
@@ -207,6 +211,8 @@ def _preempt(options: argparse.Namespace) -> int:
 def _status(options: argparse.Namespace) -> int:
     from wsa_proxy.runtime.control import ControlError
     from wsa_proxy.runtime.control import ask
+    from wsa_proxy.status_text import is_well
+    from wsa_proxy.status_text import status_text
 
     try:
         status = ask(_socket_path(options.file), "status")
@@ -214,19 +220,7 @@ def _status(options: argparse.Namespace) -> int:
         print(f"wsa-proxy: {error}", file=sys.stderr)
         return 1
     print(json.dumps(status, indent=2) if options.json else status_text(status))
-    return 0 if _is_well(status) else STATUS_UNWELL
-
-
-def _is_well(status: dict[str, Any]) -> bool:
-    """Every group takes part, undemoted, and nothing is wrong with the proxy or its guardian. What only concerns others
-    (rejected packets, a network that refuses virtual MACs) is not asked for."""
-    groups = all(
-        group["state"] in ("master", "backup") and not group["obstacles"] and not group["demotion"]
-        for group in status["groups"]
-    )
-    guardian = status.get("guardian")  # a node of an earlier version has none
-    health = status["health"]
-    return groups and not health["hard"] and not health["soft"] and (guardian is None or bool(guardian["pid"]))
+    return 0 if is_well(status) else STATUS_UNWELL
 
 
 def _socket_path(file: Path | None) -> Path:
@@ -241,72 +235,6 @@ def _socket_path(file: Path | None) -> Path:
     except ConfigError as error:
         print(error, file=sys.stderr)
         raise SystemExit(1) from None
-
-
-def status_text(status: dict[str, Any]) -> str:
-    """The status for a person: what this node is, since when, why; then what is wrong."""
-    lines = [
-        f"node {status['node']}  {status['failover_handling']}  wsa-proxy {status['version']}  pid {status['pid']}"
-    ]
-    for group in status["groups"]:
-        held = "?" if group["virtual_ip_held"] is None else ", ".join(group["virtual_ip_held"]) or "none"
-        lines += [
-            "",
-            f"group {group['id']}  {group['hostname']}  {', '.join(group['virtual_ip'])} port {group['port']}"
-            f"  on {group['interface']}",
-            f"  {group['state'].upper()} for {_duration(group['age_s'])}: {_why(group)}",
-            f"  virtual IP held here: {held}    master heard: {group['last_master'] or 'none'}",
-            f"  priority {group['priority']} (advskew {group['advskew']}, demotion {group['demotion']})"
-            f"    sent {group['advertisements_sent']}  received {group['advertisements_received']}",
-        ]
-        lines += _waiting(group.get("preemption"))
-        for reason, count in group["rejected"].items():
-            last = group["last_rejected"].get(reason)
-            if count and last:
-                at = f"last {_duration(last['age_s'])} ago from {last['from']} (unverified), {last['mac']}"
-                lines.append(f"  rejected: {reason} {count}, {at}")
-                lines += [f"    {last['hint']}"] if "hint" in last else []  # a node of an earlier version has none
-        virtual_mac = group["virtual_mac"]
-        if virtual_mac and virtual_mac["network"] == "refused":
-            lines.append(f"  the network seems to refuse the virtual MAC {virtual_mac['address']}; see the log")
-        lines += [f"  out because {name}: {reason}" for name, reason in group["obstacles"].items()]
-    health, operator = status["health"], status.get("demoted_by_operator")
-    if operator is not None:
-        lines += ["", f"demoted by the operator for {_duration(operator['age_s'])}: {operator['reason']}"]
-    lines += ["", f"proxy: {health['hard'] or health['soft'] or 'well'}"]
-    for test in health["tests"]:
-        verdict = {True: "passed", False: "FAILED", None: "seen  "}[test["passed"]]
-        lines.append(f"  {verdict} {test['age_s']:.1f} s ago  {test['name']}  {test['evidence']}".rstrip())
-    guardian = status.get("guardian")  # a node of an earlier version has none
-    if guardian is not None:
-        limit = f"gives the virtual IPs up when the proxy's loop stands still for {guardian['stall_limit_s']:g} s"
-        lines += [f"guardian: process {guardian['pid']}, {limit}" if guardian["pid"] else "guardian: none"]
-    return "\n".join(lines)
-
-
-def _waiting(preemption: dict[str, Any] | None) -> list[str]:
-    """A node of an earlier version has none."""
-    if preemption is None or preemption["waits_s"] is None:
-        return []
-    changes = preemption["role_changes"]
-    cause = f"{changes} role changes in quick succession" if changes > 1 else "preempt_delay"
-    waits, whole = f"{preemption['waits_s']:.1f} s", f"{preemption['delay_s']:.3g} s"
-    return [f"  preempts in {waits} of {whole}: {cause} (wsa-proxy preempt: at once)"]
-
-
-def _why(group: dict[str, Any]) -> str:
-    return f"{group['reason']} {group['evidence']}".rstrip()
-
-
-def _duration(seconds: float) -> str:
-    """1.2 s, 3 min 20 s, 5 h 10 min, 3 d 2 h."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest_s = divmod(int(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest_s} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours < 24 else f"{hours // 24} d {hours % 24} h"
 
 
 if __name__ == "__main__":

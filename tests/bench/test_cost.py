@@ -112,7 +112,7 @@ def test_nobody_is_woken_for_anothers_business(lan: Lan) -> None:
     """Neither by the advertisements of other groups nor by the renewals of all: the loop sleeps on."""
 
     def look(node: Node, count: Count, neighbour: Neighbour) -> None:
-        assert node._monitor is not None
+        assert node._news._monitor is not None
         adverts = {
             descriptor: driver.record.vhid
             for driver in drivers_of(node)
@@ -120,7 +120,7 @@ def test_nobody_is_woken_for_anothers_business(lan: Lan) -> None:
             for descriptor in driver.ports.advertisements.fileno_list()
         }
         renew(node)
-        assert not select.select([*adverts, *node._monitor.fileno_list()], [], [], 0.05)[0]
+        assert not select.select([*adverts, *node._news._monitor.fileno_list()], [], [], 0.05)[0]
         neighbour.speak(4)
         readable = select.select(list(adverts), [], [], 0.5)[0]
         assert [adverts[descriptor] for descriptor in readable] == [5]

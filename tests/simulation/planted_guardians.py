@@ -77,8 +77,8 @@ BUGS: list[tuple[str, Any, str, str, str, set[str]]] = [
         "raise GuardianGone",
         {"V2", "V3", "V4", "V9"},
     ),
-    # Copies and orders that come late. (A late copy needs a guardian that stands still between two copies, which no seed
-    # has; the judge knows it, and so do the tests of ``net/guardian.py``.)
+    # Copies and orders that come late. (A late copy needs a guardian that stands still between two copies, which no
+    # seed has; the judge knows it, and so do the tests of ``net/guardian.py``.)
     ("four copies", Guardian, "fence", "COPIES_AFTER_S[1:]", "(0.02, 0.06, 0.1)", {"I6"}),
     (
         "copies without end",

@@ -6,9 +6,7 @@ and stops it. Everything else happens in the drivers, one for each group.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import errno
 import functools
 import logging
 from collections.abc import Callable
@@ -24,11 +22,7 @@ from wsa_proxy.carp.credentials import Credentials
 from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.net.ports import Address
-from wsa_proxy.net.ports import AddressChanged
-from wsa_proxy.net.ports import KernelMonitor
 from wsa_proxy.net.ports import LeasePort
-from wsa_proxy.net.ports import LinkChanged
-from wsa_proxy.net.virtual_interface import virtual_mac
 from wsa_proxy.runtime.apart import apart
 from wsa_proxy.runtime.beat import Beat
 from wsa_proxy.runtime.beat import beat_every_s
@@ -45,6 +39,7 @@ from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.host_settings import host_settings_of
 from wsa_proxy.runtime.identity import Identity
 from wsa_proxy.runtime.identity import make_identity
+from wsa_proxy.runtime.kernel_news import KernelNews
 from wsa_proxy.runtime.mac_check import MacCheck
 from wsa_proxy.runtime.operator_demotion import OperatorDemotion
 from wsa_proxy.runtime.ports import Kernel
@@ -55,7 +50,6 @@ from wsa_proxy.runtime.record import tell_nobody
 from wsa_proxy.runtime.reload import Fate
 from wsa_proxy.runtime.reload import Plan
 from wsa_proxy.runtime.reload import addresses_of
-from wsa_proxy.runtime.returning_link import ask_neighbours_again
 from wsa_proxy.runtime.seal_file import SealFile
 from wsa_proxy.runtime.seal_file import Submit
 from wsa_proxy.runtime.status import node_status
@@ -63,8 +57,6 @@ from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
 
 logger = logging.getLogger(__name__)
-
-OPEN_AGAIN_S = 5.0  # after sockets could not be opened (out of descriptors, an interface that is just being made)
 
 
 class Node:
@@ -95,16 +87,15 @@ class Node:
         self._loop_lag_s = loop_lag_s
         self._on_transition = on_transition
         self._started_at = datetime.now(UTC)
-        self._monitor: KernelMonitor | None = None
         self._beat: Beat | None = None
         self._leases: LeasePort | None = None
         self._fences = Fences(self._drivers, on_fence, self.drain_kernel)
         self.departure = Departure(self._drivers, self._fences.drain)
-        self._retry: asyncio.TimerHandle | None = None
         self.operator = OperatorDemotion(self._drivers, self._clocks.now_s)
         own_verbs: dict[str, Verb] = {"status": self.status, "preempt": self.preempt}
         self._control = ControlSocket(settings.socket_path, {**own_verbs, **(verbs or {})})
         self._mac_check = MacCheck(kernel.foreign_mac_test)
+        self._news = KernelNews(kernel, self._mac_check)
         self.pulse = Pulse(self._clocks.now_s)
         self._close_connections = self.pulse.outside(close_connections)
         self._seal_files: dict[int, SealFile] = {}
@@ -114,7 +105,7 @@ class Node:
 
     def _set_groups(self, groups: Sequence[tuple[GroupSettings, Driver]]) -> None:
         self._groups = list(groups)
-        self._owners = {address: driver for group, driver in groups for address in group.addresses}
+        self._news.set_groups(groups)
         if self._beat is not None:
             self._beat.drivers = self._drivers()
 
@@ -147,9 +138,7 @@ class Node:
         await self._kernel.claim_patiently(self.settings.groups)
         await self._control.start()
         self._remove_leftovers([group for group, _ in self._groups])
-        self._monitor = self._kernel.monitor()
-        for descriptor in self._monitor.fileno_list():
-            asyncio.get_running_loop().add_reader(descriptor, self.drain_kernel)
+        self._news.follow(self.drain_kernel)
         self._leases = self._kernel.leases()
         self._fences.follow(self._leases)
         self.pulse.beat = self._beat = Beat(
@@ -159,7 +148,7 @@ class Node:
             drain_kernel=self.drain_kernel,
             every_s=beat_every_s(self.settings),
         )
-        self._read_links()
+        self._news.read_links()
 
     def _remove_leftovers(self, groups: Collection[GroupSettings]) -> None:
         for address in self._kernel.remove_leftovers(addresses_of(groups)):
@@ -177,13 +166,7 @@ class Node:
         self._fences.close()
         if self._beat is not None:
             self._beat.close()
-        if self._retry is not None:
-            self._retry.cancel()
-        if self._monitor is not None:
-            for descriptor in self._monitor.fileno_list():
-                asyncio.get_running_loop().remove_reader(descriptor)
-            self._monitor.close()
-            self._monitor = None
+        self._news.close()
         self._kernel.keep_claims(())
         self._control.close()
         self._writer.shutdown()
@@ -241,7 +224,7 @@ class Node:
             logger.error("carp the virtual IPs of an earlier life could not be removed: %s; their leases end", error)
         self._set_groups([(group, drivers[group.vhid]) for group in self.settings.groups])
         self.set_health(self.health)
-        self._read_links()
+        self._news.read_links()
 
     def _open_in_turns(self, begun: Mapping[int, Driver]) -> None:
         """It takes 2 ms each: the leases of the others are renewed in between. What fails is tried again below."""
@@ -273,112 +256,7 @@ class Node:
     def drain_kernel(self) -> None:
         """Read what the kernel told about links and addresses; the drivers call this before they look at the clock."""
         self._fences.drain()  # before anything else: what this process believes it holds, it may not hold any more
-        if self._monitor is None:
-            return
-        try:
-            changes = self._monitor.receive()
-        except OSError as error:
-            if error.errno != errno.ENOBUFS:
-                raise
-            logger.warning("the kernel dropped news about links; reading them again")
-            self._read_links()
-            return
-        for change in changes:
-            if isinstance(change, LinkChanged):
-                self._link_changed(change)
-            else:
-                self._address_changed(change)
-
-    def _read_links(self) -> None:
-        """As they are now, whatever news was lost. If the kernel does not tell (out of descriptors), a while later."""
-        try:
-            links = {link.name: link for link in self._kernel.links()}
-        except OSError as error:
-            self._read_links_again(error)
-            return
-        # Before: those that are made only now are not among these links.
-        drivers = [driver for _, driver in self._groups]
-        made = [(each, each.ports.virtual_interface) for each in drivers if each.ports and each.ports.virtual_interface]
-        for name in {group.interface for group, _ in self._groups}:
-            self._link_changed(links.get(name) or LinkChanged(name, 0, running=False))
-        for driver, name in made:
-            self._virtual_interface_changed(driver, links.get(name) or LinkChanged(name, 0, running=False))
-
-    def _read_links_again(self, error: OSError | None = None) -> None:
-        """The links could not be read, or ports not be opened; no news need follow, so we try again by ourselves."""
-        if error is not None:
-            logger.error("carp the links could not be read: %s", error)
-        if self._retry is None:
-            self._retry = asyncio.get_running_loop().call_later(OPEN_AGAIN_S, self._retry_links)
-
-    def _retry_links(self) -> None:
-        self._retry = None
-        self._read_links()
-
-    def _link_changed(self, link: LinkChanged) -> None:
-        followers = [(group, driver) for group, driver in self._groups if group.interface == link.name]
-        if link.running and any("link" in driver.obstacles for _, driver in followers):
-            ask_neighbours_again(self._kernel, link)
-        for group, driver in followers:
-            self._follow_link(group, driver, link)
-        for _, driver in self._groups:
-            if driver.ports is not None and driver.ports.virtual_interface == link.name:
-                self._virtual_interface_changed(driver, link)
-
-    def _follow_link(self, group: GroupSettings, driver: Driver, link: LinkChanged) -> None:
-        """Down: leave. Gone: let go of the sockets too. Back: open them anew if it is another interface, and listen."""
-        another = driver.ports is not None and driver.ports.index != link.index
-        if another or not link.running:  # another: the news of the end of the former was lost, and so are the addresses
-            what = "another one now" if link.running else "down" if link.index else "gone"
-            driver.set_obstacle("link", f"{link.name} is {what}")
-        if another:
-            driver.detach()
-        elif driver.ports is not None:
-            driver.ports.advertisements.refresh()  # it may have another hardware address
-        if link.index and driver.ports is None:
-            try:
-                driver.attach(self._kernel.open(group, link.index))
-            except OSError as error:
-                logger.error("carp vhid=%d cannot use %s: %s", group.vhid, link.name, error)
-                driver.set_obstacle("link", str(error))
-                self._read_links_again()
-                return
-        if link.running:
-            if group.virtual_mac:
-                self._mac_check.begin(link.name, link.index)
-            driver.set_obstacle("link", None)
-
-    def _virtual_interface_changed(self, driver: Driver, link: LinkChanged) -> None:
-        """The virtual MAC's interface went up or down, perhaps by ourselves, or away, perhaps an earlier one. Renamed,
-        nobody would tell what becomes of it; with another hardware address it hears no client. It is made again."""
-        index, mac = driver.ports.address_index if driver.ports else 0, virtual_mac(driver.record.vhid)
-        changed = link.index == index and link.mac not in ("", mac)
-        if changed or (index and not link.index and not self._exists(index, link.name)):
-            lost = f"was given the hardware address {link.mac}" if changed else "is gone"
-            driver.set_obstacle("link", f"{link.name} {lost}; it is made again")
-            driver.detach()
-            self._read_links()
-        elif link.index:
-            driver.virtual_interface_changed(running=link.running)
-
-    def _exists(self, index: int, name: str) -> bool:
-        try:
-            return any((link.index, link.name) == (index, name) for link in self._kernel.links())
-        except OSError as error:
-            self._read_links_again(error)
-            return True  # until it is known that it does not
-
-    def _address_changed(self, change: AddressChanged) -> None:
-        owner = self._owners.get(change.address)
-        # No group speaks from a virtual address, so only its own one hears of it: with 255 groups that come and go,
-        # each would make all the others choose their source addresses anew.
-        for driver in [owner] if owner is not None else [driver for _, driver in self._groups]:
-            if driver.ports is None:
-                continue
-            if owner is None and change.index == driver.ports.index:
-                driver.ports.advertisements.refresh()
-            elif owner is not None and change.index == driver.ports.address_index and not change.present:
-                driver.address_removed(change.address)
+        self._news.drain()
 
     # -- what others ask ---------------------------------------------------------------------------------------------
 

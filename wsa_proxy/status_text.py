@@ -1,0 +1,90 @@
+"""The status document of a running node (runtime/status.py) in words for a person, and whether all is well."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def status_text(status: dict[str, Any]) -> str:
+    """What this node is, since when, why; then what is wrong."""
+    head = f"node {status['node']}  {status['failover_handling']}  wsa-proxy {status['version']}  pid {status['pid']}"
+    lines = [head]
+    for group in status["groups"]:
+        lines += ["", *_group_lines(group)]
+    operator = status.get("demoted_by_operator")
+    if operator is not None:
+        lines += ["", f"demoted by the operator for {_duration(operator['age_s'])}: {operator['reason']}"]
+    lines += ["", *_health_lines(status["health"])]
+    guardian = status.get("guardian")  # a node of an earlier version has none
+    if guardian is not None:
+        limit = f"gives the virtual IPs up when the proxy's loop stands still for {guardian['stall_limit_s']:g} s"
+        lines += [f"guardian: process {guardian['pid']}, {limit}" if guardian["pid"] else "guardian: none"]
+    return "\n".join(lines)
+
+
+def is_well(status: dict[str, Any]) -> bool:
+    """Every group takes part, undemoted, and nothing is wrong with the proxy or its guardian. What only concerns others
+    (rejected packets, a network that refuses virtual MACs) is not asked for."""
+    groups = all(
+        group["state"] in ("master", "backup") and not group["obstacles"] and not group["demotion"]
+        for group in status["groups"]
+    )
+    guardian = status.get("guardian")  # a node of an earlier version has none
+    health = status["health"]
+    return groups and not health["hard"] and not health["soft"] and (guardian is None or bool(guardian["pid"]))
+
+
+def _group_lines(group: dict[str, Any]) -> list[str]:
+    held = "?" if group["virtual_ip_held"] is None else ", ".join(group["virtual_ip_held"]) or "none"
+    lines = [
+        f"group {group['id']}  {group['hostname']}  {', '.join(group['virtual_ip'])} port {group['port']}"
+        f"  on {group['interface']}",
+        f"  {group['state'].upper()} for {_duration(group['age_s'])}: {_why(group)}",
+        f"  virtual IP held here: {held}    master heard: {group['last_master'] or 'none'}",
+        f"  priority {group['priority']} (advskew {group['advskew']}, demotion {group['demotion']})"
+        f"    sent {group['advertisements_sent']}  received {group['advertisements_received']}",
+        *_waiting(group.get("preemption")),
+    ]
+    for reason, count in group["rejected"].items():
+        last = group["last_rejected"].get(reason)
+        if count and last:
+            at = f"last {_duration(last['age_s'])} ago from {last['from']} (unverified), {last['mac']}"
+            lines.append(f"  rejected: {reason} {count}, {at}")
+            lines += [f"    {last['hint']}"] if "hint" in last else []  # a node of an earlier version has none
+    virtual_mac = group["virtual_mac"]
+    if virtual_mac and virtual_mac["network"] == "refused":
+        lines.append(f"  the network seems to refuse the virtual MAC {virtual_mac['address']}; see the log")
+    return lines + [f"  out because {name}: {reason}" for name, reason in group["obstacles"].items()]
+
+
+def _health_lines(health: dict[str, Any]) -> list[str]:
+    lines = [f"proxy: {health['hard'] or health['soft'] or 'well'}"]
+    for test in health["tests"]:
+        verdict = {True: "passed", False: "FAILED", None: "seen  "}[test["passed"]]
+        lines.append(f"  {verdict} {test['age_s']:.1f} s ago  {test['name']}  {test['evidence']}".rstrip())
+    return lines
+
+
+def _waiting(preemption: dict[str, Any] | None) -> list[str]:
+    """A node of an earlier version has none."""
+    if preemption is None or preemption["waits_s"] is None:
+        return []
+    changes = preemption["role_changes"]
+    cause = f"{changes} role changes in quick succession" if changes > 1 else "preempt_delay"
+    waits, whole = f"{preemption['waits_s']:.1f} s", f"{preemption['delay_s']:.3g} s"
+    return [f"  preempts in {waits} of {whole}: {cause} (wsa-proxy preempt: at once)"]
+
+
+def _why(group: dict[str, Any]) -> str:
+    return f"{group['reason']} {group['evidence']}".rstrip()
+
+
+def _duration(seconds: float) -> str:
+    """1.2 s, 3 min 20 s, 5 h 10 min, 3 d 2 h."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest_s = divmod(int(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest_s} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 24 else f"{hours // 24} d {hours % 24} h"
