@@ -102,7 +102,7 @@ async def test_a_fence_meanwhile_is_the_end(make_host: MakeHost) -> None:
     """The guardian has removed the addresses: they are not put anywhere again."""
     a, _ = await two(make_host)
     a.node.departure.begin("orderly stop")
-    a.fake_leases.fences = [Fence("the proxy's loop stood still for 1.2 s", bowed_out=False)]
+    a.fake_leases.fences = [Fence("the proxy's loop stood still for 1.2 s", bowed_out=frozenset())]
     a.beat()
     assert a.journal == [BOW_OUT, "close connections", "release"]
     await asyncio.sleep(1)
