@@ -114,3 +114,18 @@ async def test_the_listener_replaces_a_socket_nobody_accepts_from(inside: taddon
     assert listener.broken(2.1) is None
     with socket.create_connection(("127.0.0.77", port), timeout=5):
         await until(mitmproxy_internals.tcp_handlers)
+
+
+async def test_all_that_is_broken_is_replaced_together(inside: taddons.context) -> None:
+    """One look and one repair, not one for each socket: the self-tests' as well as the virtual IP's."""
+    port = inside.options.listen_port
+    listener = FailoverListener([VirtualAddress(ip_address("127.0.0.77"), port)])
+    listener.install()
+    await listener.open()
+    for each in [each.socket for each in listener._listening]:
+        each.shutdown(socket.SHUT_RDWR)
+    assert listener.broken(0.0) is not None
+    await listener.reopen()
+    assert listener.broken(0.1) is None
+    for host in ("127.0.0.1", "127.0.0.77"):
+        socket.create_connection((host, port), timeout=5).close()
