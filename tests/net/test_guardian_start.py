@@ -6,16 +6,18 @@ import os
 import socket
 from typing import Any
 
+from wsa_proxy.net import death_notice
 from wsa_proxy.net import orders
 from wsa_proxy.net.guardian_start import SEND_BUFFER_BYTES
 from wsa_proxy.net.guardian_start import start_guardian
 
 
-def test_it_has_two_sockets_and_a_pidfd_of_ours_and_nothing_else(lan: Any) -> None:
+def test_it_has_two_sockets_a_pidfd_and_the_notice_of_our_death_and_nothing_else(lan: Any) -> None:
     """A listening socket that it kept would go on accepting clients when the proxy is dead. Its own session, so that
     Ctrl-C is for the proxy; our ends never make the loop wait, and take wills for all groups."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         os.set_inheritable(listener.fileno(), True)
+        death_notice.descriptors()  # made once, and kept for as long as this process runs
         before = set(os.listdir("/proc/self/fd"))
         process, asked, wills = start_guardian(1.0)
         try:

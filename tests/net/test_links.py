@@ -156,9 +156,11 @@ def test_addresses(lan: Any) -> None:
         return len(changes) >= 4
 
     lan.until(told, "four changes")
-    assert changes == [
+    later = [AddressChanged(lan.index, ip_address("fd00:77::9"), present=True, permanent=False)]
+    # The kernel tells of an IPv6 address when a worker of its own has looked at it: between any two of the others.
+    assert [change for change in changes if change in later] == later
+    assert [change for change in changes if change not in later] == [
         AddressChanged(lan.index, ip_address("10.0.0.9"), present=True, permanent=True),
-        AddressChanged(lan.index, ip_address("fd00:77::9"), present=True, permanent=False),
         AddressChanged(lan.index, ip_address("10.9.0.1"), present=True, permanent=True),
         AddressChanged(lan.index, ip_address("10.0.0.9"), present=False, permanent=True),
     ]
@@ -215,11 +217,11 @@ def test_leases_like_ours_are_not_told_but_their_end_is(lan: Any) -> None:
     lease = AddressLease(make_keeper(), 1, lan.LEFT, lan.index, [VIP4, VIP6])
     for _ in range(3):
         lease.acquire()
+    lan.ip(f"address del 10.0.0.3/32 dev {lan.LEFT}")  # at once: the lease lasts a second
     lan.ip(f"address add 10.0.0.4/24 dev {lan.LEFT} valid_lft 1 preferred_lft 1")
     lan.ip(f"address add fd00:77::4/64 dev {lan.LEFT} nodad valid_lft 1 preferred_lft 0")
     lan.ip(f"address add 10.0.0.5/32 dev {lan.LEFT}")
     lan.ip(f"address add 10.0.0.6/32 dev {lan.LEFT} valid_lft 256 preferred_lft 1")
-    lan.ip(f"address del 10.0.0.3/32 dev {lan.LEFT}")
     told: list[tuple[str, bool]] = []
 
     def ended() -> bool:
