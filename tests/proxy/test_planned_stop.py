@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 from typing import Any
 
@@ -197,6 +198,19 @@ async def test_a_second_signal_ends_it_at_once(
     assert world.order == [step for step in STEPS if step != "drain all" or after_s == 10.0]
     assert after_s <= world.at("finished") < after_s + 3 * POLL_S
     assert caplog.text.count("asked to stop once more") == 1
+
+
+def test_in_a_thread_there_are_no_signals_to_follow() -> None:
+    """The loop takes none there: the node leaves in order all the same."""
+
+    async def stop() -> list[str]:
+        world = World()
+        world.stop.follow_signals()
+        await world.run()
+        return world.order
+
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(asyncio.run, stop()).result() == STEPS
 
 
 @pytest.mark.parametrize("step", STEPS[:5])

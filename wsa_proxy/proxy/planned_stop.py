@@ -15,6 +15,7 @@ begins with the fourth step. Whatever goes wrong, the bow-out and the release co
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
 from collections.abc import Callable
@@ -61,7 +62,8 @@ class PlannedStop:
     def follow_signals(self) -> None:
         """From now on the next SIGTERM or SIGINT ends every wait; mitmproxy's own handlers do nothing any more."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.add_signal_handler(number, self.hurry)
+            with contextlib.suppress(RuntimeError, ValueError):  # whoever runs mitmproxy in a thread gets no signals
+                self._loop.add_signal_handler(number, self.hurry)
 
     def hurry(self) -> None:
         """End every wait now."""
