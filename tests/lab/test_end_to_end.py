@@ -84,10 +84,11 @@ def test_a_dead_or_frozen_node_loses_the_address(preemptive: Seen, fault: str, l
     assert lost_after_s(preemptive, fault, "a") <= lost_s_max + noise_ms(row(preemptive, fault)) / 1000
 
 
-@pytest.mark.parametrize("fault", ["stop a", "deafen a", "cable a"])
-def test_a_living_node_drops_the_address_at_once(preemptive: Seen, fault: str) -> None:
-    """It does not wait for the lease; an orderly stop has up to 300 ms for the requests being answered."""
-    assert lost_after_s(preemptive, fault, "a") <= 0.6
+@pytest.mark.parametrize(("fault", "lost_s_max"), [("stop a", 1.0), ("deafen a", 0.6), ("cable a", 0.6)])
+def test_a_living_node_drops_the_address_at_once(preemptive: Seen, fault: str, lost_s_max: float) -> None:
+    """It does not wait for the lease; an orderly stop has up to 0.7 s for what is being answered, if a successor or an
+    answer does not come, or comes late."""
+    assert lost_after_s(preemptive, fault, "a") <= lost_s_max
 
 
 def test_why_it_happened_is_told(preemptive: Seen) -> None:
