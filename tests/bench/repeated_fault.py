@@ -46,9 +46,9 @@ def once(lab: Lab, fault: str, undo: list[str], number: int) -> dict[str, Any]:
     assert row is not None
     for word in undo:
         lab.apply(FAULTS[word], MASTER)
-    lab.wait_for("the master to be back", lambda: missing_master(lab), RETURN_S)
     lab.settle()
     lab.wait_service()
+    lab.wait_for("the master to be back", lambda: missing_master(lab), RETURN_S)
     gone_s = lost_after_s(lab, row.at_s)
     print(
         f"{number + 1}: {row.outage_ms:.0f} ms, address gone after {gone_s} s, {row.failed} failed, the client was "
