@@ -8,7 +8,13 @@ from tests.bench.repeated_fault import once
 from tests.lab.scenarios import seen
 from tests.lab.scenarios import start
 
-AILMENTS = {"block": ["unblock"], "power": ["plug", "start"]}
+AILMENTS = {
+    "block": ["unblock"],
+    "starve": ["feed"],
+    "mute": ["unmute"],
+    "ignore": ["attend"],
+    "power": ["plug", "start"],
+}
 """What undoes each of them."""
 
 

@@ -18,7 +18,9 @@ from tests.lab.scenarios_ailments import ailments
 
 pytestmark = needs_namespaces
 
+UNSERVED_MS_MAX = 5000.0
 OUTAGE_MS_MAX = {"block": FREEZE_MS_MAX, "power": SILENCE_MS_MAX}
+OUTAGE_MS_MAX |= dict.fromkeys(("starve", "mute", "ignore"), UNSERVED_MS_MAX)
 
 
 @pytest.fixture(scope="module")
