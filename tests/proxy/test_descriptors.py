@@ -64,3 +64,16 @@ def test_the_limit_is_raised_to_what_is_allowed() -> None:
         "descriptors.raise_limit(); print(resource.getrlimit(resource.RLIMIT_NOFILE)[0] == min(hard, 4000))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
+
+
+@pytest.mark.parametrize("error", [PermissionError(1, "Operation not permitted"), ValueError("not allowed")])
+def test_where_that_is_forbidden_the_limit_stays(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy serves all the same."""
+
+    def setrlimit(which: int, limits: tuple[int, int]) -> None:
+        raise error
+
+    monkeypatch.setattr(resource, "setrlimit", setrlimit)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    descriptors.raise_limit()
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == before

@@ -42,6 +42,7 @@ from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy import self_connect
 from wsa_proxy.proxy.addon_tests import AddonTests
 from wsa_proxy.proxy.addon_transitions import AddonTransitions
+from wsa_proxy.proxy.collector import spare_the_collector
 from wsa_proxy.proxy.connections import Connections
 from wsa_proxy.proxy.hook_calls import HookCalls
 from wsa_proxy.proxy.listener import FailoverListener
@@ -186,6 +187,7 @@ class CarpFailover:
             _refuse_to_run(f"wsa-proxy: {error.strerror or error}")
         except (ListenerError, ControlError, OSError) as error:
             _refuse_to_run(str(error))
+        spare_the_collector()
         hangup.follow(self._reloader.request, ctx.master.shutdown)
         self._service.ready()
         self._tests = [
