@@ -69,6 +69,10 @@ class Lan:
     def __init__(self) -> None:
         self._namespaces: dict[str, int] = {}
 
+    def enter(self) -> None:
+        """Called in the child, before ``build``: away from this machine's network."""
+        _enter_namespaces()
+
     def build(self) -> None:
         """Called in the child, inside its fresh namespace."""
         here = os.open("/proc/self/ns/net", os.O_RDONLY)
@@ -232,7 +236,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     arguments = {name: pyfuncitem.funcargs[name] for name in names}
 
     def body() -> None:
-        _enter_namespaces()
+        lan.enter()
         lan.build()
         pyfuncitem.obj(**arguments)
 

@@ -1,22 +1,20 @@
-"""The systemd unit's command lines, run with the rights that it gives, on a network of their own."""
+"""The systemd unit's command lines, run as its user, with the rights that it gives, on a network of their own."""
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.unit_run import CAP_NET_ADMIN
 from tests.unit_run import CAP_NET_RAW
 from tests.unit_run import Service
-from tests.unit_run import command_line
+from tests.unit_run import UnitHost
 from tests.unit_run import rights_of
-from tests.unit_run import with_rights
 
 VIP = "10.0.0.3"
 PORT = 8080
@@ -38,36 +36,46 @@ groups:
 """
 
 
-def prepare(folder: Path, mac: str = "virtual", more: str = "") -> Path:
-    """The folders and the file that an operator makes."""
-    (folder / "state").mkdir()
-    file = folder / "a.yaml"
-    file.write_text(CONFIGURATION.format(state=folder / "state", mac=mac) + more)
+@pytest.fixture
+def lan(tmp_path: Path) -> UnitHost:
+    """Built in the child of the test, as every ``lan``."""
+    return UnitHost(tmp_path)
+
+
+def prepare(lan: UnitHost, mac: str = "virtual", more: str = "") -> Path:
+    """The folders and the file that an operator makes. Answers the file."""
+    state, file = lan.folder / "state", lan.folder / "a.yaml"
+    state.mkdir(mode=0o700)
+    file.write_text(CONFIGURATION.format(state=state, mac=mac) + more)
     file.chmod(0o600)
-    return folder
+    lan.give(state)
+    lan.give(file)
+    return file
 
 
-def holder(lan: Any) -> str | None:
+def holder(lan: UnitHost) -> str | None:
     """The interface that has the virtual IP."""
     found = [link["ifname"] for link in lan.all_addresses() for each in link["addr_info"] if each.get("local") == VIP]
     return found[0] if found else None
 
 
-def start_and_serve(lan: Any, folder: Path) -> Service:
+def start_and_serve(lan: UnitHost) -> Service:
     """A master that is asked for nothing yet."""
-    service = Service(folder, WATCHDOG_S)
+    prepare(lan)
+    service = Service(lan, WATCHDOG_S)
     assert service.hears(STARTED_S_MAX) == "READY=1", service.log.read_text()
     lan.until(lambda: holder(lan) == "carp7", "the virtual IP is held", 15)
     return service
 
 
-def test_an_ordinary_user_with_the_units_rights_serves(lan: Any, tmp_path: Path) -> None:
+def test_an_ordinary_user_with_the_units_rights_serves(lan: UnitHost) -> None:
     """Ready, alive in time, master, with two rights and no way to others; the guardian, too. Then an orderly stop."""
-    service = start_and_serve(lan, prepare(tmp_path))
+    service = start_and_serve(lan)
     two = f"{1 << CAP_NET_ADMIN | 1 << CAP_NET_RAW:016x}"
     rights = dict.fromkeys(("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"), two) | {"NoNewPrivs": "1"}
     guardian = service.guardian
-    assert rights_of(service.process.pid) == rights_of(guardian) == rights
+    proxys = rights_of(service.process.pid)
+    assert proxys == rights_of(guardian) == identity(lan) | rights
     while service.hears(0.001):  # what was said before
         pass
     for _ in range(4):
@@ -80,25 +88,35 @@ def test_an_ordinary_user_with_the_units_rights_serves(lan: Any, tmp_path: Path)
     assert service.process.wait(10) == 0, service.log.read_text()
     lan.until(lambda: not Path(f"/proc/{guardian}").exists(), "the guardian has ended")
     assert holder(lan) is None and "Traceback" not in service.log.read_text()
-    assert {each.name for each in (tmp_path / "state").iterdir()} >= {"seal-7.json", "mitmproxy"}
+    left = list((lan.folder / "state").iterdir())
+    assert {each.name for each in left} >= {"seal-7.json", "mitmproxy"}
+    assert {(each.stat().st_uid, each.stat().st_mode & 0o077) for each in left} == {(lan.user, 0)}
 
 
-def stop_post(folder: Path) -> tuple[int, list[str], str]:
+def identity(lan: UnitHost) -> dict[str, str]:
+    """Whom the kernel takes the unit's processes for: with another user, nobody else and in no group of root's."""
+    user = " ".join([str(lan.user)] * 4)
+    if lan.has_another_user:
+        return {"Uid": user, "Gid": user, "Groups": ""}
+    ours = rights_of(os.getpid())
+    return {"Uid": user, "Gid": ours["Gid"], "Groups": ours["Groups"]}
+
+
+def stop_post(lan: UnitHost) -> tuple[int, list[str], str]:
     """Exit status, lines and errors of the unit's ExecStopPost."""
-    command = with_rights(command_line("ExecStopPost", folder))
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    return ended.returncode, ended.stdout.splitlines(), ended.stderr
+    status, output, errors = lan.run(lan.with_rights(lan.command_line("ExecStopPost")))
+    return status, output.splitlines(), errors
 
 
-def test_what_a_killed_unit_leaves_is_removed_with_the_units_rights(lan: Any, tmp_path: Path) -> None:
+def test_what_a_killed_unit_leaves_is_removed_with_the_units_rights(lan: UnitHost) -> None:
     """Proxy and guardian at once. The lease would end by itself, the interface would stay."""
-    service = start_and_serve(lan, prepare(tmp_path))
+    service = start_and_serve(lan)
     service.kill()
     lan.ip(f"address replace {VIP}/32 dev carp7 valid_lft 30 preferred_lft 30")  # or it may end while cleanup starts
-    assert (tmp_path / "state" / "control.sock").exists() and lan.operating("carp7")
-    assert stop_post(tmp_path) == (0, [f"removed the virtual IP {VIP}", "removed the interface carp7"], "")
+    assert (lan.folder / "state" / "control.sock").exists() and lan.operating("carp7")
+    assert stop_post(lan) == (0, [f"removed the virtual IP {VIP}", "removed the interface carp7"], "")
     assert holder(lan) is None and [link["ifname"] for link in lan.all_addresses()] == ["lo", "left"]
-    assert stop_post(tmp_path) == (0, ["nothing was left behind"], "")
+    assert stop_post(lan) == (0, ["nothing was left behind"], "")
 
 
 PEERS = "    peers: [10.0.0.2]\n"
@@ -114,10 +132,11 @@ PEERS = "    peers: [10.0.0.2]\n"
     ],
 )
 def test_without_a_right_it_says_so_and_does_not_begin(
-    lan: Any, tmp_path: Path, mac: str, more: str, capabilities: str, lacking: list[str]
+    lan: UnitHost, mac: str, more: str, capabilities: str, lacking: list[str]
 ) -> None:
     """One sentence, whatever the groups are: each kind needs both. Nothing is bound, made, or left."""
-    service = Service(prepare(tmp_path, mac, more), WATCHDOG_S, capabilities)
+    prepare(lan, mac, more)
+    service = Service(lan, WATCHDOG_S, capabilities)
     assert service.process.wait(STARTED_S_MAX) == 1
     log = service.log.read_text().splitlines()
     sentences = [line for line in log if line.startswith("wsa-proxy: ")]
@@ -127,20 +146,17 @@ def test_without_a_right_it_says_so_and_does_not_begin(
         "lo",
         "left",
     ]
-    assert not (tmp_path / "state" / "control.sock").exists()
+    assert not (lan.folder / "state" / "control.sock").exists()
 
 
-def test_the_other_verbs_without_rights(lan: Any, tmp_path: Path) -> None:
+def test_the_other_verbs_without_rights(lan: UnitHost) -> None:
     """`check` changes nothing, so it needs none; `cleanup` says which one it lacks."""
-    file = prepare(tmp_path) / "a.yaml"
-    wsa_proxy = command_line("ExecStart", tmp_path)[0]
-    checked = subprocess.run(
-        with_rights([wsa_proxy, "check", str(file)], ""), capture_output=True, text=True, check=False
-    )
-    assert (checked.returncode, checked.stderr) == (0, "") and checked.stdout.endswith("no errors\n")
+    file = prepare(lan)
+    wsa_proxy = lan.command_line("ExecStart")[0]
+    status, output, errors = lan.run(lan.with_rights([wsa_proxy, "check", str(file)], ""))
+    assert (status, errors) == (0, "") and output.endswith("no errors\n")
     for capabilities in ("", "CAP_NET_RAW"):
-        command = with_rights(command_line("ExecStopPost", tmp_path), capabilities)
-        cleaned = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert (cleaned.returncode, cleaned.stdout) == (1, "")
-        (sentence,) = cleaned.stderr.splitlines()
+        status, output, errors = lan.run(lan.with_rights(lan.command_line("ExecStopPost"), capabilities))
+        assert (status, output) == (1, "")
+        (sentence,) = errors.splitlines()
         assert sentence.startswith("wsa-proxy: the process lacks CAP_NET_ADMIN (") and "CAP_NET_RAW (" not in sentence
