@@ -74,8 +74,8 @@ def test_an_ordinary_user_with_the_units_rights_serves(lan: UnitHost) -> None:
     two = f"{1 << CAP_NET_ADMIN | 1 << CAP_NET_RAW:016x}"
     rights = dict.fromkeys(("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"), two) | {"NoNewPrivs": "1"}
     guardian = service.guardian
-    proxys = rights_of(service.process.pid)
-    assert proxys == rights_of(guardian) == identity(lan) | rights
+    assert rights_of(service.process.pid) == rights_of(guardian) == identity(lan) | rights
+    who_may_ask(lan)
     while service.hears(0.001):  # what was said before
         pass
     for _ in range(4):
@@ -100,6 +100,19 @@ def identity(lan: UnitHost) -> dict[str, str]:
         return {"Uid": user, "Gid": user, "Groups": ""}
     ours = rights_of(os.getpid())
     return {"Uid": user, "Gid": ours["Gid"], "Groups": ours["Groups"]}
+
+
+def who_may_ask(lan: UnitHost) -> None:
+    """Root, of a node that is not root's. An ordinary user who is not the node's may not, and is told who may."""
+    wsa_proxy, copy = lan.command_line("ExecStart")[0], lan.folder / "copy.yaml"
+    copy.write_text((lan.folder / "a.yaml").read_text())
+    status, output, errors = lan.run([wsa_proxy, "status", str(copy)])
+    assert errors == "" and "\n  MASTER for " in output and status in (0, 3)
+    if lan.has_another_user:
+        refused = lan.run(lan.as_user(lan.user + 1, [wsa_proxy, "status", str(copy)]))
+        place = lan.folder / "state" / "control.sock"
+        sentence = f"wsa-proxy: {place}: permission denied; ask as root or as the proxy's own user\n"
+        assert refused == (1, "", sentence)
 
 
 def stop_post(lan: UnitHost) -> tuple[int, list[str], str]:

@@ -88,8 +88,9 @@ class UnitHost(Lan):
         return self.as_user(self.user, [*options, *command])
 
     def environment(self) -> dict[str, str]:
-        """Ours, without what another service manager says in it, and with the home of the unit's user."""
-        usual = {name: text for name, text in os.environ.items() if not name.startswith(("NOTIFY_", "WATCHDOG_"))}
+        """Ours, without what is said there to us and about us, and with the home of the unit's user."""
+        ours = ("NOTIFY_", "WATCHDOG_", "SUDO_", "XDG_")
+        usual = {name: text for name, text in os.environ.items() if not name.startswith(ours)}
         return usual | {"HOME": str(self.folder / "state")}
 
     def run(self, command: Sequence[str]) -> tuple[int, str, str]:
