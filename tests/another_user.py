@@ -24,7 +24,7 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 def possible() -> bool:
     """Whether this process is root among other users, may mount, and what the other one needs is open in itself."""
-    if os.geteuid() != 0 or not _known(USER) or any(_closed_inside(tree) for tree in _needed()):
+    if os.geteuid() != 0 or not _known(USER) or any(_closed_inside(tree) for tree in needed()):
         return False
     return subprocess.run(["unshare", "--mount", "--net", "true"], capture_output=True, check=False).returncode == 0
 
@@ -38,7 +38,7 @@ def _known(user: int) -> bool:
     return False
 
 
-def _needed() -> set[Path]:
+def needed() -> set[Path]:
     """The installation of Python, the virtual environment, the checkout's folders; by the names that are used for them
     and by their real ones."""
     named = {Path(sys.base_prefix), Path(sys.prefix), *(each for each in ROOT.iterdir() if each.is_dir())}
@@ -64,7 +64,7 @@ def open_the_way(folder: Path) -> None:
     os.unshare(os.CLONE_NEWNS)
     _mount("/", flags=MS_REC | MS_PRIVATE)
     os.umask(0o022)
-    hidden = {path: blocking for path in (*_needed(), folder) if (blocking := in_the_way(path))}
+    hidden = {path: blocking for path in (*needed(), folder) if (blocking := in_the_way(path))}
     # Opened before they are covered. A tree that others may not enter at its own top is refused by ``possible``.
     opened = {path: os.open(path, os.O_PATH) for path in hidden if path != folder}
     for each in _outermost(set(hidden.values())):
