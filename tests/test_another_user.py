@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,14 +21,16 @@ def outside() -> list[tuple[int, ...]]:
     return [(each.st_dev, each.st_ino, each.st_uid, each.st_mode) for each in found]
 
 
-@pytest.fixture
-def lan(tmp_path: Path) -> Iterator[UnitHost]:
+@pytest.fixture(params=["in a closed folder", "in an open one"])
+def lan(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[UnitHost]:
     """Built in the child of the test, as every ``lan``. What the child has done to its own view is nothing here."""
-    before, host = outside(), UnitHost(tmp_path)
-    yield host
-    assert outside() == before
-    assert (tmp_path.stat().st_uid, tmp_path.stat().st_mode & 0o777) == (os.geteuid(), 0o700)
-    assert [each.name for each in tmp_path.iterdir()] == ([] if host.has_another_user else ["written"])
+    with tempfile.TemporaryDirectory() as elsewhere:  # pytest's folders are closed, the system's is open
+        folder = tmp_path if "closed" in request.param else Path(elsewhere)
+        before, host = outside(), UnitHost(folder)
+        yield host
+        assert outside() == before
+        assert (folder.stat().st_uid, folder.stat().st_mode & 0o777) == (os.geteuid(), 0o700)
+        assert [each.name for each in folder.iterdir()] == ([] if host.has_another_user else ["written"])
 
 
 def test_the_first_closed_folder_is_in_the_way(tmp_path: Path) -> None:
@@ -35,7 +38,7 @@ def test_the_first_closed_folder_is_in_the_way(tmp_path: Path) -> None:
     outer = tmp_path / "outer"
     inner = outer / "inner"
     inner.mkdir(parents=True)
-    for modes, blocking in (((0o711, 0o755), None), ((0o700, 0o700), outer), ((0o755, 0o744), inner)):
+    for modes, blocking in (((0o711, 0o755), None), ((0o770, 0o770), outer), ((0o701, 0o774), inner)):
         outer.chmod(modes[0])
         inner.chmod(modes[1])
         assert another_user.in_the_way(inner / "file", below=tmp_path) == blocking
