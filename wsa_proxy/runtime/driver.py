@@ -322,9 +322,9 @@ class Driver:
         Not for each beat a turn: while its own advertisement is not due and the beat is in time, no lease has ended and
         nobody's patience either, and a better master's packet, if one waits, is read in the same turn of the loop.
         """
-        if self.is_master and (late or self._removed or self._deadline_passed()):
+        if self.virtual_host.state is State.MASTER and (late or self._removed or self._deadline_passed()):
             self.turn()
-        return (self.is_master or self.leaving.keeps) and self.ports is not None
+        return (self.virtual_host.state is State.MASTER or self.leaving.keeps) and self.ports is not None
 
     def renewed(self, decided_at_s: float, error: OSError | None) -> None:
         """The kernel has prolonged the lease, or refused to. What it has added after a sleep may be another's."""
@@ -332,7 +332,7 @@ class Driver:
             self._leave(str(error))
             return
         self._renewed_at_s = decided_at_s
-        if self.is_master:  # else it hands over, and has said what there was to say
+        if self.virtual_host.state is State.MASTER:  # else it hands over, and has said all
             self._will.renew(decided_at_s)
         if not self._sending.errors.failing:
             self._retry.well()
