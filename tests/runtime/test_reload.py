@@ -120,6 +120,8 @@ def test_what_stands_at_the_top_concerns_all_groups(changes: dict[str, Any], lin
         ({"health": HealthSettings(connect=Limits(2.5, 2, 2))}, "health.tests.connect.limit: 2 -> 2.5"),
         ({"health": HealthSettings(upstream_limits=Limits(5.0, 2, 9))}, "health.tests.upstream.fall: 3 -> 9"),
         ({"health": HealthSettings(descriptors=Limits(64, 10, 5))}, "health.tests.descriptors.limit: 16 -> 64"),
+        ({"health": HealthSettings(addons=Limits(2.0, 2, 6))}, "health.tests.addons.fall: 5 -> 6"),
+        ({"health": HealthSettings(held=Limits(60.0, 2, 3))}, "health.tests.held.limit: 2 -> 60"),
     ],
 )
 def test_what_stands_at_the_top_and_concerns_no_group(changes: dict[str, Any], line: str) -> None:

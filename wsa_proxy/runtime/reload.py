@@ -17,6 +17,7 @@ from enum import Enum
 from wsa_proxy.net.ports import Address
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import HealthSettings
+from wsa_proxy.settings import Limits
 from wsa_proxy.settings import Settings
 
 NOTHING = "nothing has changed"
@@ -110,15 +111,14 @@ def _top_lines(present: Settings, new: Settings) -> Iterator[str]:
 def _health_lines(present: HealthSettings, new: HealthSettings) -> Iterator[str]:
     if present.upstream != new.upstream:
         yield f"health.upstream: {present.upstream or 'none'} -> {new.upstream or 'none'}"
-    for name, old, now in (
-        ("get", present.get, new.get),
-        ("connect", present.connect, new.connect),
-        ("upstream", present.upstream_limits, new.upstream_limits),
-        ("descriptors", present.descriptors, new.descriptors),
-    ):
+    for field in fields(HealthSettings):
+        old, now = getattr(present, field.name), getattr(new, field.name)
+        if not isinstance(old, Limits):
+            continue
+        test = field.name.removesuffix("_limits")
         for key in ("limit", "rise", "fall"):
             if getattr(old, key) != getattr(now, key):
-                yield f"health.tests.{name}.{key}: {getattr(old, key):g} -> {getattr(now, key):g}"
+                yield f"health.tests.{test}.{key}: {getattr(old, key):g} -> {getattr(now, key):g}"
 
 
 def _seconds(value: float | None) -> str:
