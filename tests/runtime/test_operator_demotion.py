@@ -9,6 +9,7 @@ import pytest
 
 from tests.runtime.world import WELL
 from tests.runtime.world import MakeHost
+from wsa_proxy.net.ports import Fence
 from wsa_proxy.runtime.health import Health
 
 
@@ -66,6 +67,25 @@ async def test_a_group_that_begins_later_is_demoted_too(make_host: MakeHost) -> 
     host.driver._demotions.clear()
     host.node.set_health(WELL)
     assert host.driver._demotions["operator"] == 1
+
+
+@pytest.mark.parametrize("order", ["demote", "restore"])
+async def test_who_was_fenced_learns_it_before_the_order_makes_it_speak(make_host: MakeHost, order: str) -> None:
+    """A process that stood still is woken by its control socket: somebody else is master by now."""
+    host = make_host("a", 1)
+    await host.start()
+    await asyncio.sleep(4)
+    if order == "restore":
+        host.node.operator.demote("kernel update")
+    host.journal.clear()
+    host.loop.now += 1.2
+    host.fake_leases.fences = [Fence("the proxy's loop stood still for 1.2 s", frozenset({1}), host.loop.now)]
+    if order == "demote":
+        host.node.operator.demote("kernel update")
+    else:
+        host.node.operator.restore()
+    assert [entry for entry in host.journal if entry.startswith(("advertise", "announce"))] == []
+    assert host.state != "master" and not host.holds
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 201, "bell \x07"])

@@ -91,7 +91,7 @@ class Node:
         self._leases: LeasePort | None = None
         self._fences = Fences(self._drivers, on_fence, self.drain_kernel)
         self.departure = Departure(self._drivers, self._fences.drain)
-        self.operator = OperatorDemotion(self._drivers, self._clocks.now_s)
+        self.operator = OperatorDemotion(self._drivers, self._fences.drain, self._clocks.now_s)
         own_verbs: dict[str, Verb] = {"status": self.status, "preempt": self.preempt}
         self._control = ControlSocket(settings.socket_path, {**own_verbs, **(verbs or {})})
         self._mac_check = MacCheck(kernel.foreign_mac_test)

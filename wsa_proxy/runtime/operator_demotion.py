@@ -36,10 +36,14 @@ class Demotion:
 
 
 class OperatorDemotion:
-    """Of a node whose drivers ``drivers`` answers; ``clock`` is monotonic seconds."""
+    """Of a node whose drivers ``drivers`` answers; ``drain`` reads what the guardian has told, ``clock`` is monotonic
+    seconds."""
 
-    def __init__(self, drivers: Callable[[], Iterable[Driver]], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, drivers: Callable[[], Iterable[Driver]], drain: Callable[[], None], clock: Callable[[], float]
+    ) -> None:
         self._drivers = drivers
+        self._drain = drain
         self._clock = clock
         self._demotion: Demotion | None = None
 
@@ -77,6 +81,7 @@ class OperatorDemotion:
         return {"reason": self._demotion.reason, "since": self._demotion.since.isoformat(), "age_s": age_s}
 
     def _tell_all(self) -> None:
+        self._drain()  # a master says its other rank at once; the order may be what wakes one that was fenced
         for driver in self._drivers():
             with apart(driver.record.vhid, "take the operator's demotion"):
                 self.tell(driver)
