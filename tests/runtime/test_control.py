@@ -43,6 +43,31 @@ async def test_only_its_owner_may_ask(path: Path) -> None:
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
 
 
+async def test_what_others_make_meanwhile_keeps_its_mode(tmp_path: Path) -> None:
+    """The mask is the whole process's: a folder that mitmproxy made under it could not be entered."""
+    loop = asyncio.get_running_loop()
+    modes: list[int] = []
+
+    def make(number: int = 0) -> None:
+        folder = tmp_path / f"folder-{number}"
+        folder.mkdir()
+        modes.append(stat.S_IMODE(folder.stat().st_mode))
+        if number < 5:
+            loop.call_soon(make, number + 1)
+
+    control = ControlSocket(tmp_path / "control.sock", {})
+    before = os.umask(0o022)
+    try:
+        loop.call_soon(make)
+        await control.start()
+        for _ in range(10):
+            await asyncio.sleep(0)
+    finally:
+        os.umask(before)
+        control.close()
+    assert modes == [0o755] * 6
+
+
 @pytest.mark.parametrize("line", [b"\n", b"status\n", b"[]\n", b'{"verb": "stop"}\n', b'{"verb": ["x"]}\n', b"\xff\n"])
 async def test_nonsense_gets_the_list_of_verbs(path: Path, line: bytes) -> None:
     """And the socket goes on answering."""

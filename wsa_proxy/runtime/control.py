@@ -51,15 +51,12 @@ class ControlSocket:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             remove_stale_socket(self._path)
             listening = PatientSocket(socket.AF_UNIX, socket.SOCK_STREAM)
-            mask = os.umask(0o177)
             try:
-                listening.bind(str(self._path))
+                _bind_for_owner(listening, self._path)
                 self._server = await asyncio.start_unix_server(self._serve, sock=listening, limit=REQUEST_BYTES_MAX)
             except BaseException:
                 listening.close()
                 raise
-            finally:
-                os.umask(mask)
         except OSError as error:
             raise ControlError(
                 f"{self._path}: {error.strerror or error}; state_dir must be a writable folder"
@@ -104,6 +101,15 @@ class ControlSocket:
         if not all(isinstance(each, str) for each in arguments.values()):
             return {"error": f"{request['verb']}: each argument must be text"}
         return verb(**arguments)
+
+
+def _bind_for_owner(listening: socket.socket, path: Path) -> None:
+    """The file has its mode from its first moment on. The mask is the whole process's: nothing else runs under it."""
+    mask = os.umask(0o177)
+    try:
+        listening.bind(str(path))
+    finally:
+        os.umask(mask)
 
 
 def remove_stale_socket(path: Path) -> None:
