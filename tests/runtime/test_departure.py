@@ -11,6 +11,8 @@ from tests.runtime.wire import Wire
 from tests.runtime.world import Host
 from tests.runtime.world import MakeHost
 from wsa_proxy.net.ports import Fence
+from wsa_proxy.net.ports import LinkChanged
+from wsa_proxy.net.ports import Packet
 from wsa_proxy.runtime.departure import SAID_AGAIN_AFTER_S
 from wsa_proxy.runtime.leaving import ACQUIRES_S
 
@@ -108,6 +110,50 @@ async def test_a_fence_meanwhile_is_the_end(make_host: MakeHost) -> None:
     await asyncio.sleep(1)
     a.node.departure.fall_silent()
     assert "hold silently" not in a.journal and a.state == "init"
+
+
+@pytest.mark.parametrize("index", [2, 0])
+async def test_a_link_that_goes_meanwhile_is_the_end(make_host: MakeHost, index: int) -> None:
+    """Down or gone: nobody is heard there any more, and what is kept goes while there are ports to say so with."""
+    a, _ = await two(make_host)
+    a.node.departure.begin("orderly stop")
+    a.set_link(running=False, index=index)
+    a.node.drain_kernel()
+    assert a.journal[:3] == [BOW_OUT, "close connections", "release"] and not a.node.departure.awaits_successor
+
+
+async def test_a_virtual_interface_that_goes_meanwhile_is_the_end(make_host: MakeHost) -> None:
+    """Its ports are made anew, and know nothing of what was held."""
+    a, _ = await two(make_host, virtual_mac=True)
+    a.node.departure.begin("orderly stop")
+    a.virtual_index = None
+    a.kernel_monitor.inbox.put(LinkChanged("carp1", 0, running=False))
+    a.node.drain_kernel()
+    assert a.journal[1:3] == ["close connections", "release"] and not a.node.departure.awaits_successor
+
+
+async def test_a_lease_that_the_kernel_does_not_renew_meanwhile_is_the_end(make_host: MakeHost) -> None:
+    """What is kept would end a second later, by itself and with its connections."""
+    a, _ = await two(make_host)
+    a.node.departure.begin("orderly stop")
+    a.address_error = OSError("refused")
+    a.beat()
+    assert a.journal == [BOW_OUT, "close connections", "release"] and not a.node.departure.awaits_successor
+
+
+async def test_who_has_slept_meanwhile_hears_the_successor_before_it_renews(
+    make_host: MakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A renewal is an add: it would put the address, whose lease has ended, beside the successor's."""
+    a, b = await two(make_host, virtual_mac=True)
+    a.node.departure.begin("orderly stop")
+    a.inbox.put(Packet(4, b.address, b.mac, 255, b.says(1, 55, 0)))
+    a.loop.now += 0.9  # its beat is late
+    seen: list[list[str]] = []
+    assert a.ports is not None
+    monkeypatch.setattr(a.ports.addresses, "renew", lambda: seen.append([*a.journal]))
+    a.beat()
+    assert len(seen) == 1 and "hold silently" in seen[0]
 
 
 async def test_a_backup_has_nothing_to_hand_over(make_host: MakeHost) -> None:

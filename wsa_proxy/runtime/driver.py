@@ -319,10 +319,9 @@ class Driver:
     def may_renew(self, late: bool) -> bool:
         """Asked before each beat: master by what the clock says now, or after a turn if that may have changed.
 
-        Not for each beat a turn: while its own advertisement is not due and the beat is in time, no lease has ended and
-        nobody's patience either, and a better master's packet, if one waits, is read in the same turn of the loop.
-        """
-        if self.virtual_host.state is State.MASTER and (late or self._removed or self._deadline_passed()):
+        Not each time: while its advertisement is not due and the beat in time, no lease and no patience has ended."""
+        holds = self.virtual_host.state is State.MASTER or (late and self.leaving.keeps)
+        if holds and (late or self._removed or self._deadline_passed()):
             self.turn()
         return (self.virtual_host.state is State.MASTER or self.leaving.keeps) and self.ports is not None
 
@@ -330,6 +329,7 @@ class Driver:
         """The kernel has prolonged the lease, or refused to. What it has added after a sleep may be another's."""
         if error is not None:
             self._leave(str(error))
+            self.leaving.end()
             return
         self._renewed_at_s = decided_at_s
         if self.virtual_host.state is State.MASTER:  # else it hands over, and has said all

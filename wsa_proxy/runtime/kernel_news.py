@@ -121,6 +121,7 @@ class KernelNews:
         if another or not link.running:  # another: the news of the end of the former was lost, and so are the addresses
             what = "another one now" if link.running else "down" if link.index else "gone"
             driver.set_obstacle("link", f"{link.name} is {what}")
+            driver.leaving.end()  # of a node that stops, nobody is waited for any more
         if another:
             driver.detach()
         elif driver.ports is not None:
@@ -146,6 +147,7 @@ class KernelNews:
         if changed or (index and not link.index and not self._exists(index, link.name)):
             lost = f"was given the hardware address {link.mac}" if changed else "is gone"
             driver.set_obstacle("link", f"{link.name} {lost}; it is made again")
+            driver.leaving.end()
             driver.detach()
             self.read_links()
         elif link.index:
