@@ -100,6 +100,34 @@ def test_a_frozen_guardian_of_a_dead_one_is_ended(
         assert f"the guardian of an earlier life, process {life.guardian}, is killed" in caplog.text
 
 
+def test_a_guardian_that_cannot_be_ended_is_not_waited_for_without_end(
+    lan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel keeps a killed process for as long as it likes: then the new life says who is in its way."""
+    monkeypatch.setattr(claims, "GUARDIAN_ENDS_S", 0.1)
+    monkeypatch.setattr(claims, "KILLED_ENDS_S", 0.2)
+    tried: list[int] = []
+    monkeypatch.setattr(claims, "_end", lambda process, _: tried.append(process))
+    with Life() as life:
+        life.die()
+        with pytest.raises(Served, match=f"process {life.guardian}"):
+            asyncio.run(asyncio.wait_for(Claims().take_patiently([GROUP]), 5))
+        assert tried and set(tried) == {life.guardian}
+
+
+def test_names_of_others_are_no_obstacle(lan: Any) -> None:
+    """Whoever is on this host may bind a name of any bytes, lines that look like ours among them."""
+    with Life() as life, contextlib.ExitStack() as others:
+        for name in (
+            b"\0\xff\xfe",
+            b"\0x\n @wsa-proxy/eth0/1",
+            b"\0\x1c @wsa-proxy/eth0/1",
+            b"\0\n1 2 @wsa-proxy/eth0/1",
+        ):
+            others.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)).bind(name)
+        assert claims._holders(GROUP) == {life.process, life.guardian}
+
+
 def test_a_process_that_has_got_the_number_of_a_guardian_is_left_alone(lan: Any) -> None:
     """Between the look and the deed the guardian may end: what has its number then has no such socket, or is none."""
     opened = len(os.listdir("/proc/self/fd"))

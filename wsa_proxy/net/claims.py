@@ -26,7 +26,10 @@ type Group = tuple[str, int]
 
 GUARDIAN_ENDS_S = 3.0
 """A guardian whose proxy is gone has done its work in a fifth of a second, unless it is frozen."""
+KILLED_ENDS_S = 3.0
+"""After that; one that the kernel does not let go has the addresses, whatever we do."""
 LOOK_AGAIN_S = 0.05
+SOCKETS = Path("/proc/net/unix")
 GUARDIAN_MODULE = "wsa_proxy.net.guardian"
 """By this in its command line a guardian is known."""
 
@@ -70,9 +73,11 @@ class Claims:
             try:
                 return self.take(groups)
             except Served as error:
-                late = loop.time() >= ends_at_s
+                late_s = loop.time() - ends_at_s
+                late = late_s >= 0
                 # Nobody: of another user, or it has just ended.
-                if not all(map(_will_end, error.holders)) or (late and not error.holders):
+                hopeless = late_s >= KILLED_ENDS_S or (late and not error.holders)
+                if hopeless or not all(map(_will_end, error.holders)):
                     raise
                 if late:
                     for guardian in error.holders:
@@ -143,14 +148,15 @@ def _holders(group: Group) -> set[int]:
     """The processes that have the socket of this name; one that just ends is among them until its descriptors are
     closed."""
     name = " @" + _name(group)
-    lines = Path("/proc/net/unix").read_text().splitlines()
-    wanted = {f"socket:[{line.split()[6]}]" for line in lines if line.endswith(name)}
-    found = set()
+    lines = SOCKETS.read_text(errors="replace").split("\n")  # anybody's names are there, of any bytes
+    found = [line.split() for line in lines if line.endswith(name)]
+    wanted = {f"socket:[{fields[6]}]" for fields in found if len(fields) == 8}  # the seventh is the inode
+    holders = set()
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # ended meanwhile, or another user's
             if any(os.readlink(each) in wanted for each in (folder / "fd").iterdir()):
-                found.add(int(folder.name))
-    return found
+                holders.add(int(folder.name))
+    return holders
 
 
 def _end(process: int, group: Group) -> None:
@@ -174,7 +180,7 @@ def _will_end(process: int) -> bool:
     """It is a guardian, or is about to be gone: a killed proxy keeps its descriptors until its memory has been given
     back, and has no command line meanwhile."""
     try:
-        command_line = Path(f"/proc/{process}/cmdline").read_text()
+        command_line = Path(f"/proc/{process}/cmdline").read_text(errors="replace")
     except OSError:
         return True
     return not command_line or GUARDIAN_MODULE in command_line
