@@ -144,3 +144,19 @@ def test_what_the_kernel_refuses_is_told(lan: Any) -> None:
     assert raised.value.errno == errno.EACCES
     assert lease.held() == frozenset() and loopback(lan, VIP4) is None
     lease.release()
+
+
+def test_what_a_beat_is_refused_there_is_told_of_that_address(lan: Any) -> None:
+    """Of two addresses one has ended; the other one is that which the kernel does not prolong."""
+    keeper = make_keeper()
+    lease = AddressLease(keeper, VHID, lan.LEFT, lan.index, [ip_address("fe80::1:2"), VIP6])
+    other = AddressLease(keeper, VHID + 1, lan.LEFT, lan.index, [VIP4])
+    for each in (lease, other):
+        each.acquire()
+    lease.hold_silently()
+    with open("/proc/sys/net/ipv6/conf/lo/disable_ipv6", "w") as setting:
+        setting.write("1")
+    failed = keeper.beat([lease, other])
+    assert list(failed) == [lease] and "cannot hold fd00:77::3 on the loopback interface" in str(failed[lease])
+    lease.release()
+    other.release()

@@ -100,7 +100,7 @@ class LeaseKeeper:
             refused = self.writer.beat(list(ours))
         except OSError as error:
             return dict.fromkeys(ours.values(), error)
-        failed = {ours[vhid]: ours[vhid].failure("add", results) for vhid, results in refused.items()}
+        failed = {ours[vhid]: ours[vhid].not_prolonged(results) for vhid, results in refused.items()}
         return {lease: error for lease, error in failed.items() if error is not None}
 
     @property
@@ -135,6 +135,8 @@ class AddressLease:
         self.removals = [_encode(index, address, address.max_prefixlen, RTM_DELADDR) for address in addresses]
         self._on_loopback: list[bytes] = []
         """What removes it from there, once it may be there."""
+        self._silent: tuple[Address, ...] | None = None
+        """Those that are held silently, and no others; None: all are held as usual."""
 
     def acquire(self) -> None:
         """As the contract says; refuses (EEXIST) an address that this host has for itself, on any interface."""
@@ -153,13 +155,14 @@ class AddressLease:
         self._keeper.writer.will(self.vhid, envelopes, payload, again=again)
 
     def renew(self) -> None:
-        error = self.failure("add", self._keeper.writer.hold(self.vhid, self.adds, self.removals))
+        self._silent = None
+        error = self._failure("add", self._keeper.writer.hold(self.vhid, self.adds, self.removals))
         if error is not None:
             raise error
 
     def release(self) -> None:
         results = self._keeper.writer.release(self.vhid, [*self.removals, *self._on_loopback])
-        error = self.failure("remove", results[: len(self.removals)], harmless=_GONE)
+        error = self._failure("remove", results[: len(self.removals)], harmless=_GONE)
         if error is not None:
             raise error
         self._on_loopback = []
@@ -168,12 +171,12 @@ class AddressLease:
         moved = [number for number, address in enumerate(self._addresses) if not address.is_link_local]
         adds = [_on_loopback(self.adds[number]) for number in moved]
         self._on_loopback = [_on_loopback(self.removals[number]) for number in moved]
-        results = self._keeper.writer.hold(self.vhid, adds, [*self.removals, *self._on_loopback])
-        for address, result in zip([self._addresses[number] for number in moved], results, strict=True):
-            if result:
-                raise OSError(result, f"cannot hold {address} on the loopback interface: {_meaning(result)}")
+        self._silent = tuple(self._addresses[number] for number in moved)
+        held = self._keeper.writer.hold(self.vhid, adds, [*self.removals, *self._on_loopback])
+        if (error := self.not_prolonged(held)) is not None:
+            raise error
         refused = self._keeper.route.request(self.removals)  # to remove is anybody's right, and harmless when late
-        error = self.failure("remove", refused, harmless=_GONE)
+        error = self._failure("remove", refused, harmless=_GONE)
         if error is not None:
             raise error
 
@@ -192,12 +195,24 @@ class AddressLease:
     def close(self) -> None:
         self._keeper.writer.forget(self.vhid)
 
-    def failure(self, verb: str, results: Sequence[int], harmless: Collection[int] = ()) -> OSError | None:
-        """The first of these results, one for each address, that is an error."""
-        for address, result in zip(self._addresses, results, strict=True):
-            if result and result not in harmless:
-                return OSError(result, f"cannot {verb} {address} on {self._interface}: {_meaning(result)}")
-        return None
+    def not_prolonged(self, results: Sequence[int]) -> OSError | None:
+        """The first of these results, one for each address that a beat prolongs, that is an error."""
+        if self._silent is None:
+            return self._failure("add", results)
+        return _failure("hold", self._silent, "the loopback interface", results)
+
+    def _failure(self, verb: str, results: Sequence[int], harmless: Collection[int] = ()) -> OSError | None:
+        return _failure(verb, self._addresses, self._interface, results, harmless)
+
+
+def _failure(
+    verb: str, addresses: Sequence[Address], where: str, results: Sequence[int], harmless: Collection[int] = ()
+) -> OSError | None:
+    """The first of these results, one for each address, that is an error."""
+    for address, result in zip(addresses, results, strict=True):
+        if result and result not in harmless:
+            return OSError(result, f"cannot {verb} {address} on {where}: {_meaning(result)}")
+    return None
 
 
 def remove_leftovers(addresses: Collection[Address]) -> list[HostAddress]:
