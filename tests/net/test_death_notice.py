@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -7,12 +8,20 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from wsa_proxy.net import death_notice
 
 ROOT = Path(__file__).resolve().parents[2]
+FUNCTIONS = (
+    "pthread_mutexattr_init",
+    "pthread_mutexattr_setpshared",
+    "pthread_mutexattr_setrobust",
+    "pthread_mutex_init",
+    "pthread_mutex_lock",
+)
 
 
 class Owner:
@@ -89,3 +98,16 @@ def test_a_thread_other_than_the_first_owns_nothing(monkeypatch: pytest.MonkeyPa
     thread.start()
     thread.join()
     assert seen == [()]
+
+
+@pytest.mark.parametrize("refused", ["pthread_mutexattr_setrobust", "pthread_mutex_init"])
+def test_where_there_are_no_such_mutexes_there_is_no_notice_and_nothing_stays_open(
+    monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    """A kernel that knows no robust futexes; it is asked again with each guardian that is started."""
+    libc = {name: getattr(death_notice._LIBC, name) for name in FUNCTIONS} | {refused: lambda *_: errno.ENOTSUP}
+    monkeypatch.setattr(death_notice, "_LIBC", SimpleNamespace(**libc))
+    monkeypatch.setattr(death_notice, "_owned", {})
+    before = os.listdir("/proc/self/fd")
+    assert death_notice.descriptors() == ()
+    assert os.listdir("/proc/self/fd") == before

@@ -56,18 +56,22 @@ def watch(descriptor: int) -> int:
 def _lock() -> tuple[int, mmap.mmap]:
     """New shared memory with a mutex in it that the calling thread has locked. Raises OSError."""
     descriptor = os.memfd_create("wsa-proxy death notice")
-    os.ftruncate(descriptor, _MEMORY_BYTES)
-    memory = mmap.mmap(descriptor, _MEMORY_BYTES)
-    attributes = ctypes.create_string_buffer(_ATTRIBUTES_BYTES)
-    for refused in (
-        _LIBC.pthread_mutexattr_init(attributes),
-        _LIBC.pthread_mutexattr_setpshared(attributes, _PTHREAD_PROCESS_SHARED),
-        _LIBC.pthread_mutexattr_setrobust(attributes, _PTHREAD_MUTEX_ROBUST),
-        _LIBC.pthread_mutex_init(_address(memory), attributes),
-        _LIBC.pthread_mutex_lock(_address(memory)),
-    ):
-        if refused:
-            raise OSError(refused, os.strerror(refused))
+    try:
+        os.ftruncate(descriptor, _MEMORY_BYTES)
+        memory = mmap.mmap(descriptor, _MEMORY_BYTES)
+        attributes = ctypes.create_string_buffer(_ATTRIBUTES_BYTES)
+        for refused in (
+            _LIBC.pthread_mutexattr_init(attributes),
+            _LIBC.pthread_mutexattr_setpshared(attributes, _PTHREAD_PROCESS_SHARED),
+            _LIBC.pthread_mutexattr_setrobust(attributes, _PTHREAD_MUTEX_ROBUST),
+            _LIBC.pthread_mutex_init(_address(memory), attributes),
+            _LIBC.pthread_mutex_lock(_address(memory)),
+        ):
+            if refused:
+                raise OSError(refused, os.strerror(refused))
+    except BaseException:
+        os.close(descriptor)
+        raise
     return descriptor, memory
 
 
