@@ -10,6 +10,7 @@ import pytest
 from tests.runtime.test_kernel import settings
 from wsa_proxy.net.claims import Claims
 from wsa_proxy.net.claims import Served
+from wsa_proxy.runtime.claimed import claimed_by
 from wsa_proxy.runtime.cleanup import clean_up
 
 VIP = "10.0.0.3"
@@ -38,6 +39,18 @@ def test_what_is_somebodys_stays(lan: Any) -> None:
     lan.ip(f"address add {VIP}/32 dev {lan.LEFT}")
     assert clean_up(settings(virtual_mac=True)) == []
     assert lan.address(VIP) is not None and "carp1" in lan.ip("link")
+
+
+@pytest.mark.parametrize("virtual_mac", [True, False])
+def test_the_interface_of_a_node_that_serves_the_same_id_elsewhere_is_left_alone(lan: Any, virtual_mac: bool) -> None:
+    """The virtual MAC's interface has one name for all; this file may have asked for it, or an earlier one of its."""
+    leave(lan)
+    running = Claims()
+    running.take(claimed_by(settings(interface="elsewhere", virtual_mac=True).groups))
+    with pytest.raises(Served, match="failover group 1 on carp1 is served by another wsa-proxy"):
+        clean_up(settings(virtual_mac=virtual_mac))
+    assert lan.address(VIP) is not None and "carp1" in lan.ip("link")
+    running.close()
 
 
 def test_a_running_node_is_left_alone(lan: Any, tmp_path: Path) -> None:

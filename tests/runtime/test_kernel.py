@@ -14,6 +14,7 @@ from scapy.layers.l2 import Ether
 
 from tests.cable import Lan
 from tests.descriptors import no_descriptors
+from wsa_proxy.net.claims import Served
 from wsa_proxy.net.frames import read_advertisement
 from wsa_proxy.net.ports import LinkChanged
 from wsa_proxy.net.ports import MacVerdict
@@ -23,13 +24,13 @@ from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
 
 
-def settings(*, virtual_mac: bool = False) -> Settings:
+def settings(*, virtual_mac: bool = False, interface: str = Lan.LEFT) -> Settings:
     group = GroupSettings(
         vhid=1,
         description="",
         hostname="proxy.example.com",
         virtual_ips=(ip_interface("10.0.0.3/24"), ip_interface("fd00:77::3/64")),
-        interface=Lan.LEFT,
+        interface=interface,
         priority=255,
         advbase=1,
         advskew=0,
@@ -39,6 +40,19 @@ def settings(*, virtual_mac: bool = False) -> Settings:
         port=8080,
     )
     return Settings(Path("node.yaml"), "a", True, Path("state"), (group,))
+
+
+def test_the_same_id_on_another_interface_is_refused_with_a_virtual_mac(lan: Lan) -> None:
+    """Two processes would make its interface anew in turns."""
+    there = LinuxKernel(settings(virtual_mac=True, interface="elsewhere"))
+    there.claim(settings(virtual_mac=True, interface="elsewhere").groups)
+    here = LinuxKernel(settings(virtual_mac=True))
+    with pytest.raises(Served, match="failover group 1 on carp1 is served by another wsa-proxy"):
+        here.claim(settings(virtual_mac=True).groups)
+    here.claim(settings().groups)
+    there.keep_claims(())
+    here.claim(settings(virtual_mac=True).groups)
+    here.keep_claims(())
 
 
 def test_all_ports_of_a_group_work_together(lan: Lan) -> None:

@@ -99,12 +99,17 @@ def virtual_mac(vhid: int) -> str:
     return f"{VIRTUAL_MAC_PREFIX}{vhid:02x}"
 
 
+def interface_name(vhid: int) -> str:
+    """Of the macvlan, whatever its parent is."""
+    return f"carp{vhid}"
+
+
 class VirtualInterface:
     """The macvlan ``carp<ID>`` of one virtual host. A re-created parent needs a new one."""
 
     def __init__(self, parent: str, parent_index: int, vhid: int, addresses: Sequence[Address] = ()) -> None:
         """Opens its netlink socket; nothing is made yet. ``addresses``: what it will carry. Raises OSError."""
-        self.name = f"carp{vhid}"
+        self.name = interface_name(vhid)
         self.mac = virtual_mac(vhid)
         self.index = 0
         """For AddressLease; 0 until it was created. A new one has another index."""

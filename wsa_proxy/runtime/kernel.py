@@ -17,7 +17,6 @@ from wsa_proxy.net import rights
 from wsa_proxy.net.addresses import AddressLease
 from wsa_proxy.net.addresses import LeaseKeeper
 from wsa_proxy.net.claims import Claims
-from wsa_proxy.net.claims import Group
 from wsa_proxy.net.foreign_mac import ForeignMacTest
 from wsa_proxy.net.foreign_mac import find_witnesses
 from wsa_proxy.net.guarding import Guarding
@@ -35,6 +34,7 @@ from wsa_proxy.net.unicast_socket import UnicastSocket
 from wsa_proxy.net.virtual_interface import VirtualInterface
 from wsa_proxy.net.virtual_lease import VirtualLease
 from wsa_proxy.runtime.beat import stall_limit_s
+from wsa_proxy.runtime.claimed import claimed_by
 from wsa_proxy.runtime.ports import Ports
 from wsa_proxy.runtime.reload import addresses_of
 from wsa_proxy.settings import GroupSettings
@@ -73,13 +73,13 @@ class LinuxKernel:
             self._guarding.set_stall_limit(stall_limit_s)
 
     async def claim_patiently(self, groups: Collection[GroupSettings]) -> None:
-        await self._claims.take_patiently(_names(groups))
+        await self._claims.take_patiently(claimed_by(groups))
 
     def claim(self, groups: Collection[GroupSettings]) -> None:
-        self._claims.take(_names(groups))
+        self._claims.take(claimed_by(groups))
 
     def keep_claims(self, groups: Collection[GroupSettings]) -> None:
-        self._claims.keep(_names(groups))
+        self._claims.keep(claimed_by(groups))
 
     def monitor(self) -> KernelMonitor:
         return KernelChanges(tell_leases=False)
@@ -160,10 +160,6 @@ class LinuxKernel:
                     if entry.address.ip not in self._virtual:
                         return int(f"{entry.address.ip.packed[-1]:08b}"[::-1], 2)
         return 0
-
-
-def _names(groups: Collection[GroupSettings]) -> list[Group]:
-    return [(group.interface, group.vhid) for group in groups]
 
 
 def _go_before_the_guardian() -> None:
