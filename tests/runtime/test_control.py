@@ -97,8 +97,24 @@ async def test_too_many_silent_connections_are_turned_away(path: Path) -> None:
     reader, writer = await asyncio.open_unix_connection(path)
     async with asyncio.timeout(2):
         assert await reader.read() == b""
+    with pytest.raises(ControlError, match="the node has hung up: too many ask at a time, or its log says why"):
+        await asyncio.to_thread(ask, path, "status")
     for _, each in [*held, (reader, writer)]:
         each.close()
+
+
+async def test_a_verb_that_fails_hangs_up(tmp_path: Path) -> None:
+    """The log has the traceback; whoever asked is sent there."""
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+
+    def fail() -> dict[str, str]:
+        raise RuntimeError("a mistake of ours")
+
+    control = ControlSocket(tmp_path / "control.sock", {"status": fail})
+    await control.start()
+    with pytest.raises(ControlError, match="the node has hung up"):
+        await asyncio.to_thread(ask, tmp_path / "control.sock", "status")
+    control.close()
 
 
 async def test_a_second_node_with_the_same_path_is_refused(path: Path) -> None:

@@ -139,11 +139,16 @@ def ask(path: Path, verb: str, arguments: Mapping[str, str] | None = None, *, ti
             connection.connect(str(path))
             connection.sendall(json.dumps(request).encode() + b"\n")
             with connection.makefile("rb") as answer:
-                return dict(json.loads(answer.read()))
+                text = answer.read()
+            if not text:
+                raise ConnectionResetError
+            return dict(json.loads(text))
         except FileNotFoundError as error:
             raise ControlError(f"{path}: no such socket; no node runs with this state_dir") from error
         except ConnectionRefusedError as error:
             raise ControlError(f"{path}: nobody answers; the node was killed, start it again") from error
+        except (ConnectionResetError, BrokenPipeError) as error:
+            raise ControlError(f"{path}: the node has hung up: too many ask at a time, or its log says why") from error
         except PermissionError as error:
             raise ControlError(f"{path}: permission denied; ask as root or as the proxy's own user") from error
         except TimeoutError as error:
