@@ -130,6 +130,14 @@ def test_the_first_key_signs_and_all_are_accepted() -> None:
     assert old.accept(changing.sign(1, 0, 0), 255, 4) is Reject.BAD_SECRET
 
 
+def test_what_is_signed_once_is_kept_within_a_bound() -> None:
+    """An operator who changes the priority for years fills no memory, and no value is answered with another's bytes."""
+    one = node()
+    signed = {advskew: one.sign(1, advskew, 0) for advskew in range(255)}
+    assert len(set(signed.values())) == 255 and len(one._signed) <= 8
+    assert all(one.sign(1, advskew, 0) == payload for advskew, payload in signed.items())
+
+
 def test_our_own_advertisement_is_an_echo() -> None:
     """A virtual switch reflects it: it must never look like a rival of the same rank."""
     assert node().accept(node().sign(1, 0, 0), 255, 4) is Reject.ECHO

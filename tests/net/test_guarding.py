@@ -17,6 +17,7 @@ import pytest
 from tests.net.in_process import InProcess
 from wsa_proxy.net import guardian_start
 from wsa_proxy.net import guarding
+from wsa_proxy.net import orders
 from wsa_proxy.net.addresses import AddressLease
 from wsa_proxy.net.addresses import LeaseKeeper
 from wsa_proxy.net.guardian_process import boottime_s
@@ -251,6 +252,43 @@ def test_the_envelopes_are_told_once(lan: Any) -> None:
     for number in range(2000):
         guardian.will(1, envelopes, number.to_bytes(36), again=True)
     assert guardian.pid == first
+    guardian.close()
+
+
+def test_what_changes_of_a_will_is_told(lan: Any) -> None:
+    """The payload with each advertisement; and with another address of ours, another peer or another security, the
+    whole: in old envelopes the bow-out would come from nobody."""
+    writer = InProcess()
+
+    def told(envelopes: list[bytes], payload: bytes, *, again: bool) -> tuple[list[bytes], int]:
+        writer.will(1, envelopes, payload, again=again)
+        ward = writer.guardian._wards[1]
+        return ward.will, ward.copies
+
+    assert told([b"a "], b"1", again=True) == ([b"a 1"], 1)
+    assert told([b"a "], b"2", again=True) == ([b"a 2"], 1)
+    assert told([b"b ", b"c "], b"2", again=True) == ([b"b 2", b"c 2"], 1)
+    assert told([b"b ", b"c "], b"2", again=False) == ([b"b 2", b"c 2"], 0)
+    assert told([], b"", again=False) == ([], 0)
+
+
+def test_another_guardian_is_told_the_newest_payload(lan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older bow-out would be a replay to everybody."""
+    guardian, _ = node(lan)
+    first = guardian.pid
+    for payload in (b"old", b"new"):
+        guardian.will(VHID, [b"envelope"], payload, again=True)
+    told, send = list[list[bytes]](), guardian._send
+
+    def tell(message: orders.Message) -> None:
+        told.append(message.parts)
+        send(message)
+
+    monkeypatch.setattr(guardian, "_send", tell)
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    until(lambda: not guardian.drain() and guardian.pid != first)
+    assert told == [[orders.numbers([1]), b"new", b"envelope"]]
     guardian.close()
 
 

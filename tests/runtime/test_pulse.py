@@ -106,6 +106,26 @@ async def test_a_look_inside_a_turn_begins_no_other_turn(make_host: MakeHost) ->
     assert "advertise v4 1/0" in host.journal  # of the other group, whose advertisement was due
 
 
+async def test_a_look_inside_a_look_does_nothing(make_host: MakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it has found to be due may take long, and whoever is called meanwhile may look as well."""
+    host = await master(make_host)
+    depth = [0]
+    turn = host.driver.timer.catch_up
+
+    def slow() -> None:
+        depth[0] += 1
+        assert depth == [1]
+        host.loop.now += 0.02
+        host.node.pulse.look()
+        turn()
+        depth[0] -= 1
+
+    monkeypatch.setattr(host.driver.timer, "catch_up", slow)
+    host.loop.now += 1.1
+    host.node.pulse.look()
+    assert depth == [0] and "advertise v4 1/0" in host.journal
+
+
 async def test_a_failing_group_keeps_no_other_one_from_its_deadline(
     make_host: MakeHost, caplog: pytest.LogCaptureFixture
 ) -> None:
