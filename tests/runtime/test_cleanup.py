@@ -10,6 +10,7 @@ import pytest
 from tests.runtime.test_kernel import settings
 from wsa_proxy.net.claims import Claims
 from wsa_proxy.net.claims import Served
+from wsa_proxy.net.rights import RightsMissing
 from wsa_proxy.runtime.claimed import claimed_by
 from wsa_proxy.runtime.cleanup import clean_up
 
@@ -51,6 +52,14 @@ def test_the_interface_of_a_node_that_serves_the_same_id_elsewhere_is_left_alone
         clean_up(settings(virtual_mac=virtual_mac))
     assert lan.address(VIP) is not None and "carp1" in lan.ip("link")
     running.close()
+
+
+def test_who_may_remove_nothing_is_told_so_first(lan: Any) -> None:
+    """Also when nothing is there: else it would say that all is clean."""
+    lan.lose_privileges()
+    with pytest.raises(RightsMissing, match="lacks CAP_NET_ADMIN") as raised:
+        clean_up(settings())
+    assert "CAP_NET_RAW (" not in str(raised.value)
 
 
 def test_a_running_node_is_left_alone(lan: Any, tmp_path: Path) -> None:

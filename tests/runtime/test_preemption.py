@@ -60,6 +60,14 @@ async def test_the_operator_ends_the_wait(make_host: MakeHost, caplog: pytest.Lo
     assert (a.state, b.state) == ("master", "backup")
 
 
+async def test_who_has_left_waits_for_nothing_in_the_status_either(make_host: MakeHost) -> None:
+    """What it endured is history, and begins anew when it is back."""
+    a, _ = await a_waits_for_b(make_host)
+    assert preemption(a)["waits_s"] is not None
+    a.node.stop("orderly stop")
+    assert preemption(a)["waits_s"] is None
+
+
 async def test_what_else_may_be_asked_is_answered(make_host: MakeHost) -> None:
     """Each state in its words, and a group that is none."""
     a, b = await a_waits_for_b(make_host)
