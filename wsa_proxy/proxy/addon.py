@@ -162,24 +162,8 @@ class CarpFailover:
             await self._listener.open()
             self._hooks.install()
             await asyncio.to_thread(derive_keys, self._settings.groups)
-            self._addon_tests.change(self._settings.health)
-            self._liveness = Liveness(
-                self._listener,
-                Questions(self._self_tests, boottime_s),
-                self._set_health,
-                self._settings.health,
-                sources=self._addon_tests.sources,
-                clock=boottime_s,
-            )
-            self._node = Node(
-                self._settings,
-                kernel,
-                close_connections=self._connections.close,
-                loop_lag_s=lambda: self._liveness.loop_lag_s if self._liveness else 0.0,
-                on_fence=self._liveness.doubt,
-                on_transition=AddonTransitions().tell,
-                verbs={"reload": self._reload, "demote": self._demote, "restore": self._restore},
-            )
+            self._liveness = self._make_liveness(self._settings, self._listener)
+            self._node = self._make_node(self._settings, kernel, self._liveness)
             self._reloader = Reloader(self._node, self._listener, _load, self._drain, self._change_health)
             await self._node.start()
             self._hooks.observers = [SignsOfLife(self._node.pulse.look), *self._addon_tests.observers]
@@ -195,6 +179,28 @@ class CarpFailover:
             create_task(self._test_addons(), name="failover addon tests"),
         ]
         self._feed_task = create_task(self._service.feed(), name="failover watchdog")
+
+    def _make_liveness(self, settings: Settings, listener: FailoverListener) -> Liveness:
+        self._addon_tests.change(settings.health)
+        return Liveness(
+            listener,
+            Questions(self._self_tests, boottime_s),
+            self._set_health,
+            settings.health,
+            sources=self._addon_tests.sources,
+            clock=boottime_s,
+        )
+
+    def _make_node(self, settings: Settings, kernel: LinuxKernel, liveness: Liveness) -> Node:
+        return Node(
+            settings,
+            kernel,
+            close_connections=self._connections.close,
+            loop_lag_s=lambda: liveness.loop_lag_s,
+            on_fence=liveness.doubt,
+            on_transition=AddonTransitions().tell,
+            verbs={"reload": self._reload, "demote": self._demote, "restore": self._restore},
+        )
 
     async def done(self) -> None:
         if self._listener is None:
