@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import socket
 from typing import Any
 
 import pytest
@@ -26,6 +27,12 @@ def client_at(name: Any) -> Client:
     client = tflow.tclient_conn()
     client.peername = name
     return client
+
+
+def connect(client: socket.socket, queue: socket.socket) -> None:
+    """To somebody who has not accepted it yet."""
+    client.setblocking(True)
+    client.connect(queue.getsockname())
 
 
 def passes(tests: SelfTests, name: Any) -> bool:
@@ -77,7 +84,8 @@ async def test_only_the_token_is_answered() -> None:
 async def test_a_connection_that_mitmproxy_takes_late_is_still_one() -> None:
     """The self-test has given up meanwhile: its connection, still in the kernel's queue, is hidden when it comes."""
     tests = SelfTests()
-    with tests.own_socket("127.0.0.1") as (client, _):
+    with socket.create_server(("127.0.0.1", 0)) as queue, tests.own_socket("127.0.0.1") as (client, _):
+        connect(client, queue)
         name = client.getsockname()
     late = client_at(name)
     assert not passes(tests, name)
@@ -88,11 +96,36 @@ async def test_a_connection_that_mitmproxy_takes_late_is_still_one() -> None:
     assert tests.is_self_test(late), "hooks may come after the connection's end"
 
 
+@pytest.mark.parametrize("refused", [True, False])
+async def test_the_port_of_one_that_never_came_is_anybodys(refused: bool) -> None:
+    """The kernel gives it to the next program of this host at once; nobody may pass the other addons by with it."""
+    tests = SelfTests()
+    with socket.create_server(("127.0.0.1", 0)) as nobody, tests.own_socket("127.0.0.1", to_server=True) as (client, _):
+        name = client.getsockname()
+        if refused:
+            connect(client, nobody)
+            nobody.close()  # resets who waits in its queue
+    assert not tests.is_self_test(client_at(name), first=True) and passes(tests, name)
+
+
+async def test_one_that_was_refused_after_it_was_seen_is_hidden_to_its_end() -> None:
+    """mitmproxy's last line about it comes after the client's end of the connection."""
+    tests = SelfTests()
+    with tests.own_socket("127.0.0.1") as (client, _):
+        mine = client_at(client.getsockname())
+        assert tests.is_self_test(mine, first=True)
+        await tests.handle(ClientConnectedHook(mine), mine)
+    assert not passes(tests, mine.peername)
+    await tests.handle(ClientDisconnectedHook(mine), mine)
+    assert passes(tests, mine.peername)
+
+
 async def test_nothing_is_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """A self-test that mitmproxy never saw is forgotten after a while, one that it saw with the connection."""
     monkeypatch.setattr(self_tests, "KNOWN_S", 0)
     tests = SelfTests()
-    with tests.own_socket("127.0.0.1") as (client, _):
+    with socket.create_server(("127.0.0.1", 0)) as queue, tests.own_socket("127.0.0.1") as (client, _):
+        connect(client, queue)
         name = client.getsockname()
         seen = client_at(name)
     with tests.own_socket("127.0.0.1") as (client, _):

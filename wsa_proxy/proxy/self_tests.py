@@ -1,9 +1,9 @@
 """The proxy's side of its own self-tests: they are known among all clients, answered, and seen by nobody else.
 
 A self-test is a client connection that this process makes to itself. It is known by its own address and port before it
-connects; nobody else can have these at that time. None of its hooks reaches an addon, whatever the addon's place in
-the chain: what is needed of mitmproxy's own addons is done here. So it passes under proxyauth, block_global and
-ignore_hosts, and leaves no log line, no flow, no DNS query and no connection to a server.
+connects; nobody else can have these for as long as it is known. None of its hooks reaches an addon, whatever the
+addon's place in the chain: what is needed of mitmproxy's own addons is done here. So it passes under proxyauth,
+block_global and ignore_hosts, and leaves no log line, no flow, no DNS query and no connection to a server.
 """
 
 from __future__ import annotations
@@ -97,8 +97,11 @@ class SelfTests:
             try:
                 yield client, token
             finally:
-                del self._seen[token]
-                asyncio.get_running_loop().call_later(KNOWN_S, self._forget, name, token)
+                if self._seen.pop(token) or _is_connected(client):
+                    asyncio.get_running_loop().call_later(KNOWN_S, self._forget, name, token)
+                else:
+                    # It never comes, and its port is free at once: another program of this host could be taken for it.
+                    self._forget(name, token)
 
     def was_seen(self, token: str) -> bool:
         """Whether mitmproxy has taken this self-test's connection; asked while the self-test is under way."""
@@ -150,3 +153,12 @@ class SelfTests:
     @staticmethod
     def _refuse_server(data: ServerConnectionHookData) -> None:
         data.server.error = "a self-test goes no further"
+
+
+def _is_connected(client: socket.socket) -> bool:
+    """Whether mitmproxy may still find it in the kernel's queue; then the kernel keeps its port from others."""
+    try:
+        client.getpeername()
+    except OSError:
+        return False
+    return True
