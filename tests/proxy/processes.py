@@ -84,7 +84,7 @@ class Failover:
     def responseheaders(self, flow):
         self.connections.responseheaders(flow)
     def response(self, flow):
-        self.liveness.sign_of_life()
+        self.liveness.answered()
         self.connections.response(flow)
     def error(self, flow):
         self.connections.error(flow)

@@ -194,7 +194,7 @@ async def test_a_busy_proxy_is_not_a_sick_one() -> None:
     await world.run(1)
     world.hangs = {"get regular", "connect"}
     for _ in range(8):
-        world.rounds.sign_of_life()
+        world.rounds.answered()
         await world.run(1)
     assert not any(world.failing().values())
     newest = world.rounds.judges["get regular"].newest
@@ -218,7 +218,7 @@ async def test_a_refused_connection_counts_whoever_is_answered() -> None:
     """Only slowness is excused: out of descriptors is a failure however many old connections still work."""
     world = World(fails={"get regular": OSError(24, "Too many open files")})
     for _ in range(3):
-        world.rounds.sign_of_life()
+        world.rounds.answered()
         await world.run(1)
     assert world.failing()["get regular"]
 
@@ -262,7 +262,7 @@ async def test_the_upstream_test_is_slow_to_judge_and_proves_nothing() -> None:
     await world.run(1)
     assert world.rounds.proven
     for _ in range(23):
-        world.rounds.sign_of_life()
+        world.rounds.answered()
         await world.run(1)
     assert world.starts(f"upstream {url}") == [0, 10, 20]
     assert world.failing()["upstream"] is None

@@ -4,8 +4,8 @@ What happens when:
 
 - ``configure``, before mitmproxy has bound anything: read the file, take over the listeners (``listener.py``).
   A wrong file ends the process with all its errors: mitmproxy never runs without failover in silence.
-- ``running``: bind the listeners, clean up after an earlier life, begin the self-tests (``liveness.py``). The first
-  one that passes lets the node listen; it is master a master-down interval later at the earliest.
+- ``running``: bind the listeners, clean up after an earlier life, begin the self-tests (``liveness.py``). When each of
+  them has passed, the node listens; it is master a master-down interval later at the earliest.
 - a reload (SIGHUP, ``failover.reload``, ``wsa-proxy reload``): read the file again and take what has changed
   (``reload.py``). A wrong file changes nothing.
 - ``done``: an orderly stop (``planned_stop.py``).
@@ -343,7 +343,7 @@ class CarpFailover:
 
     def response(self, flow: http.HTTPFlow) -> None:
         if self._liveness is not None:
-            self._liveness.sign_of_life()
+            self._liveness.answered()
         self._connections.response(flow)
 
     def error(self, flow: http.HTTPFlow) -> None:

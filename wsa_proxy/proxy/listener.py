@@ -59,7 +59,7 @@ class VirtualAddress:
 
 @dataclass(frozen=True, slots=True)
 class LoopbackEndpoint:
-    """Where this host can ask one mode for a sign of life without leaving the host."""
+    """Where this host can ask one mode whether it answers, without leaving the host."""
 
     mode: str
     """mitmproxy's name of the mode's type: regular, upstream, socks5, reverse."""

@@ -104,9 +104,9 @@ class Liveness:
             tests=(*self._shown, *newest),
         )
 
-    def sign_of_life(self) -> None:
+    def answered(self) -> None:
         """The proxy has answered somebody who is not a self-test."""
-        self._rounds.sign_of_life()
+        self._rounds.answered()
 
     def change(self, settings: HealthSettings) -> None:
         """Other limits from now on; what has been seen stays known."""

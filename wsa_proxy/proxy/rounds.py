@@ -62,7 +62,7 @@ class Rounds:
         self._asking = asking
         self._on_result = on_result
         self._clock = clock
-        self._signs = 0
+        self._answered = 0
         self._open: Counter[str] = Counter()
         self._due_s: dict[str, float] = {}
         self._was_proven = False
@@ -72,9 +72,9 @@ class Rounds:
         """Whether all that the proxy serves has been seen to work, since the last doubt."""
         return bool(self.judges) and all(judge.proven for judge in self.judges.values())
 
-    def sign_of_life(self) -> None:
+    def answered(self) -> None:
         """The proxy has answered somebody who is not a self-test."""
-        self._signs += 1
+        self._answered += 1
 
     def doubt(self) -> None:
         """Only self-tests that begin from now on are a proof."""
@@ -146,13 +146,13 @@ class Rounds:
 
     async def _test(self, name: str, question: str, limits: Limits, asked: Awaitable[None]) -> SelfTestResult:
         """Ask and judge. A slow one among answered others is no failure, and no success either."""
-        signs_before, started_at_s = self._signs, self._clock()
+        answered_before, started_at_s = self._answered, self._clock()
         evidence, excused = "", False
         try:
             await asked
         except TimeoutError:
             evidence = f"no answer to {question} for {self._clock() - started_at_s:.1f} s, limit {limits.limit:.1f}"
-            answered = self._signs != signs_before or self._asking.others_answered(self._clock() - started_at_s)
+            answered = self._answered != answered_before or self._asking.others_answered(self._clock() - started_at_s)
             # A server far away may be slow while others are answered: that is what this test is for.
             if answered and name != UPSTREAM:
                 excused = True
