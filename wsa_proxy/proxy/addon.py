@@ -8,7 +8,8 @@ What happens when:
   them has passed, the node listens; it is master a master-down interval later at the earliest.
 - a reload (SIGHUP, ``failover.reload``, ``wsa-proxy reload``): read the file again and take what has changed
   (``reload.py``). A wrong file changes nothing.
-- ``done``: an orderly stop (``planned_stop.py``).
+- ``done``: an orderly stop (``planned_stop.py``). mitmproxy also calls it when the script's own file is replaced or
+  removed, but not where it is async: so an upgrade of the package beneath a running node changes nothing.
 """
 
 from __future__ import annotations
