@@ -76,7 +76,6 @@ async def main() -> None:
             accept_queue.waiting(listening)
 
         print("descriptors and one queue  ", await cost_ms(look, 3000))
-        listening.close()
         calls.uninstall()
         master.options.update(server=False)
         await mitmproxy_internals.proxyserver().setup_servers()

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 
 import pytest
+from mitmproxy.test import taddons
 from mitmproxy.test import tflow
 
+from tests.descriptors import no_descriptors
 from tests.proxy.processes import WAIT_S
 from tests.proxy.processes import Origin
 from tests.proxy.processes import until
+from tests.proxy.test_connections import VIRTUAL
 from tests.proxy.test_connections import Browser
 from tests.proxy.test_connections import Hooks
 from tests.proxy.test_connections import handlers
 from tests.proxy.test_connections import hooks as hooks  # a fixture
 from tests.proxy.test_last_answers import browse as browse  # a fixture
+from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy.connections import _Client
 
 
@@ -62,3 +67,29 @@ def test_nobody_waits_for_the_end_of_a_websocket(websocket: bool, answering: boo
     client = _Client()
     client.begin(flow)
     assert client.is_answering() is answering and not client.is_idle()
+
+
+async def test_out_of_descriptors_everybody_is_ended_all_the_same(
+    hooks: Hooks, browse: Callable[..., Browser], inside: taddons.context
+) -> None:
+    """Then more than ever clients wait to be accepted, and the node leaves for it: none may be left to hang. Whoever
+    comes to the same socket afterwards is served."""
+    accepted = browse()
+    await until(lambda: handlers() == 1)
+    waiting = [browse() for _ in range(3)]
+    with no_descriptors():
+        assert hooks.connections.close([VIRTUAL]) == 4
+        for each in (accepted, *waiting):
+            with pytest.raises(ConnectionResetError):
+                each.socket.recv(1)
+    await until(lambda: handlers() == 0)
+    browse()
+    await until(lambda: handlers() == 1)
+
+
+async def test_a_deaf_socket_has_nobody_to_end(hooks: Hooks, inside: taddons.context) -> None:
+    """It was shut down behind our back; that is told elsewhere, and stands in nobody's way."""
+    (listening,) = mitmproxy_internals.listening_on([VIRTUAL])
+    listening.shutdown(socket.SHUT_RDWR)
+    assert hooks.connections.close([VIRTUAL]) == 0
+    assert listening.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 0

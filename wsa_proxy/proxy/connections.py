@@ -34,13 +34,14 @@ from mitmproxy.connection import Client
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 
 from wsa_proxy.proxy import mitmproxy_internals
+from wsa_proxy.proxy.accept_queue import waiting
+from wsa_proxy.proxy.listening_socket import ACCEPT_QUEUE
 
 type Address = IPv4Address | IPv6Address
 
 POLL_S = 0.005  # how often a drain looks whether its answers have left
 SIOCOUTQ = termios.TIOCOUTQ  # <linux/sockios.h>: bytes not yet acknowledged by the client
 SIOCOUTQNSD = 0x894B  # <linux/sockios.h>: bytes not yet sent
-NOT_ACCEPTED_MAX = 4096  # per listening socket: the length of its accept queue
 
 _TCP_REPAIR = 19  # <linux/tcp.h>: what is done to the socket from now on is not told to the other side
 _AF_UNSPEC = struct.pack("=H14x", socket.AF_UNSPEC)
@@ -294,13 +295,17 @@ def _reset(descriptor: int) -> None:
 
 
 def _reset_not_accepted(listening: socket.socket) -> int:
-    """Reset the clients in a listening socket's accept queue; answers how many."""
-    with listening:
-        for count in range(NOT_ACCEPTED_MAX):
-            try:
-                client_socket, _ = listening.accept()
-            except OSError:
-                return count  # BlockingIOError: the queue is empty; anything else: nothing can be accepted
-            with client_socket:
-                _reset(client_socket.fileno())
-    return NOT_ACCEPTED_MAX
+    """Reset the clients in a listening socket's accept queue; answers how many.
+
+    They cannot be accepted for that, since there may be no descriptor left. But the kernel resets who waits behind a
+    socket that listens no longer, at once; it keeps its address, and listens again.
+    """
+    try:
+        count = waiting(listening)
+        if count:
+            listening.shutdown(socket.SHUT_RD)
+            if _libc.listen(listening.fileno(), ACCEPT_QUEUE) != 0:
+                raise OSError(ctypes.get_errno(), "listen")
+    except OSError:
+        return 0  # it is closed or deaf, and then the kernel has reset them; liveness.py finds such a socket
+    return count

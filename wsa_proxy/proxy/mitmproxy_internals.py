@@ -127,13 +127,13 @@ def tcp_names(instance: Instance) -> list[SocketName]:
 
 
 def listening_on(addresses: Collection[IPv4Address | IPv6Address]) -> list[socket.socket]:
-    """Duplicates of the TCP sockets that listen on one of these addresses; the caller closes them."""
+    """asyncio's views of the TCP sockets that listen on one of these addresses."""
     found = []
     for instance in instances():
         for server in instance._servers:
             for listening in server.sockets if isinstance(server, asyncio.Server) else ():
                 if ip_address(listening.getsockname()[0].partition("%")[0]) in addresses:
-                    found.append(listening.dup())
+                    found.append(listening)
     return found
 
 
