@@ -1,8 +1,9 @@
-"""Whether anybody takes the clients that wait in the kernel behind a listening socket.
+"""Whether anybody asks for the clients that wait in the kernel behind a listening socket.
 
 A socket that listens and from which nobody accepts looks well from everywhere else: clients connect, and wait. It is
-as good as gone, so it counts as broken (a hard failure) and is replaced. Two cases are none: the process is out of
-descriptors, where a new socket could do no better and old clients are still served; and a loop that did not turn.
+as good as gone, so it counts as broken (a hard failure) and is replaced. Two cases are none: somebody asks, in vain,
+since the process is out of descriptors, where a new socket could do no better and old clients are still served; and a
+loop that did not turn.
 """
 
 from __future__ import annotations
@@ -10,10 +11,9 @@ from __future__ import annotations
 import socket
 import struct
 
-from wsa_proxy.proxy import descriptors
 from wsa_proxy.proxy.listening_socket import ListeningSocket
 
-LIMIT_S = 2.0  # asyncio itself waits 1 s after an accept that found no descriptor
+LIMIT_S = 2.0  # asyncio asks again 1 s after it found no descriptor
 LATE_S = 0.5  # looks are 0.1 s apart; after a longer gap the loop has not turned, and the count begins anew
 
 _TCP_INFO_UNACKED = 24  # <linux/tcp.h>: u32; of a listening socket the length of its accept queue
@@ -29,15 +29,15 @@ class AcceptQueue:
     """Of one listening socket."""
 
     def __init__(self) -> None:
-        self._accepted = 0
+        self._asked = 0
         self._since_s = self._looked_at_s = float("-inf")
 
     def find_wrong(self, listening: ListeningSocket, now_s: float) -> str | None:
         """To be asked ten times a second: what is wrong, or None. Raises OSError when the socket is closed."""
         count = waiting(listening)
         late = now_s - self._looked_at_s > LATE_S
-        if not count or late or listening.accepted != self._accepted or not descriptors.left():
-            self._accepted, self._since_s = listening.accepted, now_s
+        if not count or late or listening.asked != self._asked:
+            self._asked, self._since_s = listening.asked, now_s
         self._looked_at_s = now_s
         waited_s = now_s - self._since_s
         if waited_s < LIMIT_S:

@@ -30,14 +30,13 @@ class ListeningSocket(PatientSocket):
     epoll reports such a socket for ever, and asyncio logs a traceback each time; the next look at it tells the rest.
     """
 
-    accepted = 0
-    """Clients that were taken from the kernel."""
+    asked = 0
+    """So often somebody has asked the kernel for a client, also in vain."""
 
     def accept(self) -> tuple[socket.socket, Any]:
+        self.asked += 1
         try:
-            taken = super().accept()
-            self.accepted += 1
-            return taken
+            return super().accept()
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
