@@ -39,7 +39,8 @@ async def test_blocked_it_is_in_one_call_until_it_is_woken() -> None:
     told = threading.Event()
 
     def wake() -> None:
-        while not saboteur._asleep:  # on a busy machine it may not have heard of it yet
+        ends_s = time.monotonic() + 10
+        while not saboteur._asleep and time.monotonic() < ends_s:  # on a busy machine it may hear of it late
             time.sleep(0.001)
         time.sleep(0.3)
         told.set()
