@@ -71,3 +71,38 @@ def test_what_is_proven_already_needs_no_proof() -> None:
     assert judge.unsettled, "another pass would end the failure"
     judge.doubt(0.0)
     assert judge.unsettled
+
+
+def test_what_comes_back_soon_has_to_stay_away_for_longer_each_time() -> None:
+    """Whatever its clients do to a node ends when another one has them, and begins anew when they are back. The rise
+    holds as well; and a failure after a quiet minute is a new one."""
+    judge, now_s = Judge(Limits(2.0, rise=3, fall=1)), 0.0
+
+    def take_one(passed: bool) -> None:
+        nonlocal now_s
+        now_s += 0.5
+        judge.take(SelfTestResult("get", passed, "" if passed else "no answer", 0.1, now_s, LIMITS), now_s)
+
+    def fail_and_recover() -> tuple[str | None, float]:
+        take_one(False)
+        evidence, began_s = judge.failing, now_s
+        while judge.failing:
+            assert judge.failing == evidence
+            take_one(True)
+        return evidence, now_s - began_s - 0.5  # from the first pass on
+
+    assert fail_and_recover() == ("no answer", 1.0)
+    for away_s in (2, 4, 8, 16, 30, 30):
+        assert fail_and_recover() == (f"no answer, again: well when it has been away for {away_s} s", away_s)
+    take_one(False)
+    for _ in range(59):
+        take_one(True)
+    take_one(False)  # in between: the time begins anew
+    for _ in range(60):
+        take_one(True)
+        assert judge.failing
+    take_one(True)
+    assert judge.failing is None
+    for _ in range(119):
+        take_one(True)
+    assert fail_and_recover() == ("no answer", 1.0)

@@ -1,9 +1,17 @@
-"""When a test that failed, or passed, counts: ``fall`` and ``rise``, a slow proxy that is only busy, and doubt."""
+"""When a test that failed, or passed, counts: ``fall`` and ``rise``, a slow proxy that is only busy, and doubt.
+
+What fails under its clients passes without them: a demoted node is well as soon as another one has taken its clients,
+and sick when it has them back. So a failure that comes back soon has to stay away for longer each time; else two nodes
+with more clients than either can bear hand the address, and the end of all connections, to and fro every few seconds.
+"""
 
 from __future__ import annotations
 
 from wsa_proxy.runtime.health import SelfTestResult
 from wsa_proxy.settings import Limits
+
+SOON_S = 60.0  # after its end a failure is the old one come back
+AWAY_S, AWAY_S_MAX = 2.0, 30.0  # so long it has to stay away then; doubled each time
 
 
 class Judge:
@@ -23,6 +31,11 @@ class Judge:
         self._proof_from_s = float("-inf")
         self._failures = 0
         self._passes = 0
+        self._passes_from_s = 0.0
+        self._away_s = 0.0
+        """Passes end a failure when the first of them is so old."""
+        self._ended_s = float("-inf")
+        """When the last failure ended."""
 
     @property
     def unsettled(self) -> bool:
@@ -38,22 +51,28 @@ class Judge:
         """One more result. An excused failure is none, and no success either: others were answered meanwhile."""
         self.newest = result
         if result.passed:
-            self._take_pass(started_at_s)
+            self._take_pass(started_at_s, result.finished_at_s)
         elif not excused:
-            self._take_failure(result.evidence)
+            self._take_failure(result.evidence, result.finished_at_s)
 
-    def _take_pass(self, started_at_s: float) -> None:
+    def _take_pass(self, started_at_s: float, now_s: float) -> None:
         self._failures = 0
+        if self._passes == 0:
+            self._passes_from_s = now_s
         self._passes += 1
-        if self._passes >= self.limits.rise:
-            self.failing = None
+        away = now_s - self._passes_from_s >= self._away_s
+        if self.failing is not None and self._passes >= self.limits.rise and away:
+            self.failing, self._ended_s = None, now_s
         if started_at_s >= self._proof_from_s:
             self._proofs += 1
             self.proven = self.proven or self._proofs >= self._needed
 
-    def _take_failure(self, evidence: str) -> None:
+    def _take_failure(self, evidence: str, now_s: float) -> None:
         self._passes = self._proofs = 0
         self._failures += 1
         if self._failures >= self.limits.fall and self.failing is None:
             times = f", {self._failures} times in a row" if self._failures > 1 else ""
-            self.failing = f"{evidence}{times}"
+            soon = now_s - self._ended_s < SOON_S
+            self._away_s = min(max(AWAY_S, self._away_s * 2), AWAY_S_MAX) if soon else 0.0
+            again = f", again: well when it has been away for {self._away_s:.0f} s" if soon else ""
+            self.failing = f"{evidence}{times}{again}"
