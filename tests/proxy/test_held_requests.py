@@ -151,8 +151,56 @@ def test_two_that_come_through_end_it(world: World) -> None:
     world.turn(60)
     assert world.evidence == ""
     world.begin(3)
-    world.turn(2.3)
+    world.turn(6.6)  # by now it is known to be slow
     assert world.evidence != ""
+
+
+def test_a_slow_addon_is_found_once_and_known_then(world: World) -> None:
+    """It lets everybody through after 3 s: two nodes with it would demote each other for ever, and serve nobody."""
+    faults = 0
+    for _ in range(10):
+        hooks = world.begin(6)
+        world.turn(3)
+        faults += world.evidence != ""
+        world.end(*hooks)
+        assert world.evidence == ""
+    assert faults == 1
+    world.begin(6)
+    world.turn(5.5)
+    assert world.evidence == ""
+    world.turn(1)
+    assert "; limit 5." in world.evidence
+
+
+@pytest.mark.parametrize("other_script", [False, True])
+def test_a_fault_that_is_over_makes_nobody_patient_for_long(world: World, other_script: bool) -> None:
+    """After 100 quick ones of that kind, or with another script, the limit is the usual one."""
+    hooks = world.begin(6)
+    world.turn(3)
+    assert world.evidence
+    if other_script:
+        world.end(hooks[0])
+        world.loaded.append(object())
+    else:
+        world.end(*hooks)
+        world.end(*world.begin(100))
+    world.turn(3)
+    assert world.evidence == ""
+    world.begin(3)
+    world.turn(2.3)
+    assert world.evidence
+
+
+def test_patience_has_an_end(world: World) -> None:
+    """An addon may have taken an hour for somebody."""
+    hooks = world.begin()
+    world.turn(200)
+    world.end(*hooks)
+    world.begin(3)
+    world.turn(59.8)
+    assert world.evidence == ""
+    world.turn(0.5)
+    assert "; limit 60.0" in world.evidence
 
 
 def test_the_operator_or_another_script_ends_it(world: World) -> None:

@@ -5,6 +5,10 @@ When they have waited longer than the limit, on at least ``fall`` connections, w
 nobody was answered, that is a soft failure. A slow origin is none: mitmproxy waits for it between hooks; so it does for
 a flow that a person has intercepted. Nor are hooks in which to wait for the network is usual (``NOT_JUDGED``).
 
+A slow addon is none either. Two nodes that run the same one would demote each other for ever, and end everybody's
+connections each time, before anything could come through. So what did come through says how long an addon takes:
+a kind of hook gets at least twice the longest of its last ``KEPT``, up to ``PATIENCE_S_MAX``.
+
 The time that counts is that in which the loop turned: a process that stood still for ten seconds has held nobody.
 """
 
@@ -12,6 +16,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections import defaultdict
+from collections import deque
 from collections.abc import Callable
 from collections.abc import Sequence
 
@@ -26,6 +32,8 @@ from wsa_proxy.settings import Limits
 
 NAME = "held"
 LOOK_S_MAX = 0.2  # between two looks: what lies between is counted for at most so long
+KEPT = 100  # so many of the last hooks of a kind are remembered; a fault that is over is soon forgotten
+PATIENCE_S_MAX = 60.0  # a client that can make an addon slow must not blind us for longer
 
 ANSWERS = frozenset({"response", "http_connected", "tcp_message", "udp_message", "websocket_message", "dns_response"})
 """After these somebody has got something."""
@@ -53,6 +61,8 @@ class HeldRequests:
         """Hooks that have begun, by identity, the oldest first, and when: in the seconds of ``_turned_s``."""
         self._came_through_s: dict[str, float] = {}
         """When the last hook of each kind ended."""
+        self._took_s: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=KEPT))
+        """How long the last ones of each kind took."""
         self._answered_s = 0.0
         self._forgiven_s = 0.0
         """What has begun until then counts no more."""
@@ -63,11 +73,12 @@ class HeldRequests:
         self._waiting[id(hook)] = hook, self._turned_s + LOOK_S_MAX  # at the next look at the latest
 
     def ended(self, hook: Hook) -> None:
-        self._waiting.pop(id(hook), None)
+        _, began_s = self._waiting.pop(id(hook), (hook, self._turned_s))
         name = hook.name
         if isinstance(sys.exception(), asyncio.CancelledError):
             return  # it was ended from outside, and nobody came through
         self._came_through_s[name] = self._turned_s
+        self._took_s[name].append(self._turned_s - began_s)
         if name in ANSWERS:
             self._answered_s = self._turned_s
         if name == self._held_in and self._fault.passed():
@@ -96,6 +107,7 @@ class HeldRequests:
         self._looked_at_s = now_s
         if self._fault.other_addons():
             self._begin_anew()
+            self._took_s.clear()
         if not self._fault.evidence and self._turned_s - self._answered_s >= self._fault.limits.limit:
             self._look()
         return self._fault.verdict(now_s)
@@ -110,15 +122,23 @@ class HeldRequests:
             if began_s > self._forgiven_s and client is not None and hook.name not in NOT_JUDGED:
                 waits.setdefault(hook.name, []).append((client.id, waited_s))
         for name, those in waits.items():
-            came_through_s = self._came_through_s.get(name, -limits.limit)
+            limit_s = self._limit_s(name)
+            those = [(client, waited_s) for client, waited_s in those if waited_s >= limit_s]
+            came_through_s = self._came_through_s.get(name, -limit_s)
             connections = len({client for client, _ in those})
-            if connections >= limits.fall and self._turned_s - came_through_s >= limits.limit:
+            if connections >= limits.fall and self._turned_s - came_through_s >= limit_s:
                 self._held_in = name
-                self._fault.found(self._evidence(name, connections, [waited_s for _, waited_s in those]))
+                self._fault.found(self._evidence(name, connections, [waited_s for _, waited_s in those], limit_s))
                 return
 
-    def _evidence(self, name: str, connections: int, waited_s: Sequence[float]) -> str:
+    def _limit_s(self, name: str) -> float:
+        """An addon that takes its time has shown how much."""
+        shown_s = min(2 * max(self._took_s[name], default=0.0), PATIENCE_S_MAX)
+        return max(self._fault.limits.limit, shown_s)
+
+    @staticmethod
+    def _evidence(name: str, connections: int, waited_s: Sequence[float], limit_s: float) -> str:
         return (
             f"{len(waited_s)} hooks `{name}` of {connections} connections wait for an addon, for {min(waited_s):.1f} to"
-            f" {max(waited_s):.1f} s, and none came through; limit {self._fault.limits.limit:.1f}"
+            f" {max(waited_s):.1f} s, and none came through; limit {limit_s:.1f}"
         )
