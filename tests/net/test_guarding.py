@@ -113,8 +113,9 @@ def test_its_end_is_noticed_without_asking(lan: Any, caplog: pytest.LogCaptureFi
     guardian.close()
 
 
-def test_who_loses_all_guardians_holds_nothing(lan: Any) -> None:
-    """Whatever ends them does so again; the addresses end with their lease, and are had again once one lives."""
+def test_who_loses_all_guardians_holds_nothing(lan: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever ends them does so again. The addresses go when they are released, for another node is told to take them
+    over, or with their lease; they are had again once a guardian lives. What is said is true, and said once."""
     clock = Clock()
     guardian, lease = node(lan, clock=clock)
     lease.acquire()
@@ -128,6 +129,12 @@ def test_who_loses_all_guardians_holds_nothing(lan: Any) -> None:
     with pytest.raises(OSError, match="3 guardians have ended within 10 s"):
         lease.renew()
     assert guardian.pid is None and guardian.drain() == [] and guardian.beat([VHID]) == {}
+    for _ in range(3):
+        lan.ip(f"address replace {VIP}/32 dev {lan.LEFT} valid_lft 60 preferred_lft 60")
+        lease.release()
+        assert lease.held() == frozenset()
+    said = [record.message.partition("; ")[2] for record in caplog.records]
+    assert said == ["another one is started"] * 2 + ["3 guardians have ended within 10 s"]
     clock.more_s = guarding.STARTS_WITHIN_S
     lease.renew()
     assert lease.held() == {VIP} and guardian.pid is not None

@@ -161,7 +161,11 @@ class AddressLease:
             raise error
 
     def release(self) -> None:
-        results = self._keeper.writer.release(self.vhid, [*self.removals, *self._on_loopback])
+        removals = [*self.removals, *self._on_loopback]
+        try:
+            results = self._keeper.writer.release(self.vhid, removals)
+        except OSError:  # no guardian can be had: to remove is anybody's right, and harmless when late
+            results = self._keeper.route.request(removals)
         error = self._failure("remove", results[: len(self.removals)], harmless=_GONE)
         if error is not None:
             raise error
@@ -175,7 +179,7 @@ class AddressLease:
         held = self._keeper.writer.hold(self.vhid, adds, [*self.removals, *self._on_loopback])
         if (error := self.not_prolonged(held)) is not None:
             raise error
-        refused = self._keeper.route.request(self.removals)  # to remove is anybody's right, and harmless when late
+        refused = self._keeper.route.request(self.removals)  # as in release
         error = self._failure("remove", refused, harmless=_GONE)
         if error is not None:
             raise error

@@ -318,7 +318,10 @@ class Guarding:
         with contextlib.suppress(OSError):  # the last that the one before has done
             while (message := self._receive()) is not None:
                 self._note(message)
-        logger.error("failover: the guardian (process %s) %s; another one is started", self.pid, why)
+        too_many = self._too_many
+        if self.pid is not None or not too_many:  # else it was said when the last one ended
+            who = f"the guardian (process {self.pid})" if self.pid is not None else "the guardian"
+            logger.error("failover: %s %s; %s", who, why, too_many or "another one is started")
         self._end()
         held, self._held = self._held, {}
         wills, self._wills = self._wills, {}
@@ -336,10 +339,15 @@ class Guarding:
             raise
         self._give_up(str(error))
 
-    def _start_again(self) -> None:
+    @property
+    def _too_many(self) -> str:
+        """Why no other one is started now; empty when one would be."""
         often = len(self._started_at_s) == STARTS_MAX and self._clock() < self._started_at_s[0] + STARTS_WITHIN_S
-        if often:
-            raise GuardianGone(f"{STARTS_MAX} guardians have ended within {STARTS_WITHIN_S:.0f} s")
+        return f"{STARTS_MAX} guardians have ended within {STARTS_WITHIN_S:.0f} s" if often else ""
+
+    def _start_again(self) -> None:
+        if self._too_many:
+            raise GuardianGone(self._too_many)
         self._start(START_AGAIN_S)
         for group, claim in self._claims.items():
             self._give(group, claim)
