@@ -51,3 +51,9 @@ def test_the_unit_asks_for_two_rights_of_roots() -> None:
     for key in ("AmbientCapabilities", "CapabilityBoundingSet"):
         assert [line for line in lines if line.startswith(key)] == [f"{key}=CAP_NET_ADMIN CAP_NET_RAW"]
     assert "User=wsa-proxy" in lines and "NoNewPrivileges=yes" in lines
+
+
+def test_the_units_proxy_does_not_put_large_bodies_together() -> None:
+    """Else anybody who may use it moves the address, by a download of 1000 MB."""
+    (start,) = (line for line in find(UNIT).read_text().splitlines() if line.startswith("ExecStart="))
+    assert re.search(r" --set stream_large_bodies=\d+m( |$)", start)
