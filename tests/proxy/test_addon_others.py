@@ -34,6 +34,10 @@ WORKS = """
 def request(flow):
     pass
 """
+CRASHES = """
+def response(flow):
+    flow.response.status_code = "200"
+"""
 HOLDS = """
 import asyncio
 
@@ -68,9 +72,9 @@ def step(flow, last):
 """
 
 
-def started(lan: Lan, folder: Path, script: str) -> Node:
+def started(lan: Lan, folder: Path, script: str, *options: str) -> Node:
     (folder / "script.py").write_text(script)
-    node = Node(lan, folder, "-s", str(folder / "script.py"))
+    node = Node(lan, folder, "-s", str(folder / "script.py"), *options)
     node.wait_master()
     return node
 
@@ -128,6 +132,25 @@ def test_an_addon_that_raises_in_every_request_demotes_until_it_is_mended(lan: L
         os.utime(tmp_path / "script.py", (later_s, later_s))
         restored(lan, node, "addons")
         ask_once()
+    node.end()
+
+
+def test_an_addon_that_makes_mitmproxy_itself_crash_demotes(lan: Lan, tmp_path: Path) -> None:
+    """It raises nothing and holds nobody: what it has made of the answer cannot be sent, so the client waits for ever,
+    and the node kept the address (before)."""
+    node = started(lan, tmp_path, CRASHES, "--set", "flow_detail=0")  # else mitmproxy's dumper raises, too
+    with origin(lan) as host, contextlib.ExitStack() as clients:
+        for _ in range(12):
+            clients.enter_context(waiting(lan, host, 1))
+            time.sleep(0.2)
+        assert re.fullmatch(
+            r"mitmproxy crashed in each of the last \d+ requests, for 2\.\d s: TypeError\(.*\)"
+            r" \(assemble\.py line \d+\); limit 5 in 2\.0 s",
+            found(lan, node, "crashes"),
+        )
+        assert health(node)["tests"]["addons"][0] and health(node)["tests"]["get regular"][0]
+    ask(tmp_path / "state" / "control.sock", "restore")
+    restored(lan, node, "crashes")
     node.end()
 
 

@@ -51,15 +51,21 @@ def world() -> Iterator[World]:
 async def test_the_addons_are_asked_once_a_second_and_errors_are_heard_of_meanwhile(world: World) -> None:
     """Nothing of ours stays in mitmproxy's log when it is over."""
     filters = logging.getLogger("mitmproxy.addonmanager").filters
-    assert world.softs() == {"addons": None, "held": None, "failover_health": None}
+    of_crashes = logging.getLogger("mitmproxy.proxy.server").filters
+    assert world.softs() == {"addons": None, "crashes": None, "held": None, "failover_health": None}
     running = asyncio.create_task(world.tests.run())  # noqa: TID251
     while len(world.asked_at_s) < 4:  # noqa: ASYNC110 - it is this that makes the time pass
         await asyncio.sleep(0)
-    assert world.asked_at_s == [100.0, 101.0, 102.0, 103.0] and len(filters) == 1
-    assert world.softs() == {"addons": None, "held": None, "failover_health": "addon mine: disk full"}
+    assert world.asked_at_s == [100.0, 101.0, 102.0, 103.0] and (len(filters), len(of_crashes)) == (1, 1)
+    assert world.softs() == {
+        "addons": None,
+        "crashes": None,
+        "held": None,
+        "failover_health": "addon mine: disk full",
+    }
     running.cancel()
     await asyncio.wait([running])
-    assert filters == []
+    assert filters == [] and of_crashes == []
 
 
 async def test_what_the_observers_saw_is_found_and_forgiven(world: World) -> None:
@@ -91,4 +97,9 @@ async def test_other_limits_are_in_force_at_once(world: World) -> None:
     assert world.softs()["held"] == found
     world.tests.change(settings)
     limits = {result.name: result.limits for result, _ in (each.verdict(world.now_s) for each in world.tests.sources)}
-    assert limits == {"addons": settings.addons, "held": settings.held, "failover_health": None}
+    assert limits == {
+        "addons": settings.addons,
+        "crashes": settings.addons,
+        "held": settings.held,
+        "failover_health": None,
+    }

@@ -90,7 +90,7 @@ class AddonErrors:
                 return
             key = client.id
         self._marked.pop(key, None)
-        self._marked[key] = f"{_said(error)} in {hook.name}{_where(traceback)}"
+        self._marked[key] = f"{said(error)} in {hook.name}{_where(traceback)}"
         if len(self._marked) > MARKED_MAX:
             del self._marked[next(iter(self._marked))]
 
@@ -133,7 +133,7 @@ class AddonErrors:
         return self._fault.verdict(now_s)
 
 
-def _said(error: BaseException) -> str:
+def said(error: BaseException) -> str:
     """One line; what an addon raises may be of the addon's making, and unable to say what it is."""
     try:
         text = " ".join(repr(error).split())

@@ -39,3 +39,24 @@ class AddonErrorLog(logging.Filter):
         if isinstance(record.exc_info, tuple) and record.exc_info[1] is not None:
             self._tell(record.exc_info[1], record.exc_info[2])
         return True
+
+
+class CrashLog(logging.Filter):
+    """Tells of each exception that mitmproxy's own layers have raised and that it has caught: the client's address and
+    port, the exception, its traceback. Called where it was caught; the record goes on to the log as it is."""
+
+    def __init__(self, tell: Callable[[tuple[Any, ...], BaseException, TracebackType | None], None]) -> None:
+        super().__init__()
+        self._tell = tell
+
+    def install(self) -> None:
+        logging.getLogger("mitmproxy.proxy.server").addFilter(self)
+
+    def uninstall(self) -> None:
+        logging.getLogger("mitmproxy.proxy.server").removeFilter(self)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        client = getattr(record, "client", None)
+        if client is not None and isinstance(record.exc_info, tuple) and record.exc_info[1] is not None:
+            self._tell(client, record.exc_info[1], record.exc_info[2])
+        return True
