@@ -145,7 +145,7 @@ def test_an_addon_that_makes_mitmproxy_itself_crash_demotes(lan: Lan, tmp_path: 
             time.sleep(0.2)
         assert re.fullmatch(
             r"mitmproxy crashed in each of the last \d+ requests, for 2\.\d s: TypeError\(.*\)"
-            r" \(assemble\.py line \d+\); limit 5 in 2\.0 s",
+            r" \(\w+\.py line \d+\); limit 5 in 2\.0 s",
             found(lan, node, "crashes"),
         )
         assert health(node)["tests"]["addons"][0] and health(node)["tests"]["get regular"][0]
