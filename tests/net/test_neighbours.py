@@ -113,6 +113,8 @@ def test_foreign_host_answers(lan: Any) -> None:
     with lan.on_the_right():
         lan.ip(f"address add {VIP4}/24 dev {lan.RIGHT}")
         lan.ip(f"address add {VIP6}/64 dev {lan.RIGHT} nodad")
+        # A worker of the kernel makes it one that is answered for.
+        lan.until(lambda: "tentative" not in lan.ip(f"-6 address show dev {lan.RIGHT}"), "the address is ready")
         mac = lan.mac(lan.RIGHT)
     neighbours.probe()
     found = answers(lan, neighbours, 2)

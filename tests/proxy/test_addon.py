@@ -160,6 +160,7 @@ def test_a_regular_proxy_is_served_on_the_virtual_ip_and_ends_in_order(lan: Lan,
     assert len({frame[14:] for frame in said}) == 1
     assert [frame[6:12] == VIRTUAL_MAC for frame in said] == [True, False, False]
     assert node.process.returncode == 0 and "Traceback" not in log, log
+    assert "stream_large_bodies is not set" in log, "any client could move the virtual IP"
     assert lan.held(VIP) is None and not (tmp_path / "state" / "control.sock").exists()
     assert 'MASTER -> INIT reason="orderly stop"' in log
     assert ".invalid" not in log  # self-tests leave no line
@@ -176,8 +177,9 @@ def test_upstream_mode(lan: Lan, tmp_path: Path) -> None:
 
 def test_socks5(lan: Lan, tmp_path: Path) -> None:
     """SOCKS on the group's port: greeting, connect, request."""
-    node = Node(lan, tmp_path, "--mode", "socks5")
+    node = Node(lan, tmp_path, "--mode", "socks5", "--set", "stream_large_bodies=50m")
     node.wait_master()
+    assert "stream_large_bodies" not in node.log
     with origin(lan) as host:
         with lan.on_the_right():
             client = socket.create_connection((VIP, 8080), timeout=10)

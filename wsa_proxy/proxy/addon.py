@@ -71,6 +71,10 @@ from wsa_proxy.settings import Settings
 logger = logging.getLogger(__name__)
 
 NO_CONFIG = "failover_config: not set; give the file with --set failover_config=FILE"
+LARGE_BODIES = (
+    "failover: stream_large_bodies is not set: while mitmproxy puts a body of some hundred MB together its loop stands"
+    " still, and any client can move the virtual IPs so; --set stream_large_bodies=50m prevents it"
+)
 TEST_AGAIN_S = 1.0  # after the self-tests have died of an error
 
 
@@ -172,6 +176,8 @@ class CarpFailover:
             _refuse_to_run(f"wsa-proxy: {error.strerror or error}")
         except (ListenerError, ControlError, OSError) as error:
             _refuse_to_run(str(error))
+        if not ctx.options.stream_large_bodies:
+            logger.warning("%s", LARGE_BODIES)
         spare_the_collector()
         hangup.follow(self._reloader.request, ctx.master.shutdown)
         self._service.ready()
