@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
-# All the tests. Most wait for real clocks: processes, kernels, leases. So at first two runs wait side by side, proxies and
-# the network, and beside them those that only reckon, on processors that would be idle. The lab with its real nodes, in
-# which milliseconds count, comes last, when most of that is done.
+# All the tests. Most wait for real clocks: processes, kernels, leases. So at first three runs wait side by side, and
+# beside them those that only reckon, on processors that would be idle. The lab's faults, in which milliseconds count,
+# come last, when most of that is done.
 # Arguments go to all runs of pytest.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 RECKONING="tests/carp tests/config tests/fuzz tests/simulation tests/test_*.py"
-PROXIES="tests/proxy"
+ADDONS=$(echo tests/proxy/test_addon*.py)
+# Real nodes as well, but seconds are enough for these.
+PATIENT="tests/lab/test_beside_vrrp.py tests/lab/test_reloading.py tests/lab/test_two_groups.py"
+PROXIES="tests/proxy $PATIENT"
 NETWORK="tests/net tests/runtime tests/watch tests/browser tests/interop"
-LAB="tests/bench tests/lab"
+LAB="tests/lab tests/bench"
 NOTHING_SELECTED=5   # pytest's exit status when -k or -m leaves nothing of one run
 outputs=$(mktemp -d)
-running=()
+declare -A running
 trap '[ ${#running[@]} -eq 0 ] || kill "${running[@]}" 2>/dev/null; rm -rf "$outputs"' EXIT
 
 # In a session of its own, which gets next to nothing while another one wants the processor (sched(7), autogroup), and
@@ -32,27 +35,35 @@ for room in tests/*/; do
     fi
 done
 
-pytest() { .venv/bin/python -m pytest "$@"; }
+without() { printf -- '--ignore=%s ' "$@"; }
 
-echo "test: pytest; what only reckons, and proxies, run beside it and are told at the end"
-when_idle .venv/bin/python -m pytest $RECKONING -o cache_dir=.pytest_cache/reckoning "$@" >"$outputs/reckoning" 2>&1 &
-running+=($!)
-pytest $PROXIES -o cache_dir=.pytest_cache/proxies "$@" >"$outputs/proxies" 2>&1 &
-running+=($!)
-pytest $NETWORK "$@"
-statuses=($?)
-echo "test: proxies"
-wait "${running[1]}"
+# beside NAME COMMAND...: in the background; ``told NAME`` waits for it and shows what it has printed.
+beside() {
+    "${@:2}" >"$outputs/$1" 2>&1 &
+    running[$1]=$!
+}
+told() {
+    echo "test: $1"
+    wait "${running[$1]}"
+    statuses+=($?)
+    unset "running[$1]"
+    cat "$outputs/$1"
+}
+pytest() { .venv/bin/python -m pytest -o cache_dir=".pytest_cache/$1" "${@:2}"; }
+
+statuses=()
+echo "test: pytest; addons, proxies, and what only reckons, run beside it and are told when they are done"
+beside reckoning when_idle .venv/bin/python -m pytest -o cache_dir=.pytest_cache/reckoning $RECKONING "$@"
+beside addons pytest addons $ADDONS "$@"
+beside proxies pytest proxies $PROXIES $(without $ADDONS) "$@"
+pytest network $NETWORK "$@"
 statuses+=($?)
-cat "$outputs/proxies"
-echo "test: the lab"
-pytest $LAB -o cache_dir=.pytest_cache/lab "$@"
+told addons
+told proxies
+echo "test: lab"
+pytest lab $LAB $(without $PATIENT) "$@"
 statuses+=($?)
-echo "test: what only reckons"
-wait "${running[0]}"
-statuses+=($?)
-running=()
-cat "$outputs/reckoning"
+told reckoning
 selected=
 for status in "${statuses[@]}"; do
     [ "$status" -eq 0 ] || [ "$status" -eq "$NOTHING_SELECTED" ] || exit "$status"

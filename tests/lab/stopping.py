@@ -17,7 +17,7 @@ from tests.lab.scenarios import seen
 from tests.lab.scenarios import status
 from wsa_proxy.lab.lab import Lab
 
-STOPS = 3
+STOPS = 2
 REQUEST_EVERY_S = 0.025  # a rate that a busy machine can serve: here each failure counts
 AFTERWARDS_S = 1.2  # the time limit of a request, and a little: by then everything has ended that a stop can hurt
 SLOW_S = 0.5
