@@ -18,6 +18,7 @@ from wsa_proxy.config.health import SecondsKeys
 from wsa_proxy.settings import HealthSettings
 from wsa_proxy.settings import Limits
 
+ITSELF = "is where this proxy itself listens; name a server behind it"
 URL = "must be a URL that starts with http:// or https://, without a user name"
 SECONDS = "must be a number of seconds from 0.1 to 60"
 TIMES = "must be a whole number from 1 to 100"
@@ -60,6 +61,14 @@ health:
         ("health:", "11: health: has no value; write one or remove the line"),
         ("health:\n  upstream:", "12: health.upstream: has no value; write one or remove the line"),
         ("health:\n  upstream: www.example.com", f"12: health.upstream: www.example.com: {URL}"),
+        (
+            "health:\n  upstream: http://10.0.0.3:8080/",
+            f"12: health.upstream: http://10.0.0.3:8080/: {ITSELF}",
+        ),
+        (
+            "health:\n  upstream: https://Proxy.Example.com:8080/a",
+            f"12: health.upstream: https://Proxy.Example.com:8080/a: {ITSELF}",
+        ),
         ("health:\n  upstream: ftp://www.example.com/", f"12: health.upstream: ftp://www.example.com/: {URL}"),
         ("health:\n  upstream: http://user:word@a.b/", f"12: health.upstream: http://user:word@a.b/: {URL}"),
         ("health:\n  upstream: http://:80/", f"12: health.upstream: http://:80/: {URL}"),
@@ -118,3 +127,9 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
         "health.upstream",
         "health.tests.get.rise",
     ]
+
+
+def test_another_port_of_the_virtual_ip_is_another_server(tmp_path: Path) -> None:
+    """A load balancer may stand there."""
+    text = GOOD + "health:\n  upstream: http://10.0.0.3:8081/\n"
+    assert loaded(tmp_path, text).settings.health.upstream == "http://10.0.0.3:8081/"

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from wsa_proxy.carp.election import ADVSKEW_DEMOTED
 from wsa_proxy.config.files import check_own_mode
@@ -67,6 +68,7 @@ def load(
     if running is not None:
         _check_running(document, keys, state_dir, running)
     _check_shared(document, keys)
+    _check_upstream(document, keys, listen_port)
     secrets = [read_secrets(document, ("groups", n), group) for n, group in enumerate(keys.groups or ())]
     for n, group in enumerate(keys.groups or ()):
         _check_security(document, ("groups", n), group)
@@ -168,6 +170,21 @@ def _check_shared(document: Document, keys: TopKeys) -> None:
                 line = next(document.places[path].line for path in (first, first[:-1]) if path in document.places)
                 what = "a virtual IP stands in one place only" if "virtual_ip" in at else "each group needs its own"
                 document.error(at, f"used twice, first on line {line}; {what}")
+
+
+def _check_upstream(document: Document, keys: TopKeys, listen_port: int) -> None:
+    """A proxy refuses to connect to itself, so it would never pass."""
+    if keys.health.upstream is None:
+        return
+    url = urlsplit(keys.health.upstream)
+    port = url.port or {"http": 80, "https": 443}[url.scheme]
+    for group in keys.groups or ():
+        names = [str(virtual_ip.ip) for virtual_ip in group.virtual_ip if virtual_ip] + [group.hostname]
+        if url.hostname in [name.lower().removesuffix(".") for name in names if name] and port == (
+            group.port or listen_port
+        ):
+            document.error(("health", "upstream"), "is where this proxy itself listens; name a server behind it")
+            return
 
 
 def _check_running(document: Document, keys: TopKeys, state_dir: Path, running: Settings) -> None:
