@@ -24,7 +24,7 @@ test: setup packages lint  ## all the tests (INSTALL=1 as root: install the Debi
 simulate-million: setup  ## a million seeds on the simulated LAN; some hours
 	@.venv/bin/wsa-proxy simulate --seeds 1000000
 
-mutants: setup       ## plant bugs into the protocol, one by one: each must be caught; five to ten minutes
+mutants: setup       ## plant bugs into the protocol, one by one: each must be caught; fifteen minutes
 	@.venv/bin/python -m tests.simulation.mutants
 
 fuzz: setup          ## look for packets that break the receive path; a minute for each target (FUZZ_SECONDS=...)
