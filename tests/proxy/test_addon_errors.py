@@ -18,7 +18,7 @@ from mitmproxy.proxy.layers.http._hooks import HttpResponseHook
 from mitmproxy.test import taddons
 from mitmproxy.test import tflow
 
-from wsa_proxy.proxy import addon_errors
+from wsa_proxy.proxy import every_request
 from wsa_proxy.proxy import held_requests
 from wsa_proxy.proxy.addon_errors import MARKED_MAX
 from wsa_proxy.proxy.addon_errors import AddonErrors
@@ -230,5 +230,5 @@ async def test_an_exception_that_cannot_be_shown_is_named_and_a_long_one_is_cut(
 
 def test_every_hook_that_is_named_is_one_of_mitmproxys() -> None:
     """A hook that is renamed upstream would never be seen."""
-    names = addon_errors.REQUEST_HOOKS | held_requests.ANSWERS | held_requests.NOT_JUDGED | {"client_disconnected"}
+    names = every_request.REQUEST_HOOKS | held_requests.ANSWERS | held_requests.NOT_JUDGED | {"client_disconnected"}
     assert names <= set(all_hooks)
