@@ -24,7 +24,7 @@ test: setup packages lint  ## all the tests (INSTALL=1 as root: install the Debi
 simulate-million: setup  ## a million seeds on the simulated LAN; some hours
 	@.venv/bin/wsa-proxy simulate --seeds 1000000
 
-mutants: setup       ## plant bugs into the protocol, one by one: each must be caught; fifteen minutes
+mutants: setup       ## plant bugs into the protocol, one by one: each must be caught; half an hour of processor time
 	@.venv/bin/python -m tests.simulation.mutants
 
 fuzz: setup          ## look for packets that break the receive path; a minute for each target (FUZZ_SECONDS=...)
@@ -33,7 +33,7 @@ fuzz: setup          ## look for packets that break the receive path; a minute f
 cost: setup          ## what 1, 16 and 255 groups cost the proxy's loop, on this machine; six minutes
 	@.venv/bin/python -m tests.bench.cost
 
-objectives: setup    ## how long each fault of a proxy is felt by a client, against what was promised; 40 minutes (OBJECTIVES="--only kill --runs 5")
+objectives: setup    ## how long each fault of a proxy is felt by a client, against what was promised; 25 minutes and more (OBJECTIVES="--only kill --runs 5")
 	@.venv/bin/python -m tests.bench.objectives $(OBJECTIVES)
 
 calm: setup          ## ten minutes of load, with up to 1,000 clients: no node may change its state; needs wrk (CALM="--seconds 20")
