@@ -1,0 +1,69 @@
+"""The settings that must be equal on all nodes of a group: what a report says of them, and what differs, in words."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_interface
+
+VALUE_CHARACTERS_MAX = 60
+DIGEST_CHARACTERS = 8
+
+VIRTUAL_IP, NETMASK, SECURITY, ADVERTISING, CA = "virtual_ip", "netmask", "security", "advertising", "ca"
+WORDS = {
+    "id": "Failover Group ID",
+    VIRTUAL_IP: "VIP",
+    NETMASK: "netmask",
+    "hostname": "hostname",
+    "secrets": "list of Shared Secrets",
+    "failover_handling": "Failover Handling",
+    "advertisement_interval": "advertisement interval",
+    SECURITY: "security",
+    ADVERTISING: "advertisements",
+    "mac": "mac",
+    "port": "port",
+    CA: "certificate authority of mitmproxy",
+}
+"""By the name in a report; a name that is not here is an option of mitmproxy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """One setting of another node that is not ours."""
+
+    name: str
+    theirs: str
+    ours: str
+
+    @property
+    def text(self) -> str:
+        """``VIP 10.0.0.4/24, here 10.0.0.3/24``."""
+        return f"{WORDS.get(self.name, f'option {self.name}')} {self.theirs or 'none'}, here {self.ours or 'none'}"
+
+
+def short(value: str) -> str:
+    """The value as a report carries it: one that is long by its beginning and a digest of the whole."""
+    if len(value) <= VALUE_CHARACTERS_MAX:
+        return value
+    digest = hashlib.sha256(value.encode()).hexdigest()[:DIGEST_CHARACTERS]
+    return f"{value[: VALUE_CHARACTERS_MAX - DIGEST_CHARACTERS - 4]}... {digest}"
+
+
+def compare(ours: Mapping[str, str], theirs: Mapping[str, str], optional: Iterable[str] = ()) -> list[Mismatch]:
+    """What differs, the gravest first. A setting that only one of the two versions knows is passed over, but for the
+    ``optional`` ones, which are left out where they are as usual."""
+    common = [name for name in ours if name in theirs and name not in optional]
+    extra = sorted(name for name in optional if name in ours or name in theirs)
+    found = [Mismatch(name, theirs.get(name, ""), ours.get(name, "")) for name in [*common, *extra]]
+    order = list(WORDS)
+    differing = [each for each in found if each.theirs != each.ours]
+    if any(each.name == VIRTUAL_IP for each in differing):  # which says it all
+        differing = [each for each in differing if each.name != NETMASK]
+    return sorted(differing, key=lambda each: order.index(each.name) if each.name in order else len(order))
+
+
+def addresses_text(virtual_ips: Iterable[str]) -> str:
+    """Of virtual IPs with prefix, in an order that does not depend on the file's."""
+    return ", ".join(sorted((str(ip_interface(each)) for each in virtual_ips), key=lambda each: ip_interface(each)))  # type: ignore[arg-type,return-value]

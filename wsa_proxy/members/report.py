@@ -1,0 +1,233 @@
+"""One report: what a member says of itself, and the bytes that it becomes (msgpack).
+
+A report of another version is used as far as it is known: a key that this version does not know is passed over, one
+whose value is not what it should be counts as missing. Without the first four nobody could be told apart, so those must
+be right. Every value has a bound, on the way out as well as on the way in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import fields
+from typing import Any
+
+import msgpack
+
+LIFE_BYTES = 8
+CHALLENGE_BYTES = 16
+TEXT_CHARACTERS_MAX = 200
+TEXTS_MAX = 8
+MEMBERS_MAX = 32
+"""Lives that one report names: more nodes than any group has."""
+SETTINGS_MAX = 64
+NUMBER_MAX = 2**63
+SECONDS_MAX = 1e9
+
+
+class BadReport(ValueError):
+    """Authentic bytes that are no report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """What the operator of the member has said."""
+
+    until: str
+    """ISO 8601, UTC."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a member says. A *life* is one process: random, new at each start."""
+
+    node: str
+    life: bytes
+    number: int
+    """Grows with each report of a life."""
+    challenge: bytes
+    """To be repeated by everybody who hears it."""
+    echoes: Mapping[bytes, bytes] = field(default_factory=dict)
+    """By life: the newest challenge of everybody whom the sender hears."""
+    question: bytes = b""
+    """To be repeated at once by whoever is asked; empty if nobody is."""
+    asked: bytes = b""
+    """The life that is asked; empty: the owner of the virtual IPs."""
+    answers: Mapping[bytes, bytes] = field(default_factory=dict)
+    """By life: the question that this report answers."""
+    state: str = ""
+    leaves: bool = False
+    """An orderly end: the last report of this life."""
+    holds: bool = False
+    """The kernel has the virtual IPs, asked when the report was made."""
+    proven_s: float = SECONDS_MAX
+    """So long ago a self-test of the proxy passed."""
+    priority: int = 0
+    advbase: int = 0
+    advskew: int = 0
+    """As it would advertise now."""
+    demotion: int = 0
+    group_ms: int = 0
+    """The time of a sealed group, as this member knows it; 0: it does not."""
+    address: str = ""
+    """Its own, from which it sends."""
+    health: str = ""
+    """``well``, ``soft`` or ``hard``."""
+    reasons: tuple[str, ...] = ()
+    """Why it does not take part, or is demoted; why it is not ready."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    clock_ms: int = 0
+    """Its wall clock, since 1970."""
+    hears_s: Mapping[bytes, float] = field(default_factory=dict)
+    """By life: how long ago its last report was believed here."""
+    advertisement_s: float = SECONDS_MAX
+    """How long ago the last advertisement of another node was believed."""
+    interval_s: float = 1.0
+    """Between two reports of this member."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """What must be equal (``equal.py``)."""
+    maintenance: Maintenance | None = None
+    switch: Mapping[str, Any] = field(default_factory=dict)
+    """What a planned switch needs to say; see ``runtime``."""
+
+
+def pack(report: Report) -> bytes:
+    """The bytes; what is empty or as usual is left out."""
+    data: dict[str, Any] = {}
+    for each in _FIELDS:
+        value = getattr(report, each)
+        if each in _REQUIRED or value != _USUAL[each]:
+            data[each] = _written(value)
+    packed: bytes = msgpack.packb(data)
+    return packed
+
+
+def unpack(packed: bytes) -> Report:
+    """The report. Raises BadReport."""
+    try:
+        data = msgpack.unpackb(packed, strict_map_key=False)
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise BadReport(f"not msgpack: {error}") from error
+    if not isinstance(data, dict):
+        raise BadReport("not a map")
+    known: dict[str, Any] = {}
+    for name, read in _READERS.items():
+        if name in data and (value := read(data[name])) is not None:
+            known[name] = value
+    missing = [name for name in _REQUIRED if name not in known]
+    if missing:
+        raise BadReport(f"without a usable {', '.join(missing)}")
+    return Report(**known)
+
+
+def one_line(text: str) -> str:
+    """A text that a report may carry, and a screen may show."""
+    shown = "".join(character if character.isprintable() else " " for character in text)
+    return shown if len(shown) <= TEXT_CHARACTERS_MAX else f"{shown[: TEXT_CHARACTERS_MAX - 3]}..."
+
+
+def _written(value: object) -> object:
+    if isinstance(value, Maintenance):
+        return {"until": value.until, "reason": one_line(value.reason)}
+    if isinstance(value, tuple):
+        return [one_line(each) for each in value[:TEXTS_MAX]]
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+# -- reading: each answers None for what is not what it should be ------------------------------------------------------
+
+
+def _text(value: object) -> str | None:
+    return one_line(value) if isinstance(value, str) else None
+
+
+def _number(value: object) -> int | None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and 0 <= value < NUMBER_MAX else None  # type: ignore[operator,return-value]
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= SECONDS_MAX:
+        return None
+    return float(value)
+
+
+def _truth(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _bytes(length: int) -> Callable[[object], bytes | None]:
+    return lambda value: value if isinstance(value, bytes) and len(value) == length else None
+
+
+def _map[Key, Value](
+    key: Callable[[object], Key | None], value: Callable[[object], Value | None], entries_max: int
+) -> Callable[[object], dict[Key, Value] | None]:
+    def read(given: object) -> dict[Key, Value] | None:
+        if not isinstance(given, dict):
+            return None
+        pairs = ((key(one), value(other)) for one, other in list(given.items())[:entries_max])
+        return {one: other for one, other in pairs if one is not None and other is not None}
+
+    return read
+
+
+def _texts(value: object) -> tuple[str, ...] | None:
+    if not isinstance(value, list):
+        return None
+    return tuple(text for each in value[:TEXTS_MAX] if (text := _text(each)) is not None)
+
+
+def _maintenance(value: object) -> Maintenance | None:
+    if not isinstance(value, dict):
+        return None
+    until, reason = _text(value.get("until")), _text(value.get("reason"))
+    return None if until is None or reason is None else Maintenance(until, reason)
+
+
+def _anything(value: object) -> object:
+    """A scalar of a bounded size."""
+    if isinstance(value, str):
+        return one_line(value)
+    return value if isinstance(value, bool | int | float) or (isinstance(value, bytes) and len(value) <= 64) else None
+
+
+_life, _challenge = _bytes(LIFE_BYTES), _bytes(CHALLENGE_BYTES)
+_READERS: dict[str, Callable[[object], Any]] = {
+    "node": _text,
+    "life": _life,
+    "number": _number,
+    "challenge": _challenge,
+    "echoes": _map(_life, _challenge, MEMBERS_MAX),
+    "question": _challenge,
+    "asked": _life,
+    "answers": _map(_life, _challenge, MEMBERS_MAX),
+    "state": _text,
+    "leaves": _truth,
+    "holds": _truth,
+    "proven_s": _seconds,
+    "priority": _number,
+    "advbase": _number,
+    "advskew": _number,
+    "demotion": _number,
+    "group_ms": _number,
+    "address": _text,
+    "health": _text,
+    "reasons": _texts,
+    "versions": _map(_text, _text, TEXTS_MAX),
+    "clock_ms": _number,
+    "hears_s": _map(_life, _seconds, MEMBERS_MAX),
+    "advertisement_s": _seconds,
+    "interval_s": _seconds,
+    "settings": _map(_text, _text, SETTINGS_MAX),
+    "maintenance": _maintenance,
+    "switch": _map(_text, _anything, TEXTS_MAX * 2),
+}
+_REQUIRED = ("node", "life", "number", "challenge")
+_FIELDS = tuple(each.name for each in fields(Report))
+_usual = Report(node="", life=bytes(LIFE_BYTES), number=0, challenge=bytes(CHALLENGE_BYTES))
+_USUAL = {name: getattr(_usual, name) for name in _FIELDS}
+assert tuple(_READERS) == _FIELDS

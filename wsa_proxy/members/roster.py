@@ -1,0 +1,153 @@
+"""Whom a node believes: the members of one group, and what the newest report of each says.
+
+Nobody's word is taken for being new. A report is *believed* if it repeats one of the last challenges that this node has
+sent, and is above all others of its life; so whoever holds reports back, or repeats them, is a few intervals late at
+most, and a node that has just started, and knows nobody, asks before it believes. What is authentic and repeats no
+challenge is a *contact*: it is answered with a report of our own, so that the next one can be believed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from wsa_proxy.members.cipher import Unread
+from wsa_proxy.members.report import CHALLENGE_BYTES
+from wsa_proxy.members.report import LIFE_BYTES
+from wsa_proxy.members.report import MEMBERS_MAX
+from wsa_proxy.members.report import Report
+
+CHALLENGES_KEPT = 8
+"""Reports of ours of which any may be repeated: several are lost, or sent at once when something changes."""
+QUESTIONS_KEPT = 4
+PAST_LIVES_MAX = 64
+FRESH_INTERVALS = 2.7
+"""After so many of its intervals without a report a member is silent; one that was lost is forgiven."""
+ASK_INTERVALS = 2.2
+"""After so many it is asked first."""
+
+
+@dataclass(slots=True)
+class Member:
+    """One life of a node. ``report`` is the newest that was believed; None: none was yet."""
+
+    vhid: int
+    contact: Report
+    """The newest authentic one."""
+    contact_at_s: float
+    report: Report | None = None
+    heard_at_s: float = 0.0
+    """When that was believed, monotonic."""
+    source: str = ""
+
+    @property
+    def interval_s(self) -> float:
+        """Between two of its reports, as it says."""
+        return (self.report or self.contact).interval_s
+
+    def is_fresh(self, now_s: float) -> bool:
+        """Believed within its last few intervals, and not gone in order."""
+        if self.report is None or self.report.leaves:
+            return False
+        return now_s - self.heard_at_s <= FRESH_INTERVALS * self.interval_s
+
+
+class Roster:
+    """The members of one group, by life. ``random`` answers so many unpredictable bytes."""
+
+    def __init__(self, random: Callable[[int], bytes]) -> None:
+        self.life = random(LIFE_BYTES)
+        self.members: dict[bytes, Member] = {}
+        self._random = random
+        self._number = 0
+        self._challenges: deque[bytes] = deque(maxlen=CHALLENGES_KEPT)
+        self._questions: deque[bytes] = deque(maxlen=QUESTIONS_KEPT)
+        self._past: deque[bytes] = deque(maxlen=PAST_LIVES_MAX)
+
+    # -- what our next report needs ------------------------------------------------------------------------------------
+
+    def next_number(self) -> int:
+        """Of a report that is about to be sent."""
+        self._number += 1
+        return self._number
+
+    def new_challenge(self) -> bytes:
+        """One that may be repeated from now on, instead of the oldest."""
+        self._challenges.append(self._random(CHALLENGE_BYTES))
+        return self._challenges[-1]
+
+    @property
+    def challenge(self) -> bytes:
+        """The newest."""
+        return self._challenges[-1] if self._challenges else self.new_challenge()
+
+    def new_question(self) -> bytes:
+        """Likewise; an answer repeats it."""
+        self._questions.append(self._random(CHALLENGE_BYTES))
+        return self._questions[-1]
+
+    def echoes(self, now_s: float) -> dict[bytes, bytes]:
+        """By life: what everybody who was heard of late wants repeated."""
+        heard = sorted(self.members.items(), key=lambda pair: -pair[1].contact_at_s)[:MEMBERS_MAX]
+        return {
+            life: member.contact.challenge
+            for life, member in heard
+            if now_s - member.contact_at_s <= 2 * FRESH_INTERVALS * member.interval_s
+        }
+
+    # -- what is heard -------------------------------------------------------------------------------------------------
+
+    def hear(self, report: Report, vhid: int, source: str, now_s: float) -> Member | Unread:
+        """An authentic report. Answers its sender if it is believed, else why not; a contact is remembered."""
+        if report.life == self.life:
+            return Unread.ECHO
+        member = self.members.get(report.life)
+        if report.life in self._past or (member is not None and report.number <= member.contact.number):
+            return Unread.REPLAY
+        believed = report.echoes.get(self.life) in self._challenges or self.answers(report)
+        if member is None:
+            self._make_room(now_s)
+            member = self.members[report.life] = Member(vhid, report, now_s)
+        member.contact, member.contact_at_s, member.source = report, now_s, source
+        if not believed:
+            return Unread.CONTACT
+        member.report, member.heard_at_s = report, now_s
+        self._forget_former_lives(report, now_s)
+        return member
+
+    def answers(self, report: Report) -> bool:
+        """Whether it repeats one of our last questions."""
+        return report.answers.get(self.life) in self._questions
+
+    def fresh(self, now_s: float) -> Collection[Member]:
+        """Who is there."""
+        return [member for member in self.members.values() if member.is_fresh(now_s)]
+
+    def silent_soon(self, now_s: float) -> Collection[bytes]:
+        """The lives of those that should have been heard by now: to be asked before they count as silent."""
+        return [
+            life
+            for life, member in self.members.items()
+            if member.is_fresh(now_s) and now_s - member.heard_at_s >= ASK_INTERVALS * member.interval_s
+        ]
+
+    def _forget_former_lives(self, report: Report, now_s: float) -> None:
+        """A node that has started anew is one member. Two that have one name both go on being heard, and both stay."""
+        for life, member in list(self.members.items()):
+            former = life != report.life and (member.report or member.contact).node == report.node
+            if former and not member.is_fresh(now_s):
+                self._forget(life)
+
+    def _make_room(self, now_s: float) -> None:
+        """Whoever was never believed goes first, then whoever has been silent for longest."""
+        if len(self.members) < MEMBERS_MAX:
+            return
+        oldest = min(self.members.items(), key=lambda pair: (pair[1].report is not None, pair[1].contact_at_s))
+        self._forget(oldest[0])
+
+    def _forget(self, life: bytes) -> None:
+        """Its number is forgotten with it, so it is not to be believed again."""
+        if self.members.pop(life).report is not None:
+            self._past.append(life)

@@ -1,0 +1,80 @@
+"""Which of several nodes that do not fit together gives way, and in which the group lives on.
+
+Every node reckons the same from what all of them report: the one that fits most of the others is the measure, and who
+does not fit it gives way. Whoever serves already stays: a node that joins with a mistake must not take the clients
+from those that serve without one. Of as many on both sides, the greater (priority, address) is the measure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from wsa_proxy.members.equal import ADVERTISING
+from wsa_proxy.members.equal import SECURITY
+from wsa_proxy.members.equal import VIRTUAL_IP
+from wsa_proxy.members.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A node as the others see it."""
+
+    name: str
+    vhid: int
+    priority: int
+    address: str
+    is_master: bool
+    settings: dict[str, str]
+
+    @property
+    def _rank(self) -> tuple[int, int, bytes]:
+        try:
+            address = ip_address(self.address.partition("%")[0])
+        except ValueError:
+            return self.priority, 0, b""
+        return self.priority, address.version, address.packed
+
+
+def side_of(report: Report, vhid: int) -> Side:
+    """That of a member."""
+    return Side(
+        report.node, vhid, report.priority, report.address, report.state == "master", dict(report.settings)
+    )
+
+
+def two_masters(one: Side, other: Side) -> bool:
+    """Each would be master, and neither would ever hear the other: another id for the same address, other addresses
+    (which CARP signs), a way to sign that the other does not accept, or advertisements that do not arrive there."""
+    if one.vhid != other.vhid:
+        return bool(_addresses(one) & _addresses(other))
+    return (
+        _addresses(one) != _addresses(other)
+        or not (_accepts(one, other) and _accepts(other, one))
+        or one.settings.get(ADVERTISING) != other.settings.get(ADVERTISING)
+    )
+
+
+def gives_way_to(own: Side, others: Sequence[Side], misfit: Callable[[Side, Side], bool]) -> Side | None:
+    """The node to which ``own`` does not fit and has to give way; None: it may stay. ``others`` are those that take
+    part now."""
+    everybody = [own, *others]
+
+    def weight(side: Side) -> tuple[bool, int, tuple[int, int, bytes]]:
+        friends = sum(not misfit(side, each) for each in everybody)
+        return side.is_master, friends, side._rank
+
+    measure = max(everybody, key=weight)
+    return measure if measure is not own and misfit(own, measure) else None
+
+
+def _addresses(side: Side) -> frozenset[str]:
+    return frozenset(each.partition("/")[0] for each in side.settings.get(VIRTUAL_IP, "").split(", "))
+
+
+def _accepts(one: Side, other: Side) -> bool:
+    """Whether ``one`` believes what ``other`` signs."""
+    accepted, signed = one.settings.get(SECURITY, ""), other.settings.get(SECURITY, "")
+    return not accepted or not signed or signed.split(", ")[0] in accepted.split(", ")
