@@ -30,7 +30,7 @@ from wsa_proxy.net.netlink import HostAddress
 from wsa_proxy.net.ports import NoWay
 from wsa_proxy.net.ports import PartlySent
 from wsa_proxy.net.unicast_socket import UnicastSocket
-from wsa_proxy.net.unicast_socket import choose_source
+from wsa_proxy.net.ways import choose_source
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "carp-vectors.json").read_text())["vectors"]
 F1 = next(vector for vector in VECTORS if vector["id"] == "F1")

@@ -10,6 +10,7 @@ import pytest
 from tests.runtime.world import WELL
 from tests.runtime.world import MakeHost
 from wsa_proxy.net.ports import Fence
+from wsa_proxy.runtime.demotions import Demotions
 from wsa_proxy.runtime.health import Health
 
 
@@ -64,9 +65,9 @@ async def test_a_group_that_begins_later_is_demoted_too(make_host: MakeHost) -> 
     host = make_host("a", 1)
     await host.node.start()
     host.node.operator.demote("kernel update")
-    host.driver._demotions.clear()
+    host.driver.demotions = Demotions()
     host.node.set_health(WELL)
-    assert host.driver._demotions["operator"] == 1
+    assert host.driver.demotions.of("operator") == 1
 
 
 @pytest.mark.parametrize("order", ["demote", "restore"])

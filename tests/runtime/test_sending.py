@@ -27,7 +27,7 @@ async def test_three_errors_in_a_row_hand_over_before_the_silence_does(make_host
     await asyncio.sleep(3.5)
     a.silent_version = 6
     for _ in range(3):
-        a.driver.set_demotion("test", 1 - a.driver._demotions.get("test", 0), "said at once")
+        a.driver.set_demotion("test", 1 - a.driver.demotions.of("test"), "said at once")
     assert a.driver.virtual_host.demotion == 1
     a.driver.turn()
     assert a.driver.virtual_host.demotion == 2
@@ -42,7 +42,7 @@ async def test_a_backup_is_believed_well_again(make_host: MakeHost, caplog: pyte
     await asyncio.sleep(3.5)
     a.send_error = REFUSED
     for _ in range(4):
-        a.driver.set_demotion("test", 1 - a.driver._demotions.get("test", 0), "said at once")
+        a.driver.set_demotion("test", 1 - a.driver.demotions.of("test"), "said at once")
     await b.start()
     a.driver.turn()
     assert a.driver.virtual_host.demotion == 1

@@ -96,6 +96,12 @@ class VirtualHost(Standing):
             return self._next_probe_s() if self._probes_left and not self._held_before else self._earliest_s()
         return None
 
+    @property
+    def silence_ends_s(self) -> float | None:
+        """When a master that is not heard is taken for dead; None where no silence is waited for."""
+        silent = self.state is State.BACKUP and self._reason_master_down is Reason.MASTER_SILENT
+        return self._earliest_s() if silent else None
+
     def handle(self, event: Event, now: float) -> list[Command]:
         """Take one event at the time ``now`` and answer what must be done, in this order."""
         commands = self._wake(now)

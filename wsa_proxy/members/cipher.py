@@ -40,7 +40,7 @@ class Unread(Enum):
     """No report at all, or one that makes no sense although it authenticates."""
     OTHER_VERSION = "other_version"
     """An envelope that this version cannot open."""
-    BAD_SECRET = "bad_secret"  # noqa: S105 - a name
+    BAD_SECRET = "bad_secret"
     OTHER_GROUP = "other_group"
     """A group that this node does not have on the interface."""
     ECHO = "echo"

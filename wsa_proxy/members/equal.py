@@ -6,9 +6,12 @@ import hashlib
 from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_interface
+from ipaddress import IPv4Interface
+from ipaddress import IPv6Interface
 
 VALUE_CHARACTERS_MAX = 60
+ADDRESSES_CHARACTERS_MAX = 180
+"""Of the virtual IPs: nine of IPv4."""
 DIGEST_CHARACTERS = 8
 
 VIRTUAL_IP, NETMASK, SECURITY, ADVERTISING, CA = "virtual_ip", "netmask", "security", "advertising", "ca"
@@ -43,12 +46,12 @@ class Mismatch:
         return f"{WORDS.get(self.name, f'option {self.name}')} {self.theirs or 'none'}, here {self.ours or 'none'}"
 
 
-def short(value: str) -> str:
+def short(value: str, characters_max: int = VALUE_CHARACTERS_MAX) -> str:
     """The value as a report carries it: one that is long by its beginning and a digest of the whole."""
-    if len(value) <= VALUE_CHARACTERS_MAX:
+    if len(value) <= characters_max:
         return value
     digest = hashlib.sha256(value.encode()).hexdigest()[:DIGEST_CHARACTERS]
-    return f"{value[: VALUE_CHARACTERS_MAX - DIGEST_CHARACTERS - 4]}... {digest}"
+    return f"{value[: characters_max - DIGEST_CHARACTERS - 4]}... {digest}"
 
 
 def compare(ours: Mapping[str, str], theirs: Mapping[str, str], optional: Iterable[str] = ()) -> list[Mismatch]:
@@ -64,6 +67,6 @@ def compare(ours: Mapping[str, str], theirs: Mapping[str, str], optional: Iterab
     return sorted(differing, key=lambda each: order.index(each.name) if each.name in order else len(order))
 
 
-def addresses_text(virtual_ips: Iterable[str]) -> str:
-    """Of virtual IPs with prefix, in an order that does not depend on the file's."""
-    return ", ".join(sorted((str(ip_interface(each)) for each in virtual_ips), key=lambda each: ip_interface(each)))  # type: ignore[arg-type,return-value]
+def addresses_text(virtual_ips: Iterable[IPv4Interface | IPv6Interface]) -> str:
+    """Virtual IPs with prefix, in an order that does not depend on the file's."""
+    return ", ".join(str(each) for each in sorted(virtual_ips, key=lambda each: (each.version, each.ip.packed)))

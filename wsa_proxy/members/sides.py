@@ -40,9 +40,7 @@ class Side:
 
 def side_of(report: Report, vhid: int) -> Side:
     """That of a member."""
-    return Side(
-        report.node, vhid, report.priority, report.address, report.state == "master", dict(report.settings)
-    )
+    return Side(report.node, vhid, report.priority, report.address, report.state == "master", dict(report.settings))
 
 
 def two_masters(one: Side, other: Side) -> bool:

@@ -43,6 +43,15 @@ class Packet:
 
 
 @dataclass(frozen=True, slots=True)
+class Datagram:
+    """One UDP datagram as it arrived, unjudged."""
+
+    source: str
+    """IP address; for people, never an identity."""
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """Somebody answered an ARP or neighbour solicitation for one of our virtual addresses."""
 
@@ -117,6 +126,29 @@ class AdvertisementPort(Protocol):
 
     def receive(self) -> Sequence[Packet]:
         """Up to FRAMES_PER_TURN_MAX packets that are queued; empty when none is."""
+
+    def close(self) -> None:
+        """Leave the multicast groups and close the descriptors; harmless when repeated."""
+
+
+class ReportPort(Protocol):
+    """Sends and receives the member reports of all groups with one UDP port on one interface."""
+
+    def fileno_list(self) -> list[int]:
+        """The descriptors that become readable when something arrived."""
+
+    def refresh(self) -> None:
+        """The addresses of the interface changed: look again before the next send."""
+
+    def source_of(self, version: Version, peers: Sequence[Address] = ()) -> Address | None:
+        """From where reports of this IP version are sent; None while the interface has no address for that."""
+
+    def send(self, version: Version, peers: Sequence[Address], payload: bytes) -> None:
+        """To the peers of this IP version, or to the multicast group if there are no peers at all. Raises OSError when
+        one of them could not be sent to."""
+
+    def receive(self) -> Sequence[Datagram]:
+        """Datagrams that are queued; empty when none is."""
 
     def close(self) -> None:
         """Leave the multicast groups and close the descriptors; harmless when repeated."""

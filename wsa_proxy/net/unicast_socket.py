@@ -19,12 +19,9 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import struct
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Sequence
-from ipaddress import IPv4Address
-from ipaddress import ip_network
 from typing import NamedTuple
 
 from wsa_proxy.net import orders
@@ -32,7 +29,6 @@ from wsa_proxy.net.failures import failure_of
 from wsa_proxy.net.frames import HOP_LIMIT
 from wsa_proxy.net.frames import PROTOCOL_CARP
 from wsa_proxy.net.frames import TRAFFIC_CLASS
-from wsa_proxy.net.netlink import HostAddress
 from wsa_proxy.net.netlink import RouteSocket
 from wsa_proxy.net.netlink import read_addresses
 from wsa_proxy.net.netlink import reading
@@ -43,31 +39,21 @@ from wsa_proxy.net.ports import Packet
 from wsa_proxy.net.ports import Version
 from wsa_proxy.net.raw_socket import REJECT
 from wsa_proxy.net.raw_socket import attach_filter
+from wsa_proxy.net.ways import Way
+from wsa_proxy.net.ways import choose_source
+from wsa_proxy.net.ways import way_to
 
 # From linux/in.h and linux/in6.h; Python's socket module does not have them all.
 _IP_MTU_DISCOVER = 10
 _IP_PMTUDISC_DO = 2
-_IP_PKTINFO = 8
 _IPV6_AUTOFLOWLABEL = 70
 _PRIORITY_INTERACTIVE = 6  # as the packet sockets have it
-
-type _Ancillary = tuple[int, int, bytes]
-
-
-class _Way(NamedTuple):
-    """How a peer is reached: its socket address, and the source of what is sent there."""
-
-    source: Address
-    scope: int
-    """Interface index of a link-local peer, else 0."""
-    destination: tuple[str, int] | tuple[str, int, int, int]
-    ancillary: _Ancillary
 
 
 class _Ways(NamedTuple):
     """Of one IP version."""
 
-    peers: Sequence[tuple[Address, _Way]]
+    peers: Sequence[tuple[Address, Way]]
     envelopes: tuple[bytes, ...]
     """For a guardian."""
 
@@ -154,7 +140,7 @@ class UnicastSocket:
             own = [entry for entry in entries if entry.address.version == version and entry.address not in never]
             if not own:
                 raise OSError(errno.EADDRNOTAVAIL, "the interface has no address of its own")
-            found = [(peer, _way_to(peer, choose_source(own, peer), self._index)) for peer in self._peers[version]]
+            found = [(peer, way_to(peer, choose_source(own, peer), self._index)) for peer in self._peers[version]]
             envelopes = (orders.datagram(version, way.scope, way.source.packed, peer.packed) for peer, way in found)
             ways = self._ways[version] = _Ways(found, tuple(envelopes))
         return ways
@@ -171,31 +157,6 @@ class UnicastSocket:
             opened.close()
         self._senders.clear()
         self._receivers.clear()
-
-
-def choose_source(own: Sequence[HostAddress], peer: Address) -> Address:
-    """One of the peer's scope (a link-local one is no answer across a router), usable, in the peer's own network,
-    permanent: where no address is all of that, the first of these counts most."""
-
-    def misfit(entry: HostAddress) -> tuple[bool, bool, bool, bool]:
-        network = ip_network((entry.address, entry.prefix_length), strict=False)
-        return (
-            entry.address.is_link_local is not peer.is_link_local,
-            not entry.usable_as_source,
-            peer not in network,
-            not entry.permanent,
-        )
-
-    return min(own, key=misfit).address  # of equals the first in the kernel's order
-
-
-def _way_to(peer: Address, source: Address, index: int) -> _Way:
-    if isinstance(peer, IPv4Address):
-        packet_info = struct.pack("=i4s4x", 0, source.packed)  # struct in_pktinfo
-        return _Way(source, 0, (str(peer), 0), (socket.IPPROTO_IP, _IP_PKTINFO, packet_info))
-    scope = index if peer.is_link_local else 0
-    packet_info = struct.pack("=16si", source.packed, scope)  # struct in6_pktinfo
-    return _Way(source, scope, (str(peer), 0, 0, scope), (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, packet_info))
 
 
 def _open_sender(version: Version) -> socket.socket:

@@ -16,8 +16,8 @@ from wsa_proxy.carp import election
 from wsa_proxy.net.guardian import BEATS_PER_LIMIT
 from wsa_proxy.net.guardian import usual_stall_limit_s
 from wsa_proxy.net.ports import LeasePort
-from wsa_proxy.runtime.driver import RENEW_EVERY_S
 from wsa_proxy.runtime.driver import Driver
+from wsa_proxy.runtime.put_back import RENEW_EVERY_S
 from wsa_proxy.settings import Settings
 
 logger = logging.getLogger(__name__)

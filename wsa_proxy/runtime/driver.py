@@ -11,7 +11,6 @@ goes starts it again.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 from collections.abc import Callable
@@ -29,8 +28,10 @@ from wsa_proxy.carp.commands import ReportWait
 from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import SendFarewell
 from wsa_proxy.carp.commands import State
+from wsa_proxy.carp.credentials import Believed
 from wsa_proxy.carp.credentials import Credentials
 from wsa_proxy.carp.events import AddressAnswered
+from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.events import DeadlineReached
 from wsa_proxy.carp.events import DemotionChanged
 from wsa_proxy.carp.events import Event
@@ -39,16 +40,20 @@ from wsa_proxy.carp.events import Started
 from wsa_proxy.carp.events import Stopped
 from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.carp.virtual_host import VirtualHost
+from wsa_proxy.carp.wire import Advertisement
 from wsa_proxy.carp.wire import Reject
 from wsa_proxy.net.ports import FRAMES_PER_TURN_MAX
 from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import Fence
 from wsa_proxy.net.ports import Packet
 from wsa_proxy.net.ports import Version
+from wsa_proxy.runtime.asking import Asking
+from wsa_proxy.runtime.demotions import Demotions
 from wsa_proxy.runtime.identity import Identity
 from wsa_proxy.runtime.last_will import LastWill
 from wsa_proxy.runtime.leaving import Leaving
 from wsa_proxy.runtime.ports import Ports
+from wsa_proxy.runtime.put_back import PutBack
 from wsa_proxy.runtime.readers import Readers
 from wsa_proxy.runtime.record import Record
 from wsa_proxy.runtime.retry import Retry
@@ -57,7 +62,6 @@ from wsa_proxy.runtime.timer import DeadlineTimer
 
 logger = logging.getLogger(__name__)
 
-RENEW_EVERY_S = 0.25  # a quarter of the lease, so that three renewals may be missed
 ROUNDS_MAX = 256  # batches: more than the socket's buffer holds, so what came before the timer is read
 FROZEN_S = 0.5  # a decision is carried out in microseconds; so long after it, the process was frozen
 FROZEN_INTERVALS = 0.5  # of the master-down interval: below one second the others have not so much patience
@@ -92,13 +96,16 @@ class Driver:
         )
         self.timer = DeadlineTimer(clock, self._next_deadline, self.turn)
         self._readers, self._retry = Readers(self.turn), Retry(clock)
-        self._removed, self._skipped = set[str](), list[Command]()
-        self._renewed_at_s, self._demotions = 0.0, dict[str, int]()
+        self._put_back = PutBack(self.record.vhid, self.turn, lambda: self.is_master, lambda: self.ports, clock)
+        self._skipped = list[Command]()
+        self.demotions = Demotions()
+        self.asking = Asking(virtual_host, clock)
         self._set_limits(virtual_host.settings)
 
     def _set_limits(self, settings: VirtualHostSettings) -> None:
         self._frozen_s = min(FROZEN_S, FROZEN_INTERVALS * election.master_down_s(settings.advbase, settings.advskew))
         self._sending.take(settings)
+        self.asking.take(settings)
 
     # -- what the node tells -----------------------------------------------------------------------------------------
 
@@ -138,9 +145,9 @@ class Driver:
 
     def set_demotion(self, name: str, demotion: int, reason: str) -> None:
         """The node serves badly (above 0) or well (0) by this name; the demotions of all names are added."""
-        self._demotions[name] = demotion
+        self.demotions.set(name, demotion, reason)
         # A seal has one bit for it, and a rank that cannot be told must not be compared.
-        total = min(sum(self._demotions.values()), 1 if self._identity.is_sealed else DEMOTION_MAX)
+        total = min(self.demotions.total, 1 if self._identity.is_sealed else DEMOTION_MAX)
         if total != self.virtual_host.demotion:
             logger.warning("carp vhid=%d demotion=%d reason=%s", self.record.vhid, total, reason)
             self.tell(DemotionChanged(total, reason))
@@ -153,7 +160,7 @@ class Driver:
             self._identity.take(credentials)
             self._set_limits(settings)
             self._handle(SettingsChanged(settings))
-            self.set_demotion("proxy", self._demotions.get("proxy", 0), "other settings")
+            self.set_demotion("proxy", self.demotions.of("proxy"), "other settings")
             self._arm()
 
     def tell(self, event: Event) -> None:
@@ -170,19 +177,22 @@ class Driver:
 
     def address_removed(self, address: Address) -> None:
         """A virtual address went away on our interface: if we are still master after the next turn, it is put back."""
-        self._undone(f"removed the virtual IP {address}")
+        self._put_back.undone(f"removed the virtual IP {address}")
 
     def virtual_interface_changed(self, *, running: bool) -> None:
         """The virtual MAC's interface went down: likewise. Or up: unless we are master it must not stay so."""
         if running:
             self.leaving.is_up()
         else:
-            self._undone("set the virtual MAC's interface down")
+            self._put_back.undone("set the virtual MAC's interface down")
 
-    def _undone(self, what: str) -> None:
-        if self.is_master:
-            self._removed.add(what)
-            asyncio.get_running_loop().call_soon(self.turn)
+    def answered(self, advbase: int, advskew: int, demotion: int, sender: str) -> None:
+        """A master has answered our question: as an advertisement with these values, in each IP version."""
+        self.record.answered()
+        advertisement = Advertisement(self.record.vhid, advbase, advskew, demotion, 0, b"")
+        for version in self.virtual_host.settings.versions:
+            self._believe(AdvertisementReceived(advertisement, version, sender))
+        self._arm()
 
     # -- the turn ----------------------------------------------------------------------------------------------------
 
@@ -193,12 +203,13 @@ class Driver:
             for _ in range(ROUNDS_MAX):
                 if not self._receive() or not self._deadline_passed():
                     break
+            self.asking.look()
             if self._deadline_passed():
                 self._handle(DeadlineReached())
             if self._retry.due():
                 self.set_obstacle("kernel", None)
             self._look_at_sending()
-            self._put_back()
+            self._put_back.look(self.renewed)
         finally:
             self._arm()  # whatever went wrong, the next deadline is kept
 
@@ -229,6 +240,9 @@ class Driver:
             self.record.rejected(event, packet.source, packet.source_mac)
             return
         self.record.heard()
+        self._believe(event)
+
+    def _believe(self, event: Believed) -> None:
         self._stop_probing()
         if self._sending.in_vain_beside(event):
             self._leave(self._sending.trouble)
@@ -238,8 +252,12 @@ class Driver:
             self._will.leave()  # what was heard may be above the one before
 
     def _deadline_passed(self) -> bool:
+        return self._clock() >= self._deadline_s()
+
+    def _deadline_s(self) -> float:
+        """Infinite when the virtual host waits for nothing."""
         deadline_s = self.virtual_host.next_deadline()
-        return deadline_s is not None and self._clock() >= deadline_s
+        return math.inf if deadline_s is None else max(deadline_s, self.asking.waits_until_s())
 
     def _handle(self, event: Event, *, look_again: bool = True) -> None:
         now = self._clock()
@@ -294,10 +312,10 @@ class Driver:
             case SendAdvertisement() | SendFarewell():
                 self._sending.send(self.ports.advertisements, command)
             case AcquireAddresses():
-                self._renewed_at_s = self._clock()
+                self._put_back.renewed_at_s = self._clock()
                 self.ports.addresses.acquire()
             case ReleaseAddresses():
-                self._removed.clear()  # what went away before was our own lease, or is nobody's business any more
+                self._put_back.forget()
                 self.leaving.release()
             case AnnounceAddresses():
                 self.ports.neighbours.announce()
@@ -310,7 +328,7 @@ class Driver:
             self._leave(self._sending.trouble)
             return
         demotion = self._sending.errors.demotion
-        if demotion != self._demotions.get("sending", 0):
+        if demotion != self.demotions.of("sending"):
             reason = self._sending.trouble if demotion else "advertisements are sent, or tried again"
             self.set_demotion("sending", demotion, reason)
 
@@ -321,7 +339,7 @@ class Driver:
 
         Not each time: while its advertisement is not due and the beat in time, no lease and no patience has ended."""
         holds = self.virtual_host.state is State.MASTER or (late and self.leaving.keeps)
-        if holds and (late or self._removed or self._deadline_passed()):
+        if holds and (late or self._put_back.needed or self._deadline_passed()):
             self.turn()
         return (self.virtual_host.state is State.MASTER or self.leaving.keeps) and self.ports is not None
 
@@ -331,7 +349,7 @@ class Driver:
             self._leave(str(error))
             self.leaving.end()
             return
-        self._renewed_at_s = decided_at_s
+        self._put_back.renewed_at_s = decided_at_s
         if self.virtual_host.state is State.MASTER:  # else it hands over, and has said all
             self._will.renew(decided_at_s)
         if not self._sending.errors.failing:
@@ -339,23 +357,6 @@ class Driver:
         if self._was_frozen(decided_at_s):
             self._look_again()
             self._arm()
-
-    def _put_back(self) -> None:
-        """What was taken from under a master is there again at once, and the operator is told."""
-        removed, self._removed = self._removed, set()
-        if not removed or self.virtual_host.state is not State.MASTER or self.ports is None:
-            return
-        began_at_s = self._clock()
-        late_s = began_at_s - self._renewed_at_s - RENEW_EVERY_S
-        by = "somebody" if late_s < FROZEN_S else f"the kernel (no renewal, the loop was {late_s:.1f} s late)"
-        for what in sorted(removed):
-            logger.warning("carp vhid=%d %s %s; it is put back", self.record.vhid, by, what)
-        try:
-            self.ports.addresses.renew()
-        except OSError as error:
-            self._leave(str(error))
-        else:
-            self.renewed(began_at_s, None)
 
     def _was_frozen(self, decided_at_s: float) -> bool:
         """So long after a decision, what it wanted to take or has taken may be another's."""
@@ -386,9 +387,8 @@ class Driver:
         self.ports.neighbours.stop_probing()
 
     def _next_deadline(self) -> float:
-        deadline_s = self.virtual_host.next_deadline()
         sending_s = self._sending.deadline_s(is_master=self.is_master)
-        return min(self._retry.at_s, sending_s, math.inf if deadline_s is None else deadline_s)
+        return min(self._retry.at_s, sending_s, self._deadline_s(), self.asking.due_s())
 
     def _arm(self) -> None:
         self._readers.watch(self.ports.fileno_list() if self.ports is not None else ())

@@ -85,6 +85,8 @@ class Record:
         self.vhid = vhid
         self.sent = 0
         self.received = 0
+        self.heard_at_s: float | None = None
+        """When the last advertisement was believed, monotonic."""
         self.rejects = dict.fromkeys(Reject, 0)
         self.last_rejected: dict[Reject, Rejected] = {}
         self.transitions: deque[Transition] = deque(maxlen=TRANSITIONS_MAX)
@@ -130,6 +132,11 @@ class Record:
     def heard(self) -> None:
         """Count an advertisement that is believed. It is a reason to be backup; that of a refusal is history."""
         self.received += 1
+        self.heard_at_s = self._clock()
+        self.answered()
+
+    def answered(self) -> None:
+        """The master is there: it was heard, or has answered."""
         if self._why_before_refusal is not None:
             (self.reason, self.evidence), self._why_before_refusal = self._why_before_refusal, None
 

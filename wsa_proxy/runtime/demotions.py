@@ -1,0 +1,28 @@
+"""Why a virtual host is demoted: by several names, none of which ends another one's."""
+
+from __future__ import annotations
+
+
+class Demotions:
+    """Of one virtual host. A demotion of 0 is none."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, tuple[int, str]] = {}
+
+    def set(self, name: str, demotion: int, reason: str) -> None:
+        """By this name it is so much from now on."""
+        self._by_name[name] = demotion, reason
+
+    def of(self, name: str) -> int:
+        """By this name alone."""
+        return self._by_name.get(name, (0, ""))[0]
+
+    @property
+    def total(self) -> int:
+        """Of all names."""
+        return sum(demotion for demotion, _ in self._by_name.values())
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """By name, of those that demote now."""
+        return {name: reason for name, (demotion, reason) in self._by_name.items() if demotion}
