@@ -18,6 +18,18 @@ type VirtualIP = IPv4Interface | IPv6Interface
 
 
 @dataclass(frozen=True, slots=True)
+class MembersSettings:
+    """What the nodes of a group tell each other beside CARP."""
+
+    port: int = 8112
+    """UDP, on the group's interface."""
+    nodes: tuple[str, ...] = ()
+    """The names of those that there should be, this one among them or not; empty: whoever is heard."""
+    allow_ca_mismatch: bool = False
+    """A node whose mitmproxy has another certificate authority is as good as any."""
+
+
+@dataclass(frozen=True, slots=True)
 class GroupSettings:
     """One failover group, in CARP's words, with the outside ones that people want to read again."""
 
@@ -47,6 +59,7 @@ class GroupSettings:
     """The other nodes' own addresses, to each of which advertisements go; empty: they go to the multicast group."""
     preempt_delay_s: float = 0.0
     """So long the node has been backup before it takes over from a healthy master of a lower rank."""
+    members: MembersSettings = MembersSettings()
     preempt_delay_max_s: float = 60.0
     """That wait doubles with each change of role in quick succession, up to this."""
 

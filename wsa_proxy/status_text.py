@@ -28,10 +28,37 @@ def is_well(status: dict[str, Any]) -> bool:
     groups = all(
         group["state"] in ("master", "backup") and not group["obstacles"] and not group["demotion"]
         for group in status["groups"]
-    )
+    ) and not any(_members_wrong(group.get("members")) for group in status["groups"])
     guardian = status.get("guardian")  # a node of an earlier version has none
     health = status["health"]
     return groups and not health["hard"] and not health["soft"] and (guardian is None or bool(guardian["pid"]))
+
+
+def _members_wrong(members: dict[str, Any] | None) -> bool:
+    """Nobody could take over, or the nodes do not fit together. Without a secret nothing is known of them."""
+    return members is not None and (members["redundancy"]["lost_s"] is not None or bool(members["findings"]))
+
+
+def _member_lines(members: dict[str, Any] | None) -> list[str]:
+    """A node of an earlier version has none."""
+    if members is None:
+        return []
+    if members["reports"] != "sent":
+        return [f"  members: {members['reports']}"]
+    redundancy = members["redundancy"]
+    standbys = redundancy["healthy_standbys"]
+    if redundancy["lost_s"] is not None:
+        lines = [f"  NO HEALTHY STANDBY for {_duration(redundancy['lost_s'])}: {redundancy['why']}"]
+    else:
+        lines = [f"  redundancy: {standbys} healthy standby{'' if standbys == 1 else 's'}"]
+    for member in members["list"]:
+        age = "not believed yet" if member["age_s"] is None else f"heard {_duration(member['age_s'])} ago"
+        ready = "ready" if member["is_ready"] else "; ".join(member["not_ready"])
+        role = member["state"].upper() if member["is_fresh"] else "UNKNOWN"
+        lines.append(
+            f"  member {member['node']} {member['address']}  {role}  priority {member['priority']}  {ready}  {age}"
+        )
+    return lines + [f"  WARNING {finding}" for finding in members["findings"]]
 
 
 def _group_lines(group: dict[str, Any]) -> list[str]:
@@ -44,6 +71,7 @@ def _group_lines(group: dict[str, Any]) -> list[str]:
         f"  priority {group['priority']} (advskew {group['advskew']}, demotion {group['demotion']})"
         f"    sent {group['advertisements_sent']}  received {group['advertisements_received']}",
         *_waiting(group.get("preemption")),
+        *_member_lines(group.get("members")),
     ]
     for reason, count in group["rejected"].items():
         last = group["last_rejected"].get(reason)

@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Mapping
 from collections.abc import Sequence
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from wsa_proxy.carp.wire import HEADER_BYTES
@@ -13,6 +14,7 @@ from wsa_proxy.net.ports import FRAMES_PER_TURN_MAX
 from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import AddressPort
 from wsa_proxy.net.ports import Answer
+from wsa_proxy.net.ports import Datagram
 from wsa_proxy.net.ports import Fence
 from wsa_proxy.net.ports import KernelChange
 from wsa_proxy.net.ports import MacVerdict
@@ -81,6 +83,7 @@ class FakeAdvertisements:
         packet = Packet(version, self.host.address, self.host.mac, 255, payload)
         for listener in self.host.lan.listeners:
             heard = listener is not self and listener.vhid == payload[1]
+            heard = heard and self.host.lan.carries_advertisement(self.host.name, listener.host.name)
             if heard and self.host.running and listener.host.running:
                 listener.inbox.put(packet)
 
@@ -90,6 +93,41 @@ class FakeAdvertisements:
     def close(self) -> None:
         if self in self.host.lan.listeners:
             self.host.lan.listeners.remove(self)
+        self.inbox.close()
+
+
+class FakeReports:
+    """UDP: what is sent arrives at once, unless the LAN's ``carries_report`` says no."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.inbox: Inbox[Datagram] = Inbox()
+        host.lan.report_ports.append(self)
+
+    def fileno_list(self) -> list[int]:
+        return [self.inbox.descriptor]
+
+    def refresh(self) -> None: ...
+
+    def source_of(self, version: Version, peers: Sequence[Address] = ()) -> Address | None:
+        return ip_address(self.host.address)
+
+    def send(self, version: Version, peers: Sequence[Address], payload: bytes) -> None:
+        if self.host.report_error is not None:
+            raise self.host.report_error
+        self.host.lan.reports.append(payload)
+        for port in self.host.lan.report_ports:
+            there = port.host
+            passes = self.host.running and there.running and self.host.lan.carries_report(self.host.name, there.name)
+            if there is not self.host and passes:
+                port.inbox.put(Datagram(self.host.address, payload))
+
+    def receive(self) -> Sequence[Datagram]:
+        return self.inbox.take(FRAMES_PER_TURN_MAX)
+
+    def close(self) -> None:
+        if self in self.host.lan.report_ports:
+            self.host.lan.report_ports.remove(self)
         self.inbox.close()
 
 

@@ -28,7 +28,16 @@ def everything(host: Host) -> Any:
     record = {name: value for name, value in vars(host.driver.record).items() if name not in COUNTERS}
     times = [vars(sealer.time) for sealer in host.driver._identity.credentials.sealers]
     election = {name: value for name, value in vars(host.driver.virtual_host).items() if name != "settings"}
-    return copy.deepcopy((election, record | {"_clock": None}, times, host.journal, host.leases_until_s, host.wall_ms))
+    return copy.deepcopy(
+        (
+            election,
+            record | {"_clock": None, "on_transition": None},
+            times,
+            host.journal,
+            host.leases_until_s,
+            host.wall_ms,
+        )
+    )
 
 
 COUNTERS = ("rejects", "last_rejected", "_next_line_s", "_told")

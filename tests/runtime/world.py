@@ -20,6 +20,7 @@ from tests.runtime.fakes import FakeLeases
 from tests.runtime.fakes import FakeMacTest
 from tests.runtime.fakes import FakeMonitor
 from tests.runtime.fakes import FakeNeighbours
+from tests.runtime.fakes import FakeReports
 from tests.runtime.fakes import Inbox
 from tests.runtime.virtual_time import VirtualTimeLoop
 from wsa_proxy.carp.commands import SendAdvertisement
@@ -30,6 +31,7 @@ from wsa_proxy.net.ports import MacVerdict
 from wsa_proxy.net.ports import Packet
 from wsa_proxy.runtime.clocks import Clocks
 from wsa_proxy.runtime.driver import Driver
+from wsa_proxy.runtime.facts import ProxyFacts
 from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.node import Node
 from wsa_proxy.runtime.ports import Ports
@@ -37,6 +39,9 @@ from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
 
 type MakeHost = Callable[..., Host]
+
+type Carries = Callable[[str, str], bool]
+"""Whether the LAN carries what this host (its name) sends to that one."""
 
 WELL = Health(hard=None, soft=None)
 WALL_MS = 2e11
@@ -46,6 +51,12 @@ WALL_MS = 2e11
 class Lan:
     def __init__(self) -> None:
         self.listeners: list[FakeAdvertisements] = []
+        self.report_ports: list[FakeReports] = []
+        self.reports: list[bytes] = []
+        """All that were sent, for whoever records them."""
+        self.carries_advertisement: Carries = lambda sender, receiver: True
+        self.carries_report: Carries = lambda sender, receiver: False
+        """Not unless a test says so: most are about CARP alone."""
 
 
 class Host:
@@ -74,6 +85,7 @@ class Host:
         """The groups that ``address_error`` does not concern."""
         self.leftovers: list[Address] = []
         self.send_error: OSError | None = None
+        self.report_error: OSError | None = None
         self.mute_versions = {4, 6}
         """Those that ``send_error`` concerns."""
         self.silent_version = 0
@@ -100,6 +112,7 @@ class Host:
         self.kernel_monitor = FakeMonitor()
         self.ports: Ports | None = None
         preempt = changes.pop("preempt", True)
+        self.facts = changes.pop("facts", ProxyFacts())
         more_vhids = changes.pop("more_vhids", ())
         more_groups = changes.pop("more_groups", ())
         virtual_ips = changes.pop("virtual_ips", ("10.0.0.3/24",))
@@ -129,6 +142,7 @@ class Host:
             close_connections=self._close_connections,
             clocks=clocks,
             submit=lambda write: write(),
+            facts=lambda: self.facts,
         )
 
     # what the node's kernel must offer
@@ -182,6 +196,9 @@ class Host:
         if group.vhid == 1:
             self.ports = ports
         return ports
+
+    def open_reports(self, interface: str, port: int) -> FakeReports:
+        return FakeReports(self)
 
     def foreign_mac_test(self, interface: str, index: int) -> FakeMacTest:
         return FakeMacTest(self)

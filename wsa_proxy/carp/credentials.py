@@ -194,6 +194,15 @@ class Credentials:
             return FarewellReceived(sender)
         return self._received(heard, version, sender)
 
+    def group_ms(self, clock_ms: float) -> int:
+        """The time of the group now, as far as it is known; else 0."""
+        return max((sealer.time.now_ms(clock_ms) for sealer in self.sealers), default=0)
+
+    def learn_group_ms(self, group_ms: int, clock_ms: float) -> None:
+        """A member that proves that it speaks now says the time of the group."""
+        for sealer in self.sealers:
+            sealer.time.learn(group_ms, clock_ms)
+
     def _received(self, heard: Advertisement, version: Version, sender: str) -> AdvertisementReceived:
         return AdvertisementReceived(heard, version if version in self.versions else self.versions[0], sender)
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
@@ -148,6 +149,8 @@ class GroupTime:
         """The last one that was believed; who took over because of it has said something since."""
         self._copies_until_ms = 0.0
         self._willed_ms = 0
+        self._is_hearsay = False
+        """The time is known from a first contact only."""
         self._own: deque[int] = deque(maxlen=OWN_REMEMBERED)
         if saved is not None:
             self.top = saved.top
@@ -170,6 +173,7 @@ class GroupTime:
         if other.line_ms is not None:
             self._line_at_ms = other._line_at_ms
             self.line_ms = min(other.line_ms, YEAR_2110_MS - other._line_at_ms)
+            self._is_hearsay = other._is_hearsay
 
     def sign(
         self, advbase: int, advskew: int, demotion: int, farewell: bool, clock_ms: float, wall_ms: float, chance: int
@@ -180,6 +184,7 @@ class GroupTime:
         """
         if self.line_ms is None:
             self.line_ms = min(max(wall_ms, 0.0), YEAR_2100_MS) - clock_ms
+        self._is_hearsay = False
         ms = max(int(clock_ms + self.line_ms), (self.top >> 22) + 1, self._willed_ms + 1)
         if ms > clock_ms + self.line_ms:
             # What we say is the time of the group, for us as for those who follow it. Else, above a bow-out from ahead,
@@ -226,6 +231,7 @@ class GroupTime:
             if bows_out or is_farewell(counter) or ms < wall_ms - self._tolerance_ms:
                 return Verdict.STALE
             self._follow(counter, ms - clock_ms, clock_ms)
+            self._is_hearsay = True
             return Verdict.FIRST_CONTACT
         sunk_ms = self.line_ms - (clock_ms - self._line_at_ms) * SINK
         # A bow-out that is seconds old is none of who is back since, and signs with another secret.
@@ -247,6 +253,20 @@ class GroupTime:
         """Be no younger than the wall clock; nothing happens where no time is known yet."""
         if self.line_ms is not None:
             self.line_ms = max(self.line_ms, min(wall_ms, YEAR_2100_MS) - clock_ms)
+
+    def now_ms(self, clock_ms: float) -> int:
+        """The time of the group now; 0 where it is not known, or from a first contact only."""
+        if self.line_ms is None or self._is_hearsay:
+            return 0
+        return max(0, int(clock_ms + self.line_ms - (clock_ms - self._line_at_ms) * SINK))
+
+    def learn(self, group_ms: int, clock_ms: float) -> None:
+        """A member says the time of the group, and proves that it does so now. Who knows it has nothing to learn; but a
+        first contact may have been a replay, and those that follow it would be new."""
+        if self.line_ms is None or self._is_hearsay:
+            before_ms = -math.inf if self.line_ms is None else self.line_ms
+            self.line_ms = max(before_ms, min(group_ms, YEAR_2110_MS) - clock_ms)
+            self._line_at_ms, self._is_hearsay = clock_ms, False
 
     def _follow(self, counter: int, line_ms: float, clock_ms: float) -> None:
         self.line_ms, self._line_at_ms, self.top = line_ms, clock_ms, counter

@@ -15,6 +15,7 @@ from wsa_proxy.config.files import check_state_dir
 from wsa_proxy.config.files import read_secrets
 from wsa_proxy.config.health import health_settings
 from wsa_proxy.config.host_check import check_host
+from wsa_proxy.config.members import members_settings
 from wsa_proxy.config.peer import Address
 from wsa_proxy.config.peers import check_peers
 from wsa_proxy.config.schema import GroupKeys
@@ -151,6 +152,7 @@ def _group_settings(
         port=group.port or listen_port,
         peers=tuple(peers),
         preempt_delay_s=group.preempt_delay,
+        members=members_settings(group.members),
         preempt_delay_max_s=max(group.preempt_delay, group.preempt_delay_max),
     )
 

@@ -29,6 +29,9 @@ from wsa_proxy.config.health import HEALTH_ALLOWED
 from wsa_proxy.config.health import LIMIT_KEYS
 from wsa_proxy.config.health import HealthKeys
 from wsa_proxy.config.health import known_keys
+from wsa_proxy.config.members import MEMBERS_ALLOWED
+from wsa_proxy.config.members import MEMBERS_KEYS
+from wsa_proxy.config.members import MembersKeys
 from wsa_proxy.config.peer import PEERS_MAX
 from wsa_proxy.config.peer import PEERS_TEXT
 from wsa_proxy.config.peer import read_peer
@@ -78,16 +81,18 @@ ALLOWED = {
     "drain_timeout": f"must be a number of seconds from 0 to {WAIT_S_MAX}",
     "preempt_delay": f"must be a number of seconds from 0 to {WAIT_S_MAX}",
     "preempt_delay_max": f"must be a number of seconds from 0 to {WAIT_S_MAX}",
+    **MEMBERS_ALLOWED,
     **HEALTH_ALLOWED,
 }
 TOP_KEYS = (
     "node", "failover_handling", "state_dir", "stall_limit", "clock_tolerance", "drain_timeout", "health", "groups"
 )  # fmt: skip
-GROUP_KEYS = tuple(key for key in ALLOWED if key not in (*TOP_KEYS, *HEALTH_ALLOWED))
+_NESTED = {*HEALTH_ALLOWED, *MEMBERS_KEYS} - {"port"}
+GROUP_KEYS = tuple(key for key in ALLOWED if key not in (*TOP_KEYS, *_NESTED))
 REQUIRED = ("id", "hostname", "virtual_ip", "priority")
 SECONDS_KEYS = ("stall_limit", "clock_tolerance", "drain_timeout", "preempt_delay", "preempt_delay_max")
 NUMBER_KEYS = ("id", "priority", "port", "advertisement_interval", *SECONDS_KEYS, *LIMIT_KEYS)
-NOT_YET = ("admin", "pac", "notify", "members")
+NOT_YET = ("admin", "pac", "notify")
 OTHER_WORDS = {
     "vhid": "id", "virtual_router_id": "id", "group_id": "id", "vip": "virtual_ip", "address": "virtual_ip",
     "virtual_ipaddress": "virtual_ip", "virtual_ip_address": "virtual_ip", "failover_group_id": "id",
@@ -220,6 +225,7 @@ class GroupKeys(Keys):
         BeforeValidator(_as_list),
         Field(min_length=1, max_length=PEERS_MAX),
     ] = Field(default_factory=list)
+    members: MembersKeys = MembersKeys()
 
 
 class TopKeys(Keys):
@@ -355,8 +361,8 @@ class _KeyReader:
         key = str(path[-1])
         in_group = len(path) > 1
         known, elsewhere = (GROUP_KEYS, TOP_KEYS) if in_group else (TOP_KEYS, GROUP_KEYS)
-        if path[0] == "health":
-            here = known_keys(path)
+        if path[0] == "health" or "members" in path[:-1]:
+            here = known_keys(path) if path[0] == "health" else MEMBERS_KEYS
             near = next(iter(difflib.get_close_matches(key.lower(), here, 1)), "")
             return f"unknown key; did you mean {near}?" if near else f"unknown key; known here are {', '.join(here)}"
         if key in NOT_YET:

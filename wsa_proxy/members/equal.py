@@ -30,6 +30,8 @@ WORDS = {
     CA: "certificate authority of mitmproxy",
 }
 """By the name in a report; a name that is not here is an option of mitmproxy."""
+GRAVE = ("id", VIRTUAL_IP, SECURITY, ADVERTISING)
+"""What may make two masters (``sides.py``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +63,16 @@ def compare(ours: Mapping[str, str], theirs: Mapping[str, str], optional: Iterab
     extra = sorted(name for name in optional if name in ours or name in theirs)
     found = [Mismatch(name, theirs.get(name, ""), ours.get(name, "")) for name in [*common, *extra]]
     order = list(WORDS)
-    differing = [each for each in found if each.theirs != each.ours]
-    if any(each.name == VIRTUAL_IP for each in differing):  # which says it all
-        differing = [each for each in differing if each.name != NETMASK]
+    differing = [_named(each) for each in found if each.theirs != each.ours]
     return sorted(differing, key=lambda each: order.index(each.name) if each.name in order else len(order))
+
+
+def _named(mismatch: Mismatch) -> Mismatch:
+    """Of the same virtual IPs it is the netmask that differs."""
+    addresses = [[each.partition("/")[0] for each in text.split(", ")] for text in (mismatch.theirs, mismatch.ours)]
+    if mismatch.name != VIRTUAL_IP or addresses[0] != addresses[1]:
+        return mismatch
+    return Mismatch(NETMASK, mismatch.theirs, mismatch.ours)
 
 
 def addresses_text(virtual_ips: Iterable[IPv4Interface | IPv6Interface]) -> str:

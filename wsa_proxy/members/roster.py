@@ -41,6 +41,10 @@ class Member:
     heard_at_s: float = 0.0
     """When that was believed, monotonic."""
     source: str = ""
+    since_s: float = 0.0
+    """When it was heard first."""
+    clock_offset_s: float = 0.0
+    """Its wall clock when the newest report came, against ours."""
 
     @property
     def interval_s(self) -> float:
@@ -109,7 +113,7 @@ class Roster:
         believed = report.echoes.get(self.life) in self._challenges or self.answers(report)
         if member is None:
             self._make_room(now_s)
-            member = self.members[report.life] = Member(vhid, report, now_s)
+            member = self.members[report.life] = Member(vhid, report, now_s, since_s=now_s)
         member.contact, member.contact_at_s, member.source = report, now_s, source
         if not believed:
             return Unread.CONTACT

@@ -56,6 +56,7 @@ from wsa_proxy.proxy.questions import Questions
 from wsa_proxy.proxy.reload import Reloader
 from wsa_proxy.proxy.reload import virtual_addresses
 from wsa_proxy.proxy.self_tests import SelfTests
+from wsa_proxy.proxy.shared_facts import SharedFacts
 from wsa_proxy.runtime.clocks import boottime_s
 from wsa_proxy.runtime.control import ControlError
 from wsa_proxy.runtime.health import Health
@@ -206,6 +207,7 @@ class CarpFailover:
             loop_lag_s=lambda: liveness.loop_lag_s,
             on_fence=liveness.doubt,
             on_transition=AddonTransitions().tell,
+            facts=SharedFacts(),
             verbs={"reload": self._reload, "demote": self._demote, "restore": self._restore},
         )
 

@@ -311,6 +311,13 @@ def expected_certificate(name: str) -> tuple[str, bool]:
     return store.default_ca.to_pem().decode(), True
 
 
+def own_ca() -> Any | None:
+    """The certificate that those of all servers lead back to; None before mitmproxy has read or made it."""
+    found = ctx.master.addons.get("tlsconfig")
+    store = getattr(found, "certstore", None)
+    return None if store is None else store.default_ca
+
+
 # --- the clients' side ----------------------------------------------------------------------------------------------
 
 

@@ -34,6 +34,10 @@ class Asking:
         if self.ask is not None and self._question.ask(self._virtual_host.silence_ends_s, self._clock()):
             self.ask()
 
-    def waits_until_s(self) -> float:
-        """The deadline of a silence does not count before."""
-        return -math.inf if self.ask is None else self._question.waits_until_s(self._virtual_host.silence_ends_s)
+    def counts_from_s(self, deadline_s: float) -> float:
+        """When this deadline of the virtual host is to be looked at: the end of a silence not before an answer has had
+        its time."""
+        ends_s = self._virtual_host.silence_ends_s
+        if self.ask is None or ends_s is None or deadline_s < ends_s:
+            return deadline_s
+        return max(deadline_s, self._question.waits_until_s(ends_s))

@@ -257,7 +257,7 @@ class Driver:
     def _deadline_s(self) -> float:
         """Infinite when the virtual host waits for nothing."""
         deadline_s = self.virtual_host.next_deadline()
-        return math.inf if deadline_s is None else max(deadline_s, self.asking.waits_until_s())
+        return math.inf if deadline_s is None else self.asking.counts_from_s(deadline_s)
 
     def _handle(self, event: Event, *, look_again: bool = True) -> None:
         now = self._clock()

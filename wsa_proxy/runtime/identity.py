@@ -20,6 +20,7 @@ from wsa_proxy.carp.credentials import make_credentials
 from wsa_proxy.carp.seal import GroupTime
 from wsa_proxy.carp.seal import sealed_key
 from wsa_proxy.carp.wire import Reject
+from wsa_proxy.members.cipher import members_key
 from wsa_proxy.net.ports import Packet
 from wsa_proxy.runtime.clocks import Clocks
 from wsa_proxy.runtime.seal_file import SealFile
@@ -100,6 +101,15 @@ class Identity:
             self._seal_file.look(self._clocks.now_s())
         return event
 
+    def group_ms(self) -> int:
+        """The time of the group, for a member that does not know it; 0 where this one does not, or has none."""
+        return self.credentials.group_ms(self._clocks.seal_ms()) if self.is_sealed else 0
+
+    def learn_group_ms(self, group_ms: int) -> None:
+        """A member says so, just now. What a replay may have taught does not count any more."""
+        if self.is_sealed:
+            self.credentials.learn_group_ms(group_ms, self._clocks.seal_ms())
+
     def seal_clock_ms(self) -> float:
         """To be read before the receive queue is looked at; plain CARP asks for no time."""
         return self._clocks.seal_ms() if self.is_sealed else 0.0
@@ -152,3 +162,4 @@ def derive_keys(groups: Iterable[GroupSettings]) -> None:
     """Have the slow keys of all pass phrases ready; for a thread."""
     for phrase in {phrase for group in groups for phrase in group.pass_phrases}:
         sealed_key(phrase)
+        members_key(phrase)

@@ -30,6 +30,7 @@ from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import AdvertisementPort
 from wsa_proxy.net.ports import KernelMonitor
 from wsa_proxy.net.ports import LinkChanged
+from wsa_proxy.net.report_socket import ReportSocket
 from wsa_proxy.net.unicast_socket import UnicastSocket
 from wsa_proxy.net.virtual_interface import VirtualInterface
 from wsa_proxy.net.virtual_lease import VirtualLease
@@ -135,6 +136,11 @@ class LinuxKernel:
         """Find out whether the network carries a virtual MAC. Raises OSError."""
         never = [address for address in self._virtual if isinstance(address, IPv4Address)]
         return ForeignMacTest(interface, index, find_witnesses(index, never))
+
+    def open_reports(self, interface: str, port: int) -> ReportSocket:
+        """Raises OSError."""
+        index = socket.if_nametoindex(interface)
+        return ReportSocket(interface, index, port, lambda: self._virtual, self.leases().route)
 
     def _advertisements(self, group: GroupSettings, index: int, mac: str | None) -> AdvertisementPort:
         route = self.leases().route  # a master that is out of descriptors must be able to choose a source

@@ -20,6 +20,7 @@ from wsa_proxy.net.virtual_interface import virtual_mac
 from wsa_proxy.runtime.driver import Driver
 from wsa_proxy.runtime.mac_check import MacCheck
 from wsa_proxy.runtime.ports import Kernel
+from wsa_proxy.runtime.reporting import Reporting
 from wsa_proxy.runtime.returning_link import ask_neighbours_again
 from wsa_proxy.settings import GroupSettings
 
@@ -31,7 +32,8 @@ OPEN_AGAIN_S = 5.0  # after sockets could not be opened (out of descriptors, an 
 class KernelNews:
     """For all groups of one node."""
 
-    def __init__(self, kernel: Kernel, mac_check: MacCheck) -> None:
+    def __init__(self, kernel: Kernel, mac_check: MacCheck, reporting: Reporting) -> None:
+        self._reporting = reporting
         self._kernel = kernel
         self._mac_check = mac_check
         self._monitor: KernelMonitor | None = None
@@ -106,6 +108,8 @@ class KernelNews:
         self.read_links()
 
     def _link_changed(self, link: LinkChanged) -> None:
+        if not link.index:
+            self._reporting.link_gone(link.name)
         followers = [(group, driver) for group, driver in self._groups if group.interface == link.name]
         if link.running and any("link" in driver.obstacles for _, driver in followers):
             ask_neighbours_again(self._kernel, link)
@@ -162,6 +166,8 @@ class KernelNews:
 
     def _address_changed(self, change: AddressChanged) -> None:
         owner = self._owners.get(change.address)
+        if owner is None:
+            self._reporting.refresh()
         # No group speaks from a virtual address, so only its own one hears of it: with 255 groups that come and go,
         # each would make all the others choose their source addresses anew.
         for driver in [owner] if owner is not None else [driver for _, driver in self._groups]:

@@ -33,6 +33,7 @@ from wsa_proxy.runtime.control import ControlSocket
 from wsa_proxy.runtime.control import Verb
 from wsa_proxy.runtime.departure import Departure
 from wsa_proxy.runtime.driver import Driver
+from wsa_proxy.runtime.facts import ProxyFacts
 from wsa_proxy.runtime.fence import Fences
 from wsa_proxy.runtime.health import UNPROVEN
 from wsa_proxy.runtime.health import Health
@@ -46,10 +47,12 @@ from wsa_proxy.runtime.ports import Kernel
 from wsa_proxy.runtime.preemption import end_waits
 from wsa_proxy.runtime.pulse import Pulse
 from wsa_proxy.runtime.record import OnTransition
+from wsa_proxy.runtime.record import Transition
 from wsa_proxy.runtime.record import tell_nobody
 from wsa_proxy.runtime.reload import Fate
 from wsa_proxy.runtime.reload import Plan
 from wsa_proxy.runtime.reload import addresses_of
+from wsa_proxy.runtime.reporting import Reporting
 from wsa_proxy.runtime.seal_file import SealFile
 from wsa_proxy.runtime.seal_file import Submit
 from wsa_proxy.runtime.status import node_status
@@ -74,6 +77,7 @@ class Node:
         clocks: Clocks | None = None,
         submit: Submit | None = None,
         verbs: Mapping[str, Verb] | None = None,
+        facts: Callable[[], ProxyFacts] = ProxyFacts,
     ) -> None:
         """``verbs``: what the control socket answers beside those of the node itself. ``on_fence`` is told why the
         guardian has given the addresses up: whoever knows the proxy will want a proof that it works again."""
@@ -85,9 +89,13 @@ class Node:
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="failover files")
         self._submit = submit or self._writer.submit
         self._loop_lag_s = loop_lag_s
-        self._on_transition = on_transition
+        self._tell_others = on_transition
+        self.reporting = Reporting(
+            kernel, self._clocks, health=lambda: self.health, facts=facts, maintenance=lambda: None
+        )
         self._started_at = datetime.now(UTC)
         self._beat: Beat | None = None
+        self._is_reporting = False
         self._leases: LeasePort | None = None
         self._fences = Fences(self._drivers, on_fence, self.drain_kernel)
         self.departure = Departure(self._drivers, self._fences.drain)
@@ -95,7 +103,7 @@ class Node:
         own_verbs: dict[str, Verb] = {"status": self.status, "preempt": self.preempt}
         self._control = ControlSocket(settings.socket_path, {**own_verbs, **(verbs or {})})
         self._mac_check = MacCheck(kernel.foreign_mac_test)
-        self._news = KernelNews(kernel, self._mac_check)
+        self._news = KernelNews(kernel, self._mac_check, self.reporting)
         self.pulse = Pulse(self._clocks.now_s)
         self._close_connections = self.pulse.outside(close_connections)
         self._seal_files: dict[int, SealFile] = {}
@@ -106,6 +114,8 @@ class Node:
     def _set_groups(self, groups: Sequence[tuple[GroupSettings, Driver]]) -> None:
         self._groups = list(groups)
         self._news.set_groups(groups)
+        if self._is_reporting:
+            self.reporting.set_groups(groups, self.settings, self._identities)
         if self._beat is not None:
             self._beat.drivers = self._drivers()
 
@@ -149,6 +159,8 @@ class Node:
             every_s=beat_every_s(self.settings),
         )
         self._news.read_links()
+        self._is_reporting = True
+        self.reporting.set_groups(self._groups, self.settings, self._identities)
 
     def _remove_leftovers(self, groups: Collection[GroupSettings]) -> None:
         for address in self._kernel.remove_leftovers(addresses_of(groups)):
@@ -160,6 +172,8 @@ class Node:
 
     def close(self) -> None:
         """Let go of everything; ``stop`` came before."""
+        self._is_reporting = False
+        self.reporting.close()
         for _, driver in self._groups:
             driver.close()
         self._mac_check.close()
@@ -239,6 +253,10 @@ class Node:
         credentials = self._identities[group.vhid].other_credentials(group, settings.clock_tolerance_s)
         return host_settings_of(group, settings, credentials, self._tie_break), credentials
 
+    def _on_transition(self, vhid: int, transition: Transition) -> None:
+        self.reporting.state_changed(vhid)
+        self._tell_others(vhid, transition)
+
     # -- the proxy's health ------------------------------------------------------------------------------------------
 
     def set_health(self, health: Health) -> None:
@@ -257,6 +275,7 @@ class Node:
         """Read what the kernel told about links and addresses; the drivers call this before they look at the clock."""
         self._fences.drain()  # before anything else: what this process believes it holds, it may not hold any more
         self._news.drain()
+        self.reporting.drain()
 
     # -- what others ask ---------------------------------------------------------------------------------------------
 
@@ -271,6 +290,7 @@ class Node:
             self._groups,
             self.health,
             self._mac_check.verdict,
+            self.reporting.status,
             operator=self.operator.status(),
             guardian=self._leases.guardian if self._leases is not None else None,
             stall_limit_s=stall_limit_s(self.settings),

@@ -15,6 +15,7 @@ from wsa_proxy.net.ports import KernelMonitor
 from wsa_proxy.net.ports import LeasePort
 from wsa_proxy.net.ports import LinkChanged
 from wsa_proxy.net.ports import NeighbourPort
+from wsa_proxy.net.ports import ReportPort
 from wsa_proxy.settings import GroupSettings
 
 
@@ -73,6 +74,9 @@ class Kernel(Protocol):
 
     def open(self, group: GroupSettings, index: int) -> Ports:
         """The ports of a group on the interface with this index. Raises OSError."""
+
+    def open_reports(self, interface: str, port: int) -> ReportPort:
+        """The member reports of all groups on this interface with this UDP port. Raises OSError."""
 
     def foreign_mac_test(self, interface: str, index: int) -> ForeignMacPort:
         """Find out whether the network carries a virtual MAC. Raises OSError."""

@@ -59,6 +59,10 @@ IN_PLACE: dict[str, tuple[frozenset[str], Callable[[GroupSettings], str | None]]
     ),
     "shared_secret": (frozenset({"pass_phrases"}), lambda group: None),
     "security": (frozenset({"security"}), lambda group: ", ".join(group.security)),
+    "members": (
+        frozenset({"members"}),
+        lambda group: f"port {group.members.port}, nodes {', '.join(group.members.nodes) or 'as heard'}",
+    ),
     "preempt_delay": (frozenset({"preempt_delay_s"}), lambda group: f"{group.preempt_delay_s:g} s"),
     "preempt_delay_max": (frozenset({"preempt_delay_max_s"}), lambda group: f"{group.preempt_delay_max_s:g} s"),
 }

@@ -29,6 +29,7 @@ def node_status(
     groups: Iterable[tuple[GroupSettings, Driver]],
     health: Health,
     mac_verdict: Callable[[str], MacVerdict],
+    members: Callable[[int], dict[str, Any]],
     *,
     operator: dict[str, Any] | None,
     guardian: int | None,
@@ -50,7 +51,8 @@ def node_status(
         "health": _health_status(health, now),
         "demoted_by_operator": operator,
         "groups": [
-            _group_status(group, driver, now) | {"virtual_mac": _virtual_mac_status(group, mac_verdict)}
+            _group_status(group, driver, now)
+            | {"virtual_mac": _virtual_mac_status(group, mac_verdict), "members": members(group.vhid)}
             for group, driver in groups
         ],
     }

@@ -1,0 +1,273 @@
+"""The member reports of one group: when they are sent, what comes of those that are heard.
+
+An answer to our question goes to the driver as an advertisement would. Everything else that follows (who gives way, who
+is no healthy standby, what is filtered) is reckoned anew with each report of our own, and when one of another says
+something new: ``standings.py``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
+
+from wsa_proxy.carp.events import FarewellReceived
+from wsa_proxy.members import equal
+from wsa_proxy.members.cipher import Cipher
+from wsa_proxy.members.cipher import Unread
+from wsa_proxy.members.cipher import members_key
+from wsa_proxy.members.report import MEMBERS_MAX
+from wsa_proxy.members.report import BadReport
+from wsa_proxy.members.report import Maintenance
+from wsa_proxy.members.report import Report
+from wsa_proxy.members.report import pack
+from wsa_proxy.members.report import unpack
+from wsa_proxy.members.roster import Member
+from wsa_proxy.members.roster import Roster
+from wsa_proxy.runtime import report_of
+from wsa_proxy.runtime.clocks import EPOCH_2020_S
+from wsa_proxy.runtime.clocks import Clocks
+from wsa_proxy.runtime.driver import Driver
+from wsa_proxy.runtime.facts import ProxyFacts
+from wsa_proxy.runtime.health import Health
+from wsa_proxy.runtime.identity import Identity
+from wsa_proxy.runtime.standings import Standings
+from wsa_proxy.settings import GroupSettings
+from wsa_proxy.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+ANSWERS_PER_S = 20.0
+REPLIES_PER_INTERVAL = 4
+"""So many of our reports may others provoke in an interval, by being new or by being a second master."""
+
+
+class GroupReports:
+    """Of one group with a secret. ``send`` sends one datagram and answers what went wrong, or None; ``source`` is the
+    address that it is sent from. ``random`` answers so many unpredictable bytes."""
+
+    def __init__(
+        self,
+        group: GroupSettings,
+        settings: Settings,
+        driver: Driver,
+        identity: Identity,
+        *,
+        clocks: Clocks,
+        health: Callable[[], Health],
+        facts: Callable[[], ProxyFacts],
+        maintenance: Callable[[], Maintenance | None],
+        send: Callable[[bytes], str | None],
+        source: Callable[[], str],
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self.driver = driver
+        self.roster = Roster(random)
+        self.unread = dict.fromkeys(Unread, 0)
+        self.sent = 0
+        self.trouble: str | None = None
+        """Why the last report could not be sent."""
+        self.switch: Callable[[], Mapping[str, Any]] = dict
+        """What a planned switch has to say."""
+        self.on_report: Callable[[Member], None] = lambda _: None
+        """Told of each that is believed."""
+        self._clocks = clocks
+        self._identity = identity
+        self._health, self._facts, self._maintenance = health, facts, maintenance
+        self._send, self._source, self._random = send, source, random
+        self._owner_questions: list[bytes] = []
+        self._owed: dict[bytes, tuple[bytes, bool]] = {}
+        """By life: the question, and whether it was for us whatever we are."""
+        self._closed = False
+        self._reply_after_s = self._answer_after_s = self._ask_after_s = 0.0
+        self.take(group, settings)
+        self.standings = Standings(self, clocks.now_s())
+        driver.asking.ask = self.ask_owner
+
+    def take(self, group: GroupSettings, settings: Settings) -> None:
+        """Other settings of the same group. Slow unless the keys were made before."""
+        self.group, self.settings = group, settings
+        self._shared: tuple[ProxyFacts, dict[str, str]] | None = None
+        self._keys = [members_key(phrase) for phrase in group.pass_phrases]
+        self.cipher = Cipher(group.vhid, self._keys, self._random)
+
+    @property
+    def interval_s(self) -> float:
+        """Between two of our reports."""
+        return report_of.report_interval_s(self.group)
+
+    def shared_settings(self) -> dict[str, str]:
+        """Of this node, what must be equal."""
+        facts = self._facts()
+        if self._shared is None or self._shared[0] is not facts:
+            self._shared = facts, report_of.shared_settings(self.group, self.settings, self._keys, facts)
+        return self._shared[1]
+
+    def now_s(self) -> float:
+        """Monotonic."""
+        return self._clocks.now_s()
+
+    def _wall_ms(self) -> int:
+        """Since 1970."""
+        return int(self._clocks.wall_ms() + EPOCH_2020_S * 1000)
+
+    def own_address(self) -> str:
+        """From which reports are sent; empty if there is none."""
+        return self._source()
+
+    # -- sending -------------------------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Once in each interval."""
+        self.roster.new_challenge()
+        silent = next(iter(self.roster.silent_soon(self.now_s())), b"")
+        self.standings.look()
+        self.send(question=self.roster.new_question() if silent else b"", asked=silent)
+
+    def send(self, **more: Any) -> None:
+        """One report, as things are now."""
+        now_s = self.now_s()
+        facts = self._facts()
+        report = Report(
+            node=self.settings.node,
+            life=self.roster.life,
+            number=self.roster.next_number(),
+            challenge=self.roster.challenge,
+            echoes=self.roster.echoes(now_s),
+            hears_s=self.standings.hears_s(now_s),
+            address=self._source(),
+            versions=report_of.versions(facts),
+            clock_ms=self._wall_ms(),
+            group_ms=self._identity.group_ms(),
+            settings=self.shared_settings(),
+            maintenance=self._maintenance(),
+            switch=self.switch(),
+            **{**report_of.says(self.driver, self.group, self._health(), now_s), **more},
+        )
+        self.sent += 1
+        trouble = self._send(self.cipher.seal(pack(report)))
+        if trouble is not None and self.trouble is None:
+            logger.warning("carp vhid=%d member reports cannot be sent: %s", self.group.vhid, trouble)
+        self.trouble = trouble
+
+    def send_soon(self) -> None:
+        """Something was heard that others should react to; not more often than they may provoke it."""
+        now_s = self.now_s()
+        if now_s >= self._reply_after_s:
+            self._reply_after_s = now_s + self.interval_s / REPLIES_PER_INTERVAL
+            self.send()
+
+    def ask_owner(self) -> None:
+        """The master is silent: is there one?"""
+        question = self.roster.new_question()
+        self._owner_questions = [*self._owner_questions, question][-3:]
+        self.send(question=question)
+
+    def leave(self) -> None:
+        """The last report of this life, if that is an orderly end."""
+        self.driver.asking.ask = None
+        self.send(leaves=True)
+        self._closed = True
+
+    # -- hearing -------------------------------------------------------------------------------------------------------
+
+    def receive(self, packed: bytes, vhid: int, source: str) -> None:
+        """The contents of a datagram that authenticates, of this group or of one with another id."""
+        try:
+            report = unpack(packed)
+        except BadReport as error:
+            self.unread[Unread.MALFORMED] += 1
+            logger.debug("carp vhid=%d a report of %s makes no sense: %s", self.group.vhid, source, error)
+            return
+        self._hear(report, vhid, source)
+
+    def receive_foreign(self, packed: bytes, vhid: int, source: str) -> None:
+        """Of a group with another id: it matters if it is this one by its virtual IPs."""
+        with contextlib.suppress(BadReport):
+            report = unpack(packed)
+            theirs, ours = (each.get(equal.VIRTUAL_IP, "") for each in (report.settings, self.shared_settings()))
+            if _addresses(theirs) & _addresses(ours):
+                self._hear(report, vhid, source)
+
+    def _hear(self, report: Report, vhid: int, source: str) -> None:
+        known = self.roster.members.get(report.life)
+        before = known.report if known is not None else None
+        twice = known is not None and known.contact.number == report.number
+        outcome = self.roster.hear(report, vhid, source, self.now_s())
+        if isinstance(outcome, Unread):
+            self.unread[outcome] += not twice  # IPv4 and IPv6, or a network with two ways
+            if outcome is not Unread.CONTACT:
+                return
+            self.send_soon()
+        else:
+            self._believe(outcome, report, before)
+        if report.question and vhid == self.group.vhid:
+            self._be_asked(report)
+
+    def _believe(self, member: Member, report: Report, before: Report | None) -> None:
+        member.clock_offset_s = (report.clock_ms - self._wall_ms()) / 1000
+        if self._fits(member):
+            if report.group_ms:
+                self._identity.learn_group_ms(report.group_ms)
+            if report.answers.get(self.roster.life) in self._owner_questions:
+                self._answered(report)
+            elif report.state == "master" and self.driver.is_master:
+                self._ask_rival()
+            if before is not None and before.state == "master" != report.state and self.driver.is_master:
+                # It may have announced itself last; its farewell, if it was said, need not have come.
+                self.driver.tell(FarewellReceived(report.node))
+        self.on_report(member)
+        if before is None or _news(before) != _news(report):
+            self.standings.look()
+
+    def _fits(self, member: Member) -> bool:
+        """It is of this group, and means the same addresses."""
+        theirs = (member.report or member.contact).settings.get(equal.VIRTUAL_IP, "")
+        ours = self.shared_settings()[equal.VIRTUAL_IP]
+        return member.vhid == self.group.vhid and _addresses(theirs) == _addresses(ours)
+
+    def _answered(self, report: Report) -> None:
+        """By a living owner only: who is master, has the addresses and serves, all of it looked up for this answer."""
+        if report.state != "master" or not report.holds:
+            return
+        self._owner_questions.clear()
+        self.standings.owner_answered(report)
+        self.driver.answered(report.advbase, report.advskew, report.demotion, report.node)
+
+    def _ask_rival(self) -> None:
+        """Two masters, of whom at least one does not hear the other's advertisements."""
+        now_s = self.now_s()
+        if now_s >= self._ask_after_s:
+            self._ask_after_s = now_s + self.interval_s / REPLIES_PER_INTERVAL
+            self.ask_owner()
+
+    def _be_asked(self, report: Report) -> None:
+        """Answer at once; what is claimed is looked up now."""
+        if report.asked not in (b"", self.roster.life) or len(self._owed) >= MEMBERS_MAX:
+            return
+        self._owed[report.life] = report.question, bool(report.asked)
+        if len(self._owed) == 1:
+            asyncio.get_running_loop().call_later(max(0.0, self._answer_after_s - self.now_s()), self._answer)
+
+    def _answer(self) -> None:
+        """All that were asked since the last answer, in one."""
+        owed, self._owed = self._owed, {}
+        self._answer_after_s = self.now_s() + 1 / ANSWERS_PER_S
+        self.driver.turn()  # a process that stood still learns here that it is master no more
+        serves = report_of.serves(self.driver, self.group, self._health(), self.now_s())
+        answers = {life: question for life, (question, to_anybody) in owed.items() if to_anybody or serves}
+        if answers and not self._closed:
+            self.send(answers=answers)
+
+
+def _news(report: Report) -> tuple[object, ...]:
+    """What others react to at once."""
+    return report.state, report.leaves, report.health, report.reasons, report.settings, report.maintenance
+
+
+def _addresses(text: str) -> frozenset[str]:
+    return frozenset(each.partition("/")[0] for each in text.split(", "))

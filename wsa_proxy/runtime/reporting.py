@@ -1,0 +1,264 @@
+"""The member reports of a node: one socket for each interface and port, and whose is what arrives.
+
+A group without a secret has none: nobody could tell whose they are. A datagram says which group it is of; one that this
+node does not have may be ours all the same, set up with another id, so it is tried with the keys of all groups, as long
+as there are few of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from wsa_proxy.members.cipher import Unread
+from wsa_proxy.members.cipher import group_of
+from wsa_proxy.members.report import Maintenance
+from wsa_proxy.net.ports import Datagram
+from wsa_proxy.net.ports import ReportPort
+from wsa_proxy.net.ports import Version
+from wsa_proxy.runtime.apart import apart
+from wsa_proxy.runtime.clocks import Clocks
+from wsa_proxy.runtime.driver import Driver
+from wsa_proxy.runtime.facts import ProxyFacts
+from wsa_proxy.runtime.group_reports import GroupReports
+from wsa_proxy.runtime.health import Health
+from wsa_proxy.runtime.identity import Identity
+from wsa_proxy.runtime.ports import Kernel
+from wsa_proxy.settings import GroupSettings
+from wsa_proxy.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+NO_SECRET = "no shared_secret: members cannot prove who they are, so nothing is known of them"
+PER_S_MIN, PER_S_OF_GROUP = 200, 40
+"""So many datagrams are opened in a second; what is more is passed over, as nobody has so many members."""
+FOREIGN_PER_S = 20
+"""Likewise, of groups that this node does not have."""
+OPEN_AGAIN_S = 1.0
+
+type Place = tuple[str, int]
+"""Interface and port."""
+
+
+class Allowance:
+    """So many a second, and at most so many at once. ``clock`` is monotonic seconds."""
+
+    def __init__(self, per_s: float, clock: Callable[[], float]) -> None:
+        self.per_s = per_s
+        self._left = per_s
+        self._clock = clock
+        self._at_s = clock()
+
+    def take(self) -> bool:
+        """One of them; False when there is none."""
+        now_s = self._clock()
+        self._left = min(self.per_s, self._left + (now_s - self._at_s) * self.per_s)
+        self._at_s = now_s
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+class Reporting:
+    """Of one node; made and used inside the running loop."""
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        clocks: Clocks,
+        *,
+        health: Callable[[], Health],
+        facts: Callable[[], ProxyFacts],
+        maintenance: Callable[[], Maintenance | None],
+    ) -> None:
+        self.groups: dict[int, GroupReports] = {}
+        self.unread = dict.fromkeys(Unread, 0)
+        """Of datagrams that belong to no group of this node."""
+        self._kernel, self._clocks = kernel, clocks
+        self._health, self._facts, self._maintenance = health, facts, maintenance
+        self._ports: dict[Place, ReportPort] = {}
+        self._closed_until_s: dict[Place, float] = {}
+        self._timers: dict[int, asyncio.TimerHandle] = {}
+        self._allowance = Allowance(PER_S_MIN, clocks.now_s)
+        self._foreign = Allowance(FOREIGN_PER_S, clocks.now_s)
+
+    # -- the groups ----------------------------------------------------------------------------------------------------
+
+    def set_groups(
+        self, groups: Sequence[tuple[GroupSettings, Driver]], settings: Settings, identities: Mapping[int, Identity]
+    ) -> None:
+        """These, and no others; one that goes on with its driver keeps what it knows."""
+        wanted = {group.vhid: (group, driver) for group, driver in groups if group.pass_phrases}
+        for vhid in list(self.groups):
+            if vhid not in wanted or wanted[vhid][1] is not self.groups[vhid].driver:
+                self._end(vhid)
+        for vhid, (group, driver) in wanted.items():
+            if vhid in self.groups:
+                self.groups[vhid].take(group, settings)
+            else:
+                self._begin(group, settings, driver, identities[vhid])
+        self._allowance.per_s = PER_S_MIN + PER_S_OF_GROUP * len(wanted)
+        self._close_unused()
+
+    def _begin(self, group: GroupSettings, settings: Settings, driver: Driver, identity: Identity) -> None:
+        reports = GroupReports(
+            group,
+            settings,
+            driver,
+            identity,
+            clocks=self._clocks,
+            health=self._health,
+            facts=self._facts,
+            maintenance=self._maintenance,
+            send=lambda datagram: self._send(reports.group, datagram),
+            source=lambda: self._source(reports.group),
+        )
+        self.groups[group.vhid] = reports
+        self._timers[group.vhid] = asyncio.get_running_loop().call_soon(self._tick, reports)  # type: ignore[assignment]
+
+    def _end(self, vhid: int) -> None:
+        self._timers.pop(vhid).cancel()
+        with apart(vhid, "say that it leaves"):
+            self.groups[vhid].leave()
+        del self.groups[vhid]
+
+    def _tick(self, reports: GroupReports) -> None:
+        loop = asyncio.get_running_loop()
+        self._timers[reports.group.vhid] = loop.call_later(reports.interval_s, self._tick, reports)
+        self.drain()
+        with apart(reports.group.vhid, "report"):
+            reports.tick()
+
+    def state_changed(self, vhid: int) -> None:
+        """Said at once, in a turn of its own: this may be the middle of a driver's."""
+        if vhid in self.groups:
+            asyncio.get_running_loop().call_soon(self._say_state, self.groups[vhid])
+
+    def _say_state(self, reports: GroupReports) -> None:
+        if self.groups.get(reports.group.vhid) is reports:
+            with apart(reports.group.vhid, "report its state"):
+                reports.standings.look()
+                reports.send()
+
+    def close(self) -> None:
+        """Say that this node leaves, and let go of everything; harmless when repeated."""
+        for vhid in list(self.groups):
+            self._end(vhid)
+        self._close_unused()
+
+    # -- the sockets ---------------------------------------------------------------------------------------------------
+
+    def _place(self, group: GroupSettings) -> Place:
+        return group.interface, group.members.port
+
+    def _port(self, group: GroupSettings) -> ReportPort:
+        """Opened when it is first needed, and again after the interface was made anew. Raises OSError."""
+        place = self._place(group)
+        if place not in self._ports:
+            now_s = self._clocks.now_s()
+            if now_s < self._closed_until_s.get(place, now_s):
+                raise OSError(errno.EAGAIN, "its socket could not be opened")
+            self._closed_until_s[place] = now_s + OPEN_AGAIN_S
+            port = self._ports[place] = self._kernel.open_reports(*place)
+            for descriptor in port.fileno_list():
+                asyncio.get_running_loop().add_reader(descriptor, self.drain)
+        return self._ports[place]
+
+    def _send(self, group: GroupSettings, datagram: bytes) -> str | None:
+        errors: list[str] = []
+        for version in group.versions:
+            try:
+                self._port(group).send(version, group.peers, datagram)
+            except OSError as error:
+                errors.append(error.strerror or str(error))
+                if error.errno in (errno.ENODEV, errno.EBADF, errno.ENXIO):
+                    self._close(self._place(group))
+        return "; ".join(dict.fromkeys(errors)) if len(errors) == len(group.versions) else None
+
+    def _source(self, group: GroupSettings) -> str:
+        version: Version = group.versions[0]
+        try:
+            return str(self._port(group).source_of(version, group.peers) or "")
+        except OSError:
+            return ""
+
+    def refresh(self) -> None:
+        """An address of an interface came or went."""
+        for port in self._ports.values():
+            port.refresh()
+
+    def link_gone(self, interface: str) -> None:
+        """Another one of this name needs other sockets."""
+        for place in [place for place in self._ports if place[0] == interface]:
+            self._close(place)
+
+    def _close(self, place: Place) -> None:
+        port = self._ports.pop(place)
+        for descriptor in port.fileno_list():
+            asyncio.get_running_loop().remove_reader(descriptor)
+        port.close()
+
+    def _close_unused(self) -> None:
+        used = {self._place(reports.group) for reports in self.groups.values()}
+        for place in [place for place in self._ports if place not in used]:
+            self._close(place)
+
+    # -- what arrives --------------------------------------------------------------------------------------------------
+
+    def drain(self) -> None:
+        """Read what is queued; drivers do before they look at the clock."""
+        for (interface, port), opened in list(self._ports.items()):
+            try:
+                datagrams = opened.receive()
+            except OSError as error:
+                logger.debug("member reports on %s port %d could not be read: %s", interface, port, error)
+                continue
+            here = [each for each in self.groups.values() if self._place(each.group) == (interface, port)]
+            for datagram in datagrams:
+                self._take(here, datagram)
+
+    def _take(self, here: Sequence[GroupReports], datagram: Datagram) -> None:
+        vhid = group_of(datagram.payload)
+        if isinstance(vhid, Unread):
+            self.unread[vhid] += 1
+            return
+        if not self._allowance.take():
+            self.unread[Unread.LIMIT] += 1
+            return
+        own = next((each for each in here if each.group.vhid == vhid), None)
+        if own is not None:
+            packed = own.cipher.open(datagram.payload)
+            if isinstance(packed, Unread):
+                own.unread[packed] += 1
+                return
+            with apart(vhid, "hear a report"):
+                own.receive(packed, vhid, datagram.source)
+        else:
+            self._take_foreign(here, datagram, vhid)
+
+    def _take_foreign(self, here: Sequence[GroupReports], datagram: Datagram, vhid: int) -> None:
+        """Of another group, or of ours with another id by mistake: then it means one of our virtual IPs."""
+        self.unread[Unread.OTHER_GROUP] += 1
+        if not self._foreign.take():
+            return
+        for reports in here:
+            packed = reports.cipher.open(datagram.payload)
+            if not isinstance(packed, Unread):
+                with apart(reports.group.vhid, "hear a report of another group"):
+                    reports.receive_foreign(packed, vhid, datagram.source)
+
+    # -- the status ----------------------------------------------------------------------------------------------------
+
+    def status(self, vhid: int) -> dict[str, Any]:
+        """Of one group, as in the status document."""
+        reports = self.groups.get(vhid)
+        if reports is None:
+            redundancy = {"healthy_standbys": None, "lost_s": None, "why": None}
+            return {"reports": NO_SECRET, "redundancy": redundancy, "findings": [], "list": []}
+        return reports.standings.status(self._clocks.now_s())

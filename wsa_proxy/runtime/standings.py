@@ -1,0 +1,288 @@
+"""How a group stands, as one node knows it from the members' reports: who could take over, who does not fit, what is
+filtered. What follows for this node itself is an obstacle or a demotion of its driver; the rest is said."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from typing import Any
+
+from wsa_proxy.carp import election
+from wsa_proxy.carp.commands import State
+from wsa_proxy.carp.wire import Reject
+from wsa_proxy.members import equal
+from wsa_proxy.members.cipher import Unread
+from wsa_proxy.members.equal import Mismatch
+from wsa_proxy.members.redundancy import Candidate
+from wsa_proxy.members.redundancy import Redundancy
+from wsa_proxy.members.report import SECONDS_MAX
+from wsa_proxy.members.report import Report
+from wsa_proxy.members.roster import FRESH_INTERVALS
+from wsa_proxy.members.roster import Member
+from wsa_proxy.members.sides import Side
+from wsa_proxy.members.sides import gives_way_to
+from wsa_proxy.members.sides import side_of
+from wsa_proxy.members.sides import two_masters
+
+if TYPE_CHECKING:
+    from wsa_proxy.runtime.group_reports import GroupReports
+
+logger = logging.getLogger(__name__)
+
+MISMATCH, CA = "mismatch", "certificate authority"
+"""The names of an obstacle, and of a demotion."""
+SUSPECTED_S = 60.0
+BEGIN_INTERVALS = 3
+"""After so many intervals beyond the first master-down interval a member should have been heard."""
+
+
+class Standings:
+    """Of one group."""
+
+    def __init__(self, reports: GroupReports, now_s: float) -> None:
+        self._reports = reports
+        settings = reports.driver.virtual_host.settings
+        down_s = election.master_down_s(settings.advbase, settings.advskew)
+        self._down_s = down_s
+        self.redundancy = Redundancy(now_s + down_s + BEGIN_INTERVALS * reports.interval_s)
+        self._answered_at_s: float | None = None
+        self._told: set[str] = set()
+        self._bad_secrets = 0
+        self._bad_secret_at_s: float | None = None
+
+    # -- what is reckoned ----------------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Reckon anew, act on it, and say what has changed."""
+        now_s = self._reports.now_s()
+        self._give_way(now_s)
+        sentence = self.redundancy.look(self._candidates(now_s), now_s)
+        if sentence is not None:
+            logger.warning("carp vhid=%d %s", self._reports.group.vhid, sentence)
+        found = set(self.findings(now_s))
+        for text in sorted(found - self._told):
+            logger.warning("carp vhid=%d %s", self._reports.group.vhid, text)
+        self._told = found
+
+    def owner_answered(self, report: Report) -> None:
+        """The master is silent, and lives."""
+        self._answered_at_s = self._reports.now_s()
+
+    def hears_s(self, now_s: float) -> dict[bytes, float]:
+        """By life: how long ago each member was believed last."""
+        members = self._reports.roster.members
+        return {life: now_s - each.heard_at_s for life, each in members.items() if each.report is not None}
+
+    def mismatches(self, member: Member) -> list[Mismatch]:
+        """Which of a member's settings are not ours."""
+        ours = self._reports.shared_settings()
+        report = member.report or member.contact
+        if not report.settings:  # of a version that tells none
+            return []
+        options = [name for name in {*ours, *report.settings} if name not in equal.WORDS]
+        return equal.compare(ours, report.settings, [*options, "secrets"])
+
+    def not_ready(self, member: Member, now_s: float) -> list[str]:
+        """Why a member could not serve as well as any; empty if it could."""
+        report = member.report
+        if report is None:
+            return ["is heard, and does not hear this node"]
+        if report.leaves:
+            return ["stopped in order"]
+        if not member.is_fresh(now_s):
+            return [f"last heard {now_s - member.heard_at_s:.1f} s ago"]
+        reasons = []
+        if report.maintenance is not None:
+            reasons.append(f"in maintenance until {report.maintenance.until}: {report.maintenance.reason}")
+        if report.state not in ("master", "backup") or report.demotion:
+            reasons += report.reasons or (report.state or "says nothing of its state",)
+        side, own = side_of(report, member.vhid), self._own_side()
+        reasons += [each.text for each in self.mismatches(member) if self._excludes(each, side, own)]
+        return reasons
+
+    def findings(self, now_s: float) -> list[str]:
+        """What is wrong between the nodes, in sentences without numbers that grow."""
+        found = [*self._filtered(now_s), *self._suspected(now_s), *self._one_way(now_s)]
+        names = [(each.report or each.contact).node for each in self._reports.roster.fresh(now_s)]
+        own = self._reports.settings.node
+        for name in sorted({name for name in names if names.count(name) > 1 or name == own}):
+            found.append(f"two nodes are called {name}; give each a name of its own (node)")
+        for member in self._reports.roster.fresh(now_s):
+            node = (member.report or member.contact).node
+            found += [f"node {node}: {each.text}" for each in self.mismatches(member)]
+        if self._reports.trouble is not None:
+            found.append(f"this node's reports cannot be sent: {self._reports.trouble}")
+        return found
+
+    # -- who gives way -------------------------------------------------------------------------------------------------
+
+    def _give_way(self, now_s: float) -> None:
+        own = self._own_side()
+        others = [
+            (side_of(member.report, member.vhid), member)
+            for member in self._reports.roster.fresh(now_s)
+            if member.report is not None and member.report.state in ("master", "backup")
+        ]
+        sides = [side for side, _ in others]
+        driver = self._reports.driver
+        measure = gives_way_to(own, sides, two_masters)
+        driver.set_obstacle(MISMATCH, None if measure is None else self._why(measure, others))
+        allowed = self._reports.group.members.allow_ca_mismatch
+        measure = None if allowed else gives_way_to(own, sides, _other_ca)
+        reason = "the certificate authority is the others' again"
+        if measure is not None:
+            reason = f"its clients would see another certificate authority than node {measure.name}'s"
+        if bool(driver.demotions.of(CA)) != (measure is not None):
+            driver.set_demotion(CA, 0 if measure is None else 1, reason)
+
+    def _why(self, measure: Side, others: Sequence[tuple[Side, Member]]) -> str:
+        member = next(member for side, member in others if side is measure)
+        grave = [each.text for each in self.mismatches(member) if each.name in equal.GRAVE]
+        return f"node {measure.name}: {'; '.join(grave)}; both would be master"
+
+    def _own_side(self) -> Side:
+        reports = self._reports
+        return Side(
+            reports.settings.node,
+            reports.group.vhid,
+            reports.group.priority,
+            reports.own_address(),
+            reports.driver.is_master,
+            reports.shared_settings(),
+        )
+
+    def _excludes(self, mismatch: Mismatch, side: Side, own: Side) -> bool:
+        if mismatch.name == equal.CA:
+            return not self._reports.group.members.allow_ca_mismatch
+        return mismatch.name in equal.GRAVE and two_masters(own, side)
+
+    # -- who could take over -------------------------------------------------------------------------------------------
+
+    def _candidates(self, now_s: float) -> list[Candidate]:
+        reports = self._reports
+        driver = reports.driver
+        own = [*driver.obstacles.values(), *driver.demotions.reasons.values()]
+        found = [Candidate(reports.settings.node, driver.is_master, "; ".join(dict.fromkeys(own)))]
+        for member in reports.roster.members.values():
+            report = member.report or member.contact
+            is_master = member.is_fresh(now_s) and report.state == "master"
+            found.append(Candidate(report.node, is_master, "; ".join(self.not_ready(member, now_s))))
+        known = {each.name for each in found}
+        found += [Candidate(name, False, "never heard") for name in reports.group.members.nodes if name not in known]
+        return found
+
+    # -- what is filtered ----------------------------------------------------------------------------------------------
+
+    def _filtered(self, now_s: float) -> list[str]:
+        driver, own = self._reports.driver, self._reports.settings.node
+        found = []
+        for member in self._reports.roster.fresh(now_s):
+            report = member.report
+            if report is None or member.vhid != self._reports.group.vhid or self._is_grave(member):
+                continue
+            if driver.virtual_host.state is State.BACKUP and report.state == "master" and self._hears_nothing(now_s):
+                found.append(_blocked(report.node, own))
+            down_s = election.master_down_s(report.advbase, report.advskew)
+            since_s = now_s - driver.record.since_s
+            if driver.is_master and report.state == "backup" and min(since_s, report.advertisement_s) > down_s:
+                found.append(_blocked(own, report.node))
+        return found
+
+    def _hears_nothing(self, now_s: float) -> bool:
+        heard_at_s = self._reports.driver.record.heard_at_s
+        since_s = now_s - self._reports.driver.record.since_s
+        return min(since_s, SECONDS_MAX if heard_at_s is None else now_s - heard_at_s) > self._down_s
+
+    def _is_grave(self, member: Member) -> bool:
+        return member.report is not None and two_masters(self._own_side(), side_of(member.report, member.vhid))
+
+    def _suspected(self, now_s: float) -> list[str]:
+        """Only suspected: whoever does not authenticate may be anybody."""
+        count = self._reports.unread[Unread.BAD_SECRET]
+        if count > self._bad_secrets:
+            self._bad_secrets, self._bad_secret_at_s = count, now_s
+        rejected = self._reports.driver.record.last_rejected.get(Reject.BAD_SECRET)
+        found = []
+        if self._bad_secret_at_s is not None and now_s - self._bad_secret_at_s <= SUSPECTED_S:
+            found.append("somebody sends reports of this group with another Shared Secret")
+        if rejected is not None and now_s - rejected.at_s <= SUSPECTED_S and not found:
+            found.append(
+                f"somebody at {rejected.source} (unverified) advertises this group with another Shared Secret"
+                " or other virtual IPs"
+            )
+        return found
+
+    def _one_way(self, now_s: float) -> list[str]:
+        reports, found = self._reports, []
+        for member in reports.roster.members.values():
+            contact = member.contact
+            soon_s = 2 * FRESH_INTERVALS * max(member.interval_s, reports.interval_s)
+            lately = now_s - member.contact_at_s <= FRESH_INTERVALS * member.interval_s
+            believed_s = now_s - member.heard_at_s if member.report is not None else SECONDS_MAX
+            if lately and not contact.leaves and min(believed_s, now_s - member.since_s) > soon_s:
+                found.append(
+                    f"reports of node {contact.node} arrive here, and this node's do not arrive there:"
+                    f" UDP port {reports.group.members.port} is blocked from {reports.settings.node} to {contact.node}"
+                )
+        return found
+
+    # -- the status ----------------------------------------------------------------------------------------------------
+
+    def status(self, now_s: float) -> dict[str, Any]:
+        """As in the status document, under ``members``."""
+        reports, redundancy = self._reports, self.redundancy
+        lost_s = None if redundancy.lost_since_s is None else round(now_s - redundancy.lost_since_s, 2)
+        return {
+            "reports": reports.trouble or "sent",
+            "port": reports.group.members.port,
+            "life": reports.roster.life.hex(),
+            "sent": reports.sent,
+            "unread": {unread.value: count for unread, count in reports.unread.items()},
+            "redundancy": {
+                "healthy_standbys": redundancy.standbys,
+                "lost_s": lost_s,
+                "why": redundancy.why if lost_s is not None else None,
+            },
+            "findings": self.findings(now_s),
+            "list": [self._member_status(life, member, now_s) for life, member in reports.roster.members.items()],
+        }
+
+    def _member_status(self, life: bytes, member: Member, now_s: float) -> dict[str, Any]:
+        report = member.report or member.contact
+        not_ready = self.not_ready(member, now_s)
+        maintenance = report.maintenance
+        return {
+            "node": report.node,
+            "life": life.hex(),
+            "address": report.address or member.source,
+            "group": member.vhid,
+            "state": report.state,
+            "health": report.health,
+            "reasons": list(report.reasons),
+            "priority": report.priority,
+            "demotion": report.demotion,
+            "versions": dict(report.versions),
+            "clock_offset_s": round(member.clock_offset_s, 3),
+            "age_s": round(now_s - member.heard_at_s, 2) if member.report is not None else None,
+            "is_fresh": member.is_fresh(now_s),
+            "hears_us": member.report is not None and member.is_fresh(now_s),
+            "left": report.leaves,
+            "mismatches": [each.text for each in self.mismatches(member)],
+            "is_ready": not not_ready,
+            "not_ready": not_ready,
+            "maintenance": maintenance and {"until": maintenance.until, "reason": maintenance.reason},
+            "switch": {name: value for name, value in report.switch.items() if not isinstance(value, bytes)},
+        }
+
+
+def _other_ca(one: Side, other: Side) -> bool:
+    ours, theirs = one.settings.get(equal.CA), other.settings.get(equal.CA)
+    return bool(ours and theirs and ours != theirs)
+
+
+def _blocked(sender: str, receiver: str) -> str:
+    return (
+        f"advertisements are blocked between {sender} and {receiver}: those of {sender} do not arrive at {receiver},"
+        " its reports do; let IP protocol 112 pass"
+    )
