@@ -30,7 +30,8 @@ class Side:
     settings: dict[str, str]
 
     @property
-    def _rank(self) -> tuple[int, int, bytes]:
+    def rank(self) -> tuple[int, int, bytes]:
+        """The greater (priority, address) counts more."""
         try:
             address = ip_address(self.address.partition("%")[0])
         except ValueError:
@@ -55,14 +56,23 @@ def two_masters(one: Side, other: Side) -> bool:
     )
 
 
-def gives_way_to(own: Side, others: Sequence[Side], misfit: Callable[[Side, Side], bool]) -> Side | None:
+def gives_way_to(
+    own: Side,
+    others: Sequence[Side],
+    misfit: Callable[[Side, Side], bool],
+    absent: Sequence[Side] = (),
+    *,
+    whoever_serves_stays: bool = True,
+) -> Side | None:
     """The node to which ``own`` does not fit and has to give way; None: it may stay. ``others`` are those that take
-    part now."""
+    part now; ``absent`` did once, and what they were counts still: with the death of a master the mistake of another
+    node does not become the measure. Without ``whoever_serves_stays`` that decides between as many on both sides."""
     everybody = [own, *others]
 
-    def weight(side: Side) -> tuple[bool, int, tuple[int, int, bytes]]:
-        friends = sum(not misfit(side, each) for each in everybody)
-        return side.is_master, friends, side._rank
+    def weight(side: Side) -> tuple[int, int, tuple[int, int, bytes]]:
+        friends = sum(not misfit(side, each) for each in [*everybody, *absent])
+        serves = int(side.is_master)
+        return (serves, friends, side.rank) if whoever_serves_stays else (friends, serves, side.rank)
 
     measure = max(everybody, key=weight)
     return measure if measure is not own and misfit(own, measure) else None

@@ -125,11 +125,17 @@ class Standings:
             if member.report is not None and member.report.state in ("master", "backup")
         ]
         sides = [side for side, _ in others]
+        absent = [
+            side_of(member.report, member.vhid)
+            for member in self._reports.roster.members.values()
+            if member.report is not None and not member.is_fresh(now_s)
+        ]
         driver = self._reports.driver
-        measure = gives_way_to(own, sides, two_masters)
+        measure = gives_way_to(own, sides, two_masters, absent)
         driver.set_obstacle(MISMATCH, None if measure is None else self._why(measure, others))
         allowed = self._reports.group.members.allow_ca_mismatch
-        measure = None if allowed else gives_way_to(own, sides, _other_ca)
+        # A node that is not ready serves for want of another one: that makes its authority no measure.
+        measure = None if allowed else gives_way_to(own, sides, _other_ca, absent, whoever_serves_stays=False)
         reason = "the certificate authority is the others' again"
         if measure is not None:
             reason = f"its clients would see another certificate authority than node {measure.name}'s"
