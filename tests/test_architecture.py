@@ -42,6 +42,7 @@ BANNED_IN_CARP = {"asyncio", "datetime", "logging", "os", "random", "secrets", "
 DECLARATIONS = {
     "wsa_proxy/net/ports.py",
     "wsa_proxy/runtime/health.py",
+    "wsa_proxy/runtime/facts.py",
     "wsa_proxy/carp/events.py",
     "wsa_proxy/carp/host_settings.py",
     "wsa_proxy/simulation/memory.py",

@@ -7,12 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsa_proxy.carp.auth import key_from_pass_phrase
+from wsa_proxy.carp.seal import YEAR_2110_MS
 from wsa_proxy.carp.seal import GroupTime
 from wsa_proxy.carp.seal import Saved
 from wsa_proxy.carp.seal import Seal
 from wsa_proxy.carp.seal import Verdict
 from wsa_proxy.carp.seal import is_bow_out
 from wsa_proxy.carp.seal import is_farewell
+from wsa_proxy.carp.seal import pack
 from wsa_proxy.carp.seal import says
 from wsa_proxy.carp.seal import sealed_key
 from wsa_proxy.carp.seal import unpack
@@ -235,3 +237,37 @@ def test_a_will_is_above_another_masters_bow_out_too() -> None:
     assert judge(b, will, 500) is Verdict.BELIEVED
     said = say(a, 500)
     assert said > will and judge(b, said, 500) is Verdict.BELIEVED
+
+
+def test_what_a_first_contact_has_taught_is_known_better_by_a_member() -> None:
+    """A replay of an hour ago, and those that came after it: with the true time they are old."""
+    hour_ms, clock_ms, wall_ms = 3_600_000.0, 50_000.0, 2e11
+    replays = [pack(int(wall_ms - hour_ms / 2) + 1000 * n, 1, 0, False, False, n) for n in range(3)]
+    time = GroupTime("boot", None, clock_ms)
+    assert time.judge(replays[0], 1000, clock_ms, clock_ms, wall_ms) is Verdict.FIRST_CONTACT
+    assert time.now_ms(clock_ms) == 0, "it tells nobody what may be wrong"
+    time.learn(int(wall_ms), clock_ms)
+    assert time.now_ms(clock_ms + 1000) == pytest.approx(wall_ms + 1000, abs=2)
+    assert time.judge(replays[1], 1000, clock_ms + 1000, clock_ms + 1000, wall_ms + 1000) is Verdict.STALE
+    genuine = pack(int(wall_ms + 2000), 1, 0, False, False, 1)
+    assert time.judge(genuine, 1000, clock_ms + 2000, clock_ms + 2000, wall_ms) is Verdict.BELIEVED
+
+
+def test_who_knows_the_time_learns_nothing() -> None:
+    """Neither who has heard it, nor who has said it: a member that is ahead is followed when it speaks."""
+    clock_ms, wall_ms = 50_000.0, 2e11
+    said = GroupTime("boot", None, clock_ms)
+    said.sign(1, 0, 0, False, clock_ms, wall_ms, 0)
+    said.learn(int(wall_ms + 5000), clock_ms)
+    assert said.now_ms(clock_ms) == int(wall_ms)
+    cold = GroupTime("boot", None, clock_ms)
+    cold.learn(int(wall_ms), clock_ms)
+    cold.learn(int(wall_ms + 5000), clock_ms)
+    assert cold.now_ms(clock_ms) == int(wall_ms)
+    first = pack(int(wall_ms), 1, 0, False, False, 1)
+    assert cold.judge(first, 1000, clock_ms, clock_ms, wall_ms) is Verdict.BELIEVED
+    cold.learn(1 << 60, clock_ms)
+    assert cold.now_ms(clock_ms) == int(wall_ms)
+    beyond = GroupTime("boot", None, clock_ms)
+    beyond.learn(1 << 60, clock_ms)
+    assert beyond.now_ms(clock_ms) <= YEAR_2110_MS
