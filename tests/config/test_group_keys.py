@@ -160,7 +160,7 @@ CASES: list[Case] = [
         (
             "9: groups[0].zzzz: unknown key; known here are id, description, hostname, virtual_ip, interface, "
             "priority, shared_secret, shared_secret_file, advertisement_interval, port, mac, security, "
-            "peers, preempt_delay, preempt_delay_max"
+            "peers, preempt_delay, preempt_delay_max, members"
         ),
     ),
     (

@@ -10,6 +10,7 @@ from tests.config.example import changed
 from tests.config.example import loaded
 from tests.config.example import told
 from wsa_proxy.config.health import HEALTH_ALLOWED
+from wsa_proxy.config.members import MEMBERS_ALLOWED
 from wsa_proxy.config.schema import ALLOWED
 from wsa_proxy.config.schema import GROUP_KEYS
 from wsa_proxy.config.schema import TOP_KEYS
@@ -211,7 +212,8 @@ def test_every_key_has_its_words() -> None:
     """Each key of the models has the sentence that says what it may hold, and no sentence is left over."""
     assert set(TopKeys.model_fields) == set(TOP_KEYS)
     assert set(GroupKeys.model_fields) == set(GROUP_KEYS)
-    assert set(TopKeys.model_fields) | set(GroupKeys.model_fields) | set(HEALTH_ALLOWED) == set(ALLOWED)
+    nested = {*HEALTH_ALLOWED, *MEMBERS_ALLOWED}
+    assert set(TopKeys.model_fields) | set(GroupKeys.model_fields) | nested == set(ALLOWED)
 
 
 @pytest.mark.parametrize("line", ["security: carp", "security: [sealed, carp]", "mac: interface", "mac: virtual"])
