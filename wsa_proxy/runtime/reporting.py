@@ -83,6 +83,8 @@ class Reporting:
         self._kernel, self._clocks = kernel, clocks
         self._health, self._facts, self._maintenance = health, facts, maintenance
         self._ports: dict[Place, ReportPort] = {}
+        self._here: dict[Place, dict[int, GroupReports]] = {}
+        """Whose socket it is, by id."""
         self._closed_until_s: dict[Place, float] = {}
         self._timers: dict[int, asyncio.TimerHandle] = {}
         self._allowance = Allowance(PER_S_MIN, clocks.now_s)
@@ -103,6 +105,9 @@ class Reporting:
                 self.groups[vhid].take(group, settings)
             else:
                 self._begin(group, settings, driver, identities[vhid])
+        self._here = {}
+        for reports in self.groups.values():
+            self._here.setdefault(self._place(reports.group), {})[reports.group.vhid] = reports
         self._allowance.per_s = PER_S_MIN + PER_S_OF_GROUP * len(wanted)
         self._close_unused()
 
@@ -150,6 +155,7 @@ class Reporting:
         """Say that this node leaves, and let go of everything; harmless when repeated."""
         for vhid in list(self.groups):
             self._end(vhid)
+        self._here = {}
         self._close_unused()
 
     # -- the sockets ---------------------------------------------------------------------------------------------------
@@ -205,25 +211,23 @@ class Reporting:
         port.close()
 
     def _close_unused(self) -> None:
-        used = {self._place(reports.group) for reports in self.groups.values()}
-        for place in [place for place in self._ports if place not in used]:
+        for place in [place for place in self._ports if place not in self._here]:
             self._close(place)
 
     # -- what arrives --------------------------------------------------------------------------------------------------
 
     def drain(self) -> None:
         """Read what is queued; drivers do before they look at the clock."""
-        for (interface, port), opened in list(self._ports.items()):
+        for place, opened in list(self._ports.items()):
             try:
                 datagrams = opened.receive()
             except OSError as error:
-                logger.debug("member reports on %s port %d could not be read: %s", interface, port, error)
+                logger.debug("member reports on %s port %d could not be read: %s", *place, error)
                 continue
-            here = [each for each in self.groups.values() if self._place(each.group) == (interface, port)]
             for datagram in datagrams:
-                self._take(here, datagram)
+                self._take(self._here.get(place, {}), datagram)
 
-    def _take(self, here: Sequence[GroupReports], datagram: Datagram) -> None:
+    def _take(self, here: Mapping[int, GroupReports], datagram: Datagram) -> None:
         vhid = group_of(datagram.payload)
         if isinstance(vhid, Unread):
             self.unread[vhid] += 1
@@ -231,7 +235,7 @@ class Reporting:
         if not self._allowance.take():
             self.unread[Unread.LIMIT] += 1
             return
-        own = next((each for each in here if each.group.vhid == vhid), None)
+        own = here.get(vhid)
         if own is not None:
             packed = own.cipher.open(datagram.payload)
             if isinstance(packed, Unread):
@@ -240,7 +244,7 @@ class Reporting:
             with apart(vhid, "hear a report"):
                 own.receive(packed, vhid, datagram.source)
         else:
-            self._take_foreign(here, datagram, vhid)
+            self._take_foreign(list(here.values()), datagram, vhid)
 
     def _take_foreign(self, here: Sequence[GroupReports], datagram: Datagram, vhid: int) -> None:
         """Of another group, or of ours with another id by mistake: then it means one of our virtual IPs."""

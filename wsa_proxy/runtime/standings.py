@@ -78,7 +78,7 @@ class Standings:
         """Which of a member's settings are not ours."""
         ours = self._reports.shared_settings()
         report = member.report or member.contact
-        if not report.settings:  # of a version that tells none
+        if not report.settings or report.settings == ours:  # none: of a version that tells none
             return []
         options = [name for name in {*ours, *report.settings} if name not in equal.WORDS]
         return equal.compare(ours, report.settings, [*options, "secrets"])
@@ -97,8 +97,9 @@ class Standings:
             reasons.append(f"in maintenance until {report.maintenance.until}: {report.maintenance.reason}")
         if report.state not in ("master", "backup") or report.demotion:
             reasons += report.reasons or (report.state or "says nothing of its state",)
-        side, own = side_of(report, member.vhid), self._own_side()
-        reasons += [each.text for each in self.mismatches(member) if self._excludes(each, side, own)]
+        if mismatches := self.mismatches(member):
+            side, own = side_of(report, member.vhid), self._own_side()
+            reasons += [each.text for each in mismatches if self._excludes(each, side, own)]
         return reasons
 
     def findings(self, now_s: float) -> list[str]:
@@ -118,29 +119,37 @@ class Standings:
     # -- who gives way -------------------------------------------------------------------------------------------------
 
     def _give_way(self, now_s: float) -> None:
-        own = self._own_side()
-        others = [
-            (side_of(member.report, member.vhid), member)
-            for member in self._reports.roster.fresh(now_s)
-            if member.report is not None and member.report.state in ("master", "backup")
-        ]
-        sides = [side for side, _ in others]
-        absent = [
-            side_of(member.report, member.vhid)
-            for member in self._reports.roster.members.values()
-            if member.report is not None and not member.is_fresh(now_s)
-        ]
-        driver = self._reports.driver
-        measure = gives_way_to(own, sides, two_masters, absent)
-        driver.set_obstacle(MISMATCH, None if measure is None else self._why(measure, others))
-        allowed = self._reports.group.members.allow_ca_mismatch
-        # A node that is not ready serves for want of another one: that makes its authority no measure.
-        measure = None if allowed else gives_way_to(own, sides, _other_ca, absent, whoever_serves_stays=False)
+        others, absent = self._sides(now_s)
+        sides, driver = [side for side, _ in others], self._reports.driver
+        by_addresses = by_authority = None
+        if others:
+            own = self._own_side()
+            by_addresses = gives_way_to(own, sides, two_masters, absent)
+            if not self._reports.group.members.allow_ca_mismatch:
+                # A node that is not ready serves for want of another one: that makes its authority no measure.
+                by_authority = gives_way_to(own, sides, _other_ca, absent, whoever_serves_stays=False)
+        driver.set_obstacle(MISMATCH, None if by_addresses is None else self._why(by_addresses, others))
         reason = "the certificate authority is the others' again"
-        if measure is not None:
-            reason = f"its clients would see another certificate authority than node {measure.name}'s"
-        if bool(driver.demotions.of(CA)) != (measure is not None):
-            driver.set_demotion(CA, 0 if measure is None else 1, reason)
+        if by_authority is not None:
+            reason = f"its clients would see another certificate authority than node {by_authority.name}'s"
+        if bool(driver.demotions.of(CA)) != (by_authority is not None):
+            driver.set_demotion(CA, 0 if by_authority is None else 1, reason)
+
+    def _sides(self, now_s: float) -> tuple[list[tuple[Side, Member]], list[Side]]:
+        """Who takes part now, and who did once; nobody where all are set up alike."""
+        ours = self._reports.shared_settings()
+        known = [member for member in self._reports.roster.members.values() if member.report is not None]
+        if all(member.report is not None and member.report.settings == ours for member in known):
+            return [], []
+        others, absent = [], []
+        for member in known:
+            assert member.report is not None
+            side = side_of(member.report, member.vhid)
+            if not member.is_fresh(now_s):
+                absent.append(side)
+            elif member.report.state in ("master", "backup"):
+                others.append((side, member))
+        return others, absent
 
     def _why(self, measure: Side, others: Sequence[tuple[Side, Member]]) -> str:
         member = next(member for side, member in others if side is measure)
@@ -201,7 +210,9 @@ class Standings:
         return min(since_s, SECONDS_MAX if heard_at_s is None else now_s - heard_at_s) > self._down_s
 
     def _is_grave(self, member: Member) -> bool:
-        return member.report is not None and two_masters(self._own_side(), side_of(member.report, member.vhid))
+        if member.report is None or not self.mismatches(member):
+            return False
+        return two_masters(self._own_side(), side_of(member.report, member.vhid))
 
     def _suspected(self, now_s: float) -> list[str]:
         """Only suspected: whoever does not authenticate may be anybody."""
