@@ -2,11 +2,13 @@
 
 A report of another version is used as far as it is known: a key that this version does not know is passed over, one
 whose value is not what it should be counts as missing. Without the first four nobody could be told apart, so those must
-be right. Every value has a bound, on the way out as well as on the way in.
+be right. Every value has a bound, on the way out as well as on the way in, and so has the whole: of a report that would
+be too long, what matters least is left out (``CUT``).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,15 +18,47 @@ from typing import Any
 
 import msgpack
 
+from wsa_proxy.members import equal
+from wsa_proxy.members.cipher import DATAGRAM_BYTES_MAX
+from wsa_proxy.members.cipher import OVERHEAD_BYTES
+from wsa_proxy.members.text import one_line
+
+REPORT_BYTES_MAX = DATAGRAM_BYTES_MAX - OVERHEAD_BYTES
 LIFE_BYTES = 8
 CHALLENGE_BYTES = 16
-TEXT_CHARACTERS_MAX = 200
+NAME_CHARACTERS_MAX = 63
+"""Of a node's name, as its configuration allows, an address and a date: ASCII, as are state and health."""
+WORD_CHARACTERS_MAX = 16
 TEXTS_MAX = 8
 MEMBERS_MAX = 32
 """Lives that one report names: more nodes than any group has."""
 SETTINGS_MAX = 64
+SWITCH_MAX = 16
+SCALAR_BYTES_MAX = 64
 NUMBER_MAX = 2**63
+BYTE_MAX = 255
+GROUP_MS_MAX = 2**42
+"""A sealed counter has 42 bits for it (``carp/seal.py``)."""
+CLOCK_MS_MAX = 253_402_300_800_000
+"""The end of the year 9999: what lies before can be written as a date."""
 SECONDS_MAX = 1e9
+INTERVAL_S_MIN, INTERVAL_S_MAX = 1 / 256, 256.0
+"""Between two advertisements, as CARP can say it: whoever says more would be fresh for ever."""
+CUT = (
+    ("versions", 0),
+    ("reasons", 1),
+    ("hears_s", 0),
+    ("maintenance", 1),
+    ("reasons", 0),
+    ("switch", 0),
+    ("answers", 4),
+    ("echoes", 4),
+    ("answers", 0),
+    ("echoes", 0),
+)
+"""What is left out of a report that would be longer than a datagram, entry by entry from the last, down to so many:
+first what people read, last what the others need to believe the sender. Of a maintenance the reason goes. The settings
+have a bound of their own (``equal.fitting``), as they must not depend on the rest."""
 
 
 class BadReport(ValueError):
@@ -95,13 +129,22 @@ class Report:
 
 
 def pack(report: Report) -> bytes:
-    """The bytes; what is empty or as usual is left out."""
+    """At most REPORT_BYTES_MAX bytes; what is empty or as usual is left out. Raises ValueError when one of the values
+    that every report needs is not what it should be."""
     data: dict[str, Any] = {}
-    for each in _FIELDS:
-        value = getattr(report, each)
-        if each in _REQUIRED or value != _USUAL[each]:
-            data[each] = _written(value)
+    for name, read in _READERS.items():
+        value = equal.fitting(report.settings) if name == "settings" else getattr(report, name)
+        if name in _REQUIRED or value != _USUAL[name]:
+            bounded = read(_plain(value))
+            if bounded is None and name in _REQUIRED:
+                raise ValueError(f"a report with {name}={value!r}")
+            if bounded is not None:
+                data[name] = _plain(bounded)
     packed: bytes = msgpack.packb(data)
+    for name, entries in CUT:
+        while len(packed) > REPORT_BYTES_MAX and len(kept := data.get(name, ())) > entries:
+            data[name] = kept[:-1] if isinstance(kept, list) else dict(list(kept.items())[:-1])
+            packed = msgpack.packb(data)
     return packed
 
 
@@ -123,17 +166,12 @@ def unpack(packed: bytes) -> Report:
     return Report(**known)
 
 
-def one_line(text: str) -> str:
-    """A text that a report may carry, and a screen may show."""
-    shown = "".join(character if character.isprintable() else " " for character in text)
-    return shown if len(shown) <= TEXT_CHARACTERS_MAX else f"{shown[: TEXT_CHARACTERS_MAX - 3]}..."
-
-
-def _written(value: object) -> object:
+def _plain(value: object) -> object:
+    """As msgpack has it."""
     if isinstance(value, Maintenance):
-        return {"until": value.until, "reason": one_line(value.reason)}
+        return {"until": value.until, "reason": value.reason}
     if isinstance(value, tuple):
-        return [one_line(each) for each in value[:TEXTS_MAX]]
+        return list(value)
     return dict(value) if isinstance(value, Mapping) else value
 
 
@@ -144,15 +182,34 @@ def _text(value: object) -> str | None:
     return one_line(value) if isinstance(value, str) else None
 
 
-def _number(value: object) -> int | None:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if whole and 0 <= value < NUMBER_MAX else None  # type: ignore[operator,return-value]
+def _short(characters_max: int) -> Callable[[object], str | None]:
+    def read(value: object) -> str | None:
+        return one_line(value.encode("ascii", "replace").decode(), characters_max) if isinstance(value, str) else None
+
+    return read
+
+
+def _name(value: object) -> str | None:
+    return (_short(NAME_CHARACTERS_MAX)(value) or "").strip() or None
+
+
+def _below(limit: int) -> Callable[[object], int | None]:
+    def read(value: object) -> int | None:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return value if whole and 0 <= value < limit else None  # type: ignore[operator,return-value]
+
+    return read
 
 
 def _seconds(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= SECONDS_MAX:
         return None
     return float(value)
+
+
+def _interval(value: object) -> float | None:
+    seconds = _seconds(value)
+    return seconds if seconds is not None and INTERVAL_S_MIN <= seconds <= INTERVAL_S_MAX else None
 
 
 def _truth(value: object) -> bool | None:
@@ -184,7 +241,7 @@ def _texts(value: object) -> tuple[str, ...] | None:
 def _maintenance(value: object) -> Maintenance | None:
     if not isinstance(value, dict):
         return None
-    until, reason = _text(value.get("until")), _text(value.get("reason"))
+    until, reason = _name(value.get("until")), _text(value.get("reason", ""))
     return None if until is None or reason is None else Maintenance(until, reason)
 
 
@@ -192,39 +249,42 @@ def _anything(value: object) -> object:
     """A scalar of a bounded size."""
     if isinstance(value, str):
         return one_line(value)
-    return value if isinstance(value, bool | int | float) or (isinstance(value, bytes) and len(value) <= 64) else None
+    if isinstance(value, bytes):
+        return value if len(value) <= SCALAR_BYTES_MAX else None
+    return value if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)) else None
 
 
-_life, _challenge = _bytes(LIFE_BYTES), _bytes(CHALLENGE_BYTES)
+_life, _challenge, _byte = _bytes(LIFE_BYTES), _bytes(CHALLENGE_BYTES), _below(BYTE_MAX + 1)
+_word, _address = _short(WORD_CHARACTERS_MAX), _short(NAME_CHARACTERS_MAX)
 _READERS: dict[str, Callable[[object], Any]] = {
-    "node": _text,
+    "node": _name,
     "life": _life,
-    "number": _number,
+    "number": _below(NUMBER_MAX),
     "challenge": _challenge,
     "echoes": _map(_life, _challenge, MEMBERS_MAX),
     "question": _challenge,
     "asked": _life,
     "answers": _map(_life, _challenge, MEMBERS_MAX),
-    "state": _text,
+    "state": _word,
     "leaves": _truth,
     "holds": _truth,
     "proven_s": _seconds,
-    "priority": _number,
-    "advbase": _number,
-    "advskew": _number,
-    "demotion": _number,
-    "group_ms": _number,
-    "address": _text,
-    "health": _text,
+    "priority": _byte,
+    "advbase": _byte,
+    "advskew": _byte,
+    "demotion": _byte,
+    "group_ms": _below(GROUP_MS_MAX),
+    "address": _address,
+    "health": _word,
     "reasons": _texts,
     "versions": _map(_text, _text, TEXTS_MAX),
-    "clock_ms": _number,
+    "clock_ms": _below(CLOCK_MS_MAX),
     "hears_s": _map(_life, _seconds, MEMBERS_MAX),
     "advertisement_s": _seconds,
-    "interval_s": _seconds,
+    "interval_s": _interval,
     "settings": _map(_text, _text, SETTINGS_MAX),
     "maintenance": _maintenance,
-    "switch": _map(_text, _anything, TEXTS_MAX * 2),
+    "switch": _map(_text, _anything, SWITCH_MAX),
 }
 _REQUIRED = ("node", "life", "number", "challenge")
 _FIELDS = tuple(each.name for each in fields(Report))
