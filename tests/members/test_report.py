@@ -273,7 +273,7 @@ def test_of_a_map_what_is_right_is_taken() -> None:
     assert unpack(packed(echoes=mixed)).echoes == {b"l" * 8: b"c" * 16}
     many = {life(number): challenge(number) for number in range(100)}
     assert list(unpack(packed(answers=many)).answers) == [life(number) for number in range(32)]
-    switch = {"a": [1], "b": {}, "c": None, "d": 1, "e": float("nan"), "f": b"x" * 65}
+    switch: Any = {"a": [1], "b": {}, "c": None, "d": 1, "e": float("nan"), "f": b"x" * 65}
     assert unpack(packed(switch=switch)).switch == {"d": 1}
 
 

@@ -67,8 +67,11 @@ class Roster:
         self._random = random
         self._number = 0
         self._challenges: deque[bytes] = deque(maxlen=CHALLENGES_KEPT)
-        self._questions: deque[bytes] = deque(maxlen=QUESTIONS_KEPT)
-        self._past: deque[bytes] = deque(maxlen=PAST_LIVES_MAX)
+        self._challenges_made = 0
+        self._questions: dict[bytes, int] = {}
+        """With the number of challenges that had been made by then."""
+        self._past: dict[bytes, int] = {}
+        """By life that is forgotten: its highest number."""
 
     # -- what our next report needs ------------------------------------------------------------------------------------
 
@@ -78,8 +81,11 @@ class Roster:
         return self._number
 
     def new_challenge(self) -> bytes:
-        """One that may be repeated from now on, instead of the oldest."""
+        """One that may be repeated from now on, instead of the oldest. Nor does an answer count any more whose question
+        was asked before the last one: it was held back."""
         self._challenges.append(self._random(CHALLENGE_BYTES))
+        self._challenges_made += 1
+        self._questions = {one: at for one, at in self._questions.items() if at >= self._challenges_made - 1}
         return self._challenges[-1]
 
     @property
@@ -89,12 +95,16 @@ class Roster:
 
     def new_question(self) -> bytes:
         """Likewise; an answer repeats it."""
-        self._questions.append(self._random(CHALLENGE_BYTES))
-        return self._questions[-1]
+        question = self._random(CHALLENGE_BYTES)
+        self._questions[question] = self._challenges_made
+        if len(self._questions) > QUESTIONS_KEPT:
+            del self._questions[next(iter(self._questions))]
+        return question
 
     def echoes(self, now_s: float) -> dict[bytes, bytes]:
-        """By life: what everybody who was heard of late wants repeated."""
-        heard = sorted(self.members.items(), key=lambda pair: -pair[1].contact_at_s)[:MEMBERS_MAX]
+        """By life: what everybody who was heard of late wants repeated. Whoever is believed comes first, then whoever
+        was heard last: a long report leaves the others out, and old reports of former lives are heard as well."""
+        heard = sorted(self.members.items(), key=lambda pair: (pair[1].report is None, -pair[1].contact_at_s))
         return {
             life: member.contact.challenge
             for life, member in heard
@@ -108,11 +118,15 @@ class Roster:
         if report.life == self.life:
             return Unread.ECHO
         member = self.members.get(report.life)
-        if report.life in self._past or (member is not None and report.number <= member.contact.number):
+        highest = self._past.get(report.life, -1) if member is None else member.contact.number
+        if report.number <= highest:
             return Unread.REPLAY
         believed = report.echoes.get(self.life) in self._challenges or self.answers(report)
+        if report.life in self._past and not believed:
+            return Unread.REPLAY
         if member is None:
-            self._make_room(now_s)
+            self._make_room()
+            self._past.pop(report.life, None)
             member = self.members[report.life] = Member(vhid, report, now_s, since_s=now_s)
         member.contact, member.contact_at_s, member.source = report, now_s, source
         if not believed:
@@ -138,13 +152,17 @@ class Roster:
         ]
 
     def _forget_former_lives(self, report: Report, now_s: float) -> None:
-        """A node that has started anew is one member. Two that have one name both go on being heard, and both stay."""
+        """A node that has started anew is one member. Two that have one name both go on being heard, from an address of
+        its own each, and both stay."""
         for life, member in list(self.members.items()):
-            former = life != report.life and (member.report or member.contact).node == report.node
-            if former and not member.is_fresh(now_s):
+            told = member.report or member.contact
+            if life == report.life or told.node != report.node:
+                continue
+            silent = now_s - member.contact_at_s > FRESH_INTERVALS * member.interval_s
+            if silent or member.contact.leaves or (told.address and told.address == report.address):
                 self._forget(life)
 
-    def _make_room(self, now_s: float) -> None:
+    def _make_room(self) -> None:
         """Whoever was never believed goes first, then whoever has been silent for longest."""
         if len(self.members) < MEMBERS_MAX:
             return
@@ -152,6 +170,10 @@ class Roster:
         self._forget(oldest[0])
 
     def _forget(self, life: bytes) -> None:
-        """Its number is forgotten with it, so it is not to be believed again."""
-        if self.members.pop(life).report is not None:
-            self._past.append(life)
+        """Its number is kept: what it has said is old for ever, and what it says anew shows that it is there."""
+        member = self.members.pop(life)
+        if member.report is None:
+            return
+        self._past[life] = member.contact.number
+        if len(self._past) > PAST_LIVES_MAX:
+            del self._past[next(iter(self._past))]
