@@ -2,7 +2,8 @@
 
 Every node reckons the same from what all of them report: the one that fits most of the others is the measure, and who
 does not fit it gives way. Whoever serves already stays: a node that joins with a mistake must not take the clients
-from those that serve without one. Of as many on both sides, the greater (priority, address) is the measure.
+from those that serve without one. Of as many on both sides, the greater (priority, address) is the measure. What a
+node does not tell of, as its version knows nothing of it, fits.
 """
 
 from __future__ import annotations
@@ -49,10 +50,11 @@ def two_masters(one: Side, other: Side) -> bool:
     (which CARP signs), a way to sign that the other does not accept, or advertisements that do not arrive there."""
     if one.vhid != other.vhid:
         return bool(_addresses(one) & _addresses(other))
+    both_tell = [name for name in (VIRTUAL_IP, ADVERTISING) if one.settings.get(name) and other.settings.get(name)]
     return (
-        _addresses(one) != _addresses(other)
+        (VIRTUAL_IP in both_tell and _addresses(one) != _addresses(other))
         or not (_accepts(one, other) and _accepts(other, one))
-        or one.settings.get(ADVERTISING) != other.settings.get(ADVERTISING)
+        or (ADVERTISING in both_tell and one.settings[ADVERTISING] != other.settings[ADVERTISING])
     )
 
 
@@ -69,17 +71,18 @@ def gives_way_to(
     node does not become the measure. Without ``whoever_serves_stays`` that decides between as many on both sides."""
     everybody = [own, *others]
 
-    def weight(side: Side) -> tuple[int, int, tuple[int, int, bytes]]:
-        friends = sum(not misfit(side, each) for each in [*everybody, *absent])
-        serves = int(side.is_master)
-        return (serves, friends, side.rank) if whoever_serves_stays else (friends, serves, side.rank)
+    def weight(side: Side) -> tuple[object, ...]:
+        friends, serves = sum(not misfit(side, each) for each in [*everybody, *absent]), int(side.is_master)
+        first = (serves, friends) if whoever_serves_stays else (friends, serves)
+        # Nodes that do not fit differ in their ids or settings at least, so no two of them have the same weight.
+        return *first, side.rank, side.vhid, sorted(side.settings.items()), side.name
 
     measure = max(everybody, key=weight)
     return measure if measure is not own and misfit(own, measure) else None
 
 
 def _addresses(side: Side) -> frozenset[str]:
-    return frozenset(each.partition("/")[0] for each in side.settings.get(VIRTUAL_IP, "").split(", "))
+    return frozenset(each.partition("/")[0] for each in side.settings.get(VIRTUAL_IP, "").split(", ") if each)
 
 
 def _accepts(one: Side, other: Side) -> bool:
