@@ -154,7 +154,7 @@ def test_random_is_asked_each_time() -> None:
     assert roster.challenge == made[19]
 
 
-# -- questions -----------------------------------------------------------------------------------------------------------
+# -- questions ---------------------------------------------------------------------------------------------------------
 
 
 def test_an_answer_is_believed_and_repeats_the_question() -> None:
@@ -188,7 +188,7 @@ def test_of_many_questions_the_newest_count() -> None:
     assert counts == [False, False] + [True] * QUESTIONS_KEPT
 
 
-# -- freshness -----------------------------------------------------------------------------------------------------------
+# -- freshness ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("interval_s", [1 / 256, 0.25, 1.0, 255.0])
@@ -210,7 +210,8 @@ def test_a_contact_is_not_fresh_and_keeps_nobody_fresh() -> None:
     roster = met()
     for second in range(1, 5):
         assert heard(roster, 1 + second, second, echoes={}, state="master") is Unread.CONTACT
-    assert roster.members[B].report is not None and roster.members[B].report.state == ""
+    believed = roster.members[B].report
+    assert believed is not None and believed.state == ""
     assert roster.members[B].contact.state == "master" and not roster.fresh(4.0)
 
 
@@ -222,7 +223,7 @@ def test_who_leaves_in_order_is_gone_at_once() -> None:
     assert roster.members[B].interval_s == 9.0
 
 
-# -- what is repeated ------------------------------------------------------------------------------------------------------
+# -- what is repeated --------------------------------------------------------------------------------------------------
 
 
 def test_what_everybody_wants_repeated() -> None:
@@ -237,7 +238,7 @@ def test_what_everybody_wants_repeated() -> None:
 
 
 def test_whoever_is_believed_comes_first() -> None:
-    """A long report leaves out the last ones; old reports of former lives are heard later and do not push others out."""
+    """A long report leaves out the last ones; old reports of former lives are heard later, and push nobody out."""
     roster = met()
     heard(roster, 1, 0.1, by=life(2), node="c")
     for number in range(3, 9):
@@ -246,7 +247,7 @@ def test_whoever_is_believed_comes_first() -> None:
     assert order == [life(2), B] + [life(number) for number in range(8, 2, -1)]
 
 
-# -- bounds ----------------------------------------------------------------------------------------------------------------
+# -- bounds ------------------------------------------------------------------------------------------------------------
 
 
 def test_a_flood_of_contacts_drives_no_member_out() -> None:
@@ -287,7 +288,7 @@ def test_the_numbers_of_former_lives_have_a_bound() -> None:
         assert list(roster.members) == [life(100 + number)] and len(roster._past) <= PAST_LIVES_MAX
 
 
-# -- lives -----------------------------------------------------------------------------------------------------------------
+# -- lives -------------------------------------------------------------------------------------------------------------
 
 
 def test_a_node_that_has_started_anew_is_one_member_at_once() -> None:
@@ -334,7 +335,7 @@ def test_a_namesake_that_is_not_believed_yet_is_not_forgotten() -> None:
     assert roster.echoes(0.7)[life(2)] == challenge(2)
 
 
-# -- any order -------------------------------------------------------------------------------------------------------------
+# -- any order ---------------------------------------------------------------------------------------------------------
 
 
 @given(st.data())

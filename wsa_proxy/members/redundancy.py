@@ -23,7 +23,7 @@ class Redundancy:
         self.standbys = 0
         self.lost_since_s: float | None = None
         self.why = ""
-        """Of each node that is no healthy standby, why not."""
+        """Of each node that could not take over, why not; of all, if there is no healthy standby."""
         self._begins_s = begins_s
 
     def look(self, candidates: Sequence[Candidate], now_s: float) -> str | None:
@@ -32,8 +32,9 @@ class Redundancy:
         fit = [each for each in candidates if not each.is_master and not each.unfit]
         # Nobody is master yet: one of those that could take over will be.
         self.standbys = len(fit) if masters else max(0, len(fit) - 1)
-        others = [f"{each.name}: {each.unfit}" for each in candidates if each.unfit and not each.is_master]
-        self.why = "; ".join(others) or "no other member has been heard"
+        unfit = [f"{each.name}: {each.unfit}" for each in candidates if each.unfit and not each.is_master]
+        alone = "every member is master" if len(candidates) > 1 else "no other member has been heard"
+        self.why = "; ".join(unfit) or ("" if self.standbys else alone)
         if self.standbys:
             was_lost, self.lost_since_s = self.lost_since_s, None
             names = ", ".join(each.name for each in fit)
