@@ -23,7 +23,6 @@ from wsa_proxy.members.equal import short
 OURS = {
     "id": "1",
     "virtual_ip": "10.0.0.3/24",
-    "netmask": "255.255.255.0",
     "hostname": "proxy.example.com",
     "failover_handling": "preemptive",
     "advertisement_interval": "1 s",
@@ -47,7 +46,8 @@ def texts(theirs: dict[str, str], ours: dict[str, str] | None = None, optional: 
     [
         ("id", "2", "Failover Group ID 2, here 1"),
         ("virtual_ip", "10.0.0.4/24", "VIP 10.0.0.4/24, here 10.0.0.3/24"),
-        ("netmask", "255.255.0.0", "netmask 255.255.0.0, here 255.255.255.0"),
+        ("virtual_ip", "10.0.0.3/16", "netmask 10.0.0.3/16, here 10.0.0.3/24"),
+        ("virtual_ip", "10.0.0.3/24, 10.0.0.9/24", "VIP 10.0.0.3/24, 10.0.0.9/24, here 10.0.0.3/24"),
         ("hostname", "b.example.com", "hostname b.example.com, here proxy.example.com"),
         ("failover_handling", "non-preemptive", "Failover Handling non-preemptive, here preemptive"),
         ("advertisement_interval", "3 s", "advertisement interval 3 s, here 1 s"),
@@ -71,10 +71,12 @@ def test_equal_settings_differ_in_nothing() -> None:
 
 
 def test_the_gravest_comes_first() -> None:
-    """In the order of WORDS, options last; and a netmask is not said beside the address that it belongs to."""
-    other = {name: f"{value}x" for name, value in OURS.items()} | {"zeta": "1", "alpha": "2"}
+    """In the order of WORDS, options last; a netmask where the virtual IP would stand."""
+    other = {name: f"x{value}" for name, value in OURS.items()} | {"zeta": "1", "alpha": "2"}
     found = [each.name for each in compare(OURS | {"alpha": "1", "zeta": "2"}, other, ["zeta", "alpha"])]
-    assert found == [name for name in WORDS if name in OURS and name != "netmask"] + ["alpha", "zeta"]
+    assert found == [name for name in WORDS if name in OURS] + ["alpha", "zeta"]
+    found = [each.name for each in compare(OURS, OURS | {"id": "2", "virtual_ip": "10.0.0.3/16", "port": "1"})]
+    assert found == ["id", "netmask", "port"]
 
 
 def test_an_option_that_is_as_usual_is_not_there() -> None:

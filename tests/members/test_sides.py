@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import permutations
 from typing import Any
@@ -119,6 +120,27 @@ def test_of_two_masters_the_one_with_more_friends_stays() -> None:
     assert who_gives_way(right, wrong) == {"a": "c"}
 
 
+def test_who_was_there_counts_still() -> None:
+    """The master that all but one fitted has died: its friend, which is alone now, stays, whatever the other's rank."""
+    dead, friend = side("a", 200, is_master=True), side("b", 100)
+    wrong = side("c", 255, virtual_ip="10.0.0.4/24")
+    assert gives_way_to(friend, [wrong], two_masters) is wrong
+    assert gives_way_to(friend, [wrong], two_masters, [dead]) is None
+    assert gives_way_to(wrong, [friend], two_masters, [dead]) is friend
+    serving = replace(wrong, is_master=True)
+    assert gives_way_to(friend, [serving], two_masters, [dead]) is serving, "who serves stays"
+    assert gives_way_to(friend, [wrong], two_masters, [replace(dead, settings=wrong.settings)]) is wrong
+
+
+def test_where_serving_is_no_merit_the_many_are_the_measure() -> None:
+    """It decides between as many on both sides only."""
+    serving = side("a", 1, is_master=True)
+    others = [side("b", 2, virtual_ip="10.0.0.4/24"), side("c", 3, virtual_ip="10.0.0.4/24")]
+    assert gives_way_to(serving, others, two_masters) is None
+    assert gives_way_to(serving, others, two_masters, whoever_serves_stays=False) is others[1]
+    assert gives_way_to(others[0], [serving], two_masters, whoever_serves_stays=False) is serving
+
+
 def test_who_fits_the_measure_stays() -> None:
     """In the middle of a migration the first and the last do not fit each other, and the middle fits both: all stay
     while it serves."""
@@ -160,11 +182,15 @@ SIDES = st.builds(
 )
 
 
-@given(st.lists(SIDES, min_size=1, max_size=6))
-def test_whoever_they_are(sides: list[Side]) -> None:
+@given(st.lists(SIDES, min_size=1, max_size=6), st.lists(SIDES, max_size=3))
+def test_whoever_they_are(sides: list[Side], absent: list[Side]) -> None:
     """All that gives way gives way to the same one, which stays and serves if anybody does; who fits it stays; and the
     order in which the others are known changes nothing."""
-    given_to = [gives_way_to(own, [each for each in sides if each is not own], two_masters) for own in sides]
+
+    def gives_way(own: Side, others: Sequence[Side]) -> Side | None:
+        return gives_way_to(own, [each for each in others if each is not own], two_masters, absent)
+
+    given_to = [gives_way(own, sides) for own in sides]
     measures = {id(each) for each in given_to if each is not None}
     assert None in given_to, "somebody stays"
     for own, to in zip(sides, given_to, strict=True):
@@ -176,5 +202,4 @@ def test_whoever_they_are(sides: list[Side]) -> None:
     if len(told) == len(sides):
         assert len(measures) <= 1, "all give way to one"
     for order in list(permutations(sides))[:24]:
-        again = [gives_way_to(own, [each for each in order if each is not own], two_masters) for own in sides]
-        assert again == given_to
+        assert [gives_way(own, order) for own in sides] == given_to
