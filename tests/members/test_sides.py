@@ -82,7 +82,7 @@ def test_another_id_for_the_same_address() -> None:
 def test_what_a_node_does_not_tell_fits(name: str) -> None:
     """A version that knows nothing of it, whatever its id."""
     mute = side("b")
-    del mute.settings[name]
+    mute = replace(mute, settings={each: value for each, value in mute.settings.items() if each != name})
     assert not two_masters(side("a"), mute) and not two_masters(mute, side("a")) and not two_masters(mute, mute)
     nothing = Side("c", 2, 1, "", False, {})
     assert not two_masters(side("a"), nothing) and not two_masters(nothing, replace(nothing, vhid=1))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
 from ipaddress import IPv6Interface
+from types import MappingProxyType
 
 from wsa_proxy.members.text import one_line
 
@@ -62,14 +64,20 @@ def short(value: str, characters_max: int = VALUE_CHARACTERS_MAX) -> str:
     return f"{value[: characters_max - DIGEST_CHARACTERS - 4]}... {_digest(value)}"
 
 
-def fitting(settings: Mapping[str, str]) -> dict[str, str]:
+def fitting(settings: Mapping[str, str]) -> Mapping[str, str]:
     """The settings as a report carries them, in at most SETTINGS_BYTES_MAX bytes: those of ``WORDS`` first, then the
     options by name, each ``short``; and of all from the first one on that has no room, one fingerprint. Depends on
     nothing but the settings, so that equal ones stay equal. What fits already stays as it is."""
+    return _fitting(tuple(settings.items()))
+
+
+@functools.lru_cache(maxsize=1024)  # each report of each group has them, and they hardly ever change
+def _fitting(items: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+    settings = dict(items)
     order = [name for name in WORDS if name in settings] + sorted(name for name in settings if name not in WORDS)
     carried = {one_line(name): short(_printable(settings[name]), _characters_max(name)) for name in order}
     if sum(_bytes(name, value) for name, value in carried.items()) <= SETTINGS_BYTES_MAX:
-        return carried
+        return MappingProxyType(carried)
     room = SETTINGS_BYTES_MAX - _bytes(MORE, "-" * DIGEST_CHARACTERS)
     kept: dict[str, str] = {}
     for name, value in carried.items():
@@ -78,7 +86,7 @@ def fitting(settings: Mapping[str, str]) -> dict[str, str]:
             break
         kept[name] = value
     rest = repr([(name, value) for name, value in carried.items() if name not in kept])
-    return kept | {MORE: _digest(rest)}
+    return MappingProxyType(kept | {MORE: _digest(rest)})
 
 
 def compare(ours: Mapping[str, str], theirs: Mapping[str, str], optional: Iterable[str] = ()) -> list[Mismatch]:

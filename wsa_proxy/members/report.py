@@ -8,12 +8,14 @@ be too long, what matters least is left out (``CUT``).
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import fields
+from types import MappingProxyType
 from typing import Any
 
 import msgpack
@@ -166,8 +168,13 @@ def unpack(packed: bytes) -> Report:
     return Report(**known)
 
 
+_SCALARS = {str, bytes, int, float, bool, type(None), dict}
+
+
 def _plain(value: object) -> object:
     """As msgpack has it."""
+    if type(value) in _SCALARS:
+        return value
     if isinstance(value, Maintenance):
         return {"until": value.until, "reason": value.reason}
     if isinstance(value, tuple):
@@ -184,7 +191,9 @@ def _text(value: object) -> str | None:
 
 def _short(characters_max: int) -> Callable[[object], str | None]:
     def read(value: object) -> str | None:
-        return one_line(value.encode("ascii", "replace").decode(), characters_max) if isinstance(value, str) else None
+        if not isinstance(value, str):
+            return None
+        return one_line(value if value.isascii() else value.encode("ascii", "replace").decode(), characters_max)
 
     return read
 
@@ -232,6 +241,25 @@ def _map[Key, Value](
     return read
 
 
+def _text_map(entries_max: int) -> Callable[[object], Mapping[str, str] | None]:
+    """Of texts, which hardly ever change: read once."""
+    read = _map(_text, _text, entries_max)
+
+    @functools.lru_cache(maxsize=1024)
+    def read_items(items: tuple[tuple[object, object], ...]) -> Mapping[str, str]:
+        return MappingProxyType(read(dict(items)) or {})
+
+    def read_map(given: object) -> Mapping[str, str] | None:
+        if not isinstance(given, dict):
+            return None
+        try:
+            return read_items(tuple(given.items()))
+        except TypeError:  # a list among them, which has no hash
+            return read(given)
+
+    return read_map
+
+
 def _texts(value: object) -> tuple[str, ...] | None:
     if not isinstance(value, list):
         return None
@@ -277,12 +305,12 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "address": _address,
     "health": _word,
     "reasons": _texts,
-    "versions": _map(_text, _text, TEXTS_MAX),
+    "versions": _text_map(TEXTS_MAX),
     "clock_ms": _below(CLOCK_MS_MAX),
     "hears_s": _map(_life, _seconds, MEMBERS_MAX),
     "advertisement_s": _seconds,
     "interval_s": _interval,
-    "settings": _map(_text, _text, SETTINGS_MAX),
+    "settings": _text_map(SETTINGS_MAX),
     "maintenance": _maintenance,
     "switch": _map(_text, _anything, SWITCH_MAX),
 }

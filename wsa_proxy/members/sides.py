@@ -9,6 +9,7 @@ node does not tell of, as its version knows nothing of it, fits.
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -28,7 +29,7 @@ class Side:
     priority: int
     address: str
     is_master: bool
-    settings: dict[str, str]
+    settings: Mapping[str, str]
 
     @property
     def rank(self) -> tuple[int, int, bytes]:
@@ -42,7 +43,7 @@ class Side:
 
 def side_of(report: Report, vhid: int) -> Side:
     """That of a member."""
-    return Side(report.node, vhid, report.priority, report.address, report.state == "master", dict(report.settings))
+    return Side(report.node, vhid, report.priority, report.address, report.state == "master", report.settings)
 
 
 def two_masters(one: Side, other: Side) -> bool:

@@ -91,7 +91,7 @@ class GroupReports:
     def take(self, group: GroupSettings, settings: Settings) -> None:
         """Other settings of the same group. Slow unless the keys were made before."""
         self.group, self.settings = group, settings
-        self._shared: tuple[ProxyFacts, dict[str, str]] | None = None
+        self._shared: tuple[ProxyFacts, Mapping[str, str]] | None = None
         self._keys = [members_key(phrase) for phrase in group.pass_phrases]
         self.cipher = Cipher(group.vhid, self._keys, self._random)
 
@@ -100,11 +100,12 @@ class GroupReports:
         """Between two of our reports."""
         return report_of.report_interval_s(self.group)
 
-    def shared_settings(self) -> dict[str, str]:
+    def shared_settings(self) -> Mapping[str, str]:
         """Of this node, what must be equal."""
         facts = self._facts()
         if self._shared is None or self._shared[0] is not facts:
-            self._shared = facts, report_of.shared_settings(self.group, self.settings, self._keys, facts)
+            told = report_of.shared_settings(self.group, self.settings, self._keys, facts)
+            self._shared = facts, equal.fitting(told)
         return self._shared[1]
 
     def now_s(self) -> float:
