@@ -31,6 +31,7 @@ from wsa_proxy.members.report import REPORT_BYTES_MAX
 from wsa_proxy.members.report import SECONDS_MAX
 from wsa_proxy.members.report import BadReport
 from wsa_proxy.members.report import Maintenance
+from wsa_proxy.members.report import Packer
 from wsa_proxy.members.report import Report
 from wsa_proxy.members.report import pack
 from wsa_proxy.members.report import unpack
@@ -121,10 +122,25 @@ def test_what_is_said_is_heard() -> None:
 
 
 def test_what_is_usual_is_not_said() -> None:
-    """The minimal report by hand, as msgpack's specification writes it: a map of four, short texts, byte strings."""
-    by_hand = b"\x84\xa4node\xa1a\xa4life\xc4\x08llllllll\xa6number\x01"
+    """The minimal report by hand, as msgpack's specification writes it: what lasts is a map of two in a byte string."""
+    by_hand = b"\x83\xa7lasting\xc4\x16\x82\xa4node\xa1a\xa4life\xc4\x08llllllll\xa6number\x01"
     by_hand += b"\xa9challenge\xc4\x10cccccccccccccccc"
     assert pack(MINIMAL) == by_hand
+    assert unpack(by_hand) == MINIMAL == unpack(packed())
+
+
+def test_what_lasts_is_packed_once_and_what_changes_each_time() -> None:
+    """As often as it changes; a value in the outer map counts more than one in the inner, and a wrong inner is told."""
+    packer = Packer()
+    master = replace(MINIMAL, state="master", settings={"port": "8080"})
+    for report in (MINIMAL, master, replace(master, number=7), replace(master, settings={"port": "8081"}), MINIMAL):
+        assert unpack(packer.pack(report)) == report
+    inner = msgpack.packb({"node": "a", "life": b"l" * 8, "state": "backup"})
+    assert unpack(packed(lasting=inner, state="master")).state == "master"
+    assert unpack(packed(lasting=inner)).state == "backup"
+    for wrong in (b"\xc1", msgpack.packb([1])):
+        with pytest.raises(BadReport):
+            unpack(packed(lasting=wrong))
 
 
 @given(st.binary(max_size=REPORT_BYTES_MAX))
@@ -287,7 +303,8 @@ def test_texts_are_shown_as_they_are_safe() -> None:
     """A name that is no host name, and a reason with a line's end in it; also on the way out, as nothing else is."""
     heard = unpack(packed(node="nöde\n1", reasons=["two\nlines"], state="x" * 17))
     assert (heard.node, heard.reasons, heard.state) == ("n?de 1", ("two lines",), "x" * 13 + "...")
-    assert pack(replace(MINIMAL, node="nöde\n1", reasons=("\ud800",))) == packed(node="n?de 1", reasons=[" "])
+    said = pack(replace(MINIMAL, node="nöde\n1", reasons=("\ud800",)))
+    assert unpack(said) == replace(MINIMAL, node="n?de 1", reasons=(" ",))
 
 
 def test_the_greatest_times_can_be_used() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
@@ -130,18 +131,43 @@ class Report:
     """What a planned switch needs to say; see ``runtime``."""
 
 
+class Packer:
+    """Makes the bytes of the reports of one group. What hardly ever changes is packed once, as a map of its own."""
+
+    def __init__(self) -> None:
+        self._lasting: tuple[object, ...] | None = None
+        self._packed = b""
+
+    def pack(self, report: Report) -> bytes:
+        """At most REPORT_BYTES_MAX bytes; what is empty or as usual is left out. Raises ValueError when one of the
+        values that every report needs is not what it should be."""
+        lasting = tuple(getattr(report, name) for name in LASTING)
+        if lasting != self._lasting:
+            self._packed = msgpack.packb(_data(report, LASTING))
+            self._lasting = lasting
+        packed: bytes = msgpack.packb({_LASTING: self._packed} | _data(report, _CHANGING))
+        return packed if len(packed) <= REPORT_BYTES_MAX else _cut(_data(report, _FIELDS))
+
+
 def pack(report: Report) -> bytes:
-    """At most REPORT_BYTES_MAX bytes; what is empty or as usual is left out. Raises ValueError when one of the values
-    that every report needs is not what it should be."""
+    """One report alone, as ``Packer.pack`` has it."""
+    return Packer().pack(report)
+
+
+def _data(report: Report, names: Collection[str]) -> dict[str, Any]:
     data: dict[str, Any] = {}
-    for name, read in _READERS.items():
+    for name in names:
         value = equal.fitting(report.settings) if name == "settings" else getattr(report, name)
         if name in _REQUIRED or value != _USUAL[name]:
-            bounded = read(_plain(value))
+            bounded = _READERS[name](_plain(value))
             if bounded is None and name in _REQUIRED:
                 raise ValueError(f"a report with {name}={value!r}")
             if bounded is not None:
                 data[name] = _plain(bounded)
+    return data
+
+
+def _cut(data: dict[str, Any]) -> bytes:
     packed: bytes = msgpack.packb(data)
     for name, entries in CUT:
         while len(packed) > REPORT_BYTES_MAX and len(kept := data.get(name, ())) > entries:
@@ -152,20 +178,38 @@ def pack(report: Report) -> bytes:
 
 def unpack(packed: bytes) -> Report:
     """The report. Raises BadReport."""
+    data = _map_of(packed)
+    lasting = data.get(_LASTING)
+    known = dict(_read_lasting(lasting)) if isinstance(lasting, bytes) else {}
+    known |= _known(data)
+    missing = [name for name in _REQUIRED if name not in known]
+    if missing:
+        raise BadReport(f"without a usable {', '.join(missing)}")
+    return Report(**known)
+
+
+@functools.lru_cache(maxsize=1024)
+def _read_lasting(packed: bytes) -> dict[str, Any]:
+    return _known(_map_of(packed))
+
+
+def _known(data: Mapping[Any, Any]) -> dict[str, Any]:
+    known: dict[str, Any] = {}
+    for name in data:
+        read = _READERS.get(name) if isinstance(name, str) else None
+        if read is not None and (value := read(data[name])) is not None:
+            known[name] = value
+    return known
+
+
+def _map_of(packed: bytes) -> dict[Any, Any]:
     try:
         data = msgpack.unpackb(packed, strict_map_key=False)
     except (ValueError, TypeError, msgpack.UnpackException) as error:
         raise BadReport(f"not msgpack: {error}") from error
     if not isinstance(data, dict):
         raise BadReport("not a map")
-    known: dict[str, Any] = {}
-    for name, read in _READERS.items():
-        if name in data and (value := read(data[name])) is not None:
-            known[name] = value
-    missing = [name for name in _REQUIRED if name not in known]
-    if missing:
-        raise BadReport(f"without a usable {', '.join(missing)}")
-    return Report(**known)
+    return data
 
 
 _SCALARS = {str, bytes, int, float, bool, type(None), dict}
@@ -315,7 +359,13 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "switch": _map(_text, _anything, SWITCH_MAX),
 }
 _REQUIRED = ("node", "life", "number", "challenge")
+LASTING = (
+    "node", "life", "state", "priority", "advbase", "advskew", "demotion", "address", "health", "reasons", "versions",
+    "interval_s", "settings", "maintenance", "switch",
+)  # fmt: skip
+_LASTING = "lasting"
 _FIELDS = tuple(each.name for each in fields(Report))
 _usual = Report(node="", life=bytes(LIFE_BYTES), number=0, challenge=bytes(CHALLENGE_BYTES))
 _USUAL = {name: getattr(_usual, name) for name in _FIELDS}
 assert tuple(_READERS) == _FIELDS
+_CHANGING = tuple(name for name in _FIELDS if name not in LASTING)

@@ -23,8 +23,8 @@ from wsa_proxy.members.cipher import members_key
 from wsa_proxy.members.report import MEMBERS_MAX
 from wsa_proxy.members.report import BadReport
 from wsa_proxy.members.report import Maintenance
+from wsa_proxy.members.report import Packer
 from wsa_proxy.members.report import Report
-from wsa_proxy.members.report import pack
 from wsa_proxy.members.report import unpack
 from wsa_proxy.members.roster import Member
 from wsa_proxy.members.roster import Roster
@@ -80,6 +80,7 @@ class GroupReports:
         self._health, self._facts, self._maintenance = health, facts, maintenance
         self._send, self._source, self._random = send, source, random
         self._owner_questions: list[bytes] = []
+        self._packer = Packer()
         self._owed: dict[bytes, tuple[bytes, bool]] = {}
         """By life: the question, and whether it was for us whatever we are."""
         self._closed = False
@@ -103,7 +104,7 @@ class GroupReports:
     def shared_settings(self) -> Mapping[str, str]:
         """Of this node, what must be equal."""
         facts = self._facts()
-        if self._shared is None or self._shared[0] is not facts:
+        if self._shared is None or self._shared[0] != facts:
             told = report_of.shared_settings(self.group, self.settings, self._keys, facts)
             self._shared = facts, equal.fitting(told)
         return self._shared[1]
@@ -150,7 +151,7 @@ class GroupReports:
             **{**report_of.says(self.driver, self.group, self._health(), now_s), **more},
         )
         self.sent += 1
-        trouble = self._send(self.cipher.seal(pack(report)))
+        trouble = self._send(self.cipher.seal(self._packer.pack(report)))
         if trouble is not None and self.trouble is None:
             logger.warning("carp vhid=%d member reports cannot be sent: %s", self.group.vhid, trouble)
         self.trouble = trouble
