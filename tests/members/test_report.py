@@ -123,7 +123,7 @@ def test_what_is_said_is_heard() -> None:
 
 def test_what_is_usual_is_not_said() -> None:
     """The minimal report by hand, as msgpack's specification writes it: what lasts is a map of two in a byte string."""
-    by_hand = b"\x83\xa7lasting\xc4\x16\x82\xa4node\xa1a\xa4life\xc4\x08llllllll\xa6number\x01"
+    by_hand = b"\x83\xa7lasting\xc4\x17\x82\xa4node\xa1a\xa4life\xc4\x08llllllll\xa6number\x01"
     by_hand += b"\xa9challenge\xc4\x10cccccccccccccccc"
     assert pack(MINIMAL) == by_hand
     assert unpack(by_hand) == MINIMAL == unpack(packed())
