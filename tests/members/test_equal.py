@@ -139,6 +139,11 @@ def test_what_has_no_room_is_known_by_its_fingerprint() -> None:
     assert MORE in carried and "option_19" not in carried and OURS.items() <= carried.items()
     optional = [name for name in long if name not in OURS]
     assert compare(long, carried, optional) == []
+    assert (
+        len(compare(OURS, carried, [*optional, MORE]))
+        == len(compare(OURS, carried, optional))
+        == len(carried) - len(OURS)
+    )
     (found,) = compare(long, fitting(long | {"option_19": "y"}), optional)
     assert found.name == MORE and found.text.startswith("fingerprint of the options that a report has no room for ")
     few = OURS | {"option_00": "x" * 60, "option_19": "x" * 60}

@@ -329,10 +329,10 @@ def test_two_nodes_of_one_name_are_two_members() -> None:
 
 def test_a_namesake_that_is_not_believed_yet_is_not_forgotten() -> None:
     """What it wants repeated must be, or it would never believe us."""
-    roster = met()
-    heard(roster, 1, 0.5, by=life(2), echoes={}, challenge=challenge(2), address="10.0.0.7")
-    heard(roster, 2, 0.6, address="10.0.0.2")
-    assert roster.echoes(0.7)[life(2)] == challenge(2)
+    roster = met(50.0)
+    heard(roster, 1, 50.5, by=life(2), echoes={}, challenge=challenge(2), address="10.0.0.7")
+    heard(roster, 2, 50.6, address="10.0.0.2")
+    assert roster.echoes(50.7)[life(2)] == challenge(2)
 
 
 # -- any order ---------------------------------------------------------------------------------------------------------

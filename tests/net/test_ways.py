@@ -48,6 +48,13 @@ def test_the_kernel_understands_it(peer: str, source: str) -> None:
         assert receiver.recvfrom(10)[1][0] == source
 
 
+def test_the_scope_comes_first() -> None:
+    """A link-local address is no answer across a router, though it be the first."""
+    own = [HostAddress(2, ip_address(text), 64, 0, FOREVER_S, FOREVER_S) for text in ("fe80::1", "fd00::1")]
+    assert choose_source(own, ip_address("fd00:5::1")) == ip_address("fd00::1")
+    assert choose_source(own[::-1], ip_address("fe80::2")) == ip_address("fe80::1")
+
+
 @given(st.lists(st.tuples(ADDRESSES, st.integers(0, 2), st.sampled_from([600, FOREVER_S])), min_size=1), ADDRESSES)
 def test_one_of_the_hosts_own_always(given_own: list[tuple[Any, int, int]], peer_text: str) -> None:
     """Whatever it has; of the peer's network if there is one that is as good otherwise; of equals the first."""
