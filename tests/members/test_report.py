@@ -173,6 +173,21 @@ def test_no_value_is_beyond_its_bound(data: dict[str, Any]) -> None:
         assert unpack(pack(report)) == report
 
 
+@given(near_reports(), st.binary(max_size=60) | st.integers() | st.lists(st.integers(), max_size=2))
+def test_what_lasts_is_as_little_trusted(data: dict[str, Any], other: object) -> None:
+    """The map in the map: with any values, or none of a report's; it may hold no third one."""
+    name = "lasting"
+    inner = msgpack.packb(data, unicode_errors="surrogatepass")
+    for lasting in (inner, other, msgpack.packb({name: inner})):
+        try:
+            report = unpack(packed(**{name: lasting}))
+        except BadReport:
+            continue
+        check_bounds(report)
+        if lasting is not inner:
+            assert report == MINIMAL or isinstance(other, bytes)
+
+
 @given(reports())
 def test_a_report_fits_into_a_datagram(report: Report) -> None:
     """Whatever the node is told to say; and what the others need to believe it is in it."""
