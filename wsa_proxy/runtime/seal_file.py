@@ -7,9 +7,7 @@ thread that nobody waits for: a slow disk must not stop the loop. A lost file co
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 from collections.abc import Callable
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,14 +15,13 @@ from pathlib import Path
 from wsa_proxy.carp.seal import YEAR_2110_MS
 from wsa_proxy.carp.seal import GroupTime
 from wsa_proxy.carp.seal import Saved
+from wsa_proxy.runtime import state_file
 
 logger = logging.getLogger(__name__)
 
 MOVED_MS = 100.0
 """A time of the group that has moved by more since the last writing is written again."""
-CREATE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW  # root writes here: into no other file
 EVERY_S = 3600.0
-FILE_BYTES_MAX = 64 * 1024
 KEYS_MAX = 64
 """Of one group: a secret that comes back is no stranger, but who changes it for ever must not fill the file."""
 
@@ -86,17 +83,12 @@ class SealFile:
         return abs(time.line_ms - written.line_ms) > MOVED_MS
 
     def _store(self, known: Mapping[str, Saved]) -> None:
-        """Atomic: the old file or the new one, whatever happens. Runs in the writing thread."""
+        """Runs in the writing thread."""
         keys = {
             name: {"boot": saved.boot_id, "line_ms": saved.line_ms, "top": saved.top} for name, saved in known.items()
         }
-        beside = self._path.with_suffix(".new")
         try:
-            with open(os.open(beside, CREATE, 0o600), "w") as file:
-                json.dump({"keys": keys}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(self._path)
+            state_file.store(self._path, {"keys": keys})
         except OSError as error:
             if not self._failed:
                 logger.warning("%s cannot be written: %s; a restarted node must be met anew", self._path, error)
@@ -106,18 +98,14 @@ class SealFile:
 
     def _read(self) -> dict[str, Saved]:
         try:
-            with self._path.open("rb") as file:
-                content = file.read(FILE_BYTES_MAX)
+            return {str(name): _saved(entry) for name, entry in state_file.load(self._path)["keys"].items()}
         except FileNotFoundError:
-            return {}
+            pass
         except OSError as error:
             logger.warning("%s cannot be read: %s; this node starts without the group's time", self._path, error)
-            return {}
-        try:
-            return {str(name): _saved(entry) for name, entry in json.loads(content)["keys"].items()}
         except (ValueError, TypeError, KeyError, AttributeError):
             logger.warning("%s is damaged; this node starts without the group's time", self._path)
-            return {}
+        return {}
 
 
 def _saved(entry: Mapping[str, object]) -> Saved:
