@@ -53,7 +53,7 @@ def test_demote_and_restore_ask_the_running_node(
     asked: list[tuple[str, dict[str, str]]] = []
     answer: dict[str, Any] = {"changes": ["demoted: kernel update"]}
 
-    def ask(path: Path, verb: str, arguments: dict[str, str]) -> dict[str, Any]:
+    def ask(path: Path, verb: str, arguments: dict[str, str], **_: float) -> dict[str, Any]:
         asked.append((verb, arguments))
         return answer
 
@@ -75,7 +75,7 @@ def test_preempt_asks_for_one_group_or_for_all(
     """A number alone is a group; the file may be left out."""
     asked: list[tuple[str, dict[str, str]]] = []
 
-    def ask(path: Path, verb: str, arguments: dict[str, str]) -> dict[str, Any]:
+    def ask(path: Path, verb: str, arguments: dict[str, str], **_: float) -> dict[str, Any]:
         asked.append((str(path), arguments))
         return {"changes": [f"group {len(asked)}: waits no longer before it preempts"]}
 
@@ -94,12 +94,57 @@ def test_preempt_asks_for_one_group_or_for_all(
     assert capsys.readouterr().out.splitlines()[0] == "group 1: waits no longer before it preempts"
 
 
+def test_maintenance_is_ordered_with_an_end_and_a_reason(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The node has more time to answer than for other verbs; alone the verb tells what holds."""
+    asked: list[tuple[str, str, dict[str, str], float]] = []
+
+    def ask(
+        path: Path, verb: str, arguments: dict[str, str] | None = None, *, time_limit_s: float = 0.0
+    ) -> dict[str, Any]:
+        asked.append((str(path), verb, arguments or {}, time_limit_s))
+        return STATUS if verb == "status" else {"changes": [f"{verb} is done"]}
+
+    monkeypatch.setattr("wsa_proxy.runtime.control.ask", ask)
+    file = tmp_path / "node.yaml"
+    file.write_text("state_dir: /srv/seven\n")
+    order = ["maintenance", "on", "--for", "30m", "--reason", "kernel update"]
+    for arguments in (order, [*order, str(file)], ["maintenance", "off"]):
+        assert cli.main(arguments) == 0
+    assert capsys.readouterr().out == "maintenance_on is done\nmaintenance_on is done\nmaintenance_off is done\n"
+    for arguments in (["maintenance"], ["maintenance", "status"], ["maintenance", "status", str(file)]):
+        assert cli.main(arguments) == 0
+    assert capsys.readouterr().out == "not in maintenance\n" * 3
+    usual, other = "/var/lib/wsa-proxy/control.sock", "/srv/seven/control.sock"
+    said = {"reason": "kernel update", "duration": "30m"}
+    assert asked == [
+        (usual, "maintenance_on", said, 15.0),
+        (other, "maintenance_on", said, 15.0),
+        (usual, "maintenance_off", {}, 15.0),
+        *((path, "status", {}, 0.0) for path in (usual, usual, other)),
+    ]
+    for wrong in (["on"], ["on", "--for", "30m"], ["on", "--reason", "x"], ["sometimes"]):
+        with pytest.raises(SystemExit):
+            cli.main(["maintenance", *wrong])
+
+
 WELL = {
     **STATUS,
     "health": {"hard": None, "soft": None, "tests": []},
     "groups": [{**STATUS["groups"][0], "obstacles": {}, "demotion": 0}, {**STATUS["groups"][0], "obstacles": {}}],
 }
 WELL["groups"][1] |= {"state": "master", "demotion": 0}
+
+
+def with_members(lost_s: float | None, *findings: str) -> list[dict[str, Any]]:
+    """One group, and what its members make of each other."""
+    redundancy = {"healthy_standbys": 0, "lost_s": lost_s, "why": None if lost_s is None else "b: slow"}
+    members = {"reports": "sent", "port": 8112, "redundancy": redundancy, "findings": [*findings], "list": []}
+    return [{**WELL["groups"][0], "members": members}]
+
+
+MAINTAINED: dict[str, Any] = {"maintenance": {"reason": "x", "since": "", "until": "", "left_s": 1.0}}
 
 
 @pytest.mark.parametrize(
@@ -112,12 +157,20 @@ WELL["groups"][1] |= {"state": "master", "demotion": 0}
         ({"groups": [*WELL["groups"][:1], {**WELL["groups"][1], "state": "init"}]}, 3),
         ({"groups": [*WELL["groups"][:1], {**WELL["groups"][1], "demotion": 1}]}, 3),
         ({"groups": [{**WELL["groups"][0], "obstacles": {"kernel": "refused"}}, *WELL["groups"][1:]]}, 3),
+        ({"groups": [{**WELL["groups"][0], "demotion": 1, "demoted_by": {"maintenance": "x"}}]}, 0),
+        ({"groups": [{**WELL["groups"][0], "demotion": 1, "demoted_by": {"maintenance": "x", "sending": "y"}}]}, 3),
+        ({"groups": with_members(None)}, 0),
+        ({"groups": with_members(4.0)}, 3),
+        ({"groups": with_members(None, "VIP 10.0.0.4/24, here 10.0.0.3/24")}, 3),
+        (MAINTAINED | {"groups": with_members(4.0)}, 0),
+        (MAINTAINED | {"groups": with_members(4.0, "VIP 10.0.0.4/24, here 10.0.0.3/24")}, 3),
     ],
 )
 def test_a_script_can_ask_whether_all_is_well(
     wrong: dict[str, Any], exit_status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every group takes part, the proxy is well, and there is a guardian; else 3, as systemctl says it."""
+    """Every group takes part, the proxy is well, and there is a guardian; else 3, as systemctl says it. Maintenance is
+    intended, and hides nothing else."""
     monkeypatch.setattr("wsa_proxy.runtime.control.ask", lambda path, verb: WELL | wrong)
     assert cli.main(["status"]) == cli.main(["status", "--json"]) == exit_status
 

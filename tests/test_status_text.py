@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from wsa_proxy.status_text import _duration
+from wsa_proxy.status_text import maintenance_lines
 from wsa_proxy.status_text import status_text
 
 STATUS: dict[str, Any] = {
@@ -63,6 +64,31 @@ def test_an_operators_demotion_is_in_the_status() -> None:
     demoted = {"reason": "kernel update", "since": "2026-01-01T00:00:00+00:00", "age_s": 200.0}
     lines = status_text(STATUS | {"demoted_by_operator": demoted}).splitlines()
     assert "demoted by the operator for 3 min 20 s: kernel update" in lines
+
+
+MAINTENANCE = {
+    "reason": "kernel update",
+    "since": "2026-01-01T00:00:00+00:00",
+    "until": "2026-01-01T02:00:00.250000+00:00",
+    "left_s": 6600.0,
+}
+
+
+@pytest.mark.parametrize(
+    ("state", "still"), [("backup", ""), ("master", "; goes on serving group 1 until another node is well")]
+)
+def test_maintenance_comes_first(state: str, still: str) -> None:
+    """Why, for how long still, until when; and that it serves all the same, if it does."""
+    status = STATUS | {"maintenance": MAINTENANCE, "groups": [STATUS["groups"][0] | {"state": state}]}
+    lines = ["in maintenance: kernel update", f"  1 h 50 min left, until 2026-01-01 02:00:00 UTC{still}"]
+    assert status_text(status).splitlines()[1:4] == ["", *lines] and maintenance_lines(status) == lines
+
+
+def test_no_maintenance_is_not_mentioned() -> None:
+    """Unless it is asked for."""
+    status = STATUS | {"maintenance": None}
+    assert "maintenance" not in status_text(status) and "maintenance" not in status_text(STATUS)
+    assert maintenance_lines(status) == maintenance_lines(STATUS) == ["not in maintenance"]
 
 
 @pytest.mark.parametrize(

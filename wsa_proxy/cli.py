@@ -1,5 +1,5 @@
-"""The command line: ``wsa-proxy VERB``, with the verbs run, check, cleanup, reload, demote, restore, preempt, status,
-watch, lab and simulate.
+"""The command line: ``wsa-proxy VERB``, with the verbs run, check, cleanup, reload, demote, restore, preempt,
+maintenance, status, watch, lab and simulate.
 
 Each verb imports what it needs only when it is called, so that ``status`` answers at once.
 """
@@ -22,6 +22,8 @@ STATUS_UNWELL = 3
 STATUS_UNREAD = 141
 """128 and the number of SIGPIPE, as a shell says it of a program that the signal has ended."""
 RELOAD_LIMIT_S = 120.0  # a slow key is made from each new secret, and reloads wait for each other
+TELL_LIMIT_S = 3.0
+MAINTENANCE_LIMIT_S = 15.0  # it is on the disk before it is answered, and then another node has a second to take over
 DEFAULT_SOCKET = Path("/var/lib/wsa-proxy/control.sock")
 
 
@@ -87,6 +89,7 @@ def _add_what_the_running_node_does(verbs: Any) -> None:
     preempt = _of_the_running_node(verbs, "preempt", "let the better node wait no longer before it takes over")
     preempt.add_argument("group", metavar="GROUP", nargs="?", help="the id of one group; all if left out")
     preempt.set_defaults(call=_preempt)
+    _add_maintenance(verbs)
     status = _of_the_running_node(verbs, "status", "ask the running node")
     status.epilog = (
         "exit status: 0 every group takes part and the proxy is well, 1 no node has answered, 2 wrong use, 3 a node has"
@@ -95,6 +98,31 @@ def _add_what_the_running_node_does(verbs: Any) -> None:
     )
     status.add_argument("--json", action="store_true", help="the whole document")
     status.set_defaults(call=_status)
+
+
+def _add_maintenance(verbs: Any) -> None:
+    """`maintenance on`, `off` and `status`; alone it is the last one."""
+    maintenance = verbs.add_parser(
+        "maintenance",
+        help="have other nodes serve for a while, also if this one is restarted; alone: tell whether it is on",
+    )
+    maintenance.set_defaults(call=_maintenance, file=None)
+    orders = maintenance.add_subparsers(metavar="on|off|status")
+    on = _of_the_running_node(orders, "on", "begin; a second time: another end and another reason")
+    on.add_argument("--for", required=True, metavar="TIME", dest="duration", help="30s, 30m, 2h, 1d; 7d at most")
+    on.add_argument("--reason", required=True, metavar="TEXT", help="why, for the log and the status")
+    on.set_defaults(
+        call=lambda options: _tell(
+            options,
+            "maintenance_on",
+            {"reason": options.reason, "duration": options.duration},
+            time_limit_s=MAINTENANCE_LIMIT_S,
+        )
+    )
+    off = _of_the_running_node(orders, "off", "end it now")
+    off.set_defaults(call=lambda options: _tell(options, "maintenance_off", {}, time_limit_s=MAINTENANCE_LIMIT_S))
+    status = _of_the_running_node(orders, "status", "tell whether it is on, why and for how long")
+    status.set_defaults(call=_maintenance)
 
 
 def _add_rooms(verbs: Any) -> None:
@@ -185,13 +213,15 @@ def _reload(options: argparse.Namespace) -> int:
     return 1 if errors else 0
 
 
-def _tell(options: argparse.Namespace, verb: str, arguments: Mapping[str, str]) -> int:
+def _tell(
+    options: argparse.Namespace, verb: str, arguments: Mapping[str, str], *, time_limit_s: float = TELL_LIMIT_S
+) -> int:
     """Have the running node do something, and say what has changed."""
     from wsa_proxy.runtime.control import ControlError
     from wsa_proxy.runtime.control import ask
 
     try:
-        answer = ask(_socket_path(options.file), verb, arguments)
+        answer = ask(_socket_path(options.file), verb, arguments, time_limit_s=time_limit_s)
     except ControlError as error:
         answer = {"error": error}
     if "error" in answer:
@@ -208,19 +238,37 @@ def _preempt(options: argparse.Namespace) -> int:
     return _tell(options, "preempt", {} if options.group is None else {"group": options.group})
 
 
+def _maintenance(options: argparse.Namespace) -> int:
+    from wsa_proxy.status_text import maintenance_lines
+
+    status = _asked_for_status(options)
+    if status is None:
+        return 1
+    print("\n".join(maintenance_lines(status)))
+    return 0
+
+
 def _status(options: argparse.Namespace) -> int:
-    from wsa_proxy.runtime.control import ControlError
-    from wsa_proxy.runtime.control import ask
     from wsa_proxy.status_text import is_well
     from wsa_proxy.status_text import status_text
 
-    try:
-        status = ask(_socket_path(options.file), "status")
-    except ControlError as error:
-        print(f"wsa-proxy: {error}", file=sys.stderr)
+    status = _asked_for_status(options)
+    if status is None:
         return 1
     print(json.dumps(status, indent=2) if options.json else status_text(status))
     return 0 if is_well(status) else STATUS_UNWELL
+
+
+def _asked_for_status(options: argparse.Namespace) -> dict[str, Any] | None:
+    """None, and said why, when nobody answers."""
+    from wsa_proxy.runtime.control import ControlError
+    from wsa_proxy.runtime.control import ask
+
+    try:
+        return ask(_socket_path(options.file), "status")
+    except ControlError as error:
+        print(f"wsa-proxy: {error}", file=sys.stderr)
+        return None
 
 
 def _socket_path(file: Path | None) -> Path:

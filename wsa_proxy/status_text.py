@@ -9,6 +9,8 @@ def status_text(status: dict[str, Any]) -> str:
     """What this node is, since when, why; then what is wrong."""
     head = f"node {status['node']}  {status['failover_handling']}  wsa-proxy {status['version']}  pid {status['pid']}"
     lines = [head]
+    if status.get("maintenance") is not None:
+        lines += ["", *maintenance_lines(status)]
     for group in status["groups"]:
         lines += ["", *_group_lines(group)]
     operator = status.get("demoted_by_operator")
@@ -22,21 +24,42 @@ def status_text(status: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def maintenance_lines(status: dict[str, Any]) -> list[str]:
+    """Whether it is in maintenance, why, for how long still, and what it serves meanwhile."""
+    maintenance = status.get("maintenance")  # a node of an earlier version knows none
+    if maintenance is None:
+        return ["not in maintenance"]
+    end = f"{_duration(maintenance['left_s'])} left, until {maintenance['until'][:19].replace('T', ' ')} UTC"
+    serving = [str(group["id"]) for group in status["groups"] if group["state"] == "master"]
+    still = f"; goes on serving group {', '.join(serving)} until another node is well" if serving else ""
+    return [f"in maintenance: {maintenance['reason']}", f"  {end}{still}"]
+
+
 def is_well(status: dict[str, Any]) -> bool:
     """Every group takes part, undemoted, and nothing is wrong with the proxy or its guardian. What only concerns others
-    (rejected packets, a network that refuses virtual MACs) is not asked for."""
+    (rejected packets, a network that refuses virtual MACs) is not asked for. Maintenance is intended, and so is that
+    this node is no healthy standby meanwhile."""
+    intended = status.get("maintenance") is not None
     groups = all(
-        group["state"] in ("master", "backup") and not group["obstacles"] and not group["demotion"]
+        group["state"] in ("master", "backup") and not group["obstacles"] and not _is_demoted(group)
         for group in status["groups"]
-    ) and not any(_members_wrong(group.get("members")) for group in status["groups"])
+    ) and not any(_members_wrong(group.get("members"), intended) for group in status["groups"])
     guardian = status.get("guardian")  # a node of an earlier version has none
     health = status["health"]
     return groups and not health["hard"] and not health["soft"] and (guardian is None or bool(guardian["pid"]))
 
 
-def _members_wrong(members: dict[str, Any] | None) -> bool:
-    """Nobody could take over, or the nodes do not fit together. Without a secret nothing is known of them."""
-    return members is not None and (members["redundancy"]["lost_s"] is not None or bool(members["findings"]))
+def _is_demoted(group: dict[str, Any]) -> bool:
+    names = group.get("demoted_by")  # a node of an earlier version does not tell them
+    return bool(group["demotion"]) if names is None else any(name != "maintenance" for name in names)
+
+
+def _members_wrong(members: dict[str, Any] | None, intended: bool) -> bool:
+    """Nobody could take over (unless that is intended), or the nodes do not fit together. Without a secret nothing is
+    known of them."""
+    if members is None:
+        return False
+    return (members["redundancy"]["lost_s"] is not None and not intended) or bool(members["findings"])
 
 
 def _member_lines(members: dict[str, Any] | None) -> list[str]:

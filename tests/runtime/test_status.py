@@ -16,7 +16,7 @@ GROUP_KEYS = {
     "id", "description", "hostname", "virtual_ip", "interface", "priority", "port", "advertisement_interval_s",
     "master_down_interval_s", "state", "since", "age_s", "reason", "evidence", "obstacles", "virtual_ip_held",
     "advskew", "demotion", "last_master", "advertisements_sent", "advertisements_received", "rejected", "transitions",
-    "security", "peers", "last_rejected", "virtual_mac", "preemption", "members",
+    "security", "peers", "last_rejected", "virtual_mac", "preemption", "demoted_by", "members",
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Sequence
+from concurrent.futures import Future
 from ipaddress import ip_interface
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,17 @@ type Carries = Callable[[str, str], bool]
 WELL = Health(hard=None, soft=None)
 WALL_MS = 2e11
 """Of every host, when its loop's time is 0."""
+
+
+def at_once(write: Callable[[], None]) -> Future[None]:
+    """The thread that writes the node's files, when it is fast."""
+    written: Future[None] = Future()
+    try:
+        write()
+        written.set_result(None)
+    except OSError as error:
+        written.set_exception(error)
+    return written
 
 
 class Lan:
@@ -113,6 +125,7 @@ class Host:
         self.ports: Ports | None = None
         preempt = changes.pop("preempt", True)
         self.facts = changes.pop("facts", ProxyFacts())
+        submit = changes.pop("submit", at_once)
         more_vhids = changes.pop("more_vhids", ())
         more_groups = changes.pop("more_groups", ())
         virtual_ips = changes.pop("virtual_ips", ("10.0.0.3/24",))
@@ -141,7 +154,7 @@ class Host:
             self,
             close_connections=self._close_connections,
             clocks=clocks,
-            submit=lambda write: write(),
+            submit=submit,
             facts=lambda: self.facts,
         )
 

@@ -42,6 +42,10 @@ from wsa_proxy.runtime.identity import Identity
 from wsa_proxy.runtime.identity import make_identity
 from wsa_proxy.runtime.kernel_news import KernelNews
 from wsa_proxy.runtime.mac_check import MacCheck
+from wsa_proxy.runtime.maintenance import FILE_NAME as MAINTENANCE_FILE
+from wsa_proxy.runtime.maintenance import Maintenance
+from wsa_proxy.runtime.maintenance_file import MaintenanceFile
+from wsa_proxy.runtime.maintenance_file import Submit
 from wsa_proxy.runtime.operator_demotion import OperatorDemotion
 from wsa_proxy.runtime.ports import Kernel
 from wsa_proxy.runtime.preemption import end_waits
@@ -54,7 +58,6 @@ from wsa_proxy.runtime.reload import Plan
 from wsa_proxy.runtime.reload import addresses_of
 from wsa_proxy.runtime.reporting import Reporting
 from wsa_proxy.runtime.seal_file import SealFile
-from wsa_proxy.runtime.seal_file import Submit
 from wsa_proxy.runtime.status import node_status
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
@@ -87,7 +90,7 @@ class Node:
         self._clocks = clocks or host_clocks()
         # One thread writes all files of the node, one after the other.
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="failover files")
-        self._submit = submit or self._writer.submit
+        self._submit: Submit = submit or self._writer.submit
         self._loop_lag_s = loop_lag_s
         self._tell_others = on_transition
         self.reporting = Reporting(
@@ -100,7 +103,14 @@ class Node:
         self._fences = Fences(self._drivers, on_fence, self.drain_kernel)
         self.departure = Departure(self._drivers, self._fences.drain)
         self.operator = OperatorDemotion(self._drivers, self._fences.drain, self._clocks.now_s)
-        own_verbs: dict[str, Verb] = {"status": self.status, "preempt": self.preempt}
+        intent = MaintenanceFile(settings.state_dir / MAINTENANCE_FILE, self._submit)
+        self.maintenance = Maintenance(intent, self._drivers, self._fences.drain, self._clocks)
+        own_verbs: dict[str, Verb] = {
+            "status": self.status,
+            "preempt": self.preempt,
+            "maintenance_on": self.maintenance.on,
+            "maintenance_off": self.maintenance.off,
+        }
         self._control = ControlSocket(settings.socket_path, {**own_verbs, **(verbs or {})})
         self._mac_check = MacCheck(kernel.foreign_mac_test)
         self._news = KernelNews(kernel, self._mac_check, self.reporting)
@@ -146,7 +156,9 @@ class Node:
     async def start(self) -> None:
         """Clean up after an earlier life, then follow the links. Raises ControlError or OSError."""
         await self._kernel.claim_patiently(self.settings.groups)
+        self.maintenance.read()
         await self._control.start()
+        self.maintenance.begin()
         self._remove_leftovers([group for group, _ in self._groups])
         self._news.follow(self.drain_kernel)
         self._leases = self._kernel.leases()
@@ -176,6 +188,7 @@ class Node:
         self.reporting.close()
         for _, driver in self._groups:
             driver.close()
+        self.maintenance.close()
         self._mac_check.close()
         self._fences.close()
         if self._beat is not None:
@@ -266,6 +279,7 @@ class Node:
         for group, driver in self._groups:
             with apart(group.vhid, "take the proxy's health"):
                 self.operator.tell(driver)
+                self.maintenance.tell(driver)
                 driver.set_demotion("proxy", 1 if health.soft else 0, health.soft or "well again")
                 driver.set_obstacle("proxy", health.hard)
 
@@ -292,6 +306,7 @@ class Node:
             self._mac_check.verdict,
             self.reporting.status,
             operator=self.operator.status(),
+            maintenance=self.maintenance.status(),
             guardian=self._leases.guardian if self._leases is not None else None,
             stall_limit_s=stall_limit_s(self.settings),
             started_at=self._started_at,

@@ -32,6 +32,7 @@ def node_status(
     members: Callable[[int], dict[str, Any]],
     *,
     operator: dict[str, Any] | None,
+    maintenance: dict[str, Any] | None,
     guardian: int | None,
     stall_limit_s: float,
     started_at: datetime,
@@ -50,6 +51,7 @@ def node_status(
         "loop_lag_s": round(loop_lag_s, 4),
         "health": _health_status(health, now),
         "demoted_by_operator": operator,
+        "maintenance": maintenance,
         "groups": [
             _group_status(group, driver, now)
             | {"virtual_mac": _virtual_mac_status(group, mac_verdict), "members": members(group.vhid)}
@@ -96,6 +98,7 @@ def _group_status(group: GroupSettings, driver: Driver, now: float) -> dict[str,
         "virtual_ip_held": _held(driver),
         "advskew": host.advskew,
         "demotion": host.demotion,
+        "demoted_by": driver.demotions.reasons,
         "preemption": _preemption_status(host, now),
         "last_master": None if host.state is State.MASTER else host.last_master,
         "advertisements_sent": record.sent,
