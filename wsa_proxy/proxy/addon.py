@@ -16,16 +16,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import sys
 from collections.abc import Callable
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 from typing import NoReturn
 
-from mitmproxy import command
 from mitmproxy import connection
 from mitmproxy import ctx
 from mitmproxy import exceptions
@@ -41,6 +38,7 @@ from wsa_proxy.proxy import descriptors
 from wsa_proxy.proxy import hangup
 from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy import self_connect
+from wsa_proxy.proxy.addon_commands import AddonCommands
 from wsa_proxy.proxy.addon_tests import AddonTests
 from wsa_proxy.proxy.addon_transitions import AddonTransitions
 from wsa_proxy.proxy.collector import spare_the_collector
@@ -106,7 +104,7 @@ class SignsOfLife:
     def ended(self, _: Hook) -> None: ...
 
 
-class CarpFailover:
+class CarpFailover(AddonCommands):
     """See the module's text. Decides nothing about mastery: the protocol does, on what this tells it."""
 
     name = "carp_failover"
@@ -208,7 +206,7 @@ class CarpFailover:
             on_fence=liveness.doubt,
             on_transition=AddonTransitions().tell,
             facts=SharedFacts(),
-            verbs={"reload": self._reload, "demote": self._demote, "restore": self._restore},
+            verbs=self._verbs(),
         )
 
     async def done(self) -> None:
@@ -274,54 +272,6 @@ class CarpFailover:
         if self._node is not None:
             self._node.set_health(health)
 
-    @command.command("failover.status")  # type: ignore[untyped-decorator]
-    def status(self) -> str:
-        """What this node is, holds and has seen, as JSON."""
-        if self._node is None:
-            raise exceptions.CommandError("failover has not started yet")
-        return json.dumps(self._node.status(), indent=2)
-
-    @command.command("failover.reload")  # type: ignore[untyped-decorator]
-    def reload(self) -> str:
-        """Read the configuration again and take what has changed; the log says what came of it."""
-        if self._reloader is None:
-            raise exceptions.CommandError("failover has not started yet")
-        self._reloader.request()
-        return f"{_config_file()} is being read again; the log says what has changed"
-
-    @command.command("failover.preempt")  # type: ignore[untyped-decorator]
-    def preempt(self, group: str = "") -> str:
-        """Wait no longer before this node takes over from an inferior master; of one group by its id, or of all."""
-        if self._node is None:
-            raise exceptions.CommandError("failover has not started yet")
-        return _changes(self._node.preempt(group))
-
-    @command.command("failover.demote")  # type: ignore[untyped-decorator]
-    def demote(self, reason: str) -> str:
-        """Let another node take over, until failover.restore or the end of the process. Nobody there: it goes on."""
-        return _changes(self._demote(reason))
-
-    @command.command("failover.restore")  # type: ignore[untyped-decorator]
-    def restore(self) -> str:
-        """End a demotion: by failover.demote, or by an addon that seemed broken."""
-        return _changes(self._restore())
-
-    def _demote(self, reason: str) -> dict[str, Any]:
-        if self._node is None:
-            return {"error": "failover has not started yet"}
-        return self._node.operator.demote(reason)
-
-    def _restore(self) -> dict[str, Any]:
-        if self._node is None:
-            return {"error": "failover has not started yet"}
-        changes = [*self._node.operator.restore()["changes"], *self._addon_tests.forgive("restored by the operator")]
-        return {"changes": changes or ["nothing was there to restore"]}
-
-    async def _reload(self) -> dict[str, Any]:
-        """For whoever asks at the control socket; it is open only after the reloader was made."""
-        assert self._reloader is not None
-        return await self._reloader.report() | {"file": str(_config_file().absolute())}
-
     # -- the proxy's traffic -----------------------------------------------------------------------------------------
 
     def client_connected(self, client: connection.Client) -> None:
@@ -357,13 +307,6 @@ class CarpFailover:
 
     def error(self, flow: http.HTTPFlow) -> None:
         self._connections.error(flow)
-
-
-def _changes(answer: dict[str, Any]) -> str:
-    """For mitmproxy's console."""
-    if "error" in answer:
-        raise exceptions.CommandError(answer["error"])
-    return "\n".join(answer["changes"])
 
 
 def _config_file() -> Path:
