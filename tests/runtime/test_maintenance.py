@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.runtime.virtual_time import VirtualTimeLoop
 from tests.runtime.world import WELL
 from tests.runtime.world import Host
 from tests.runtime.world import MakeHost
@@ -193,6 +194,24 @@ async def test_a_wall_clock_that_is_set_back_prolongs_nothing_in_this_boot_or_th
     again.wall_ms += 86_400_000
     await asyncio.sleep(10.1)
     assert again.node.maintenance.current() is None and not has_file(again)
+
+
+async def test_it_ends_on_a_clock_that_never_says_the_same_twice(
+    make_host: MakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a real one does; that of the other tests stands still while the node works."""
+    host = make_host("a", 1)
+    await host.start()
+    clock = VirtualTimeLoop.time
+
+    def creeping(loop: VirtualTimeLoop) -> float:
+        loop.now += 1e-6
+        return clock(loop)
+
+    monkeypatch.setattr(VirtualTimeLoop, "time", creeping)
+    await host.node.maintenance.on("kernel update", "30s")
+    await asyncio.sleep(30)
+    assert host.node.maintenance.current() is None and not has_file(host)
 
 
 async def test_another_order_replaces_the_first(make_host: MakeHost) -> None:

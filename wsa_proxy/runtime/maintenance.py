@@ -153,7 +153,9 @@ class Maintenance:
         if self._period is None:
             return math.inf
         wait_s = min(self._period.left_s(self._clocks), LOOK_EVERY_S)
-        return self._clocks.now_s() + (max(wait_s, LOOK_AGAIN_S) if self._orders.locked() else wait_s)
+        if self._orders.locked():
+            wait_s = max(wait_s, LOOK_AGAIN_S)
+        return self._clocks.now_s() + wait_s if wait_s > 0 else -math.inf  # the past, however late it is by now
 
     def _pass(self) -> None:
         """Its time is over."""
