@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from wsa_proxy.runtime.control import ask
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S_MAX = 30.0  # a deadline, not a pause
+STEP_S = 0.001
 
 
 class RealTimeLoop(VirtualTimeLoop):
@@ -92,6 +94,24 @@ class Lives:
         self._parent.communicate(timeout=START_S_MAX)
 
 
+def slow_the_disk() -> None:
+    """Each step that a file takes is a millisecond long at least: a kill at random falls between any two of them."""
+
+    def slow(call: Callable[..., Any]) -> Callable[..., Any]:
+        def slowed(*arguments: Any, **named: Any) -> Any:
+            time.sleep(STEP_S)
+            try:
+                return call(*arguments, **named)
+            finally:
+                time.sleep(STEP_S)
+
+        return slowed
+
+    os.open, os.fsync = slow(os.open), slow(os.fsync)
+    for name in ("replace", "unlink"):
+        setattr(Path, name, slow(getattr(Path, name)))
+
+
 async def live(folder: Path) -> None:
     host = Host(Lan(), "a", 1, folder, submit=None)
     await host.start()
@@ -100,6 +120,7 @@ async def live(folder: Path) -> None:
 
 def be_born(folder: Path, parents_pipe: int) -> None:
     """Never returns. Whoever has the pipe's other end has ended: so does this process."""
+    slow_the_disk()
     logging.basicConfig(filename=folder / "log", level=logging.INFO)
     try:
         with asyncio.Runner(loop_factory=RealTimeLoop) as runner:
