@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from tests.runtime.members import listed
+from tests.runtime.members import members
+from tests.runtime.members import start_three
 from tests.runtime.virtual_time import VirtualTimeLoop
 from tests.runtime.world import WELL
 from tests.runtime.world import Host
@@ -19,6 +22,7 @@ from wsa_proxy.net.ports import Fence
 from wsa_proxy.runtime.demotions import Demotions
 from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.node import Node
+from wsa_proxy.status_text import is_well
 
 
 async def pair(make_host: MakeHost, **changes: Any) -> tuple[Host, Host]:
@@ -59,17 +63,17 @@ async def test_another_node_serves_until_the_time_is_over(
     a, b = await pair(make_host, security=(security,), preempt=True)
     assert a.node.status()["maintenance"] is None and a.node.maintenance.current() is None
     ordered_at_s = a.loop.now
-    answer = await a.node.maintenance.on(" kernel  update ", "30m")
+    answer = await a.node.maintenance.on(" kernel  update ", "5m")
     assert (a.state, b.state) == ("backup", "master")
     status = a.node.status()
     told = status["maintenance"]
     until = told["until"][:19].replace("T", " ")
     assert answer == {"changes": [f"in maintenance until {until} UTC: kernel update", "group 1: BACKUP"]}
-    assert (told["reason"], told["left_s"]) == ("kernel update", pytest.approx(1800, abs=1.1))
+    assert (told["reason"], told["left_s"]) == ("kernel update", pytest.approx(300, abs=1.1))
     assert status["groups"][0]["demoted_by"] == {"maintenance": "maintenance: kernel update"}
     assert status["demoted_by_operator"] is None
     assert f"carp this node is in maintenance until {until} UTC: kernel update" in caplog.text
-    await asyncio.sleep(ordered_at_s + 1799.9 - a.loop.now)
+    await asyncio.sleep(ordered_at_s + 299.9 - a.loop.now)
     assert (a.state, b.state) == ("backup", "master")
     await asyncio.sleep(2)
     assert (a.state, b.state) == ("master", "backup")
@@ -114,7 +118,7 @@ async def test_two_nodes_that_are_both_in_maintenance_strand_nobody(make_host: M
     answer = await b.node.maintenance.on("kernel update", "2h")
     serving_s = a.loop.now
     assert len(answer["changes"]) == 2
-    for _ in range(600):
+    for _ in range(120):
         await asyncio.sleep(1)
         assert a.holds + b.holds == 1
     assert len(a.driver.record.transitions) + len(b.driver.record.transitions) <= 8  # nobody is handed to and fro
@@ -126,6 +130,28 @@ async def test_two_nodes_that_are_both_in_maintenance_strand_nobody(make_host: M
     await a.node.maintenance.off()
     await asyncio.sleep(serving_s + 4000 - a.loop.now)
     assert (a.state, b.state) == ("master", "backup")
+
+
+async def test_every_member_is_told_of_it_and_of_its_end(make_host: MakeHost) -> None:
+    """The one in maintenance is no healthy standby of the others, and says of itself what is intended."""
+    a, b, c = await start_three(make_host)
+    await asyncio.sleep(6)
+    assert members(b)["redundancy"]["healthy_standbys"] == 2
+    await a.node.maintenance.on("kernel update", "30m")
+    await asyncio.sleep(2)
+    until = a.node.status()["maintenance"]["until"][:19] + "+00:00"
+    for host in (b, c):
+        assert listed(host)["a"]["maintenance"] == {"until": until, "reason": "kernel update"}
+        assert f"in maintenance until {until}: kernel update" in listed(host)["a"]["not_ready"]
+        assert members(host)["redundancy"]["healthy_standbys"] == 1
+    await c.node.maintenance.on("memory", "1h")
+    await asyncio.sleep(3)
+    assert b.state == "master" and members(b)["redundancy"]["lost_s"] is not None
+    assert not is_well(b.node.status()) and is_well(c.node.status())
+    await a.node.maintenance.off()
+    await asyncio.sleep(2)
+    assert listed(b)["a"]["maintenance"] is None and listed(b)["a"]["is_ready"]
+    assert a.state == "master" and members(a)["redundancy"]["healthy_standbys"] == 1
 
 
 async def test_a_node_in_maintenance_takes_over_from_one_that_cannot_serve(make_host: MakeHost) -> None:
@@ -143,7 +169,7 @@ async def test_a_node_in_maintenance_takes_over_from_one_that_cannot_serve(make_
 async def test_the_next_life_begins_as_the_file_says(make_host: MakeHost, caplog: pytest.LogCaptureFixture) -> None:
     """Demoted before it takes part; the end is the same moment as in the life before."""
     a, b = await pair(make_host)
-    await a.node.maintenance.on("kernel update", "30m")
+    await a.node.maintenance.on("kernel update", "5m")
     ends_s = a.loop.now + a.node.status()["maintenance"]["left_s"]
     await asyncio.sleep(60)
     again = next_life(make_host, a)
@@ -179,18 +205,18 @@ async def test_a_wall_clock_that_is_set_back_prolongs_nothing_in_this_boot_or_th
     """Set forward past the end, it ends it: soon, since nobody tells that a clock was set."""
     a = make_host("a", 1)
     await a.start()
-    await a.node.maintenance.on("kernel update", "30m")
+    await a.node.maintenance.on("kernel update", "5m")
     document = file_of(a)
     (a.node.settings.state_dir / "maintenance.json").write_text(json.dumps(document | {"boot": "an earlier one"}))
     again = next_life(make_host, a)
     await again.start()
     assert file_of(again)["boot"] == "boot" and file_of(again)["until"] == document["until"]
     again.wall_ms -= 86_400_000
-    await asyncio.sleep(1700)
+    await asyncio.sleep(200)
     assert again.node.maintenance.current() is not None
     await asyncio.sleep(101)
     assert again.node.maintenance.current() is None and not has_file(again)
-    await again.node.maintenance.on("kernel update", "30m")
+    await again.node.maintenance.on("kernel update", "5m")
     again.wall_ms += 86_400_000
     await asyncio.sleep(10.1)
     assert again.node.maintenance.current() is None and not has_file(again)

@@ -15,6 +15,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
+from wsa_proxy.members import report
 from wsa_proxy.runtime.clocks import Clocks
 from wsa_proxy.runtime.driver import Driver
 from wsa_proxy.runtime.maintenance_file import MaintenanceFile
@@ -167,6 +168,12 @@ class Maintenance:
     def current(self) -> Period | None:
         """What is in force."""
         return self._period
+
+    def reported(self) -> report.Maintenance | None:
+        """As the other members are told."""
+        if self._period is None:
+            return None
+        return report.Maintenance(self._period.until.isoformat(timespec="seconds"), self._period.reason)
 
     def tell(self, driver: Driver) -> None:
         """This group has just begun, or others are told as well."""

@@ -94,7 +94,11 @@ class Node:
         self._loop_lag_s = loop_lag_s
         self._tell_others = on_transition
         self.reporting = Reporting(
-            kernel, self._clocks, health=lambda: self.health, facts=facts, maintenance=lambda: None
+            kernel,
+            self._clocks,
+            health=lambda: self.health,
+            facts=facts,
+            maintenance=lambda: self.maintenance.reported(),
         )
         self._started_at = datetime.now(UTC)
         self._beat: Beat | None = None
