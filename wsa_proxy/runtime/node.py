@@ -109,13 +109,7 @@ class Node:
         self.operator = OperatorDemotion(self._drivers, self._fences.drain, self._clocks.now_s)
         intent = MaintenanceFile(settings.state_dir / MAINTENANCE_FILE, self._submit)
         self.maintenance = Maintenance(intent, self._drivers, self._fences.drain, self._clocks)
-        own_verbs: dict[str, Verb] = {
-            "status": self.status,
-            "preempt": self.preempt,
-            "maintenance_on": self.maintenance.on,
-            "maintenance_off": self.maintenance.off,
-        }
-        self._control = ControlSocket(settings.socket_path, {**own_verbs, **(verbs or {})})
+        self._control = ControlSocket(settings.socket_path, {**self._verbs(), **(verbs or {})})
         self._mac_check = MacCheck(kernel.foreign_mac_test)
         self._news = KernelNews(kernel, self._mac_check, self.reporting)
         self.pulse = Pulse(self._clocks.now_s)
@@ -296,6 +290,15 @@ class Node:
         self.reporting.drain()
 
     # -- what others ask ---------------------------------------------------------------------------------------------
+
+    def _verbs(self) -> dict[str, Verb]:
+        """What the control socket answers, whatever the proxy is."""
+        return {
+            "status": self.status,
+            "preempt": self.preempt,
+            "maintenance_on": self.maintenance.on,
+            "maintenance_off": self.maintenance.off,
+        }
 
     def preempt(self, group: str = "") -> dict[str, Any]:
         """The operator wants this group, or all, to wait no longer before it preempts."""
