@@ -31,8 +31,9 @@ ARROWS: dict[str, set[str]] = {
     "lab": {"settings", "resources", "config", "runtime", "net"},
     "simulation": {"carp", "net", "runtime"},
     "watch": {"settings", "config", "carp", "net"},
+    "doctor": {"settings", "config", "runtime", "carp", "net", "watch"},
     "status_text": set(),
-    "cli": {"settings", "resources", "config", "runtime", "status_text", "lab", "simulation", "watch"},
+    "cli": {"settings", "resources", "config", "runtime", "status_text", "lab", "simulation", "watch", "doctor"},
 }
 
 # The protocol knows no socket, clock, loop, log or chance: time is an argument, the rest are commands.

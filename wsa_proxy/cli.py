@@ -1,5 +1,5 @@
 """The command line: ``wsa-proxy VERB``, with the verbs run, check, cleanup, reload, demote, restore, preempt,
-maintenance, status, watch, lab and simulate.
+maintenance, status, watch, doctor, lab and simulate.
 
 Each verb imports what it needs only when it is called, so that ``status`` answers at once.
 """
@@ -132,6 +132,12 @@ def _add_rooms(verbs: Any) -> None:
 
     wsa_proxy.watch.command.add_arguments(watch)
     watch.set_defaults(call=wsa_proxy.watch.command.main)
+
+    doctor = verbs.add_parser("doctor", help="say what is wrong with this host and its network, and what helps")
+    import wsa_proxy.doctor.command
+
+    wsa_proxy.doctor.command.add_arguments(doctor)
+    doctor.set_defaults(call=lambda options: wsa_proxy.doctor.command.main(options, _socket_path(options.file)))
 
     lab = verbs.add_parser("lab", help="try failover: real nodes, a client and an origin in network namespaces")
     import wsa_proxy.lab.command

@@ -18,10 +18,18 @@ def find_keepalived() -> str | None:
 class Keepalived(Daemon):
     """One keepalived, master from its first second on; an advertisement each second."""
 
-    def __init__(self, network: Path, folder: Path, version: int, vrid: int, addresses: Sequence[str]) -> None:
+    def __init__(
+        self,
+        network: Path,
+        folder: Path,
+        version: int,
+        vrid: int,
+        addresses: Sequence[str],
+        interface: str = "eth0",
+    ) -> None:
         folder.mkdir(parents=True)
         configuration = folder / "keepalived.conf"
-        lines = ["vrrp_instance other {", "interface eth0", f"version {version}", f"virtual_router_id {vrid}"]
+        lines = ["vrrp_instance other {", f"interface {interface}", f"version {version}", f"virtual_router_id {vrid}"]
         lines += ["state MASTER", "priority 255", "advert_int 1", "virtual_ipaddress {", *addresses, "}", "}"]
         configuration.write_text("\n".join(lines) + "\n")
         program = find_keepalived()

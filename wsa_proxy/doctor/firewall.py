@@ -1,0 +1,190 @@
+"""Rules of this host's packet filter that stop what the nodes say to each other.
+
+Which chains matter follows from how a node listens and speaks. It hears advertisements through a packet socket, behind
+the ingress hook and before all others, and multicasts them as frames: of the packet filter only ingress and egress
+(netdev) can stop those, and a rule about protocol 112 in an input or output chain does no harm. Unicast advertisements
+leave through a raw IP socket, so output and postrouting can stop them. Reports are ordinary UDP.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from ipaddress import ip_network
+from pathlib import Path
+
+from wsa_proxy.doctor import nftables
+from wsa_proxy.doctor.facts import Facts
+from wsa_proxy.doctor.facts import FirewallFacts
+from wsa_proxy.doctor.facts import Group
+from wsa_proxy.doctor.facts import Sound
+from wsa_proxy.doctor.finding import Answer
+from wsa_proxy.doctor.finding import Finding
+from wsa_proxy.doctor.finding import NotMade
+from wsa_proxy.doctor.iptables import read_saved
+from wsa_proxy.doctor.ruleset import Chain
+from wsa_proxy.doctor.ruleset import Fate
+from wsa_proxy.doctor.ruleset import Packet
+from wsa_proxy.doctor.ruleset import Value
+from wsa_proxy.doctor.ruleset import outcome
+from wsa_proxy.net.frames import GROUP_IPV4
+from wsa_proxy.net.frames import GROUP_IPV6
+from wsa_proxy.net.frames import PROTOCOL_CARP
+
+REPORT_PORT = 8112
+"""Of the members' reports; a running node says its own."""
+PATHS = "/usr/sbin:/sbin:/usr/local/sbin:/usr/bin:/bin"
+"""An ordinary user's shell does not look in the first three."""
+LIMIT_S = 10.0
+CAME_IN_MIN = 2
+"""So many packets are no chance that the last one was still on its way."""
+_UDP = 17
+_LEGACY = (
+    ("ip", "iptables-legacy-save", Path("/proc/net/ip_tables_names")),
+    ("ip6", "ip6tables-legacy-save", Path("/proc/net/ip6_tables_names")),
+)
+
+
+def read_firewall() -> FirewallFacts:
+    """nftables, with what iptables-nft has made there, and the older iptables where its tables are in use."""
+    chains: list[Chain] = []
+    unread: list[str] = []
+    listed, why = _run("nft", "list", "chains", "netdev")
+    text, why = _run("nft", "--json", "list", "ruleset")
+    if why:
+        unread.append(why)
+    else:
+        try:
+            chains += nftables.read_ruleset(text, listed)
+        except ValueError as error:
+            unread.append(f"nft --json list ruleset: {error}")
+    for family, program, tables in _LEGACY:
+        if not _in_use(tables):
+            continue
+        text, why = _run(program)
+        if why:
+            unread.append(f"the kernel has rules of the older {family}tables, and {why}")
+        else:
+            chains += read_saved(text, family)
+    return FirewallFacts(tuple(chains), tuple(unread))
+
+
+def _in_use(tables: Path) -> bool:
+    try:
+        return bool(tables.read_text().strip())
+    except OSError:
+        return False  # the module is not loaded, or belongs to another network namespace
+
+
+def _run(program: str, *arguments: str) -> tuple[str, str]:
+    """What it prints, or why it did not."""
+    found = shutil.which(program, path=PATHS)
+    if found is None:
+        package = "nftables" if program == "nft" else "iptables"
+        return "", f"{program} is not installed, so its rules were not read: apt-get install {package}"
+    try:
+        done = subprocess.run([found, *arguments], capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return "", f"{program} could not be run: {error}"
+    if done.returncode:
+        said = done.stderr.strip().partition("\n")[0]
+        return "", f"{program} was refused ({said}), so its rules were not read: run the doctor as root"
+    return done.stdout, ""
+
+
+def check(facts: Facts) -> Iterator[Answer]:
+    """By reading alone, but for packets that are seen to come in and not to get through."""
+    yield from (NotMade(each) for each in facts.firewall.unread)
+    for group in facts.groups:
+        if not group.interface:
+            continue
+        sound = facts.sounds.get(group.interface)
+        for packet in packets(facts, group):
+            found = outcome(packet, facts.firewall.chains)
+            if found.fate is Fate.DROPPED:
+                yield _dropped(packet, found.where, sound)
+            elif found.fate is Fate.UNSURE and not _gets_through(packet, sound):
+                yield NotMade(f"reading cannot decide whether {packet.text} is dropped: {found.where}")
+        yield from _unexplained(facts, group, sound)
+
+
+def _dropped(packet: Packet, where: str, sound: Sound | None) -> Finding:
+    evidence = f"read, not tried: {where}"
+    if _is_swallowed(packet, sound):
+        assert sound is not None
+        seen = sound.came_in[packet.version]
+        evidence = f"{where}; {seen} packets came in on {packet.interface} in {sound.seconds:g} s, and none got through"
+    return Finding(f"the packet filter drops {packet.text}", evidence, "accept it there, before that rule or policy")
+
+
+def _unexplained(facts: Facts, group: Group, sound: Sound | None) -> Iterator[Finding]:
+    """What no rule explains that was read: tc, eBPF, or rules that could not be read."""
+    for packet in packets(facts, group):
+        if _is_swallowed(packet, sound) and outcome(packet, facts.firewall.chains).fate is not Fate.DROPPED:
+            assert sound is not None
+            yield Finding(
+                f"this host drops {packet.text}",
+                f"{sound.came_in[packet.version]} packets came in in {sound.seconds:g} s, and none got through to where"
+                " a node hears",
+                f"look for filters at the ingress of {packet.interface}: tc filter show dev {packet.interface} ingress,"
+                " bpftool net, nft list chains netdev",
+            )
+
+
+def _is_swallowed(packet: Packet, sound: Sound | None) -> bool:
+    if sound is None or packet.hooks != ("ingress",):
+        return False
+    return sound.came_in.get(packet.version, 0) >= CAME_IN_MIN and not sound.got_through.get(packet.version, 0)
+
+
+def _gets_through(packet: Packet, sound: Sound | None) -> bool:
+    """Seen, whatever the rules seem to say."""
+    return sound is not None and packet.hooks == ("ingress",) and sound.got_through.get(packet.version, 0) > 0
+
+
+def packets(facts: Facts, group: Group) -> Iterator[Packet]:
+    """All that has to pass for this group."""
+    port = _report_port(facts, group)
+    for version in sorted({each.version for each in group.peers or group.addresses}):
+        family = "IPv4" if version == 4 else "IPv6"
+        multicast = not group.peers
+        fields: dict[str, Value] = {"version": version}
+        if multicast:
+            fields |= {"daddr": ip_network(GROUP_IPV4 if version == 4 else GROUP_IPV6), "pkttype": "multicast"}
+            fields |= {"state": "new"}  # nobody answers a multicast, so no connection is ever established
+        incoming = fields | {"in": group.interface, "out": ""} | _source(facts, group, version)
+        outgoing = fields | {"in": "", "out": group.interface}
+        carp: dict[str, Value] = {"protocol": PROTOCOL_CARP}
+        coming, going = f"coming in on {group.interface}", f"going out on {group.interface}"
+        text = f"protocol 112 (CARP, {family})"
+        sent_by = ("egress",) if multicast else ("output", "postrouting", "egress")
+        yield Packet(f"{text} {coming}", version, group.interface, ("ingress",), incoming | carp)
+        yield Packet(f"{text} {going}", version, group.interface, sent_by, outgoing | carp)
+        if port is None:
+            continue
+        udp: dict[str, Value] = {"protocol": _UDP, "dport": port}
+        text = f"UDP port {port} (members' reports, {family})"
+        hooks = ("ingress", "prerouting", "input")
+        yield Packet(f"{text} {coming}", version, group.interface, hooks, incoming | udp)
+        hooks = ("output", "postrouting", "egress")
+        yield Packet(f"{text} {going}", version, group.interface, hooks, outgoing | udp)
+
+
+def _source(facts: Facts, group: Group, version: int) -> dict[str, Value]:
+    """A neighbour sends from the interface's network, where it has just one; a peer from anywhere."""
+    networks = {
+        each.network
+        for interface in facts.host.interfaces
+        for each in interface.addresses
+        if interface.name == group.interface and each.network.version == version and each.network.num_addresses > 1
+    }
+    return {"saddr": networks.pop()} if len(networks) == 1 and not group.peers else {}
+
+
+def _report_port(facts: Facts, group: Group) -> int | None:
+    """Where reports are expected; None when none are sent: no secret, or a node of an earlier version."""
+    if facts.node is None:
+        return REPORT_PORT if group.authenticated else None
+    members = facts.node.group(group.vhid).get("members") or {}
+    return int(members.get("port", REPORT_PORT)) if members.get("reports") == "sent" else None
