@@ -6,7 +6,10 @@ import json
 import socket
 import threading
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Mapping
+from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,20 +86,27 @@ class Chatter:
             self._socket.send(self._make_frame())
 
 
-def answers_at(path: Path, status: Mapping[str, Any]) -> threading.Thread:
-    """A node's control socket that answers every request with this document."""
+@contextmanager
+def answering(path: Path, status: Mapping[str, Any]) -> Iterator[None]:
+    """A node's control socket that answers every request with this document, as long as the block lasts."""
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(str(path))
     path.chmod(0o600)
     listening.listen()
 
     def serve() -> None:
-        while True:
-            connection, _ = listening.accept()
-            with connection:
-                if connection.recv(4096):
-                    connection.sendall(json.dumps(status).encode() + b"\n")
+        with suppress(OSError):  # shut down: the block has ended
+            while True:
+                connection, _ = listening.accept()
+                with connection:
+                    if connection.recv(4096):
+                        connection.sendall(json.dumps(status).encode() + b"\n")
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
-    return thread
+    try:
+        yield
+    finally:
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        listening.close()

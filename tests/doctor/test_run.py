@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import subprocess
 import sys
@@ -11,12 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from tests.doctor.authorities import write_authority
 from tests.doctor.network import Chatter
 from tests.doctor.network import Patient
 from tests.lab.keepalived import Keepalived
@@ -269,27 +264,6 @@ def test_an_expired_authority(lan: Any, tmp_path: Path, capsys: Capsys) -> None:
     patient = Patient(lan, tmp_path)
     write_authority(patient.confdir / "mitmproxy-ca.pem", days_left=-1)
     assert patient.examine(capsys).only("certificate authority").what.startswith("mitmproxy's CA has expired")
-
-
-def write_authority(file: Path, days_left: int) -> None:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mitmproxy")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=400))
-        .not_valid_after(now + datetime.timedelta(days=days_left, hours=1))
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
-    file.chmod(0o600)
 
 
 def test_loose_modes(lan: Any, tmp_path: Path, capsys: Capsys) -> None:

@@ -27,7 +27,7 @@ def read_names(index: int) -> dict[str, str]:
         decoded = ndmsg(answer.data)
         decoded.decode()
         mac = decoded.get_attr("NDA_LLADDR")
-        if decoded["ifindex"] == index and mac:
+        if decoded["ifindex"] == index and mac and not int(mac[:2], 16) & 1:  # a multicast's is nobody's
             found.setdefault(mac, []).append(str(decoded.get_attr("NDA_DST")))
     return {mac: ", ".join(sorted(addresses, key=lambda each: ":" in each)) for mac, addresses in found.items()}
 

@@ -187,8 +187,9 @@ class _Walk:
 
     def _jump(self, chain: Chain, rule: Rule, certain: bool, depth: int) -> Outcome | None:
         target = self._chains.get((chain.family, chain.table, rule.target))
-        if target is None or depth >= JUMPS_MAX:
-            self._accepted_by = self._accepted_by or f"{chain.title}: {rule.text}"
+        if target is None or depth >= JUMPS_MAX:  # an extension, which may do anything; no chain jumps so deep
+            where = f"{chain.title}: {rule.text}"
+            self._accepted_by, self._dropped_by = self._accepted_by or where, self._dropped_by or where
             return None
         found = self._follow(target, depth + 1)
         if certain:

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wsa_proxy import cli
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_help_says_the_exit_statuses(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["doctor", "--help"])
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    assert "exit status: 0 nothing found, 1 it could not be run, 2 wrong use, 3 something was found" in said
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "3601", "nan", "soon"])
+def test_wrong_use(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["doctor", "node.yaml", "--seconds", seconds])
+    assert ended.value.code == 2 and "--seconds" in capsys.readouterr().err
+
+
+def test_other_verbs_do_not_load_what_a_doctor_needs() -> None:
+    """``status`` should answer at once, and scapy alone takes half a second."""
+    program = "import sys; from wsa_proxy import cli; cli._parser(); print('scapy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import dataclasses
+from ipaddress import ip_address
+from typing import Any
+
+from tests.doctor.patients import OTHER_MAC
+from tests.doctor.patients import facts
+from tests.doctor.patients import findings
+from tests.doctor.patients import group
+from tests.doctor.patients import member
+from tests.doctor.patients import members
+from tests.doctor.patients import node
+from tests.doctor.patients import only
+from tests.doctor.patients import sound
+from tests.doctor.patients import whys
+from tests.watch.packets import F1
+from tests.watch.packets import heard
+from wsa_proxy.doctor.facts import Facts
+from wsa_proxy.doctor.passing import check
+from wsa_proxy.watch.judge import Opinion
+
+TITLE = "the advertisements of group 1 do not pass between its members"
+
+
+def backup_beside_a_master(**changes: Any) -> Facts:
+    there = members(member(state="master"))
+    return facts(node=node(state="backup", members=there), sounds={"eth0": sound(**changes)})
+
+
+def test_a_master_that_reports_and_is_not_heard() -> None:
+    finding = only(check, backup_beside_a_master())
+    assert finding.what == TITLE
+    assert finding.evidence == "node b (10.0.0.2) reports that it is master, and no advertisement of id 1 is heard here"
+    assert "224.0.0.18" in finding.fix
+
+
+def test_a_master_that_is_heard() -> None:
+    assert list(check(backup_beside_a_master(heard=((heard(F1.packet, mac=OTHER_MAC), Opinion("valid")),)))) == []
+
+
+def test_too_short_a_time_is_no_silence() -> None:
+    """Two advertisements may have been due after it."""
+    assert list(check(backup_beside_a_master(seconds=1.9))) == []
+
+
+def test_a_member_that_does_not_hear_this_master() -> None:
+    deaf = facts(node=node(members=members(member(hears_us=False))), sounds={"eth0": sound()})
+    assert only(check, deaf).evidence == "node b (10.0.0.2) reports that it does not hear this node"
+    stale = members(member(hears_us=False, is_fresh=False))
+    assert list(check(facts(node=node(members=stale), sounds={"eth0": sound()}))) == []
+
+
+def test_two_masters() -> None:
+    """By their reports, or by what is heard of both."""
+    both = facts(node=node(members=members(member(state="master"))))
+    assert only(check, both).evidence == "node b (10.0.0.2) reports that it is master, and so is this node"
+    seen = "id 1: two masters: 10.0.0.1 and 10.0.0.2"
+    assert only(check, facts(node=node(), sounds={"eth0": sound(masters=(seen,))})).evidence == seen
+
+
+def test_unicast_has_another_remedy() -> None:
+    peers = (ip_address("10.0.0.2"),)
+    blocked = members(member(hears_us=False))
+    assert "multicast" not in only(check, facts(group(peers=peers), node=node(members=blocked))).fix
+
+
+def test_a_membership_that_is_lost() -> None:
+    """Of a node that takes part and multicasts."""
+    lost = dataclasses.replace(node(), memberships=frozenset({("eth1", "224.0.0.18")}))
+    assert only(check, facts(node=lost)).what.startswith("this host is no member of 224.0.0.18 on eth0")
+    joined = dataclasses.replace(node(), memberships=frozenset({("eth0", "224.0.0.18")}))
+    assert list(check(facts(node=joined))) == []
+    assert list(check(facts(group(peers=(ip_address("10.0.0.2"),)), node=lost))) == []
+    ipv6 = group(addresses=(ip_address("fd00:77::3"),))
+    assert only(check, facts(ipv6, node=joined)).what.startswith("this host is no member of ff02::12 on eth0")
+    out = dataclasses.replace(node(state="init"), memberships=frozenset())
+    assert list(check(facts(node=out))) == []
+
+
+def test_without_a_node_no_member_is_known() -> None:
+    answers = list(check(facts(deaf={"eth0": "no right"})))
+    assert findings(answers) == []
+    assert whys(answers) == ["eth0: no right", "no node runs here, so no other member is known"]

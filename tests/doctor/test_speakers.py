@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.doctor.patients import OTHER_MAC
+from tests.doctor.patients import OWN_MAC
+from tests.doctor.patients import VIP
+from tests.doctor.patients import facts
+from tests.doctor.patients import findings
+from tests.doctor.patients import group
+from tests.doctor.patients import node
+from tests.doctor.patients import only
+from tests.doctor.patients import sound
+from tests.doctor.patients import whys
+from tests.watch.packets import F1
+from tests.watch.packets import captured
+from tests.watch.packets import vrrp_2
+from tests.watch.packets import vrrp_3
+from wsa_proxy.carp.seal import Seal
+from wsa_proxy.carp.wire import Reject
+from wsa_proxy.doctor.facts import Facts
+from wsa_proxy.doctor.speakers import ABOUT
+from wsa_proxy.doctor.speakers import check
+from wsa_proxy.watch.decode import Captured
+from wsa_proxy.watch.decode import Heard
+from wsa_proxy.watch.decode import decode
+from wsa_proxy.watch.judge import UNVERIFIED
+from wsa_proxy.watch.judge import Opinion
+
+
+def packet(payload: Any = F1.packet, mac: str = OTHER_MAC, here: bool = False, **fields: Any) -> Heard:
+    frame = captured(payload, 0.0, "10.0.0.2", mac, **fields)
+    read = decode(Captured(frame.at_s, frame.frame, sent_here=here))
+    assert read is not None
+    return read
+
+
+def with_heard(*heard: tuple[Heard, Opinion], **changes: Any) -> Facts:
+    return facts(sounds={"eth0": sound(heard=heard, **changes)})
+
+
+@pytest.mark.parametrize("payload", [vrrp_2(), vrrp_3()], ids=["2", "3"])
+def test_a_vrrp_router(payload: Any) -> None:
+    """Whatever its word is; named once, however often it was heard. Another id is nobody's concern."""
+    entry = packet(payload), Opinion("VRRP")
+    finding = only(check, with_heard(entry, entry))
+    assert finding.what.startswith("a VRRP router (keepalived, for one) uses id 1")
+    assert finding.evidence.startswith("2 packets in 3 s on eth0 from 10.0.0.2 (unverified), 02:00:00:00:00:0b, ")
+    assert finding.evidence.endswith("priority 100, for 10.0.0.3")
+    assert list(check(with_heard((packet(vrrp_2(vrid=9)), Opinion("VRRP"))))) == []
+
+
+@pytest.mark.parametrize("reject", [*ABOUT, Reject.BAD_CHECKSUM, Reject.BAD_VERSION])
+def test_carp_that_is_not_believed(reject: Reject) -> None:
+    """Each reason is a finding of its own words, with the judge's."""
+    finding = only(check, with_heard((packet(), Opinion(reject.value, "because"))))
+    assert finding.evidence.endswith(f": {reject.value}, because") and finding.fix
+    assert finding.what.startswith("somebody uses id 1, the id of our group, and ")
+
+
+def test_who_is_believed_once_is_a_member() -> None:
+    """Between two beliefs a single packet may be late."""
+    valid, late = (packet(), Opinion("valid")), (packet(), Opinion(Reject.REPLAY.value, "late"))
+    assert list(check(with_heard(valid, late))) == []
+    assert list(check(with_heard((packet(), Opinion(UNVERIFIED))))) == []
+
+
+@pytest.mark.parametrize(
+    "opinion",
+    [
+        Opinion(Reject.DUPLICATE.value, "a copy"),
+        Opinion(Reject.STALE.value, "it leaves", seal=Seal(0, 255, 255, False, False, 0)),
+        Opinion(Reject.STALE.value, "it leaves", seal=Seal(0, 1, 0, True, False, 0)),
+    ],
+)
+def test_what_is_refused_and_normal(opinion: Opinion) -> None:
+    """A second copy, and a member that leaves while this doctor has heard nothing yet."""
+    assert list(check(with_heard((packet(), opinion)))) == []
+
+
+def test_own_packets_are_nobodys() -> None:
+    """Sent here; come back; come back from another hardware address; of a VLAN on this interface."""
+    refused = Opinion(Reject.BAD_SECRET.value, "why")
+    own = packet(here=True), Opinion("valid")
+    assert list(check(with_heard((packet(mac=OWN_MAC), refused)))) == []
+    assert list(check(with_heard(own, (packet(), refused)))) == []
+    assert len(findings(check(with_heard((packet(), refused))))) == 1
+
+
+def test_a_stranger_that_answers_for_the_virtual_ip_is_told_here() -> None:
+    refused = packet(), Opinion(Reject.BAD_SECRET.value, "why")
+    finding = only(check, with_heard(refused, answers={VIP: frozenset({OTHER_MAC})}))
+    assert finding.evidence.endswith("bad_secret, why; it answers for 10.0.0.3")
+
+
+def test_without_the_secrets_the_running_node_is_asked() -> None:
+    """What it has refused in the last minute; an echo is another check's, damaged packets are nobody's."""
+    last = {"from": "10.0.0.9", "mac": "02:00:00:00:00:09", "age_s": 4.0, "hint": ""}
+    refusing = node(rejected={"bad_secret": 12}, last_rejected={"bad_secret": last, "echo": last, "short": last})
+    finding = only(check, facts(node=refusing, with_keys=False))
+    assert finding.evidence == (
+        "the running node has refused 12 of these (bad_secret), the last 4 s ago from 10.0.0.9 (unverified),"
+        " 02:00:00:00:00:09"
+    )
+    assert list(check(facts(node=refusing, with_keys=True))) == []
+    last["age_s"] = 60.1
+    assert list(check(facts(node=refusing, with_keys=False))) == []
+
+
+def test_too_short_a_time_is_named() -> None:
+    slow = group(interval_s=60.0)
+    assert len(whys(check(facts(slow, sounds={"eth0": sound(seconds=30.0)})))) == 1
+    assert whys(check(facts(deaf={"eth0": "no right"}))) == ["eth0: no right"]
