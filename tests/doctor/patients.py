@@ -22,7 +22,7 @@ OTHER_MAC = "02:00:00:00:00:0b"
 
 def group(**changes: Any) -> Group:
     values: dict[str, Any] = {"vhid": 1, "interface": "eth0", "addresses": (VIP,), "virtual_mac": True, "peers": ()}
-    return Group(**(values | {"interval_s": 1.0, "authenticated": True} | changes))
+    return Group(**(values | {"interval_s": 1.0, "report_port": 8112} | changes))
 
 
 def sound(**changes: Any) -> Sound:
@@ -41,11 +41,13 @@ def member(**changes: Any) -> dict[str, Any]:
         "reasons": [],
         "priority": 100,
         "demotion": 0,
+        "group": 1,
         "versions": {},
         "clock_offset_s": 0.01,
         "age_s": 0.4,
         "is_fresh": True,
         "hears_us": True,
+        "left": False,
         "mismatches": [],
         "is_ready": True,
         "not_ready": [],
@@ -54,9 +56,9 @@ def member(**changes: Any) -> dict[str, Any]:
 
 
 def members(*others: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    redundancy = {"healthy_standbys": 1, "lost_s": None}
-    document = {"reports": "sent", "port": 8112, "redundancy": redundancy, "findings": []}
-    return document | {"list": [member(node="a", address="10.0.0.1", state="master"), *others]} | changes
+    redundancy = {"healthy_standbys": 1, "lost_s": None, "why": None}
+    document = {"reports": "sent", "port": 8112, "life": "fedcba9876543210", "redundancy": redundancy, "findings": []}
+    return document | {"list": list(others)} | changes
 
 
 def status(**changes: Any) -> dict[str, Any]:

@@ -29,7 +29,7 @@ CARP = Condition("protocol", (112,))
 UDP = Condition("protocol", (17,))
 UNDECIDED = Condition("", ())
 PEERS = group(peers=(ip_address("10.0.0.2"),))
-UNAUTHENTICATED = group(authenticated=False)
+WITHOUT_REPORTS = group(report_port=None)
 
 
 def dropping(hook: str, *conditions: Condition, family: str = "inet") -> Chain:
@@ -72,12 +72,12 @@ def test_reports_can_be_stopped_everywhere(hook: str) -> None:
     assert only(firewall.check, with_chain(chain)).what.startswith(
         "the packet filter drops UDP port 8112 (members' reports, IPv4) "
     )
-    assert list(firewall.check(with_chain(chain, UNAUTHENTICATED))) == []  # who has no secret sends none
+    assert list(firewall.check(with_chain(chain, WITHOUT_REPORTS))) == []  # who has no secret sends none
 
 
 @pytest.mark.parametrize(
     ("document", "port"),
-    [(None, None), (members(reports="no secret"), None), (members(port=9000), 9000), (members(), 8112)],
+    [(None, None), ({"reports": "no shared_secret", "list": []}, None), (members(port=9000), 9000), (members(), 8112)],
 )
 def test_the_port_is_the_running_nodes(document: Mapping[str, Any] | None, port: int | None) -> None:
     """A node of an earlier version has none, and one without a secret sends no reports."""

@@ -18,6 +18,7 @@ from tests.watch.packets import F1
 from tests.watch.packets import heard
 from wsa_proxy.doctor.facts import Facts
 from wsa_proxy.doctor.passing import check
+from wsa_proxy.runtime import standings
 from wsa_proxy.watch.judge import Opinion
 
 TITLE = "the advertisements of group 1 do not pass between its members"
@@ -44,24 +45,26 @@ def test_too_short_a_time_is_no_silence() -> None:
     assert list(check(backup_beside_a_master(seconds=1.9))) == []
 
 
-def test_a_member_that_does_not_hear_this_master() -> None:
-    deaf = facts(node=node(members=members(member(hears_us=False))), sounds={"eth0": sound()})
-    assert only(check, deaf).evidence == "node b (10.0.0.2) reports that it does not hear this node"
-    stale = members(member(hears_us=False, is_fresh=False))
-    assert list(check(facts(node=node(members=stale), sounds={"eth0": sound()}))) == []
+def test_what_the_node_has_found_out() -> None:
+    """In its own words; then what was listened to adds nothing."""
+    sentence = standings._blocked("b", "a")
+    found = members(member(state="master"), findings=[sentence, "node b: VIP 10.0.0.4/24, here 10.0.0.3/24"])
+    assert only(check, facts(node=node(state="backup", members=found), sounds={"eth0": sound()})).evidence == sentence
 
 
-def test_two_masters() -> None:
-    """By their reports, or by what is heard of both."""
-    both = facts(node=node(members=members(member(state="master"))))
-    assert only(check, both).evidence == "node b (10.0.0.2) reports that it is master, and so is this node"
+def test_a_master_that_reports_no_more() -> None:
+    gone = members(member(state="master", is_fresh=False))
+    assert list(check(facts(node=node(state="backup", members=gone), sounds={"eth0": sound()}))) == []
+
+
+def test_two_masters_that_are_heard() -> None:
     seen = "id 1: two masters: 10.0.0.1 and 10.0.0.2"
     assert only(check, facts(node=node(), sounds={"eth0": sound(masters=(seen,))})).evidence == seen
 
 
 def test_unicast_has_another_remedy() -> None:
     peers = (ip_address("10.0.0.2"),)
-    blocked = members(member(hears_us=False))
+    blocked = members(member(), findings=[standings._blocked("a", "b")])
     assert "multicast" not in only(check, facts(group(peers=peers), node=node(members=blocked))).fix
 
 

@@ -20,7 +20,7 @@ from wsa_proxy.net.host import InterfaceFacts
 OWN = ip_interface("10.0.0.1/24")
 ETH0 = InterfaceFacts("eth0", 2, "02:00:00:00:00:0a", True, True, False, (AddressFacts(OWN, OWN.network),))
 HOST = HostFacts((ETH0,), in_the_way=("rp_filter is strict",))
-GROUP = Group(1, "eth0", (VIP,), True, (), 1, True)
+GROUP = Group(1, "eth0", (VIP,), True, (), 1, 8112)
 
 
 def test_a_good_file(tmp_path: Path) -> None:
@@ -39,8 +39,16 @@ def test_the_secret_may_be_in_a_file_of_its_own(tmp_path: Path) -> None:
     file = configuration(tmp_path, shared_secret=None, shared_secret_file="secret")
     found = read_subject(file, HOST)
     assert (found.secret_files, found.holds_secret) == ((tmp_path / "secret",), False)
-    assert found.groups[0].authenticated
-    assert not read_subject(configuration(tmp_path, shared_secret=None), HOST).groups[0].authenticated
+    assert found.groups[0].report_port == 8112
+    assert read_subject(configuration(tmp_path, shared_secret=None), HOST).groups[0].report_port is None
+
+
+def test_the_members_that_are_named(tmp_path: Path) -> None:
+    """This node itself is nobody to wait for."""
+    file = configuration(tmp_path, members="{port: 9000, nodes: [a, b, c]}")
+    file.write_text(f"node: b\n{file.read_text()}")
+    group = read_subject(file, HOST).groups[0]
+    assert (group.report_port, group.expected) == (9000, ("a", "c"))
 
 
 def test_what_is_wrong_on_this_host_is_told_apart_and_once(tmp_path: Path) -> None:
@@ -67,7 +75,7 @@ def test_the_groups_of_a_running_node() -> None:
     """The same group, as its status document says it; nothing is known of files."""
     found = subject_of_status({"groups": [status()]})
     assert found.groups == (GROUP,) and found.watched is None and found.state_dir is None
-    other = status(virtual_mac=None, peers=["10.0.0.2"], security=["carp"])
+    other = status(virtual_mac=None, peers=["10.0.0.2"], members=None)
     assert subject_of_status({"groups": [other]}).groups == (
-        Group(1, "eth0", (VIP,), False, (ip_address("10.0.0.2"),), 1, False),
+        Group(1, "eth0", (VIP,), False, (ip_address("10.0.0.2"),), 1, None),
     )

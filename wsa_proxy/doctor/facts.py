@@ -33,8 +33,10 @@ class Group:
     virtual_mac: bool
     peers: tuple[Address, ...]
     interval_s: float
-    authenticated: bool
-    """It has a Shared Secret."""
+    report_port: int | None
+    """UDP port of the members' reports; None without a Shared Secret: then there are none."""
+    expected: tuple[str, ...] = ()
+    """The nodes that ``members.nodes`` names, but for this one."""
 
 
 @dataclass(frozen=True, slots=True)

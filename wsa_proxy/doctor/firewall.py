@@ -23,6 +23,7 @@ from wsa_proxy.doctor.finding import Answer
 from wsa_proxy.doctor.finding import Finding
 from wsa_proxy.doctor.finding import NotMade
 from wsa_proxy.doctor.iptables import read_saved
+from wsa_proxy.doctor.node import members_of
 from wsa_proxy.doctor.ruleset import Chain
 from wsa_proxy.doctor.ruleset import Fate
 from wsa_proxy.doctor.ruleset import Packet
@@ -32,8 +33,6 @@ from wsa_proxy.net.frames import GROUP_IPV4
 from wsa_proxy.net.frames import GROUP_IPV6
 from wsa_proxy.net.frames import PROTOCOL_CARP
 
-REPORT_PORT = 8112
-"""Of the members' reports; a running node says its own."""
 PATHS = "/usr/sbin:/sbin:/usr/local/sbin:/usr/bin:/bin"
 """An ordinary user's shell does not look in the first three."""
 LIMIT_S = 10.0
@@ -183,8 +182,8 @@ def _source(facts: Facts, group: Group, version: int) -> dict[str, Value]:
 
 
 def _report_port(facts: Facts, group: Group) -> int | None:
-    """Where reports are expected; None when none are sent: no secret, or a node of an earlier version."""
-    if facts.node is None:
-        return REPORT_PORT if group.authenticated else None
-    members = facts.node.group(group.vhid).get("members") or {}
-    return int(members.get("port", REPORT_PORT)) if members.get("reports") == "sent" else None
+    """Where reports are expected; a running node says its own, and one of an earlier version sends none."""
+    if facts.node is None or not facts.node.group(group.vhid):
+        return group.report_port
+    port: int | None = members_of(facts.node, group.vhid).get("port")
+    return port

@@ -1,6 +1,7 @@
-"""What the running node knows of the other members: differences, readiness, redundancy, clocks.
+"""What the running node knows of the other members: differences, redundancy, clocks.
 
-All of it is in the status document (``members`` of each group); a node of an earlier version has none of it.
+All of it is in the status document (``members`` of each group, ``runtime/standings.py``); a node of an earlier version
+has none of it. Its findings are sentences, and each belongs to one check.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from wsa_proxy.doctor import speakers
 from wsa_proxy.doctor.facts import Facts
 from wsa_proxy.doctor.facts import Group
 from wsa_proxy.doctor.finding import Answer
@@ -19,64 +21,64 @@ from wsa_proxy.doctor.node import members_of
 
 CLOCK_OFFSET_S_MAX = 1.0
 """With NTP a LAN is within milliseconds; a second is a clock that nobody sets."""
+BLOCKED = "advertisements are blocked between "
+"""So begins what ``passing.py`` tells."""
+STRANGER = "somebody "
+"""So begins what ``speakers.py`` tells, unless it has heard nothing of it."""
+FIXES = {
+    "certificate authority": "copy the files mitmproxy-ca* from one node to the others, and start their proxies again",
+    "UDP port": "let that UDP port pass, on both hosts and in between",
+    "two nodes are called": "node: NAME in the file of one of them",
+    "cannot be sent": "look at this host's packet filter and its routes",
+}
+EQUAL = "make it equal on both nodes, then wsa-proxy reload"
 
 
 def check_members(facts: Facts) -> Iterator[Answer]:
-    """Everything that the node itself has found, and every member that differs or is not ready."""
+    """Everything that does not fit between the nodes, in the node's own words."""
+    told = any(isinstance(answer, Finding) for answer in speakers.check(facts))
     for group, document, why in _documents(facts):
         if why:
             yield NotMade(why)
-            continue
-        said = [sentence for each in others(facts, document) for sentence in each.get("mismatches", ())]
         for sentence in document.get("findings", ()):
-            if sentence not in said:
-                yield _as_told(group, sentence)
-        for member in others(facts, document):
-            yield from _of_member(group, member)
-
-
-def _as_told(group: Group, sentence: str) -> Finding:
-    evidence = f"the running node's status, group {group.vhid}, members"
-    return Finding(
-        sentence, evidence, "wsa-proxy status on both nodes; make their settings equal, then wsa-proxy reload"
-    )
-
-
-def _of_member(group: Group, member: Mapping[str, Any]) -> Iterator[Finding]:
-    told = f"reported by {name_of(member)}, {member.get('age_s', 0):.1f} s ago, group {group.vhid}"
-    mismatches = member.get("mismatches", ())
-    for sentence in mismatches:
-        yield Finding(sentence, told, "make that setting equal on both nodes, then wsa-proxy reload")
-    if not member.get("is_fresh", True):
-        yield Finding(
-            f"{name_of(member)}, a member of group {group.vhid}, is heard no more",
-            f"its last report came {member.get('age_s', 0):.1f} s ago",
-            "does it run (wsa-proxy status there), and does its cable, its firewall or the switch carry UDP to it?",
-        )
-    elif member.get("is_ready") is False and not member.get("maintenance"):
-        reasons = [each for each in member.get("not_ready", ()) if each not in mismatches]
-        if reasons:
-            what = f"{name_of(member)} is not ready to take over group {group.vhid}: {'; '.join(reasons)}"
-            yield Finding(what, told, "wsa-proxy status there says more")
+            if not sentence.startswith(BLOCKED) and not (told and sentence.startswith(STRANGER)):
+                fix = next((text for part, text in FIXES.items() if part in sentence), EQUAL)
+                yield Finding(sentence, f"the running node's status, group {group.vhid}, members", fix)
 
 
 def check_redundancy(facts: Facts) -> Iterator[Answer]:
-    """Would anybody take over?"""
+    """Would anybody take over? While somebody would, each other member that could not is told by itself."""
     for group, document, why in _documents(facts):
         if why:
             yield NotMade(why)
             continue
         redundancy = document.get("redundancy") or {}
-        if redundancy.get("healthy_standbys", 1) > 0:
+        if redundancy.get("lost_s") is not None:
+            yield Finding(
+                f"group {group.vhid} has no healthy standby: if its master fails, nobody takes over as it should",
+                f"the running node's status, for {redundancy['lost_s']:.0f} s: {redundancy.get('why')}",
+                "start or repair another node; wsa-proxy status there says why it does not take part",
+            )
             continue
-        lost_s = redundancy.get("lost_s")
-        since = "since this node was started" if lost_s is None else f"for {lost_s:.0f} s"
-        known = ", ".join(name_of(each) for each in others(facts, document)) or "nobody"
-        yield Finding(
-            f"group {group.vhid} has no healthy standby: if its master fails, nobody takes over",
-            f"the running node's status, {since}; other members known: {known}",
-            "start or repair another node; wsa-proxy status there says why it does not take part",
-        )
+        for name, reason in _unfit(group, document):
+            what = f"node {name}, a member of group {group.vhid}, could not take over: {reason}"
+            evidence = f"the running node's status, group {group.vhid}, members"
+            yield Finding(what, evidence, "wsa-proxy status there; does its cable, its firewall, the switch carry UDP?")
+
+
+def _unfit(group: Group, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Not those in maintenance or stopped in order, which somebody wants so; nor for what differs, which is told."""
+    listed = document.get("list", ())
+    alive = {member["node"] for member in listed if member["is_fresh"]}
+    for member in listed:
+        if member.get("left") or member.get("maintenance") or (not member["is_fresh"] and member["node"] in alive):
+            continue  # of a node that was started again the last life is known for a while
+        reasons = [each for each in member["not_ready"] if each not in member["mismatches"]]
+        if reasons:
+            yield member["node"], "; ".join(reasons)
+    for name in group.expected:
+        if all(member["node"] != name for member in listed):
+            yield name, "never heard, and named under members.nodes"
 
 
 def check_clocks(facts: Facts) -> Iterator[Answer]:
@@ -85,33 +87,31 @@ def check_clocks(facts: Facts) -> Iterator[Answer]:
     for _, document, why in _documents(facts):
         if why:
             yield NotMade(why)
-            continue
-        for member in others(facts, document):
-            offset_s = member.get("clock_offset_s")
-            if offset_s is None or abs(offset_s) <= CLOCK_OFFSET_S_MAX or name_of(member) in told:
+        for member in document.get("list", ()):
+            offset_s = member["clock_offset_s"] if member["is_fresh"] else None
+            if offset_s is None or abs(offset_s) <= CLOCK_OFFSET_S_MAX or member["node"] in told:
                 continue
-            told.add(name_of(member))
+            told.add(member["node"])
             way = "ahead of" if offset_s > 0 else "behind"
             worse = ""
             if abs(offset_s) > facts.clock_tolerance_s:
                 worse = ", more than clock_tolerance: a node that starts without its memory would refuse the other one"
             yield Finding(
                 f"the clock of {name_of(member)} is {abs(offset_s):.1f} s {way} this host's{worse}",
-                f"its report of {member.get('age_s', 0):.1f} s ago",
+                f"its report of {member['age_s']:.1f} s ago",
                 "set both by NTP: timedatectl set-ntp true, chronyc tracking",
             )
 
 
-def others(facts: Facts, document: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """The members beside this node itself."""
-    own = facts.node.status.get("node") if facts.node else None
-    return [each for each in document.get("list", ()) if each.get("node") != own]
+def blocked(document: Mapping[str, Any]) -> Sequence[str]:
+    """The sentences about advertisements that do not arrive."""
+    return [sentence for sentence in document.get("findings", ()) if sentence.startswith(BLOCKED)]
 
 
 def name_of(member: Mapping[str, Any]) -> str:
     """``node b (10.0.0.2)``."""
     address = f" ({member['address']})" if member.get("address") else ""
-    return f"node {member.get('node', '?')}{address}"
+    return f"node {member['node']}{address}"
 
 
 def _documents(facts: Facts) -> Iterator[tuple[Group, Mapping[str, Any], str]]:
@@ -123,6 +123,6 @@ def _documents(facts: Facts) -> Iterator[tuple[Group, Mapping[str, Any], str]]:
             why = facts.no_node
         elif not document:
             why = f"the running node tells nothing of the members of group {group.vhid}: an earlier version?"
-        elif document.get("reports") != "sent":
-            why = f"group {group.vhid} sends no reports: {document.get('reports')}"
+        elif "life" not in document:  # it sends none, and has said why
+            why = f"group {group.vhid} has {document.get('reports')}"
         yield group, document, why

@@ -16,8 +16,8 @@ from wsa_proxy.doctor.facts import Sound
 from wsa_proxy.doctor.finding import Answer
 from wsa_proxy.doctor.finding import Finding
 from wsa_proxy.doctor.finding import NotMade
+from wsa_proxy.doctor.members import blocked
 from wsa_proxy.doctor.members import name_of
-from wsa_proxy.doctor.members import others
 from wsa_proxy.doctor.node import members_of
 from wsa_proxy.net.frames import GROUP_IPV4
 from wsa_proxy.net.frames import GROUP_IPV6
@@ -49,18 +49,13 @@ def _from_sound(sound: Sound | None) -> Iterator[str]:
 
 
 def _from_members(facts: Facts, group: Group, sound: Sound | None) -> Iterator[str]:
-    """A member that reports and is master, and whose advertisements are not heard; or one that does not hear ours."""
+    """What the running node has found out, and a master that reports and is not heard here."""
     document = members_of(facts.node, group.vhid)
-    state = facts.node.group(group.vhid).get("state") if facts.node is not None else None
-    for member in others(facts, document):
-        if not member.get("is_fresh"):
-            continue
-        if member.get("state") == "master" and _is_silent(group, sound):
+    told = blocked(document)
+    yield from told
+    for member in document.get("list", ()) if not told else ():
+        if member["is_fresh"] and member["state"] == "master" and _is_silent(group, sound):
             yield f"{name_of(member)} reports that it is master, and no advertisement of id {group.vhid} is heard here"
-        if member.get("state") == "master" and state == "master":
-            yield f"{name_of(member)} reports that it is master, and so is this node"
-        elif state == "master" and member.get("hears_us") is False:
-            yield f"{name_of(member)} reports that it does not hear this node"
 
 
 def _is_silent(group: Group, sound: Sound | None) -> bool:

@@ -7,6 +7,7 @@ keys are judged by ``config``, in the same words as ``wsa-proxy check``.
 from __future__ import annotations
 
 import dataclasses
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -56,7 +57,9 @@ def read_subject(file: Path, host: HostFacts) -> Subject:
     folder = document.source.parent
     return Subject(
         groups=tuple(
-            group for pair in zip(groups, interfaces, strict=True) if (group := _from_keys(*pair, host)) is not None
+            group
+            for pair in zip(groups, interfaces, strict=True)
+            if (group := _from_keys(*pair, host, keys.node or socket.gethostname())) is not None
         ),
         problems=tuple(each for each in _problems(file, host) if each not in host_problems),
         host_problems=host_problems,
@@ -89,7 +92,7 @@ def _watched(file: Path) -> tuple[WatchedGroup, ...] | None:
         return None
 
 
-def _from_keys(keys: GroupKeys, interface: str, host: HostFacts) -> Group | None:
+def _from_keys(keys: GroupKeys, interface: str, host: HostFacts, node: str) -> Group | None:
     """None when it has no id or no virtual IP: that is told as a problem."""
     addresses = tuple(each.ip for each in keys.virtual_ip if each is not None)
     if keys.id is None or not addresses:
@@ -102,7 +105,8 @@ def _from_keys(keys: GroupKeys, interface: str, host: HostFacts) -> Group | None
         virtual_mac=keys.mac == "virtual",
         peers=tuple(each for each in keys.peers if each is not None),
         interval_s=keys.advertisement_interval,
-        authenticated=bool(keys.shared_secret) or keys.shared_secret_file is not None,
+        report_port=keys.members.port if keys.shared_secret or keys.shared_secret_file is not None else None,
+        expected=tuple(name for name in keys.members.nodes if name != node),
     )
 
 
@@ -114,5 +118,5 @@ def _from_status(group: Mapping[str, Any]) -> Group:
         virtual_mac=group["virtual_mac"] is not None,
         peers=tuple(ip_address(each) for each in group["peers"]),
         interval_s=group["advertisement_interval_s"],
-        authenticated="sealed" in group["security"],
+        report_port=(group.get("members") or {}).get("port"),
     )
