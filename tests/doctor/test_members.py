@@ -57,7 +57,7 @@ def test_what_the_node_has_found(sentence: str, fix: str) -> None:
 
 
 def test_what_other_checks_tell() -> None:
-    """Advertisements that are blocked, in the very words of the node; a stranger, unless nobody else has heard of him."""
+    """Advertisements that are blocked, in the very words of the node; a stranger that is heard."""
     assert list(check_members(with_findings(standings._blocked("a", "b")))) == []
     last = {"from": "10.0.0.9", "mac": "02:00:00:00:00:09", "age_s": 4.0, "hint": ""}
     counted = node(members=members(findings=[STRANGER]), rejected={"bad_secret": 1}, last_rejected={"bad_secret": last})

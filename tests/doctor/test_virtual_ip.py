@@ -7,6 +7,8 @@ from tests.doctor.patients import OTHER_MAC
 from tests.doctor.patients import VIP
 from tests.doctor.patients import facts
 from tests.doctor.patients import group
+from tests.doctor.patients import member
+from tests.doctor.patients import members
 from tests.doctor.patients import node
 from tests.doctor.patients import only
 from tests.doctor.patients import sound
@@ -50,6 +52,22 @@ def test_who_advertises_the_id_is_told_elsewhere_or_is_the_master() -> None:
     """What this host itself sends is no excuse for another one's answer."""
     assert list(check(with_sound(heard=(advertisement(OTHER_MAC),)))) == []
     assert only(check, with_sound(heard=(advertisement(OTHER_MAC, here=True),)))
+
+
+def test_a_member_that_reports_may_answer() -> None:
+    """Its advertisements do not arrive, which is told elsewhere; known by the virtual MAC, else by its own address."""
+    there = node(state="backup", members=members(member(state="master")))
+    virtual = {"eth0": sound(answers={VIP: frozenset({"00:00:5e:00:01:01"})})}
+    assert list(check(facts(sounds=virtual, node=there))) == []
+    own = {"eth0": sound(answers=ANSWERED, names={OTHER_MAC: "10.0.0.2, fd00::2"})}
+    assert list(check(facts(group(virtual_mac=False), sounds=own, node=there))) == []
+    for wrong in (
+        facts(sounds=own, node=there),
+        facts(group(virtual_mac=False), sounds=virtual, node=there),
+        facts(sounds=virtual, node=node(state="backup", members=members(member()))),
+        facts(sounds=virtual, node=node(state="backup", members=members(member(state="master", is_fresh=False)))),
+    ):
+        assert only(check, wrong)
 
 
 def test_nobody_answers() -> None:

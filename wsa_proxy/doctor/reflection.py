@@ -14,13 +14,15 @@ from wsa_proxy.doctor.facts import Sound
 from wsa_proxy.doctor.finding import Answer
 from wsa_proxy.doctor.finding import Finding
 from wsa_proxy.doctor.finding import NotMade
-from wsa_proxy.doctor.speakers import RECENT_S
 from wsa_proxy.doctor.speakers import is_own_echo
 
 FIX = (
     "look for a port with hairpin or reflective relay, a loop, or a team of uplinks: bridge link set dev PORT hairpin"
     " off; ESXi with several uplinks: Net.ReversePathFwdCheckPromisc=1"
 )
+
+GOES_ON_INTERVALS = 3
+"""A master's advertisement comes back each time, so what was counted before is over."""
 
 
 def check(facts: Facts) -> Iterator[Answer]:
@@ -52,7 +54,7 @@ def _counted(facts: Facts, groups: list[Group]) -> Iterator[str]:
         assert facts.node is not None
         status = facts.node.group(group.vhid)
         last = (status.get("last_rejected") or {}).get("echo")
-        if last and last["age_s"] <= RECENT_S:
+        if last and last["age_s"] <= GOES_ON_INTERVALS * group.interval_s:
             count = status["rejected"]["echo"]
             when = f"the last {last['age_s']:g} s ago"
             yield f"the running node has met {count} of its own advertisements of group {group.vhid}, {when}"

@@ -15,6 +15,7 @@ from wsa_proxy.doctor.finding import Answer
 from wsa_proxy.doctor.finding import Finding
 from wsa_proxy.doctor.finding import NotMade
 from wsa_proxy.doctor.neighbour_names import describe_mac
+from wsa_proxy.doctor.node import members_of
 from wsa_proxy.net.virtual_interface import virtual_mac
 
 
@@ -34,6 +35,8 @@ def _of_group(facts: Facts, group: Group, sound: Sound) -> Iterator[Answer]:
         if address not in group.addresses:
             continue
         for mac in sorted(macs - speakers):
+            if _reports(facts, group, sound, mac):
+                continue
             if master_elsewhere and sound.seconds <= group.interval_s:
                 yield NotMade(
                     f"{address} is answered by {mac}, which may be the master: it advertises every"
@@ -46,6 +49,20 @@ def _of_group(facts: Facts, group: Group, sound: Sound) -> Iterator[Answer]:
                 f" advertised id {group.vhid} from there in {sound.seconds:g} s",
                 _fix(group, mac),
             )
+
+
+def _reports(facts: Facts, group: Group, sound: Sound, mac: str) -> bool:
+    """A member has reported that it is master, and this may be its hardware address: its advertisements are filtered,
+    which is another check's."""
+    masters = [
+        member
+        for member in members_of(facts.node, group.vhid).get("list", ())
+        if member["is_fresh"] and member["state"] == "master"
+    ]
+    if group.virtual_mac:
+        return bool(masters) and mac == virtual_mac(group.vhid)
+    known_as = sound.names.get(mac, "").split(", ")
+    return any(member["address"] in known_as for member in masters)
 
 
 def _fix(group: Group, mac: str) -> str:
