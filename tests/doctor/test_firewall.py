@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
@@ -86,6 +87,23 @@ def test_the_port_is_the_running_nodes(document: Mapping[str, Any] | None, port:
     assert found == (
         [] if port is None else [f"the packet filter drops UDP port {port} (members' reports, IPv4) coming in on eth0"]
     )
+
+
+@pytest.mark.parametrize(
+    ("names", "command"),
+    [
+        ({}, "nft insert rule inet t input udp dport 8112 accept; and in"),
+        (
+            {"family": "ip", "table": "filter", "name": "INPUT"},
+            "iptables -t filter -I INPUT -p udp --dport 8112 -j ACC",
+        ),
+        ({"family": "ip", "table": "raw (iptables)", "name": "PREROUTING"}, "iptables -t raw -I PREROUTING -p udp"),
+    ],
+)
+def test_the_fix_is_a_command(names: dict[str, str], command: str) -> None:
+    """In the words of the program that has made the chain, and at its head, where no other rule comes first."""
+    chain = dataclasses.replace(dropping("input", UDP), **names)  # type: ignore[arg-type]
+    assert only(firewall.check, with_chain(chain)).fix.startswith(command)
 
 
 def test_each_ip_version_is_asked_about() -> None:

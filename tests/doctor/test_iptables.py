@@ -14,7 +14,7 @@ from wsa_proxy.doctor.ruleset import outcome
 
 FIELDS: dict[str, Value] = {"version": 4, "in": "eth0", "out": "", "pkttype": "multicast", "state": "new"}
 FIELDS |= {"saddr": ip_network("10.0.0.0/24"), "daddr": ip_network("224.0.0.18/32"), "protocol": 17, "dport": 8112}
-REPORT = Packet("report", 4, "eth0", ("prerouting", "input"), FIELDS)
+REPORT = Packet("report", 4, "eth0", ("prerouting", "input"), ("", ""), FIELDS)
 P, D, U = Fate.PASSED, Fate.DROPPED, Fate.UNSURE
 
 

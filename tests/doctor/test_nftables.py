@@ -20,9 +20,9 @@ from wsa_proxy.doctor.ruleset import outcome
 
 FIELDS: dict[str, Value] = {"version": 4, "in": "left", "out": "", "pkttype": "multicast", "state": "new"}
 FIELDS |= {"saddr": ip_network("10.0.0.0/24"), "daddr": ip_network("224.0.0.18/32")}
-CARP = Packet("CARP", 4, "left", ("input",), FIELDS | {"protocol": 112})
-REPORT = Packet("report", 4, "left", ("input",), FIELDS | {"protocol": 17, "dport": 8112})
-REPORT6 = Packet("report", 6, "left", ("input",), {"version": 6, "in": "left", "protocol": 17, "dport": 8112})
+CARP = Packet("CARP", 4, "left", ("input",), ("", ""), FIELDS | {"protocol": 112})
+REPORT = Packet("report", 4, "left", ("input",), ("", ""), FIELDS | {"protocol": 17, "dport": 8112})
+REPORT6 = Packet("report", 6, "left", ("input",), ("", ""), {"version": 6, "in": "left", "protocol": 17, "dport": 8112})
 
 
 def loaded(text: str) -> tuple[Chain, ...]:
@@ -127,7 +127,7 @@ def test_chains_of_netdev_are_those_of_their_interfaces(lan: Any) -> None:
             "flush ruleset\ntable netdev guard { chain in { type filter hook ingress"
             f" devices = {{ {device} }} priority 0; ip protocol 112 drop; }}; }}"
         )
-        packet = Packet("CARP", 4, "left", ("ingress",), FIELDS | {"protocol": 112})
+        packet = Packet("CARP", 4, "left", ("ingress",), ("", ""), FIELDS | {"protocol": 112})
         assert outcome(packet, chains).fate is expected
         unknown = read_ruleset(run("nft", "--json", "list", "ruleset"))
         assert unknown[0].devices in ((), (device,))

@@ -84,4 +84,4 @@ def test_a_membership_that_is_lost() -> None:
 def test_without_a_node_no_member_is_known() -> None:
     answers = list(check(facts(deaf={"eth0": "no right"})))
     assert findings(answers) == []
-    assert whys(answers) == ["eth0: no right", "no node runs here, so no other member is known"]
+    assert whys(answers) == ["eth0: no right", "no node runs here"]

@@ -19,7 +19,7 @@ from wsa_proxy.doctor.ruleset import outcome
 UDP = Condition("protocol", (17,))
 TCP = Condition("protocol", (6,))
 MARKED = Condition("", ())
-PACKET = Packet("UDP", 4, "eth0", ("input",), {"version": 4, "protocol": 17, "in": "eth0", "dport": 8112})
+PACKET = Packet("UDP", 4, "eth0", ("input",), ("", ""), {"version": 4, "protocol": 17, "in": "eth0", "dport": 8112})
 
 
 def rule(verdict: Verdict, *conditions: Condition, target: str = "") -> Rule:
@@ -149,6 +149,6 @@ NET = ip_network
 )
 def test_conditions(value: Value | None, condition: Condition, holds: bool | None) -> None:
     """Of a network it may hold for some of its addresses only: then it cannot be decided."""
-    packet = Packet("it", 4, "eth0", ("input",), {} if value is None else {"x": value})
+    packet = Packet("it", 4, "eth0", ("input",), ("", ""), {} if value is None else {"x": value})
     expected = {True: Fate.DROPPED, False: Fate.PASSED, None: Fate.UNSURE}[holds]
     assert fate(chain(rule(Verdict.DROP, condition)), packet=packet) is expected

@@ -19,6 +19,18 @@ def test_a_person_reads_three_lines_and_the_sum() -> None:
     )
 
 
+def test_on_a_terminal_lines_are_broken_between_words() -> None:
+    path = "/a/long-path/" + "x" * 30
+    shown = text(Examination((("one", (Finding("it is wrong", f"look at {path} there", "do that"),)),)), 30)
+    assert shown.splitlines()[:5] == [
+        "one: it is wrong",
+        "  seen  look at",
+        f"        {path}",
+        "        there",
+        "  fix   do that",
+    ]
+
+
 def test_nothing_at_all() -> None:
     assert text(Examination((("one", ()), ("two", ())))) == "nothing found: 2 checks"
 

@@ -26,6 +26,7 @@ from wsa_proxy.doctor.iptables import read_saved
 from wsa_proxy.doctor.node import members_of
 from wsa_proxy.doctor.ruleset import Chain
 from wsa_proxy.doctor.ruleset import Fate
+from wsa_proxy.doctor.ruleset import Outcome
 from wsa_proxy.doctor.ruleset import Packet
 from wsa_proxy.doctor.ruleset import Value
 from wsa_proxy.doctor.ruleset import outcome
@@ -102,19 +103,31 @@ def check(facts: Facts) -> Iterator[Answer]:
         for packet in packets(facts, group):
             found = outcome(packet, facts.firewall.chains)
             if found.fate is Fate.DROPPED:
-                yield _dropped(packet, found.where, sound)
+                yield _dropped(packet, found, sound)
             elif found.fate is Fate.UNSURE and not _gets_through(packet, sound):
                 yield NotMade(f"reading cannot decide whether {packet.text} is dropped: {found.where}")
         yield from _unexplained(facts, group, sound)
 
 
-def _dropped(packet: Packet, where: str, sound: Sound | None) -> Finding:
-    evidence = f"read, not tried: {where}"
+def _dropped(packet: Packet, found: Outcome, sound: Sound | None) -> Finding:
+    evidence = f"read, not tried: {found.where}"
     if _is_swallowed(packet, sound):
         assert sound is not None
         seen = sound.came_in[packet.version]
-        evidence = f"{where}; {seen} packets came in on {packet.interface} in {sound.seconds:g} s, and none got through"
-    return Finding(f"the packet filter drops {packet.text}", evidence, "accept it there, before that rule or policy")
+        evidence = (
+            f"{found.where}; {seen} packets came in on {packet.interface} in {sound.seconds:g} s, and none got through"
+        )
+    return Finding(f"the packet filter drops {packet.text}", evidence, _fix(packet, found.base))
+
+
+def _fix(packet: Packet, chain: Chain | None) -> str:
+    """First in the chain that is asked first; what has made the rules (firewalld, ufw) would undo it."""
+    assert chain is not None
+    command = f"nft insert rule {chain.family} {chain.table} {chain.name} {packet.match[0]} accept"
+    if chain.name.isupper():  # as iptables calls its own
+        program = "ip6tables" if chain.family == "ip6" else "iptables"
+        command = f"{program} -t {chain.table.split()[0]} -I {chain.name} {packet.match[1]} -j ACCEPT"
+    return f"{command}; and in the configuration that these rules come from"
 
 
 def _unexplained(facts: Facts, group: Group, sound: Sound | None) -> Iterator[Finding]:
@@ -158,16 +171,18 @@ def packets(facts: Facts, group: Group) -> Iterator[Packet]:
         coming, going = f"coming in on {group.interface}", f"going out on {group.interface}"
         text = f"protocol 112 (CARP, {family})"
         sent_by = ("egress",) if multicast else ("output", "postrouting", "egress")
-        yield Packet(f"{text} {coming}", version, group.interface, ("ingress",), incoming | carp)
-        yield Packet(f"{text} {going}", version, group.interface, sent_by, outgoing | carp)
+        match = (f"meta l4proto {PROTOCOL_CARP}", f"-p {PROTOCOL_CARP}")
+        yield Packet(f"{text} {coming}", version, group.interface, ("ingress",), match, incoming | carp)
+        yield Packet(f"{text} {going}", version, group.interface, sent_by, match, outgoing | carp)
         if port is None:
             continue
         udp: dict[str, Value] = {"protocol": _UDP, "dport": port}
         text = f"UDP port {port} (members' reports, {family})"
+        match = (f"udp dport {port}", f"-p udp --dport {port}")
         hooks = ("ingress", "prerouting", "input")
-        yield Packet(f"{text} {coming}", version, group.interface, hooks, incoming | udp)
+        yield Packet(f"{text} {coming}", version, group.interface, hooks, match, incoming | udp)
         hooks = ("output", "postrouting", "egress")
-        yield Packet(f"{text} {going}", version, group.interface, hooks, outgoing | udp)
+        yield Packet(f"{text} {going}", version, group.interface, hooks, match, outgoing | udp)
 
 
 def _source(facts: Facts, group: Group, version: int) -> dict[str, Value]:

@@ -33,7 +33,7 @@ def check(facts: Facts) -> Iterator[Answer]:
     for interface, why in facts.deaf.items():
         yield NotMade(f"{interface}: {why}")
     if facts.node is None:
-        yield NotMade(f"{facts.no_node}, so no other member is known")
+        yield NotMade(facts.no_node)
     for group in facts.groups:
         sound = facts.sounds.get(group.interface)
         fix = LET_PASS_UNICAST if group.peers else LET_PASS

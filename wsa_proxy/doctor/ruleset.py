@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from enum import Enum
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Network
@@ -86,6 +87,8 @@ class Packet:
     interface: str
     hooks: tuple[str, ...]
     """Those that it passes, in their order."""
+    match: tuple[str, str]
+    """How a rule asks for it, in the words of nft and of iptables."""
     fields: Mapping[str, Value]
 
     def passes(self, chain: Chain) -> bool:
@@ -105,10 +108,11 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """``where``: the rule or policy that drops it, or may drop it."""
+    """``where``: the rule or policy that drops it, or may drop it; ``base``: the chain that was asked."""
 
     fate: Fate
     where: str = ""
+    base: Chain | None = None
 
 
 _GOES_ON = Outcome(Fate.PASSED, "end of chain")
@@ -121,7 +125,7 @@ def outcome(packet: Packet, chains: Sequence[Chain]) -> Outcome:
     for chain in chains:
         if not packet.passes(chain):
             continue
-        found = _Walk(packet, chains).base(chain)
+        found = replace(_Walk(packet, chains).base(chain), base=chain)
         if found.fate is Fate.DROPPED:
             return found
         if found.fate is Fate.UNSURE:

@@ -7,6 +7,7 @@ import argparse
 import errno
 import json
 import logging
+import shutil
 import sys
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -64,7 +65,7 @@ def doctor(options: argparse.Namespace, socket_path: Path) -> int:
         node = facts.node.status.get("node") if facts.node else None
         print(json.dumps(document(examination, node), indent=2))
     else:
-        print(text(examination))
+        print(text(examination, shutil.get_terminal_size().columns if sys.stdout.isatty() else None))
     return FOUND if examination.findings else 0
 
 

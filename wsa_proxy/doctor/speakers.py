@@ -18,6 +18,7 @@ from wsa_proxy.doctor.finding import Answer
 from wsa_proxy.doctor.finding import Finding
 from wsa_proxy.doctor.finding import NotMade
 from wsa_proxy.doctor.neighbour_names import describe_mac
+from wsa_proxy.net.virtual_interface import virtual_mac
 from wsa_proxy.watch.decode import Heard
 from wsa_proxy.watch.judge import UNVERIFIED
 from wsa_proxy.watch.judge import VALID
@@ -26,11 +27,10 @@ from wsa_proxy.watch.vrrp import Vrrp
 
 RECENT_S = 60.0
 """What a running node has refused before is history."""
-OTHER_ID = "give one of the two another id (here: id of the group)"
 ABOUT = {
     Reject.BAD_SECRET: (
         "advertises it with another Shared Secret or other virtual IPs",
-        "make shared_secret and virtual_ip equal on all nodes of the group; if it is another group, " + OTHER_ID,
+        "make shared_secret and virtual_ip equal on all nodes of the group; another group needs another id",
     ),
     Reject.PLAIN_MEMBER: ("speaks plain CARP with our secret", "make security equal on all nodes of the group"),
     Reject.SEALED_MEMBER: ("speaks sealed with our secret", "make security equal on all nodes of the group"),
@@ -97,7 +97,8 @@ def _of_sender(group: Group, sound: Sound, packets: Sequence[tuple[Heard, Opinio
         yield Finding(
             f"a VRRP router (keepalived, for one) uses id {group.vhid} on this LAN, the id of our group",
             f"{evidence}: VRRP {says.version}, priority {says.priority}, for {', '.join(says.addresses) or 'nothing'}",
-            f"{OTHER_ID}, or the router (keepalived: virtual_router_id): they share the virtual MAC",
+            "give the group another id on all its nodes, or the router another one (keepalived: virtual_router_id):"
+            f" both want the hardware address {virtual_mac(group.vhid)}",
         )
         return
     if any(opinion.word in (VALID, UNVERIFIED) for _, opinion in packets):
