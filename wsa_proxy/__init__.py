@@ -7,7 +7,9 @@ The rooms, and the arrows between them (one way only)::
                                    \\-> config -> settings   the file, its errors, the frozen result
     simulation -> carp, net.failures, runtime.sending        a LAN with faults in virtual time, and its judge
     watch -> carp, net, config                               who advertises what on a LAN, and who is believed
-    cli -> config, runtime.control, lab, simulation, watch   the command line
+    doctor -> config, runtime.control, carp, net, watch      what is wrong with a host, its network and its groups
+    cli -> config, runtime.control, lab, simulation, watch,  the command line
+           doctor
     lab                                                      real nodes, a client and an origin in namespaces
 
 ``carp`` and ``net`` import nothing of ours. ``runtime.driver`` is the only code that sees both; ``proxy`` is the only
