@@ -22,12 +22,17 @@ from wsa_proxy.carp.seal import Seal
 from wsa_proxy.carp.wire import Reject
 from wsa_proxy.doctor.facts import Facts
 from wsa_proxy.doctor.speakers import ABOUT
+from wsa_proxy.doctor.speakers import DAMAGED
 from wsa_proxy.doctor.speakers import check
+from wsa_proxy.doctor.speakers import is_own_echo
 from wsa_proxy.watch.decode import Captured
 from wsa_proxy.watch.decode import Heard
 from wsa_proxy.watch.decode import decode
 from wsa_proxy.watch.judge import UNVERIFIED
 from wsa_proxy.watch.judge import Opinion
+
+U3_AS_1 = F1.packet[:8] + bytes(8) + F1.packet[16:]
+"""Another counter."""
 
 
 def packet(payload: Any = F1.packet, mac: str = OTHER_MAC, here: bool = False, **fields: Any) -> Heard:
@@ -56,8 +61,10 @@ def test_a_vrrp_router(payload: Any) -> None:
 def test_carp_that_is_not_believed(reject: Reject) -> None:
     """Each reason is a finding of its own words, with the judge's."""
     finding = only(check, with_heard((packet(), Opinion(reject.value, "because"))))
-    assert finding.evidence.endswith(f": {reject.value}, because") and finding.fix
-    assert finding.what.startswith("somebody uses id 1, the id of our group, and ")
+    does, fix = ABOUT.get(reject, DAMAGED)
+    assert finding.what == f"somebody uses id 1, the id of our group, and {does}"
+    assert finding.evidence.startswith("a packet in 3 s on eth0 from 10.0.0.2 (unverified), 02:00:00:00:00:0b, ")
+    assert finding.evidence.endswith(f": {reject.value}, because") and finding.fix == fix
 
 
 def test_who_is_believed_once_is_a_member() -> None:
@@ -80,13 +87,42 @@ def test_what_is_refused_and_normal(opinion: Opinion) -> None:
     assert list(check(with_heard((packet(), opinion)))) == []
 
 
+@pytest.mark.parametrize(
+    "opinion",
+    [
+        Opinion(Reject.STALE.value, "it is late", seal=Seal(0, 1, 0, False, False, 0)),
+        Opinion(Reject.REWRITTEN.value, "it leaves", seal=Seal(0, 255, 255, False, False, 0)),
+        Opinion(Reject.STALE.value, "it is late"),
+    ],
+)
+def test_what_is_refused_and_not_normal(opinion: Opinion) -> None:
+    assert only(check, with_heard((packet(), opinion)))
+
+
 def test_own_packets_are_nobodys() -> None:
-    """Sent here; come back; come back from another hardware address; of a VLAN on this interface."""
+    """Sent here; come back; come back from another hardware address."""
     refused = Opinion(Reject.BAD_SECRET.value, "why")
     own = packet(here=True), Opinion("valid")
+    assert list(check(with_heard((packet(here=True), refused)))) == []
     assert list(check(with_heard((packet(mac=OWN_MAC), refused)))) == []
     assert list(check(with_heard(own, (packet(), refused)))) == []
     assert len(findings(check(with_heard((packet(), refused))))) == 1
+
+
+def test_the_packets_of_a_vlan_are_another_lans() -> None:
+    frame = captured(F1.packet, 0.0, "10.0.0.2", OTHER_MAC).frame
+    tagged = decode(Captured(0.0, frame[:12] + bytes.fromhex("81000005") + frame[12:]))
+    assert tagged is not None and tagged.number == 1
+    assert list(check(with_heard((tagged, Opinion(Reject.BAD_SECRET.value, "why"))))) == []
+
+
+def test_only_the_very_same_is_an_echo() -> None:
+    """Another packet, or one that came in, as this one did, is none."""
+    here, refused = (packet(here=True), Opinion("valid")), Opinion(Reject.BAD_SECRET.value, "why")
+    assert only(check, with_heard(here, (packet(U3_AS_1), refused)))
+    assert not is_own_echo(packet(), sound(heard=((packet(), refused),)))
+    assert not is_own_echo(packet(here=True), sound(heard=(here,)))
+    assert is_own_echo(packet(), sound(heard=(here,)))
 
 
 def test_a_stranger_that_answers_for_the_virtual_ip_is_told_here() -> None:

@@ -70,6 +70,13 @@ def test_a_member_that_reports_may_answer() -> None:
         assert only(check, wrong)
 
 
+def test_what_advertises_another_id_is_no_excuse() -> None:
+    frame = captured(F1.packet[:1] + b"\x09" + F1.packet[2:], mac=OTHER_MAC)
+    read = decode(frame)
+    assert read is not None and read.number == 9
+    assert only(check, with_sound(heard=((read, Opinion("other_vhid")),)))
+
+
 def test_nobody_answers() -> None:
     assert list(check(with_sound(answers={}))) == []
     assert list(check(with_sound(answers={ip_address("10.0.0.4"): frozenset({OTHER_MAC})}))) == []
@@ -78,6 +85,7 @@ def test_nobody_answers() -> None:
 def test_too_short_a_time_leaves_it_open() -> None:
     """Unless this host is the master itself."""
     slow, short = group(interval_s=60.0), {"eth0": sound(seconds=30.0, answers=ANSWERED)}
-    assert "which may be the master" in whys(check(facts(slow, sounds=short)))[0]
+    answers = list(check(facts(slow, sounds=short)))
+    assert len(answers) == 1 and "which may be the master" in whys(answers)[0]
     assert only(check, facts(slow, sounds=short, node=node(state="master")))
     assert whys(check(facts(deaf={"eth0": "no right"}))) == ["eth0: no right"]
