@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from ipaddress import ip_address
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,10 @@ from wsa_proxy.doctor.listening import Ear
 from wsa_proxy.doctor.listening import listen
 from wsa_proxy.net.host import InterfaceFacts
 from wsa_proxy.net.host import read_host
+from wsa_proxy.net.ports import MacVerdict
 from wsa_proxy.watch.groups import read_groups
 
-RIGHT = ip_address("10.0.0.2")
+RIGHT = IPv4Address("10.0.0.2")
 
 
 def interface_of(lan: Any) -> InterfaceFacts:
@@ -79,6 +80,16 @@ def test_a_flood_fills_no_memory(lan: Any, monkeypatch: pytest.MonkeyPatch) -> N
         ear.hear(5.0)
     assert len(ear.sound().heard) == 3
     ear.close()
+
+
+def test_a_member_is_a_witness_where_this_host_knows_nobody(lan: Any) -> None:
+    """Of one that is not on this LAN comes no answer, which says nothing."""
+    for witness, verdict in ((RIGHT, MacVerdict.CARRIED), (IPv4Address("10.9.9.9"), MacVerdict.UNKNOWN)):
+        lan.ip(f"neighbour flush dev {lan.LEFT}")
+        ear = Ear(interface_of(lan), [group()], None, ask_mac=True, witnesses=[witness])
+        listen([ear], 0.3)
+        assert ear.sound().mac_verdict is verdict
+        ear.close()
 
 
 def test_nothing_stays_open(lan: Any) -> None:

@@ -15,10 +15,14 @@ from tests.doctor.patients import node
 from tests.doctor.patients import only
 from tests.doctor.patients import whys
 from wsa_proxy.doctor.facts import Facts
+from wsa_proxy.doctor.facts import FirewallFacts
 from wsa_proxy.doctor.finding import Answer
 from wsa_proxy.doctor.members import check_clocks
 from wsa_proxy.doctor.members import check_members
 from wsa_proxy.doctor.members import check_redundancy
+from wsa_proxy.doctor.ruleset import Chain
+from wsa_proxy.doctor.ruleset import Rule
+from wsa_proxy.doctor.ruleset import Verdict
 from wsa_proxy.runtime import reporting
 from wsa_proxy.runtime import standings
 
@@ -71,6 +75,23 @@ def test_no_healthy_standby() -> None:
     finding = only(check_redundancy, facts(group(expected=("c",)), node=node(members=lost)))
     assert finding.what.startswith("group 1 has no healthy standby")
     assert finding.evidence == f"the running node's status, for 58 s: {why}"
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "reports of node b arrive here, and this node's do not arrive there: UDP port 8112 is blocked from a to b",
+        "this node's reports cannot be sent: Operation not permitted",
+    ],
+)
+def test_where_reports_do_not_pass_nobody_knows(sentence: str) -> None:
+    """What stops them is the finding."""
+    lost = {"healthy_standbys": 0, "lost_s": 58.4, "why": "b: is heard, and does not hear this node"}
+    given = facts(node=node(members=members(member(), redundancy=lost, findings=[sentence])))
+    assert len(whys(check_redundancy(given))) == 1 and findings(check_redundancy(given)) == []
+    drop = Chain("inet", "t", "input", (Rule((), Verdict.DROP),), "input")
+    filtered = facts(node=node(members=members(member(), redundancy=lost)), firewall=FirewallFacts((drop,)))
+    assert len(whys(check_redundancy(filtered))) == 1 and findings(check_redundancy(filtered)) == []
 
 
 def test_one_of_several_could_not_take_over() -> None:

@@ -21,6 +21,7 @@ from tests.watch.packets import vrrp_3
 from wsa_proxy.carp.seal import Seal
 from wsa_proxy.carp.wire import Reject
 from wsa_proxy.doctor.facts import Facts
+from wsa_proxy.doctor.facts import Node
 from wsa_proxy.doctor.speakers import ABOUT
 from wsa_proxy.doctor.speakers import DAMAGED
 from wsa_proxy.doctor.speakers import check
@@ -131,18 +132,36 @@ def test_a_stranger_that_answers_for_the_virtual_ip_is_told_here() -> None:
     assert finding.evidence.endswith("bad_secret, why; it answers for 10.0.0.3")
 
 
-def test_without_the_secrets_the_running_node_is_asked() -> None:
-    """What it has refused in the last minute; an echo is another check's, damaged packets are nobody's."""
-    last = {"from": "10.0.0.9", "mac": "02:00:00:00:00:09", "age_s": 4.0, "hint": ""}
-    refusing = node(rejected={"bad_secret": 12}, last_rejected={"bad_secret": last, "echo": last, "short": last})
-    finding = only(check, facts(node=refusing, with_keys=False))
+def counted(*words: str, age_s: float = 4.0) -> Node:
+    last = {"from": "10.0.0.9", "mac": "02:00:00:00:00:09", "age_s": age_s, "hint": ""}
+    return node(rejected=dict.fromkeys(words, 12), last_rejected=dict.fromkeys(words, last))
+
+
+def test_the_running_node_is_asked_as_well() -> None:
+    """What it has refused in the last minute: a router may be silent just now."""
+    finding = only(check, facts(node=counted("bad_secret")))
     assert finding.evidence == (
         "the running node has refused 12 of these (bad_secret), the last 4 s ago from 10.0.0.9 (unverified),"
         " 02:00:00:00:00:09"
     )
-    assert list(check(facts(node=refusing, with_keys=True))) == []
-    last["age_s"] = 60.1
-    assert list(check(facts(node=refusing, with_keys=False))) == []
+    assert list(check(facts(node=counted("bad_secret", age_s=60.1)))) == []
+    for word in ("vrrp", "bad_version"):
+        assert only(check, facts(node=counted(word))).what.endswith("and speaks VRRP (keepalived, for one)")
+
+
+def test_what_a_running_node_refuses_for_a_moment_only() -> None:
+    """A start, a stall and a network with two ways; damaged packets may be anybody's."""
+    assert list(check(facts(node=counted("stale", "replay", "duplicate", "echo", "short")))) == []
+
+
+def test_who_is_heard_and_counted_is_told_once() -> None:
+    """Without the secrets what is heard of him cannot be judged: then the node's word stands."""
+    heard = (packet(mac="02:00:00:00:00:09"), Opinion(Reject.BAD_SECRET.value, "why"))
+    sounds = {"eth0": sound(heard=(heard,))}
+    assert "bad_secret, why" in only(check, facts(node=counted("bad_secret"), sounds=sounds)).evidence
+    unjudged = {"eth0": sound(heard=((heard[0], Opinion(UNVERIFIED)),))}
+    found = only(check, facts(node=counted("bad_secret"), sounds=unjudged, with_keys=False))
+    assert found.evidence.startswith("the running node has refused 12")
 
 
 def test_too_short_a_time_is_named() -> None:

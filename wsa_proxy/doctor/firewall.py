@@ -157,32 +157,46 @@ def _gets_through(packet: Packet, sound: Sound | None) -> bool:
 
 def packets(facts: Facts, group: Group) -> Iterator[Packet]:
     """All that has to pass for this group."""
+    yield from advertisement_packets(facts, group)
+    yield from report_packets(facts, group)
+
+
+def advertisement_packets(facts: Facts, group: Group) -> Iterator[Packet]:
+    match = (f"meta l4proto {PROTOCOL_CARP}", f"-p {PROTOCOL_CARP}")
+    ways = ("ingress",), (("output", "postrouting", "egress") if group.peers else ("egress",))
+    yield from _both_ways(facts, group, "protocol 112 (CARP, {})", ways, match, {"protocol": PROTOCOL_CARP})
+
+
+def report_packets(facts: Facts, group: Group) -> Iterator[Packet]:
+    """None where none are sent."""
     port = _report_port(facts, group)
+    if port is not None:
+        match = (f"udp dport {port}", f"-p udp --dport {port}")
+        ways = ("ingress", "prerouting", "input"), ("output", "postrouting", "egress")
+        text = f"UDP port {port} (members' reports, {{}})"
+        yield from _both_ways(facts, group, text, ways, match, {"protocol": _UDP, "dport": port})
+
+
+def _both_ways(
+    facts: Facts,
+    group: Group,
+    text: str,
+    hooks: tuple[tuple[str, ...], tuple[str, ...]],
+    match: tuple[str, str],
+    payload: dict[str, Value],
+) -> Iterator[Packet]:
+    """Coming in and going out, in each IP version."""
+    name = group.interface
     for version in sorted({each.version for each in group.peers or group.addresses}):
-        family = "IPv4" if version == 4 else "IPv6"
-        multicast = not group.peers
-        fields: dict[str, Value] = {"version": version}
-        if multicast:
+        said = text.format("IPv4" if version == 4 else "IPv6")
+        fields = payload | {"version": version}
+        if not group.peers:
             fields |= {"daddr": ip_network(GROUP_IPV4 if version == 4 else GROUP_IPV6), "pkttype": "multicast"}
             fields |= {"state": "new"}  # nobody answers a multicast, so no connection is ever established
-        incoming = fields | {"in": group.interface, "out": ""} | _source(facts, group, version)
-        outgoing = fields | {"in": "", "out": group.interface}
-        carp: dict[str, Value] = {"protocol": PROTOCOL_CARP}
-        coming, going = f"coming in on {group.interface}", f"going out on {group.interface}"
-        text = f"protocol 112 (CARP, {family})"
-        sent_by = ("egress",) if multicast else ("output", "postrouting", "egress")
-        match = (f"meta l4proto {PROTOCOL_CARP}", f"-p {PROTOCOL_CARP}")
-        yield Packet(f"{text} {coming}", version, group.interface, ("ingress",), match, incoming | carp)
-        yield Packet(f"{text} {going}", version, group.interface, sent_by, match, outgoing | carp)
-        if port is None:
-            continue
-        udp: dict[str, Value] = {"protocol": _UDP, "dport": port}
-        text = f"UDP port {port} (members' reports, {family})"
-        match = (f"udp dport {port}", f"-p udp --dport {port}")
-        hooks = ("ingress", "prerouting", "input")
-        yield Packet(f"{text} {coming}", version, group.interface, hooks, match, incoming | udp)
-        hooks = ("output", "postrouting", "egress")
-        yield Packet(f"{text} {going}", version, group.interface, hooks, match, outgoing | udp)
+        incoming = fields | {"in": name, "out": ""} | _source(facts, group, version)
+        outgoing = fields | {"in": "", "out": name}
+        yield Packet(f"{said} coming in on {name}", version, name, hooks[0], match, incoming)
+        yield Packet(f"{said} going out on {name}", version, name, hooks[1], match, outgoing)
 
 
 def _source(facts: Facts, group: Group, version: int) -> dict[str, Value]:

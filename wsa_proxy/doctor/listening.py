@@ -62,8 +62,12 @@ class Ear:
         groups: Sequence[Group],
         watched: Sequence[WatchedGroup] | None,
         ask_mac: bool,
+        witnesses: Sequence[IPv4Address] = (),
     ) -> None:
-        """Opens its sockets. Raises OSError with words about what is missing."""
+        """Opens its sockets. ``witnesses``: who may be asked beside those that this host knows, for ``ask_mac``.
+
+        Raises OSError with words about what is missing.
+        """
         self._interface = interface
         self._heard: list[tuple[Heard, Opinion]] = []
         self._answers: dict[Address, set[str]] = defaultdict(set)
@@ -89,7 +93,7 @@ class Ear:
             for each in self._behind.values():
                 opened.callback(each.close)
             if ask_mac:
-                self._open_mac_test(groups)
+                self._open_mac_test(groups, witnesses)
             self._opened = opened.pop_all()
         self._session = Session(name, watched)
         self._began_s = self._listener.now_s()
@@ -145,10 +149,10 @@ class Ear:
         if self._mac_test is not None:
             self._mac_test.close()
 
-    def _open_mac_test(self, groups: Sequence[Group]) -> None:
+    def _open_mac_test(self, groups: Sequence[Group], others: Sequence[IPv4Address]) -> None:
         """Without anybody to ask it is not made; without the right to ask neither is anything else here."""
         virtual = [address for group in groups for address in group.addresses if isinstance(address, IPv4Address)]
-        witnesses = find_witnesses(self._interface.index, virtual)
+        witnesses = list(dict.fromkeys([*find_witnesses(self._interface.index, virtual), *others]))
         if witnesses:
             self._mac_test = ForeignMacTest(self._interface.name, self._interface.index, witnesses)
         else:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from wsa_proxy.doctor import firewall
 from wsa_proxy.doctor import speakers
 from wsa_proxy.doctor.facts import Facts
 from wsa_proxy.doctor.facts import Group
@@ -18,6 +19,8 @@ from wsa_proxy.doctor.finding import Answer
 from wsa_proxy.doctor.finding import Finding
 from wsa_proxy.doctor.finding import NotMade
 from wsa_proxy.doctor.node import members_of
+from wsa_proxy.doctor.ruleset import Fate
+from wsa_proxy.doctor.ruleset import outcome
 
 CLOCK_OFFSET_S_MAX = 1.0
 """With NTP a LAN is within milliseconds; a second is a clock that nobody sets."""
@@ -31,6 +34,8 @@ FIXES = {
     "two nodes are called": "node: NAME in the file of one of them",
     "cannot be sent": "look at this host's packet filter and its routes",
 }
+NO_REPORTS = ("UDP port", "cannot be sent")
+"""What stands in the node's sentences about reports that do not pass."""
 EQUAL = "make it equal on both nodes, then wsa-proxy reload"
 
 
@@ -49,6 +54,7 @@ def check_members(facts: Facts) -> Iterator[Answer]:
 def check_redundancy(facts: Facts) -> Iterator[Answer]:
     """Would anybody take over? While somebody would, each other member that could not is told by itself."""
     for group, document, why in _documents(facts):
+        why = why or _unheard(facts, group, document)
         if why:
             yield NotMade(why)
             continue
@@ -64,6 +70,14 @@ def check_redundancy(facts: Facts) -> Iterator[Answer]:
             what = f"node {name}, a member of group {group.vhid}, could not take over: {reason}"
             evidence = f"the running node's status, group {group.vhid}, members"
             yield Finding(what, evidence, "wsa-proxy status there; does its cable, its firewall, the switch carry UDP?")
+
+
+def _unheard(facts: Facts, group: Group, document: Mapping[str, Any]) -> str:
+    """Where reports are known not to pass, nobody knows who could take over."""
+    blocked = any(part in sentence for sentence in document.get("findings", ()) for part in NO_REPORTS)
+    for packet in firewall.report_packets(facts, group):
+        blocked = blocked or outcome(packet, facts.firewall.chains).fate is Fate.DROPPED
+    return f"reports of group {group.vhid} do not pass, so it is not known who could take over" if blocked else ""
 
 
 def _unfit(group: Group, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

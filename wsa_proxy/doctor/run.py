@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from datetime import UTC
 from datetime import datetime
+from ipaddress import IPv4Address
+from ipaddress import ip_address
 from pathlib import Path
 
 from wsa_proxy.config import ConfigError
@@ -32,6 +34,7 @@ from wsa_proxy.doctor.kernel_settings import read_settings
 from wsa_proxy.doctor.kernel_settings import wanted_interfaces
 from wsa_proxy.doctor.node import Found
 from wsa_proxy.doctor.node import find_node
+from wsa_proxy.doctor.node import members_of
 from wsa_proxy.doctor.subject import Subject
 from wsa_proxy.doctor.subject import read_subject
 from wsa_proxy.doctor.subject import subject_of_status
@@ -132,7 +135,8 @@ def _listen(
             deaf[name or "no interface"] = "nothing can be heard: see the check of the interface"
             continue
         try:
-            ears[name] = listening.Ear(interfaces[name], groups, subject.watched, _asks_mac(groups, found))
+            asks, witnesses = _asks_mac(groups, found), _witnesses(groups, found)
+            ears[name] = listening.Ear(interfaces[name], groups, subject.watched, asks, witnesses)
         except OSError as error:
             deaf[name] = _why_deaf(error)
     try:
@@ -168,6 +172,13 @@ def _asks_mac(groups: Sequence[Group], found: Found) -> bool:
     return bool(virtual) and not any(
         node is not None and verdict_of_node(node.group(group.vhid)) is not MacVerdict.UNKNOWN for group in virtual
     )
+
+
+def _witnesses(groups: Sequence[Group], found: Found) -> list[IPv4Address]:
+    """The other members that the running node hears. One behind a router does not answer, and is none."""
+    members = [each for group in groups for each in members_of(found.node, group.vhid).get("list", ())]
+    addresses = [ip_address(each["address"]) for each in members if each["is_fresh"] and each["address"]]
+    return [each for each in addresses if isinstance(each, IPv4Address)]
 
 
 def _missing_rights() -> tuple[str, ...]:

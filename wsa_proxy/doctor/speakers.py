@@ -1,7 +1,8 @@
 """Who else speaks protocol 112 with the id of a group: VRRP routers, and CARP that a node does not believe.
 
-What a node believes is its own judge's word (``watch/judge.py``), where the file's secrets could be read; else the
-running node is asked for what it has refused lately.
+What a node believes is its own judge's word (``watch/judge.py``), where the file's secrets could be read. Beside that
+the running node is asked for what it has refused in the last minute: a router that fights with another one of its id,
+or with us, is silent for seconds.
 """
 
 from __future__ import annotations
@@ -42,6 +43,13 @@ ABOUT = {
     Reject.REPLAY: ("repeats advertisements of it", "find who is on this LAN and should not be, or was it overloaded?"),
     Reject.STALE: ("advertises it with a time long past", "set the clocks, of that host and of this one"),
 }
+COUNTED = {
+    word: ABOUT[word] for word in (Reject.BAD_SECRET, Reject.PLAIN_MEMBER, Reject.SEALED_MEMBER, Reject.OTHER_FAMILY)
+}
+"""What a running node does not refuse for a moment only, as it does what comes too late when it starts."""
+_SPEAKS_VRRP = "speaks VRRP (keepalived, for one)"
+VRRP = (Reject.VRRP, Reject.BAD_VERSION)
+"""How a node counts versions 2 and 3; it looks no further."""
 DAMAGED = ("sends damaged packets with it", "find that host; wsa-proxy watch shows what is wrong with its packets")
 
 
@@ -57,8 +65,7 @@ def check(facts: Facts) -> Iterator[Answer]:
                     f"{sound.seconds:g} s were listened to, and group {group.vhid} advertises every"
                     f" {group.interval_s:g} s only: give --seconds"
                 )
-        if not facts.with_keys:
-            yield from _of_counters(facts, group)
+        yield from _of_counters(facts, group, sound)
 
 
 def _of_sound(group: Group, sound: Sound) -> Iterator[Finding]:
@@ -97,8 +104,7 @@ def _of_sender(group: Group, sound: Sound, packets: Sequence[tuple[Heard, Opinio
         yield Finding(
             f"a VRRP router (keepalived, for one) uses id {group.vhid} on this LAN, the id of our group",
             f"{evidence}: VRRP {says.version}, priority {says.priority}, for {', '.join(says.addresses) or 'nothing'}",
-            "give the group another id on all its nodes, or the router another one (keepalived: virtual_router_id):"
-            f" both want the hardware address {virtual_mac(group.vhid)}",
+            _other_id(group),
         )
         return
     if any(opinion.word in (VALID, UNVERIFIED) for _, opinion in packets):
@@ -128,19 +134,26 @@ def _about(word: str) -> tuple[str, str]:
     return next((text for reject, text in ABOUT.items() if reject.value == word), DAMAGED)
 
 
-def _of_counters(facts: Facts, group: Group) -> Iterator[Finding]:
-    """Without the file's secrets: what the running node has refused in the last minute."""
-    if facts.node is None:
-        return
-    status = facts.node.group(group.vhid)
+def _of_counters(facts: Facts, group: Group, sound: Sound | None) -> Iterator[Finding]:
+    """What the running node has refused, but not of those that were heard: they are told."""
+    status = facts.node.group(group.vhid) if facts.node is not None else {}
+    heard = {heard.mac for heard, _ in sound.heard if not heard.sent_here} if sound is not None else set()
+    known = {reject.value: text for reject, text in COUNTED.items()}
+    known |= {reject.value: (_SPEAKS_VRRP, _other_id(group)) for reject in VRRP}
     for word, last in (status.get("last_rejected") or {}).items():
-        if last["age_s"] > RECENT_S or word not in {each.value for each in ABOUT}:
+        if last["age_s"] > RECENT_S or word not in known or (last["mac"] in heard and facts.with_keys):
             continue
-        does, fix = _about(word)
-        count = (status.get("rejected") or {}).get(word, 1)
+        does, fix = known[word]
         yield Finding(
             f"somebody uses id {group.vhid}, the id of our group, and {does}",
-            f"the running node has refused {count} of these ({word}), the last {last['age_s']:g} s ago from"
-            f" {last['from']} (unverified), {last['mac']}",
+            f"the running node has refused {status['rejected'][word]} of these ({word}), the last"
+            f" {last['age_s']:g} s ago from {last['from']} (unverified), {last['mac']}",
             fix,
         )
+
+
+def _other_id(group: Group) -> str:
+    return (
+        "give the group another id on all its nodes, or the router another one (keepalived: virtual_router_id): both"
+        f" want the hardware address {virtual_mac(group.vhid)}"
+    )
