@@ -32,7 +32,7 @@ def test_every_word_of_the_help_can_be_written() -> None:
     assert parse("; ".join(step.text for step in steps), NODES) == steps
     forms = {"NODE": " a", "NODE>NODE": " a>b", "": ""}
     first = {"thaw": "freeze a; ", "start": "kill a; ", "plug": "cable a; ", "unblock": "block a; "}
-    first |= {"feed": "starve a; ", "unmute": "mute a; ", "attend": "ignore a; "}
+    first |= {"feed": "starve a; ", "unmute": "mute a; ", "attend": "ignore a; ", "unfilter": "filter a>b; "}
     for fault in FAULTS.values():
         assert parse(first.get(fault.word, "") + fault.word + forms[fault.takes.value], NODES)
     assert len(parse("wait; settle; sleep 1", NODES)) == len(WAITS)
@@ -65,6 +65,9 @@ def test_every_word_of_the_help_can_be_written() -> None:
         ("thaw a", "node a is running by then; thaw takes one that is frozen"),
         ("cable a; cable a", "node a is unplugged by then; cable takes one that is plugged in"),
         ("plug b", "node b is plugged in by then; plug takes one that is unplugged"),
+        ("filter a>b; filter a>b", "the way a>b is filtered by then; filter takes one that is open"),
+        ("filter a>b; unfilter b>a", "the way b>a is open by then; unfilter takes one that is filtered"),
+        ("filter a>b; heal; unfilter a>b", "the way a>b is open by then; unfilter takes one that is filtered"),
     ],
 )
 def test_a_wrong_step_is_told_with_what_is_allowed(script: str, told: str) -> None:
@@ -81,6 +84,13 @@ def test_all_wrong_steps_are_told_at_once() -> None:
     assert [line.split(",")[0] for line in str(error.value).splitlines()] == ["step 1", "step 3"]
 
 
+def test_each_direction_is_filtered_for_itself_and_after_heal_again() -> None:
+    """Both ways are two filters; heal undoes them all, beside any cut."""
+    steps = "filter a>b; filter b>a; cut a>b; cut a>b; heal; heal; filter a>b; unfilter a>b; filter a>b"
+    assert "; ".join(step.text for step in parse(steps, NODES)) == steps
+
+
 def test_the_order_table_knows_every_fault_of_one_node() -> None:
     """A new fault cannot be forgotten there."""
-    assert set(ORDER) == {fault.word for fault in FAULTS.values() if fault.takes is Takes.NODE}
+    of_ways = {"filter", "unfilter"}
+    assert set(ORDER) == {fault.word for fault in FAULTS.values() if fault.takes is Takes.NODE} | of_ways

@@ -46,8 +46,8 @@ def main(arguments: argparse.Namespace) -> int:
 def _words_help() -> str:
     """The words of a script, from the tables that the script itself is read with."""
     lines = ["the words of --script, separated by ';':"]
-    lines += [f"  {f'{fault.word} {fault.takes.value}'.strip():15} {fault.help}" for fault in FAULTS.values()]
-    lines += [f"  {word:15} {text}" for word, text in WAITS.items()]
+    texts = {f"{fault.word} {fault.takes.value}".strip(): fault.help for fault in FAULTS.values()} | WAITS
+    lines += [f"  {form:{max(map(len, texts))}} {text}" for form, text in texts.items()]
     lines += ["", "without --script: the live screen on a terminal, else this tour:"]
     lines += textwrap.wrap(TOUR, 78, initial_indent="  ", subsequent_indent="  ")
     return "\n".join([*lines, "", STATUSES])

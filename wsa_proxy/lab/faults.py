@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from wsa_proxy.lab.lab import Lab
 
 NFT_TABLE = "wsa_proxy_lab"
+PROTOCOL_CARP = 112
+NEEDS_NFT = ("cut", "filter", "unfilter", "heal")
+"""Words of faults that are rules of the bridge."""
 
 
 class NodeFault(Exception):
@@ -77,6 +80,24 @@ def _cut(_lab: Lab, sender: str, receiver: str) -> None:
     )
 
 
+def _filter(_lab: Lab, sender: str, receiver: str) -> None:
+    chain = _chain_of_filter(sender, receiver)
+    _nft(
+        f"add table bridge {NFT_TABLE}\n"
+        f"create chain bridge {NFT_TABLE} {chain} {{ type filter hook forward priority 0; }}\n"
+        f"add rule bridge {NFT_TABLE} {chain} "
+        f'iifname "{sender}" oifname "{receiver}" meta l4proto {PROTOCOL_CARP} drop\n'
+    )
+
+
+def _unfilter(_lab: Lab, sender: str, receiver: str) -> None:
+    _nft(f"delete chain bridge {NFT_TABLE} {_chain_of_filter(sender, receiver)}\n")
+
+
+def _chain_of_filter(sender: str, receiver: str) -> str:
+    return f"filter_{sender}_{receiver}"
+
+
 def _heal(_lab: Lab) -> None:
     _nft(f"add table bridge {NFT_TABLE}\ndelete table bridge {NFT_TABLE}\n")
 
@@ -85,7 +106,7 @@ def find_nft() -> str:
     """The program for the bridge's rules. Raises NodeFault with the command that installs it."""
     program = shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin")
     if program is None:
-        raise NodeFault("cut and heal need nft; install it with: apt-get install nftables")
+        raise NodeFault(f"{', '.join(NEEDS_NFT)} need nft; install it with: apt-get install nftables")
     return program
 
 
@@ -142,16 +163,19 @@ _LIST = (
     Fault("start", Takes.NODE, "s", "start the proxy again",
           lambda lab, name: lab.nodes[name].start(),
           lambda lab, name: not lab.nodes[name].wanted and not lab.nodes[name].alive),
-    Fault("deafen", Takes.NODE, "d", "shut its listening sockets behind its back",
+    Fault("deafen", Takes.NODE, "h", "shut its listening sockets behind its back",
           _deafen, _alive),
-    Fault("cable", Takes.NODE, "c", "pull the node's network cable",
+    Fault("cable", Takes.NODE, "u", "pull the node's network cable",
           _pull, lambda lab, name: lab.topology.plugged(name)),
-    Fault("plug", Takes.NODE, "c", "plug the cable in again",
+    Fault("plug", Takes.NODE, "u", "plug the cable in again",
           _plug, lambda lab, name: not lab.topology.plugged(name)),
     Fault("power", Takes.NODE, "p", "cut the node's power: cable and processes at once (undo with plug and start)",
           _power, _alive),
     Fault("cut", Takes.PAIR, "", "drop what the first node sends to the second (one way)", _cut),
-    Fault("heal", Takes.NOTHING, "", "undo every cut", _heal),
+    Fault("filter", Takes.PAIR, "", "drop its CARP (protocol 112) on the way to the second, nothing else (one way)",
+          _filter),
+    Fault("unfilter", Takes.PAIR, "", "let that pass again", _unfilter),
+    Fault("heal", Takes.NOTHING, "", "undo every cut and filter", _heal),
 )  # fmt: skip
 
 FAULTS = {fault.word: fault for fault in _LIST}

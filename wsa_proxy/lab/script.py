@@ -7,6 +7,7 @@ a ``wait`` gets one: a run always ends with the answer whether the service came 
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,8 +42,11 @@ ORDER = {
     "deafen": (ALIVE, None),
     "cable": (("plugged in",), "unplugged"),
     "plug": (("unplugged",), "plugged in"),
+    "filter": (("open",), "filtered"),
+    "unfilter": (("filtered",), "open"),
 }
-"""For each fault of a node: what the node must be for it to make sense, and what it is afterwards if that changes."""
+"""For a fault of a node, or of the way from one to another: what that must be for the fault to make sense, and what it
+is afterwards if that changes. The others make sense at any time."""
 
 TOUR = (
     "kill a; wait; start a; settle; freeze a; wait; thaw a; settle; stop a; wait; start a; settle; "
@@ -75,13 +79,15 @@ def parse(script: str, nodes: Sequence[str]) -> list[Step]:
     steps: list[Step] = []
     problems: list[str] = []
     processes, cables = dict.fromkeys(nodes, "running"), dict.fromkeys(nodes, "plugged in")
+    ways = {">".join(way): "open" for way in itertools.permutations(nodes, 2)}
     for number, text in enumerate(script.split(";"), start=1):
         if not (words := text.split()):
             continue
         try:
             steps.append(step := _parse_step(words, nodes))
-            _follow(step, cables if step.word in ("cable", "plug") else processes)
+            _follow(step, ways if len(step.targets) > 1 else cables if step.word in ("cable", "plug") else processes)
             cables |= dict.fromkeys(step.targets, "unplugged") if step.word == "power" else {}
+            ways |= dict.fromkeys(ways, "open") if step.word == "heal" else {}
         except ScriptError as error:
             problems.append(f"step {number}, {text.strip()!r}: {error}")
     if not steps and not problems:
@@ -107,16 +113,18 @@ def _parse_step(words: list[str], nodes: Sequence[str]) -> Step:
 
 
 def _follow(step: Step, states: dict[str, str]) -> None:
-    """Note in ``states``, which is by node, what the step makes of it. Raises ScriptError when it makes no sense."""
+    """Note in ``states``, which is by node or way, what the step makes of it. Raises ScriptError when it makes no
+    sense."""
     if step.word not in ORDER:
         return
-    (node,) = step.targets
+    key = ">".join(step.targets)
     possible, after = ORDER[step.word]
-    if states[node] not in possible:
+    if states[key] not in possible:
+        kind = "node" if len(step.targets) == 1 else "the way"
         raise ScriptError(
-            f"node {node} is {states[node]} by then; {step.word} takes one that is {' or '.join(possible)}"
+            f"{kind} {key} is {states[key]} by then; {step.word} takes one that is {' or '.join(possible)}"
         )
-    states[node] = after or states[node]
+    states[key] = after or states[key]
 
 
 def _parse_targets(word: str, arguments: list[str], nodes: Sequence[str]) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from wsa_proxy.lab import screen
 from wsa_proxy.lab.configuration import OverrideError
 from wsa_proxy.lab.configuration import parse_override
 from wsa_proxy.lab.faults import FAULTS
+from wsa_proxy.lab.faults import NEEDS_NFT
 from wsa_proxy.lab.faults import NodeFault
 from wsa_proxy.lab.faults import find_nft
 from wsa_proxy.lab.lab import Lab
@@ -77,7 +78,7 @@ def main(arguments: argparse.Namespace) -> int:
         if not 2 <= arguments.nodes <= len(NODE_NAMES):
             raise ScriptError(f"--nodes {arguments.nodes}: 2 to {len(NODE_NAMES)} nodes are possible")
         steps = [] if live else parse(TOUR if arguments.script is None else arguments.script, _names(arguments))
-        if any(step.word in ("cut", "heal") for step in steps):
+        if any(step.word in NEEDS_NFT for step in steps):
             find_nft()
         mitmdump_path()
         overrides = dict(parse_override(text) for text in arguments.set)
