@@ -8,6 +8,7 @@ from ruamel.yaml import YAML
 
 from wsa_proxy.lab.configuration import OverrideError
 from wsa_proxy.lab.configuration import derive
+from wsa_proxy.lab.configuration import options_of
 from wsa_proxy.lab.configuration import parse_override
 
 
@@ -81,3 +82,10 @@ def test_the_value_of_an_override_is_yaml() -> None:
     """Numbers are numbers, lists are lists, IPv6 addresses stay text."""
     assert parse_override("virtual_ip=[fd00:77::3/64]") == ("virtual_ip", ["fd00:77::3/64"])
     assert parse_override("b.priority=254") == ("b.priority", 254)
+
+
+def test_an_option_is_for_all_nodes_or_for_one() -> None:
+    """Of two, the later one counts, as on a command line."""
+    options = {"http2": "true", "b.http2": "false", "b.flow_detail": "1", "flow_detail": "0"}
+    assert options_of("a", "ab", options) == {"http2": "true", "flow_detail": "0"}
+    assert options_of("b", "ab", options) == {"http2": "false", "flow_detail": "0"}

@@ -70,6 +70,7 @@ def test_what_is_on_the_loopback_interface_is_silent_and_no_overlap() -> None:
 def test_the_log_hears_kernels_add_remove_and_expire_the_virtual_ip() -> None:
     """What was there before, what is removed and what expires: all of it is in the log, and nothing else is."""
     answer = run_inside(three_addresses)
+    assert answer["later"] == [["10.0.0.9", True]], "what is watched later is heard from then on"
     assert [(each["node"], each["address"], each["held"]) for each in answer["events"]] == [
         ("client", VIP, True),
         ("origin", "fd00:77::3", True),
@@ -102,8 +103,14 @@ def three_addresses() -> dict[str, Any]:
         netlink.addr("delete", index=eth0, address=VIP, prefixlen=32)
         _until(lambda: log.holders() == {"origin"})
         _until(lambda: not log.holders())
-    events = [{"at_s": e.at_s, "node": e.node, "address": e.address, "held": e.held} for e in log.events]
-    return {"events": events, "removal_s": removal_s, "lease_s": lease_s, "lost": log.lost_messages}
+        before = log.events
+        netlink.addr("add", index=eth0, address="10.0.0.8", prefixlen=32)  # nobody's
+        log.watch(["10.0.0.9"])
+        netlink.addr("add", index=eth0, address="10.0.0.9", prefixlen=32)
+        _until(lambda: log.holders())
+        later = [(e.address, e.held) for e in log.events[len(before) :]]
+    events = [{"at_s": e.at_s, "node": e.node, "address": e.address, "held": e.held} for e in before]
+    return {"later": later, "events": events, "removal_s": removal_s, "lease_s": lease_s, "lost": log.lost_messages}
 
 
 def _until(condition: Any) -> None:

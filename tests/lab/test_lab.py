@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import itertools
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from wsa_proxy.lab import lab as lab_module
+from wsa_proxy.lab.configuration import OverrideError
 from wsa_proxy.lab.lab import Lab
 from wsa_proxy.lab.lab import NotBack
 from wsa_proxy.lab.node import News
@@ -107,3 +111,46 @@ def test_the_client_asks_the_first_virtual_ip() -> None:
     """IPv6 in brackets, at the port of the file."""
     assert Lab().proxy == "10.0.0.3:8080"
     assert Lab(overrides={"virtual_ip": ["fd00:77::3/64"], "port": 3128}).proxy == "[fd00:77::3]:3128"
+
+
+def settings(command: list[str]) -> dict[str, str]:
+    """What stands after each --set."""
+    return dict(value.split("=", 1) for option, value in itertools.pairwise(command) if option == "--set")
+
+
+def test_one_node_can_be_set_up_otherwise_and_as_at_first_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file, its options, the names that resolve and the addresses that are watched; the lab's own settings stay."""
+    monkeypatch.setattr(lab_module, "FOLDER", tmp_path)
+    made = Lab(3, {"b.priority": 150, "priority": 90}, options={"c.http2": "false", "flow_detail": "1"})
+    given: list[tuple[str, dict[str, str]]] = []
+    watched: set[str] = set()
+    fake_c: Any = SimpleNamespace(configure=lambda file, command: given.append((file.text, settings(command))))
+    fake_log: Any = SimpleNamespace(watch=watched.update)
+    made.nodes, made.holder_log = {"c": fake_c}, fake_log
+
+    made.configure("c", {"priority": 7, "virtual_ip": "10.0.0.9/24", "hostname": "other"}, {"confdir": "/ca2"})
+    text, options = given[-1]
+    assert "priority: 7 " in text and "10.0.0.9/24" in text
+    assert (options["confdir"], options["http2"], options["flow_detail"]) == ("/ca2", "false", "1")
+    assert watched == {"10.0.0.3", "10.0.0.9"}
+    assert "10.0.0.9 other" in (tmp_path / "hosts").read_text()
+
+    made.configure("c", {})
+    text, options = given[-1]
+    assert "priority: 90 " in text and "10.0.0.3/24" in text and options["confdir"] == str(lab_module.AUTHORITY)
+    assert "other" not in (tmp_path / "hosts").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"z.http2": "false"}, "z.http2: there is no node z; the nodes are a, b"),
+        ({"failover_config": "x"}, "failover_config: the lab sets failover_config by itself"),
+    ],
+)
+def test_an_option_of_nobody_is_told_before_anything_starts(options: dict[str, str], told: str) -> None:
+    """As a key of a file is."""
+    with pytest.raises(OverrideError, match=told):
+        Lab(options=options)

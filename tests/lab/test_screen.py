@@ -22,18 +22,19 @@ from wsa_proxy.lab.node import News
 from wsa_proxy.lab.screen import LEAVE_SCREEN
 from wsa_proxy.lab.screen import Controls
 from wsa_proxy.lab.screen import quitting_on_signals
+from wsa_proxy.lab.topology import NODE_NAMES
 
 COMMAND = "import sys; from wsa_proxy.cli import main; sys.exit(main(['lab']))"
 SHELL = f"import subprocess, sys; subprocess.call([sys.executable, '-c', {COMMAND!r}]); sys.stdin.read()"
 """Starts the lab as a shell does: when the lab is killed, the terminal's session goes on."""
 
 
-def fake_lab() -> Any:
+def fake_lab(names: str = "ab") -> Any:
     nodes = {
         name: SimpleNamespace(
             name=name, alive=True, ailment="", wanted=True, pid=7, news=None, ended_by_itself=False, done=[]
         )
-        for name in "ab"
+        for name in names
     }
     lab = SimpleNamespace(
         nodes=nodes,
@@ -64,6 +65,16 @@ def test_keys_pick_a_node_and_do_the_fault_that_is_possible() -> None:
     assert not controls.quitting
     controls.press("q")
     assert controls.quitting
+
+
+def test_every_node_of_the_greatest_lab_can_be_picked_and_every_fault_done_to_it() -> None:
+    """No letter means a node and a fault."""
+    lab = fake_lab(NODE_NAMES)
+    controls = Controls(lab)
+    for name in NODE_NAMES:
+        for key in (name, "u", "h"):
+            controls.press(key)
+    assert lab.done == [f"{word} {name}" for name in NODE_NAMES for word in ("cable", "deafen")]
 
 
 def test_a_signal_is_a_q_and_never_an_exception_in_the_middle_of_drawing() -> None:

@@ -28,12 +28,14 @@ KEYS_OF_THE_NODE = frozenset(
     ("failover_handling", "stall_limit", "health", "drain_timeout", "clock_tolerance", "admin", "pac", "notify")
 )
 """Keys of the file's top; every other key that is overridden belongs to each group."""
-KEYS_OF_THE_LAB = frozenset(("node", "state_dir", "groups"))
-"""Keys that the lab sets by itself."""
+KEYS_OF_THE_LAB = frozenset(("node", "state_dir", "groups", "failover_config"))
+"""Keys and options that the lab sets by itself."""
 PORT_DEFAULT = 8080  # mitmproxy's listen_port.
 
 Overrides = Mapping[str, Any]
 """``{"advertisement_interval": 2}`` for all nodes, ``{"b.priority": 254}`` for one; the values as in the file."""
+Options = Mapping[str, str]
+"""Of mitmproxy, as after its ``--set``: ``{"flow_detail": "1"}`` for all nodes, ``{"b.http2": "false"}`` for one."""
 
 
 class OverrideError(Exception):
@@ -77,6 +79,12 @@ def derive(names: Sequence[str], state_dirs: Mapping[str, Path], overrides: Over
                 _set(document, key, value)
         files[name] = _node_file(document)
     return files
+
+
+def options_of(node: str, names: Sequence[str], options: Options) -> dict[str, str]:
+    """The options of one node; of those that are given for all and for it, the later one. Raises OverrideError."""
+    split = [(*_split(key, names), value) for key, value in options.items()]
+    return {option: value for only, option, value in split if only in (None, node)}
 
 
 def _split(key: str, names: Sequence[str]) -> tuple[str | None, str]:

@@ -91,7 +91,7 @@ class HolderLog:
     """Hears the address events of all nodes until the lab ends; remembers those of the virtual IPs."""
 
     def __init__(self, networks: Mapping[str, Path], virtual_ips: Collection[str]) -> None:
-        self._virtual_ips = frozenset(virtual_ips)
+        self._virtual_ips = set(virtual_ips)
         self._events: list[AddressEvent] = []
         self._held: set[tuple[str, str, int]] = set()
         self._marshal = MarshalRtnl()
@@ -102,6 +102,10 @@ class HolderLog:
             with inside(network):
                 self._selector.register(_address_socket(), selectors.EVENT_READ, node)
         threading.Thread(target=self._listen, name="holder log", daemon=True).start()
+
+    def watch(self, virtual_ips: Iterable[str]) -> None:
+        """Remember what happens to these from now on as well."""
+        self._virtual_ips.update(virtual_ips)
 
     @property
     def events(self) -> list[AddressEvent]:

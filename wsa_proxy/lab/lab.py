@@ -32,9 +32,12 @@ from wsa_proxy.lab import namespace
 from wsa_proxy.lab import saboteur
 from wsa_proxy.lab.certificates import make_authority
 from wsa_proxy.lab.certificates import make_origin_certificate
+from wsa_proxy.lab.configuration import NodeFile
+from wsa_proxy.lab.configuration import Options
 from wsa_proxy.lab.configuration import OverrideError
 from wsa_proxy.lab.configuration import Overrides
 from wsa_proxy.lab.configuration import derive
+from wsa_proxy.lab.configuration import options_of
 from wsa_proxy.lab.faults import Fault
 from wsa_proxy.lab.holders import HolderLog
 from wsa_proxy.lab.node import Node
@@ -52,6 +55,8 @@ from wsa_proxy.lab.topology import Topology
 from wsa_proxy.lab.topology import node_hosts
 
 FOLDER = Path("/run/wsa-proxy-lab")
+AUTHORITY = FOLDER / "ca"
+ORIGIN_CERTIFICATE = FOLDER / "origin.pem"
 ORIGIN_NAME = "origin.example.com"
 WAIT_LIMIT_S = 30.0
 STEADY_S = 1.0
@@ -79,17 +84,18 @@ class Lab:
         addon: Path | None = None,
         interval_s: float = 0.01,
         say: Callable[[str], None] = lambda line: None,
+        options: Options | None = None,
     ) -> None:
-        """``addon`` replaces the real one in tests of the lab itself; ``say`` gets one line for each progress."""
+        """``addon`` replaces the real one in tests of the lab itself; ``say`` gets one line for each progress. Raises
+        OverrideError for a wrong key or node in ``overrides`` or ``options``."""
         self._hosts = node_hosts(nodes)
         self._say = say
         self._addon = addon or resources.find("addons/carp_failover.py")
         self._interval_s = interval_s
-        folders = {host.name: FOLDER / f"node-{host.name}" for host in self._hosts}
-        self._files = derive(
-            list(folders), {name: folder / "state" for name, folder in folders.items()}, overrides or {}
-        )
-        self._folders = folders
+        self._folders = {host.name: FOLDER / f"node-{host.name}" for host in self._hosts}
+        self._overrides, self._options = dict(overrides or {}), dict(options or {})
+        self._files = self._derive({})
+        self._commands = {name: self._command(name, {}) for name in self._folders}
         first = self._files[self._hosts[0].name]
         self.virtual_ips = [str(each.ip) for each in first.virtual_ips]
         self.topology: Topology = Topology([*self._hosts, CLIENT, ORIGIN])
@@ -108,21 +114,18 @@ class Lab:
     def __enter__(self) -> Self:
         FOLDER.mkdir()
         self.topology.build()
-        self._write_hosts_file()
-        self.authority = make_authority(FOLDER / "ca")
-        certificate = FOLDER / "origin.pem"
-        make_origin_certificate(certificate, [ORIGIN_NAME], [ORIGIN.ipv4.ip, ORIGIN.ipv6.ip])
-        origin = self.run_in("origin", "wsa_proxy.lab.origin", "--certificate", str(certificate))
+        hosts = self._write_hosts()  # they resolve on every host: there is no DNS
+        if Path("/etc/hosts").exists():
+            namespace.bind_file(hosts, Path("/etc/hosts"))
+        self.authority = make_authority(AUTHORITY)
+        make_origin_certificate(ORIGIN_CERTIFICATE, [ORIGIN_NAME], [ORIGIN.ipv4.ip, ORIGIN.ipv6.ip])
+        origin = self.run_in("origin", "wsa_proxy.lab.origin", "--certificate", str(ORIGIN_CERTIFICATE))
         self.holder_log = HolderLog(
-            {host.name: self.topology.networks[host.name] for host in self._hosts}, self.virtual_ips
+            {host.name: self.topology.networks[host.name] for host in self._hosts}, self._addresses()
         )
-        command = [mitmdump_path(), "-s", str(self._addon), "-s", saboteur.__file__]
-        command += ["--set", f"confdir={FOLDER / 'ca'}"]
-        command += ["--set", f"ssl_verify_upstream_trusted_ca={certificate}", "--set", "flow_detail=0"]
         for host in self._hosts:
-            network = self.topology.networks[host.name]
-            node = Node(host, network, self._folders[host.name], self._files[host.name], command)
-            self.nodes[host.name] = node
+            network, folder = self.topology.networks[host.name], self._folders[host.name]
+            self.nodes[host.name] = Node(host, network, folder, self._files[host.name], self._commands[host.name])
         self._check_configurations()
         assert origin.stdout is not None
         if origin.stdout.readline() != b"ready\n":
@@ -131,6 +134,36 @@ class Lab:
         for node in self.nodes.values():
             node.start()
         return self
+
+    def configure(self, name: str, overrides: Overrides, options: Options | None = None) -> None:
+        """Give one node these settings beside those of the lab, in place of those of an earlier call; ``{}``: as it was
+        at first. What takes effect at once is up to the node: a reload reads its file, a start its options as well.
+        Raises OverrideError."""
+        file = self._derive({f"{name}.{key}": value for key, value in overrides.items()})[name]
+        self._files[name] = file
+        self.nodes[name].configure(file, self._command(name, options or {}))
+        self.holder_log.watch(self._addresses())
+        self._write_hosts()
+
+    def _derive(self, more: Overrides) -> dict[str, NodeFile]:
+        states = {name: folder / "state" for name, folder in self._folders.items()}
+        before = {key: value for key, value in self._overrides.items() if key not in more}
+        return derive(list(states), states, before | dict(more))  # the last one counts
+
+    def _command(self, name: str, more: Options) -> list[str]:
+        """The command line of this node's mitmdump, without the configuration."""
+        options = {
+            "confdir": str(AUTHORITY),
+            "ssl_verify_upstream_trusted_ca": str(ORIGIN_CERTIFICATE),
+            "flow_detail": "0",
+        }
+        options |= options_of(name, list(self._folders), self._options) | dict(more)
+        settings = itertools.chain(*(("--set", f"{option}={value}") for option, value in options.items()))
+        return [mitmdump_path(), "-s", str(self._addon), "-s", saboteur.__file__, *settings]
+
+    def _addresses(self) -> set[str]:
+        """All virtual IPs, also those that one node has and another has not."""
+        return {str(each.ip) for file in self._files.values() for each in file.virtual_ips}
 
     def _check_configurations(self) -> None:
         """Judge every node's file as the node itself will, on its own network. Raises OverrideError with all lines."""
@@ -287,15 +320,14 @@ class Lab:
         for line in lines:
             self.samples.append(Sample(*json.loads(line)))
 
-    def _write_hosts_file(self) -> None:
-        """The names of the lab resolve on every host: there is no DNS."""
+    def _write_hosts(self) -> Path:
+        """The names of the lab, in the form of /etc/hosts."""
         lines = ["127.0.0.1 localhost", "::1 localhost", f"{ORIGIN.ipv4.ip} {ORIGIN_NAME}"]
         for file in self._files.values():
             lines += [f"{address.ip} {name}" for name in file.hostnames for address in file.virtual_ips]
         hosts = FOLDER / "hosts"
         hosts.write_text("\n".join(dict.fromkeys(lines)) + "\n")
-        if Path("/etc/hosts").exists():
-            namespace.bind_file(hosts, Path("/etc/hosts"))
+        return hosts
 
 
 def _unsettled_group(members: Sequence[tuple[Node, Mapping[str, Any]]]) -> str | None:

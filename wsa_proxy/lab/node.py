@@ -74,7 +74,6 @@ class Node:
         """``command`` is the mitmdump command line without the configuration; ``folder`` is the node's own."""
         self.host = host
         self.name = host.name
-        self.file = file
         self.log = folder / "mitmdump.log"
         self.state_dir = folder / "state"
         self.news: News | None = None
@@ -93,9 +92,13 @@ class Node:
         self.state_dir.mkdir(parents=True)
         self.configuration = folder / "node.yaml"
         self.configuration.touch(mode=0o600)  # It holds the shared secret.
+        self.configure(file, command)
+        threading.Thread(target=self._poll, name=f"status of {self.name}", daemon=True).start()
+
+    def configure(self, file: NodeFile, command: Sequence[str]) -> None:
+        """What the next start finds; a running process reads its file at a reload only."""
         self.configuration.write_text(file.text)
         self._command = [*command, "--set", f"failover_config={self.configuration}"]
-        threading.Thread(target=self._poll, name=f"status of {self.name}", daemon=True).start()
 
     @property
     def pid(self) -> int:
