@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from tests.runtime.world import MakeHost
 from wsa_proxy.members.report import SECONDS_MAX
 from wsa_proxy.runtime import report_of
@@ -67,3 +69,23 @@ async def test_a_demoted_node_says_why(make_host: MakeHost) -> None:
     await asyncio.sleep(0.1)
     said = report_of.says(host.driver, group, host.node.health, host.loop.time())
     assert said["health"] == "hard" and said["reasons"][0] == "eth0 is down"
+
+
+async def test_what_was_not_listened_for_was_not_missed(make_host: MakeHost) -> None:
+    """A backup counts from its beginning, or from the last advertisement that it believed."""
+    a, b = make_host("a", 1), make_host("b", 2, priority=200, advskew=55)
+    await a.start()
+    await asyncio.sleep(8)
+
+    def missed_s() -> float:
+        (group,) = b.node.settings.groups
+        said: float = report_of.says(b.driver, group, b.node.health, b.loop.time())["advertisement_s"]
+        return said
+
+    a.lan.carries_advertisement = lambda sender, receiver: False
+    await b.start()
+    await asyncio.sleep(0.5)
+    assert missed_s() == pytest.approx(0.5, abs=0.1)
+    a.lan.carries_advertisement = lambda sender, receiver: True
+    await asyncio.sleep(1.5)
+    assert missed_s() <= 1.1

@@ -121,7 +121,7 @@ class Report:
     hears_s: Mapping[bytes, float] = field(default_factory=dict)
     """By life: how long ago its last report was believed here."""
     advertisement_s: float = SECONDS_MAX
-    """How long ago the last advertisement of another node was believed."""
+    """How long the sender has heard no advertisement of another node that it believed, in the state that it is in."""
     interval_s: float = 1.0
     """Between two reports of this member."""
     settings: Mapping[str, str] = field(default_factory=dict)

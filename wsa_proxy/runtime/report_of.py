@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -57,7 +58,8 @@ def says(driver: Driver, group: GroupSettings, health: Health, now_s: float) -> 
     """The part of a report that follows from the driver's state and the proxy's health."""
     host = driver.virtual_host
     reasons = [*driver.obstacles.values(), *driver.demotions.reasons.values()]
-    heard_at_s = driver.record.heard_at_s
+    # What was not listened for was not missed: a node that has just become backup has missed nothing.
+    missed_since_s = max(driver.record.since_s, driver.record.heard_at_s or -math.inf)
     return {
         "state": host.state.value,
         "holds": driver.is_master and driver.ports is not None,
@@ -68,7 +70,7 @@ def says(driver: Driver, group: GroupSettings, health: Health, now_s: float) -> 
         "demotion": host.demotion,
         "health": "hard" if driver.obstacles else "soft" if host.demotion else "well",
         "reasons": tuple(dict.fromkeys(reasons)),
-        "advertisement_s": SECONDS_MAX if heard_at_s is None else now_s - heard_at_s,
+        "advertisement_s": now_s - missed_since_s,
         "interval_s": report_interval_s(group),
     }
 
