@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -369,3 +370,14 @@ def test_nothing_old_is_ever_believed(data: st.DataObject) -> None:
                     assert report.number > max(earlier, default=-1)
                     believed.append((report.life, report.number))
     assert len(a.roster.members) <= 4
+
+
+def test_when_the_next_member_falls_silent() -> None:
+    """By its own interval, whoever was heard first, and nobody who is silent already or has left."""
+    roster = met(10.0)
+    assert isinstance(heard(roster, 1, 10.5, life(0xC), node="c", interval_s=4.0), Member)
+    first_s, second_s = 10.0 + FRESH_INTERVALS, 10.5 + 4 * FRESH_INTERVALS
+    assert roster.next_silence_s(11.0) == pytest.approx(first_s - 11.0)
+    assert roster.next_silence_s(first_s + 0.1) == pytest.approx(second_s - first_s - 0.1)
+    heard(roster, 2, 14.0, life(0xC), node="c", interval_s=4.0, leaves=True)
+    assert roster.next_silence_s(14.0) == math.inf

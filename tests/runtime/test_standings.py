@@ -148,3 +148,18 @@ async def test_a_dead_standby_is_told_within_three_intervals(
     await asyncio.sleep(3)
     assert members(a)["redundancy"] == {"healthy_standbys": 1, "lost_s": None, "why": None}
     assert caplog.text.count("carp vhid=1 there is a healthy standby again: b") == 2  # b has missed the others, too
+
+
+async def test_a_silence_is_told_when_it_begins(make_host: MakeHost) -> None:
+    """Not at the next report of the node that tells it, which would be after three intervals and more."""
+    a, b = make_host("a", 1), make_host("b", 2, priority=200, advskew=55)
+    a.lan.carries_report = lambda sender, receiver: True
+    await b.start()
+    await asyncio.sleep(0.65)
+    await a.start()
+    await asyncio.sleep(8.36)  # b has reported just now
+    b.running = False
+    await asyncio.sleep(2.65)
+    assert members(a)["redundancy"]["healthy_standbys"] == 1
+    await asyncio.sleep(0.1)
+    assert members(a)["redundancy"]["healthy_standbys"] == 0

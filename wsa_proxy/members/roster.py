@@ -8,6 +8,7 @@ challenge is a *contact*: it is answered with a report of our own, so that the n
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from collections.abc import Collection
@@ -142,6 +143,11 @@ class Roster:
     def fresh(self, now_s: float) -> Collection[Member]:
         """Who is there."""
         return [member for member in self.members.values() if member.is_fresh(now_s)]
+
+    def next_silence_s(self, now_s: float) -> float:
+        """In so many seconds the next member will be silent, if it is not heard before; infinite if none is there."""
+        ends_s = (each.heard_at_s + FRESH_INTERVALS * each.interval_s for each in self.fresh(now_s))
+        return min(ends_s, default=math.inf) - now_s
 
     def silent_soon(self, now_s: float) -> Collection[bytes]:
         """The lives of those that should have been heard by now: to be asked before they count as silent."""

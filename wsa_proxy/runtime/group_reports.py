@@ -42,6 +42,7 @@ from wsa_proxy.settings import Settings
 logger = logging.getLogger(__name__)
 
 ANSWERS_PER_S = 20.0
+JUST_AFTER_S = 0.01
 REPLIES_PER_INTERVAL = 4
 """So many of our reports may others provoke in an interval, by being new or by being a second master."""
 
@@ -129,6 +130,13 @@ class GroupReports:
         silent = next(iter(self.roster.silent_soon(self.now_s())), b"")
         self.standings.look()
         self.send(question=self.roster.new_question() if silent else b"", asked=silent)
+        if (in_s := self.roster.next_silence_s(self.now_s()) + JUST_AFTER_S) < self.interval_s:
+            asyncio.get_running_loop().call_later(in_s, self._look)
+
+    def _look(self) -> None:
+        """A member may have fallen silent: the next tick would be too late to tell it within three intervals."""
+        if not self._closed:
+            self.standings.look()
 
     def send(self, **more: Any) -> None:
         """One report, as things are now."""
