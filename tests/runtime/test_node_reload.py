@@ -16,6 +16,7 @@ from tests.runtime.world import Host
 from tests.runtime.world import MakeHost
 from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.net.ports import AddressChanged
+from wsa_proxy.net.ports import Answer
 from wsa_proxy.net.ports import LinkChanged
 from wsa_proxy.runtime.reload import make_plan
 
@@ -278,9 +279,25 @@ async def test_leftovers_that_cannot_be_removed_are_told(
     assert a.state == "master"
 
 
+@pytest.mark.parametrize("mistaken", ["a", "b"])
+async def test_a_node_that_alone_gets_another_secret_is_no_second_master(make_host: MakeHost, mistaken: str) -> None:
+    """It hears nobody any more, and somebody answers for the address; if it was the master, it has left before."""
+    a, b, _ = await master_and_backup(make_host, pass_phrases=(OLD,))
+    wrong, right = (a, b) if mistaken == "a" else (b, a)
+    reload(wrong, pass_phrases=(NEW,))
+    for _ in range(200):
+        await asyncio.sleep(0.1)
+        neighbours: Any = wrong.ports and wrong.ports.neighbours
+        if right.holds and neighbours is not None and (inbox := neighbours.inbox) is not None:
+            inbox.put(Answer(ip_address("10.0.0.3"), "00:00:5e:00:01:01"))
+        assert right.driver.is_master and not wrong.driver.is_master
+    assert wrong.driver.record.reason == "address_answered_by_another_host"
+
+
 async def test_what_waited_was_said_to_the_old_settings(make_host: MakeHost) -> None:
     """The last word of a member with the secret that goes is heard, although it is read in the moment of the reload."""
     a, b, _ = await master_and_backup(make_host, pass_phrases=(OLD,))
+    reload(b, pass_phrases=(OLD, NEW))
     await asyncio.sleep(0.5)
     before = b.driver.record.received
     assert a.ports is not None

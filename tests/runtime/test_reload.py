@@ -130,6 +130,16 @@ def test_what_stands_at_the_top_and_concerns_no_group(changes: dict[str, Any], l
     assert set(plan.fates.values()) == {Fate.UNTOUCHED} and plan.lines == (line,)
 
 
+@pytest.mark.parametrize("pass_phrases", [(b"new",), (), (b"new", b"newer")])
+def test_a_secret_that_no_other_member_can_have_yet_starts_the_group_anew(pass_phrases: tuple[bytes, ...]) -> None:
+    """Only a step in which one of the old ones stays is no step away from the others."""
+    plan = make_plan(PRESENT, changed(pass_phrases=pass_phrases))
+    assert plan.fates[1] is Fate.RESTARTED
+    assert plan.lines[1] == "group 1 starts anew: no shared_secret of before is left"
+    for step in ((b"old", b"new"), (b"new", b"old")):
+        assert make_plan(PRESENT, changed(pass_phrases=step)).fates[1] is Fate.CHANGED
+
+
 def test_no_line_tells_a_secret() -> None:
     """They go into logs."""
     new = changed(pass_phrases=(b"swordfish", b"old"), interface="eth1")

@@ -135,6 +135,8 @@ def _compare(before: GroupSettings, after: GroupSettings) -> tuple[Fate, list[st
     }
     told = [*_in_place_lines(before, after, changed)]
     changed -= {name for names, _ in IN_PLACE.values() for name in names}
+    if _is_another_secret(before, after):
+        changed.add("pass_phrases")
     # The order of the addresses and their prefixes are words of the file: nobody on the LAN sees them.
     if addresses_of([before]) == addresses_of([after]):
         changed.discard("virtual_ips")
@@ -142,6 +144,13 @@ def _compare(before: GroupSettings, after: GroupSettings) -> tuple[Fate, list[st
         return (Fate.CHANGED if before != after else Fate.UNTOUCHED), told
     restart = [*_restart_lines(before, after, changed)]
     return Fate.RESTARTED, [*told, f"group {before.vhid} starts anew: {', '.join(restart)}"]
+
+
+def _is_another_secret(before: GroupSettings, after: GroupSettings) -> bool:
+    """Nothing of the members that have the old ones can be believed any more. In place, a backup would take their
+    silence for the master's death, and a master would stay one beside the one that follows it."""
+    old, new = set(before.pass_phrases), set(after.pass_phrases)
+    return old != new and not old & new
 
 
 def _in_place_lines(before: GroupSettings, after: GroupSettings, changed: set[str]) -> Iterator[str]:
@@ -158,6 +167,8 @@ def _restart_lines(before: GroupSettings, after: GroupSettings, changed: set[str
             yield f"virtual_ip {_addresses_text(before)} -> {_addresses_text(after)}"
         elif name == "peers":
             yield f"peers {_peers_text(before)} -> {_peers_text(after)}"
+        elif name == "pass_phrases":
+            yield "no shared_secret of before is left"
         elif name == "virtual_mac":
             yield f"mac {_mac_text(before)} -> {_mac_text(after)}"
         else:
