@@ -177,7 +177,7 @@ KINDS = (
     Kind("ca", options={"confdir": str(OTHER_CA)}, anew=True),
     Kind("option", options={"ignore_hosts": "example.org"}, anew=True),
     # The last one: that somebody has another secret is suspected for a minute.
-    Kind("secret", {"shared_secret": "not the secret"}, is_two_masters=True, anew=True),
+    Kind("secret", {"shared_secret": "not the secret"}, is_two_masters=True),
 )
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future
 from concurrent.futures import ThreadPoolExecutor
@@ -114,6 +115,13 @@ def test_advertisements_that_do_not_arrive_are_told_at_both_ends(
         assert [each.split("between ")[1].split(":")[0] for each in sorted(told)] == wanted, told
         assert all(each.startswith("advertisements are blocked ") for each in told)
     assert filtered["healed_s"] is not None, "it is over with the filter"
+
+
+def test_blocked_advertisements_are_logged_once_for_each_filter_and_never_without(filtered: Seen) -> None:
+    """Two nodes have been started anew before, and have missed some, as everybody has who was not there."""
+    for name, times in {"a": {"a and b": 2, "a and c": 1}, "b": {"a and b": 2}, "c": {"a and c": 1}}.items():
+        logged = [line for line in filtered["logs"][name].splitlines() if "advertisements are blocked" in line]
+        assert dict(Counter(line.split("between ")[1].split(":")[0] for line in logged)) == times, (name, logged)
 
 
 def test_an_owner_that_dies_behind_a_filter_is_followed(filtered: Seen) -> None:
