@@ -6,13 +6,13 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-RECKONING="tests/carp tests/config tests/fuzz tests/simulation tests/test_*.py"
+RECKONING="tests/carp tests/config tests/fuzz tests/members tests/simulation tests/test_*.py"
 ADDONS=$(echo tests/proxy/test_addon*.py)
 # Real nodes as well, but seconds are enough for these.
 PATIENT="tests/lab/test_beside_vrrp.py tests/lab/test_end_to_end_members.py tests/lab/test_maintenance.py"
 PATIENT+=" tests/lab/test_reloading.py tests/lab/test_two_groups.py"
 PROXIES="tests/proxy $PATIENT"
-NETWORK="tests/net tests/runtime tests/watch tests/browser tests/interop"
+NETWORK="tests/net tests/runtime tests/watch tests/doctor tests/browser tests/interop"
 LAB="tests/lab tests/bench"
 NOTHING_SELECTED=5   # pytest's exit status when -k or -m leaves nothing of one run
 outputs=$(mktemp -d)

@@ -88,9 +88,7 @@ def start(**settings: Any) -> tuple[Lab, float | None]:
 
 
 def all_know_all(lab: Lab) -> bool:
-    return all(
-        member(lab, observer, name).get("is_fresh") for observer in NODES for name in NODES if name != observer
-    )
+    return all(member(lab, observer, name).get("is_fresh") for observer in NODES for name in NODES if name != observer)
 
 
 def lost_and_back(lab: Lab) -> dict[str, Any]:

@@ -103,4 +103,3 @@ def _hears_group(family: socket.AddressFamily, group: str, protocol: int) -> soc
         made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
         made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 0)
     return made
-
