@@ -253,21 +253,17 @@ def test_what_a_first_contact_has_taught_is_known_better_by_a_member() -> None:
     assert time.judge(genuine, 1000, clock_ms + 2000, clock_ms + 2000, wall_ms) is Verdict.BELIEVED
 
 
-def test_who_knows_the_time_learns_nothing() -> None:
-    """Neither who has heard it, nor who has said it: a member that is ahead is followed when it speaks."""
+def test_who_is_ahead_by_its_report_is_followed() -> None:
+    """A master whose time lags is too old for a backup that is ahead; this one never speaks, but it reports."""
     clock_ms, wall_ms = 50_000.0, 2e11
-    said = GroupTime("boot", None, clock_ms)
-    said.sign(1, 0, 0, False, clock_ms, wall_ms, 0)
-    said.learn(int(wall_ms + 5000), clock_ms)
-    assert said.now_ms(clock_ms) == int(wall_ms)
-    cold = GroupTime("boot", None, clock_ms)
-    cold.learn(int(wall_ms), clock_ms)
-    cold.learn(int(wall_ms + 5000), clock_ms)
-    assert cold.now_ms(clock_ms) == int(wall_ms)
-    first = pack(int(wall_ms), 1, 0, False, False, 1)
-    assert cold.judge(first, 1000, clock_ms, clock_ms, wall_ms) is Verdict.BELIEVED
-    cold.learn(1 << 60, clock_ms)
-    assert cold.now_ms(clock_ms) == int(wall_ms)
-    beyond = GroupTime("boot", None, clock_ms)
-    beyond.learn(1 << 60, clock_ms)
-    assert beyond.now_ms(clock_ms) <= YEAR_2110_MS
+    master, backup = GroupTime("boot", None, clock_ms), GroupTime("boot", None, clock_ms)
+    backup.learn(int(wall_ms + 5000), clock_ms)
+    said = master.sign(1, 0, 0, False, clock_ms, wall_ms, 0)
+    assert backup.judge(said, 1000, clock_ms, clock_ms, wall_ms) is Verdict.STALE
+    master.learn(backup.now_ms(clock_ms), clock_ms)
+    said = master.sign(1, 0, 0, False, clock_ms + 1000, wall_ms, 0)
+    assert backup.judge(said, 1000, clock_ms + 1000, clock_ms + 1000, wall_ms) is Verdict.BELIEVED
+    backup.learn(int(wall_ms), clock_ms + 1000)
+    assert backup.now_ms(clock_ms + 1000) == pytest.approx(wall_ms + 6000, abs=2), "nobody is followed back"
+    backup.learn(1 << 60, clock_ms + 1000)
+    assert backup.now_ms(clock_ms + 1000) <= YEAR_2110_MS

@@ -73,6 +73,15 @@ def test_what_was_said_is_remembered(tmp_path: Path) -> None:
     assert Member(tmp_path, "one", b"secret").hears(payload) in (Reject.REPLAY, Reject.DUPLICATE)
 
 
+def test_what_a_member_has_taught_is_remembered(tmp_path: Path) -> None:
+    """The file has the time of the group that is ahead, for the next process of this boot."""
+    before = Member(tmp_path, "one", b"secret")
+    before.identity.sign(ADVERTISEMENT)
+    before.identity.learn_group_ms(before.identity.group_ms() + 5000)
+    after = Member(tmp_path, "one", b"secret")
+    assert after.identity.group_ms() == before.identity.group_ms()
+
+
 def test_a_secret_that_comes_back_in_a_later_life_makes_nothing_new(tmp_path: Path) -> None:
     """I4: two restarts, one with another secret: a change that was taken back. What was captured was heard before."""
     one, other = Member(tmp_path, "one", b"secret"), Member(tmp_path, "other", b"secret")

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import math
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
@@ -261,12 +260,13 @@ class GroupTime:
         return max(0, int(clock_ms + self.line_ms - (clock_ms - self._line_at_ms) * SINK))
 
     def learn(self, group_ms: int, clock_ms: float) -> None:
-        """A member says the time of the group, and proves that it does so now. Who knows it has nothing to learn; but a
-        first contact may have been a replay, and those that follow it would be new."""
-        if self.line_ms is None or self._is_hearsay:
-            before_ms = -math.inf if self.line_ms is None else self.line_ms
-            self.line_ms = max(before_ms, min(group_ms, YEAR_2110_MS) - clock_ms)
-            self._line_at_ms, self._is_hearsay = clock_ms, False
+        """A member says the time of the group, and proves that it does so now. Whoever is ahead is followed: a backup
+        that is ahead may refuse all that its master says, and never has a turn to say so itself. And a first contact
+        may have been a replay, and those that follow it would be new."""
+        line_ms = min(group_ms, YEAR_2110_MS) - clock_ms
+        if self.line_ms is not None:
+            line_ms = max(line_ms, self.line_ms - (clock_ms - self._line_at_ms) * SINK)
+        self.line_ms, self._line_at_ms, self._is_hearsay = line_ms, clock_ms, False
 
     def _follow(self, counter: int, line_ms: float, clock_ms: float) -> None:
         self.line_ms, self._line_at_ms, self.top = line_ms, clock_ms, counter

@@ -109,6 +109,7 @@ class Identity:
         """A member says so, just now. What a replay may have taught does not count any more."""
         if self.is_sealed:
             self.credentials.learn_group_ms(group_ms, self._clocks.seal_ms())
+            self._seal_file.look(self._clocks.now_s())
 
     def seal_clock_ms(self) -> float:
         """To be read before the receive queue is looked at; plain CARP asks for no time."""
