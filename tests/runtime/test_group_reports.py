@@ -100,6 +100,28 @@ async def test_a_replay_answers_nothing(make_host: MakeHost) -> None:
     assert members(b)["unread"]["replay"] > 100
 
 
+async def test_an_answer_that_was_held_back_does_not_depose_its_successor(make_host: MakeHost) -> None:
+    """Whoever keeps the last answers of a master that dies has nothing in hand a moment later."""
+    a, b = make_host("a", 1), make_host("b", 2, priority=200, advskew=55)
+    a.lan.carries_report = lambda sender, receiver: True
+    await a.start()
+    await b.start()
+    await asyncio.sleep(8)
+    a.lan.carries_advertisement = lambda sender, receiver: False
+    a.lan.carries_report = lambda sender, receiver: (sender, receiver) != ("a", "b")
+    before = len(a.lan.reports)
+    while b.state == "backup":
+        await asyncio.sleep(0.05)
+    a.running = False
+    held_back = a.lan.reports[before:]
+    await asyncio.sleep(1.0)
+    for report in held_back:
+        a.lan.report_ports[1].inbox.put(Datagram("10.0.0.1", report))
+    await asyncio.sleep(0.5)
+    assert b.state == "master"
+    assert listed(b)["a"]["age_s"] < 2, "they are believed, but answer nothing"
+
+
 async def test_a_master_that_does_not_serve_does_not_answer(make_host: MakeHost) -> None:
     """Its kernel has lost the address, or no self-test has passed for a while."""
     a, b = make_host("a", 1), make_host("b", 2, priority=200, advskew=55)

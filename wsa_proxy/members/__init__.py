@@ -8,6 +8,7 @@ what is random is given.
     report.py     what a report says, to and from bytes
     roster.py     whom a node believes: the members that are there, and what of them is fresh
     question.py   when a backup asks its silent master, and how long it waits for the answer
+    owner_questions.py  for how long an answer counts
     text.py       what of another host's texts may be shown
     equal.py      the settings that must be equal, and the sentences for those that are not
     sides.py      which of two nodes that do not fit together gives way

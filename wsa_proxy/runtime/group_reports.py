@@ -15,11 +15,14 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
 
+from wsa_proxy.carp import election
 from wsa_proxy.carp.events import FarewellReceived
 from wsa_proxy.members import equal
 from wsa_proxy.members.cipher import Cipher
 from wsa_proxy.members.cipher import Unread
 from wsa_proxy.members.cipher import members_key
+from wsa_proxy.members.owner_questions import OwnerQuestions
+from wsa_proxy.members.question import lead_s
 from wsa_proxy.members.report import MEMBERS_MAX
 from wsa_proxy.members.report import BadReport
 from wsa_proxy.members.report import Maintenance
@@ -80,7 +83,7 @@ class GroupReports:
         self._identity = identity
         self._health, self._facts, self._maintenance = health, facts, maintenance
         self._send, self._source, self._random = send, source, random
-        self._owner_questions: list[bytes] = []
+        self._owner_questions = OwnerQuestions()
         self._packer = Packer()
         self._owed: dict[bytes, tuple[bytes, bool]] = {}
         """By life: the question, and whether it was for us whatever we are."""
@@ -174,7 +177,9 @@ class GroupReports:
     def ask_owner(self) -> None:
         """The master is silent: is there one?"""
         question = self.roster.new_question()
-        self._owner_questions = [*self._owner_questions, question][-3:]
+        host = self.driver.virtual_host.settings
+        within_s = lead_s(election.master_down_s(host.advbase, host.advskew))
+        self._owner_questions.asked(question, self.now_s(), within_s)
         self.send(question=question)
 
     def leave(self) -> None:
@@ -223,7 +228,7 @@ class GroupReports:
         if self._fits(member):
             if report.group_ms:
                 self._identity.learn_group_ms(report.group_ms)
-            if report.answers.get(self.roster.life) in self._owner_questions:
+            if self._is_answer(report):
                 self._answered(report)
             elif report.state == "master" and self.driver.is_master:
                 self._ask_rival()
@@ -240,11 +245,12 @@ class GroupReports:
         ours = self.shared_settings()[equal.VIRTUAL_IP]
         return member.vhid == self.group.vhid and _addresses(theirs) == _addresses(ours)
 
+    def _is_answer(self, report: Report) -> bool:
+        """Of a living owner: who is master, has the addresses and serves, all of it looked up for this answer."""
+        owner = report.state == "master" and report.holds
+        return owner and self._owner_questions.take(report.answers.get(self.roster.life), self.now_s())
+
     def _answered(self, report: Report) -> None:
-        """By a living owner only: who is master, has the addresses and serves, all of it looked up for this answer."""
-        if report.state != "master" or not report.holds:
-            return
-        self._owner_questions.clear()
         self.standings.owner_answered(report)
         self.driver.answered(report.advbase, report.advskew, report.demotion, report.node)
 
