@@ -83,6 +83,43 @@ async def test_two_masters_that_do_not_hear_each_other_meet_through_their_report
     assert "announce" in a.journal
 
 
+async def test_of_two_masters_of_one_rank_one_stays(make_host: MakeHost) -> None:
+    """They ask and answer each other at the same time: both would yield, and come back together."""
+    a, b = make_host("a", 1), make_host("b", 2)
+    for host in (a, b):
+        await host.start()
+    a.lan.carries_advertisement = lambda sender, receiver: False
+    await asyncio.sleep(8)
+    assert (a.state, b.state) == ("master", "master")
+    for _ in ("acquainted", "asked", "answered"):
+        before = len(a.lan.reports)
+        for host in (a, b):
+            host.node.reporting.groups[1].ask_owner()
+        await asyncio.sleep(0.1)
+        for report in a.lan.reports[before:]:
+            for port in a.lan.report_ports:
+                port.inbox.put(Datagram("10.0.0.9", report))
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.1)
+    assert sorted((a.state, b.state)) == ["backup", "master"]
+
+
+async def test_short_intervals_leave_time_to_answer_everybody(make_host: MakeHost) -> None:
+    """Of 50 ms: a backup asks 38 ms before it takes over, and another one a moment later."""
+    a, b, c = (make_host(name, number + 1, advbase=0, advskew=13 + number) for number, name in enumerate("abc"))
+    a.lan.carries_report = lambda sender, receiver: True
+    for host in (a, b, c):
+        await host.start()
+    await asyncio.sleep(2)
+    a.lan.carries_advertisement = lambda sender, receiver: False
+    for host in (b, c):
+        host.node.reporting.groups[1].ask_owner()
+        await asyncio.sleep(0.005)
+    await asyncio.sleep(0.005)
+    heard = [host.node.reporting.groups[1].driver.virtual_host.last_master for host in (b, c)]
+    assert heard == ["a", "a"], "by its reports; its advertisements are from 10.0.0.1"
+
+
 async def test_a_replay_answers_nothing(make_host: MakeHost) -> None:
     """All that a dead master has ever said, said again to whom it was said: its successor comes no later."""
     a, b = make_host("a", 1), make_host("b", 2, priority=200, advskew=55)
@@ -110,8 +147,8 @@ async def test_an_answer_that_was_held_back_does_not_depose_its_successor(make_h
     a.lan.carries_advertisement = lambda sender, receiver: False
     a.lan.carries_report = lambda sender, receiver: (sender, receiver) != ("a", "b")
     before = len(a.lan.reports)
-    while b.state == "backup":
-        await asyncio.sleep(0.05)
+    await asyncio.sleep(3.3)
+    assert b.state == "master"
     a.running = False
     held_back = a.lan.reports[before:]
     await asyncio.sleep(1.0)

@@ -1,4 +1,4 @@
-"""What this node has asked the owner of the virtual IPs and has no answer to: for how long an answer counts.
+"""What this node has asked the owner of the virtual IPs and has no answer to: which answer counts, and for how long.
 
 An answer says that the owner lives, and holds a takeover back for a master-down interval, or makes a second master
 yield. So it counts once for all that was asked by then, and no longer than a question's lead: whoever holds an answer
@@ -6,6 +6,8 @@ back cannot keep it for the day when the owner is dead.
 """
 
 from __future__ import annotations
+
+from wsa_proxy.members.report import Report
 
 
 class OwnerQuestions:
@@ -25,3 +27,10 @@ class OwnerQuestions:
         if in_time:
             self._until_s.clear()
         return in_time
+
+
+def wins_tie(values: tuple[int, int, int], life: bytes, answer: Report) -> bool:
+    """Whether a master with these values (advbase, advskew, demotion) stays one although another of the same rank has
+    answered. Of two advertisements that cross the counters decide; answers that cross would make both yield, and both
+    come back at the same time, for ever. So the greater life stays."""
+    return (answer.advbase, answer.advskew, answer.demotion) == values and life > answer.life

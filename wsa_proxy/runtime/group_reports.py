@@ -22,6 +22,7 @@ from wsa_proxy.members.cipher import Cipher
 from wsa_proxy.members.cipher import Unread
 from wsa_proxy.members.cipher import members_key
 from wsa_proxy.members.owner_questions import OwnerQuestions
+from wsa_proxy.members.owner_questions import wins_tie
 from wsa_proxy.members.question import lead_s
 from wsa_proxy.members.report import MEMBERS_MAX
 from wsa_proxy.members.report import BadReport
@@ -44,8 +45,10 @@ from wsa_proxy.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-ANSWERS_PER_S = 20.0
 JUST_AFTER_S = 0.01
+ANSWER_WAIT_S_MAX = 0.05
+ANSWER_WAIT_SHARE = 1 / 6
+"""Between two answers, or a share of a question's lead where that is less: several backups ask at the same time."""
 REPLIES_PER_INTERVAL = 4
 """So many of our reports may others provoke in an interval, by being new or by being a second master."""
 
@@ -177,9 +180,7 @@ class GroupReports:
     def ask_owner(self) -> None:
         """The master is silent: is there one?"""
         question = self.roster.new_question()
-        host = self.driver.virtual_host.settings
-        within_s = lead_s(election.master_down_s(host.advbase, host.advskew))
-        self._owner_questions.asked(question, self.now_s(), within_s)
+        self._owner_questions.asked(question, self.now_s(), self._lead_s)
         self.send(question=question)
 
     def leave(self) -> None:
@@ -245,12 +246,22 @@ class GroupReports:
         ours = self.shared_settings()[equal.VIRTUAL_IP]
         return member.vhid == self.group.vhid and _addresses(theirs) == _addresses(ours)
 
+    @property
+    def _lead_s(self) -> float:
+        """Of a question."""
+        host = self.driver.virtual_host.settings
+        return lead_s(election.master_down_s(host.advbase, host.advskew))
+
     def _is_answer(self, report: Report) -> bool:
         """Of a living owner: who is master, has the addresses and serves, all of it looked up for this answer."""
         owner = report.state == "master" and report.holds
         return owner and self._owner_questions.take(report.answers.get(self.roster.life), self.now_s())
 
     def _answered(self, report: Report) -> None:
+        host = self.driver.virtual_host
+        values = host.settings.advbase, host.advskew, host.demotion
+        if self.driver.is_master and wins_tie(values, self.roster.life, report):
+            return
         self.standings.owner_answered(report)
         self.driver.answered(report.advbase, report.advskew, report.demotion, report.node)
 
@@ -272,7 +283,7 @@ class GroupReports:
     def _answer(self) -> None:
         """All that were asked since the last answer, in one."""
         owed, self._owed = self._owed, {}
-        self._answer_after_s = self.now_s() + 1 / ANSWERS_PER_S
+        self._answer_after_s = self.now_s() + min(ANSWER_WAIT_S_MAX, self._lead_s * ANSWER_WAIT_SHARE)
         self.driver.turn()  # a process that stood still learns here that it is master no more
         serves = report_of.serves(self.driver, self.group, self._health(), self.now_s())
         answers = {life: question for life, (question, to_anybody) in owed.items() if to_anybody or serves}
