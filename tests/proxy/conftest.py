@@ -30,7 +30,7 @@ from tests.proxy.processes import until
 from tests.runtime.virtual_time import VirtualTimeLoop
 from wsa_proxy.proxy import mitmproxy_internals
 
-IN_VIRTUAL_TIME = {"test_planned_stop.py"}
+IN_VIRTUAL_TIME = {"test_planned_stop.py", "test_planned_switch.py"}
 
 
 def pytest_asyncio_loop_factories(

@@ -34,7 +34,26 @@ async def test_every_answer_ends_its_connection_from_now_on(
         hooks.connections.leave()
         assert b"Connection: close" in await browser.get(f"http://127.0.0.1:{origin.port}/")
         assert await browser.is_closed()
-        hooks.connections._leaving = False
+        hooks.connections._leaving = frozenset()
+
+
+async def test_on_one_address_every_answer_ends_its_connection_until_it_stays(
+    hooks: Hooks, browse: Callable[..., Browser], origin: Origin
+) -> None:
+    """A group is handed over, the process goes on: on the other addresses nothing is different, and nothing anywhere
+    once it is over; what was said of the whole process is never taken back."""
+    url = f"http://127.0.0.1:{origin.port}/"
+    here, there = browse("127.0.0.77"), browse("127.0.0.1")
+    await here.get(url)
+    hooks.connections.leave([VIRTUAL])
+    assert b"Connection: close" not in await there.get(url)
+    assert b"Connection: close" in await here.get(url) and await here.is_closed()
+    hooks.connections.stay([VIRTUAL])
+    again = browse("127.0.0.77")
+    assert b"Connection: close" not in await again.get(url)
+    hooks.connections.leave()
+    hooks.connections.stay([VIRTUAL])
+    assert b"Connection: close" in await again.get(url)
 
 
 async def test_a_drain_of_everything_waits_for_each_address(

@@ -69,8 +69,8 @@ class World:
 
     # the connections
 
-    def leave(self) -> None:
-        self.note("every answer ends its connection")
+    def leave(self, addresses: Any) -> None:
+        self.note("every answer ends its connection" + ("" if addresses is None else f" on {len(addresses)}"))
 
     async def drain(self, addresses: Any, limit_s: float) -> None:
         self.note("drain all" if addresses is None else f"drain {' '.join(map(str, addresses))}")

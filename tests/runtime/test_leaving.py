@@ -155,3 +155,22 @@ async def test_the_bow_out_is_said_again_only_as_long_as_nobody_was_heard() -> N
     world.leaving.heard(heard(1, 55))
     world.leaving.bow_out_again()
     assert world.done.count("repeat to advertisements") == 1
+
+
+async def test_who_is_master_still_has_no_successor_and_may_stay() -> None:
+    """A planned switch to a node that does not take over: what is heard of an inferior one is none, and all is as
+    before; nothing is released, and nobody else's address is kept."""
+    world = World()
+    is_master = True
+    leaving = Leaving(7, [VIP], lambda: is_master, lambda: world.ports, world, world.close)
+    leaving.begin()
+    leaving.heard(heard(1, 200))
+    assert leaving.awaits_successor and world.done == []
+    leaving.stay()
+    assert not leaving.keeps and world.done == []
+    leaving.begin()
+    is_master = False
+    leaving.stay()
+    assert leaving.keeps
+    leaving.heard(heard(1, 55))
+    assert world.done == ["hold silently"] and leaving.keeps and not leaving.awaits_successor

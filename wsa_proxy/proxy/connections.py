@@ -128,13 +128,20 @@ class Connections:
     def __init__(self) -> None:
         self._clients: dict[str, _Client] = {}
         self._draining: frozenset[Address] = frozenset()
-        self._leaving = False
+        self._leaving: frozenset[Address] | None = frozenset()
+        """Where every answer ends its connection; None: everywhere."""
         self.on_request: Callable[[], object] = lambda: None
         """Called when a request has just come in, and nothing of its answer has left."""
 
-    def leave(self) -> None:
-        """From now on every answer ends its connection, on all addresses: the process is about to end."""
-        self._leaving = True
+    def leave(self, addresses: Collection[Address] | None = None) -> None:
+        """From now on every answer ends its connection, on these addresses, or on all: the process is about to end."""
+        if self._leaving is not None:
+            self._leaving = None if addresses is None else self._leaving | frozenset(addresses)
+
+    def stay(self, addresses: Collection[Address]) -> None:
+        """As before ``leave``, on these addresses; not once it was said of all."""
+        if self._leaving is not None:
+            self._leaving -= frozenset(addresses)
 
     # --- hooks, called by the addon ---------------------------------------------------------------------------------
 
@@ -167,14 +174,10 @@ class Connections:
 
     def _close_after(self, flow: http.HTTPFlow) -> None:
         """Announce and cause the end of a draining connection. In HTTP/2 this header is a PROTOCOL_ERROR."""
-        if (
-            not (self._draining or self._leaving)
-            or flow.request.is_http2
-            or flow.request.is_http3
-            or flow.response is None
-        ):
+        ending = None if self._leaving is None else self._draining | self._leaving
+        if ending == frozenset() or flow.request.is_http2 or flow.request.is_http3 or flow.response is None:
             return
-        ends = self._leaving or _local_address(flow.client_conn) in self._draining
+        ends = ending is None or _local_address(flow.client_conn) in ending
         if flow.response.status_code != 101 and ends:
             flow.response.headers["Connection"] = "close"
 

@@ -53,8 +53,11 @@ class Departure(Protocol):
 class PlannedStop:
     """Of one node, with its proxy. Made when the order has come, inside the running loop."""
 
-    def __init__(self, connections: Connections, drain_timeout_s: float) -> None:
+    def __init__(
+        self, connections: Connections, drain_timeout_s: float, successor_s_max: float = SUCCESSOR_S_MAX
+    ) -> None:
         self._connections = connections
+        self._successor_s_max = successor_s_max
         self._loop = asyncio.get_running_loop()
         self._deadline_s = self._loop.time() + drain_timeout_s
         self._hurried = False
@@ -73,9 +76,15 @@ class PlannedStop:
 
     async def leave(self, departure: Departure, addresses: Collection[Address]) -> None:
         """Steps 1 to 3; ``addresses`` are the node's virtual IPs."""
+        await self.hand_over(departure, addresses, of_all=True)
+
+    async def hand_over(
+        self, departure: Departure, addresses: Collection[Address], *, of_all: bool = False
+    ) -> None:
+        """The same for these addresses alone, of a process that goes on, unless it is ``of_all``."""
         answers = LastAnswers(self._connections, addresses)
         try:
-            self._connections.leave()
+            self._connections.leave(None if of_all else addresses)
             if departure.is_needed:
                 await self._drain(addresses, DRAIN_S_MAX)
                 await self._hand_over(departure, answers)
@@ -95,7 +104,7 @@ class PlannedStop:
             answers.look(fresh=True)
             return not departure.awaits_successor
 
-        await self._until(succeeded, SUCCESSOR_S_MAX)
+        await self._until(succeeded, self._successor_s_max)
         departure.fall_silent()
         fresh_until_s = self._loop.time() + FRESH_S
         await self._until(lambda: answers.look(fresh=self._loop.time() < fresh_until_s), FINISH_S_MAX)

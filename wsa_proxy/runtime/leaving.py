@@ -10,6 +10,9 @@ bow-out, the addresses are kept:
 3. ``end``: the connections end and the addresses go, as always.
 
 Whoever calls bounds each of the two waits. Whatever is refused on the way, the addresses go at once.
+
+A planned switch (``switches.py``) goes the same way, but for the bow-out: the node says that it is demoted, so it is
+master until its successor is heard, and stays it when nobody takes over (``stay``).
 """
 
 from __future__ import annotations
@@ -66,6 +69,7 @@ class Leaving:
     ) -> None:
         """Made inside the running loop."""
         self._vhid = vhid
+        self._is_master = is_master
         self._ports = ports
         self._sending = sending
         self._close_connections = close_connections
@@ -101,8 +105,10 @@ class Leaving:
             self._sending.repeat(ports.advertisements)
 
     def heard(self, event: Event) -> None:
-        """This has just been believed."""
+        """This has just been believed; who is master still has heard no successor."""
         if self._successor_heard or not self.awaits_successor or not isinstance(event, AdvertisementReceived):
+            return
+        if self._is_master():
             return
         if event.advertisement.is_bow_out:
             return
@@ -128,6 +134,11 @@ class Leaving:
         except Exception as error:
             logger.error("carp vhid=%d the virtual IP cannot be held silently, and goes: %s", self._vhid, error)
             self.end()
+
+    def stay(self) -> None:
+        """It is master still, or again: the addresses are its own, and what was begun is over."""
+        if self._is_master():
+            self._stage = _Stage.AT_ONCE
 
     def end(self) -> None:
         """Let go of what is kept; harmless when nothing is."""
