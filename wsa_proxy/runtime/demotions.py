@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+SWITCH = "switch"
+"""The name by which a node is demoted that is well, and was switched away from (``group_switch.py``)."""
+BYTE_MAX = 255
+
 
 class Demotions:
     """Of one virtual host. A demotion of 0 is none."""
@@ -21,6 +27,15 @@ class Demotions:
     def total(self) -> int:
         """Of all names."""
         return sum(demotion for demotion, _ in self._by_name.values())
+
+    def told(self, *, is_sealed: bool) -> int:
+        """As advertisements say it, in one byte. A seal has one bit for it, and a rank that cannot be told must not be
+        compared."""
+        return min(self.total, 1 if is_sealed else BYTE_MAX)
+
+    def beside(self, names: Collection[str]) -> dict[str, str]:
+        """The reasons of all others, by name."""
+        return {name: reason for name, reason in self.reasons.items() if name not in names}
 
     @property
     def reasons(self) -> dict[str, str]:

@@ -65,7 +65,6 @@ logger = logging.getLogger(__name__)
 ROUNDS_MAX = 256  # batches: more than the socket's buffer holds, so what came before the timer is read
 FROZEN_S = 0.5  # a decision is carried out in microseconds; so long after it, the process was frozen
 FROZEN_INTERVALS = 0.5  # of the master-down interval: below one second the others have not so much patience
-DEMOTION_MAX = 255  # one byte
 CLAIM_NOTHING = (ReportTransition, ReportWait, ReleaseAddresses)  # carried out however late
 
 
@@ -100,6 +99,7 @@ class Driver:
         self._skipped = list[Command]()
         self.demotions = Demotions()
         self.asking = Asking(virtual_host, clock)
+        self.on_advertisement: Callable[[Advertisement], None] = lambda _: None  # told before the virtual host is
         self._set_limits(virtual_host.settings)
 
     def _set_limits(self, settings: VirtualHostSettings) -> None:
@@ -146,9 +146,7 @@ class Driver:
     def set_demotion(self, name: str, demotion: int, reason: str) -> None:
         """The node serves badly (above 0) or well (0) by this name; the demotions of all names are added."""
         self.demotions.set(name, demotion, reason)
-        # A seal has one bit for it, and a rank that cannot be told must not be compared.
-        total = min(self.demotions.total, 1 if self._identity.is_sealed else DEMOTION_MAX)
-        if total != self.virtual_host.demotion:
+        if (total := self.demotions.told(is_sealed=self._identity.is_sealed)) != self.virtual_host.demotion:
             logger.warning("carp vhid=%d demotion=%d reason=%s", self.record.vhid, total, reason)
             self.tell(DemotionChanged(total, reason))
 
@@ -244,6 +242,8 @@ class Driver:
 
     def _believe(self, event: Believed) -> None:
         self._stop_probing()
+        if isinstance(event, AdvertisementReceived):
+            self.on_advertisement(event.advertisement)
         if self._sending.in_vain_beside(event):
             self._leave(self._sending.trouble)
         self._handle(event)

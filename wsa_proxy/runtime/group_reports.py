@@ -12,7 +12,6 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable
-from collections.abc import Mapping
 from typing import Any
 
 from wsa_proxy.carp import election
@@ -32,6 +31,8 @@ from wsa_proxy.members.report import Report
 from wsa_proxy.members.report import unpack
 from wsa_proxy.members.roster import Member
 from wsa_proxy.members.roster import Roster
+from wsa_proxy.members.switch_words import Said
+from wsa_proxy.members.switch_words import written
 from wsa_proxy.runtime import report_of
 from wsa_proxy.runtime.clocks import EPOCH_2020_S
 from wsa_proxy.runtime.clocks import Clocks
@@ -78,7 +79,7 @@ class GroupReports:
         self.sent = 0
         self.trouble: str | None = None
         """Why the last report could not be sent."""
-        self.switch: Callable[[], Mapping[str, Any]] = dict
+        self.switch: Callable[[], Said] = Said
         """What a planned switch has to say."""
         self.on_report: Callable[[Member], None] = lambda _: None
         """Told of each that is believed."""
@@ -161,7 +162,7 @@ class GroupReports:
             group_ms=self._identity.group_ms(),
             settings=self.shared_settings(),
             maintenance=self._maintenance(),
-            switch=self.switch(),
+            switch=written(self.switch()),
             **{**report_of.says(self.driver, self.group, self._health(), now_s), **more},
         )
         self.sent += 1

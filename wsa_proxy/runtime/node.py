@@ -35,6 +35,7 @@ from wsa_proxy.runtime.departure import Departure
 from wsa_proxy.runtime.driver import Driver
 from wsa_proxy.runtime.facts import ProxyFacts
 from wsa_proxy.runtime.fence import Fences
+from wsa_proxy.runtime.group_switch import ProxySide
 from wsa_proxy.runtime.health import UNPROVEN
 from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.host_settings import host_settings_of
@@ -59,6 +60,7 @@ from wsa_proxy.runtime.reload import addresses_of
 from wsa_proxy.runtime.reporting import Reporting
 from wsa_proxy.runtime.seal_file import SealFile
 from wsa_proxy.runtime.status import node_status
+from wsa_proxy.runtime.switches import Switches
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
 
@@ -81,6 +83,7 @@ class Node:
         submit: Submit | None = None,
         verbs: Mapping[str, Verb] | None = None,
         facts: Callable[[], ProxyFacts] = ProxyFacts,
+        proxy: ProxySide = ProxySide(),  # noqa: B008 - frozen
     ) -> None:
         """``verbs``: what the control socket answers beside those of the node itself. ``on_fence`` is told why the
         guardian has given the addresses up: whoever knows the proxy will want a proof that it works again."""
@@ -100,6 +103,7 @@ class Node:
             facts=facts,
             maintenance=lambda: self.maintenance.reported(),
         )
+        self.switches = Switches(self.reporting, proxy)
         self._started_at = datetime.now(UTC)
         self._beat: Beat | None = None
         self._is_reporting = False
@@ -265,6 +269,7 @@ class Node:
         return host_settings_of(group, settings, credentials, self._tie_break), credentials
 
     def _on_transition(self, vhid: int, transition: Transition) -> None:
+        self.switches.transition(vhid, transition)
         self.reporting.state_changed(vhid)
         self._tell_others(vhid, transition)
 
@@ -296,6 +301,7 @@ class Node:
         return {
             "status": self.status,
             "preempt": self.preempt,
+            "switch": self.switch,
             "maintenance_on": self.maintenance.on,
             "maintenance_off": self.maintenance.off,
         }
@@ -303,6 +309,10 @@ class Node:
     def preempt(self, group: str = "") -> dict[str, Any]:
         """The operator wants this group, or all, to wait no longer before it preempts."""
         return end_waits(self._groups, group)
+
+    async def switch(self, group: str, to: str = "") -> dict[str, Any]:
+        """Let the node ``to``, or the best standby, be master of this group by consent (``members/switching.py``)."""
+        return await self.switches.switch([each.vhid for each, _ in self._groups], group, to)
 
     def status(self) -> dict[str, Any]:
         """The status document, see ``status.py``."""

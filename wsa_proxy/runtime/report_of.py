@@ -12,6 +12,7 @@ from wsa_proxy.carp.commands import State
 from wsa_proxy.members import equal
 from wsa_proxy.members.cipher import fingerprint
 from wsa_proxy.members.report import SECONDS_MAX
+from wsa_proxy.runtime.demotions import SWITCH
 from wsa_proxy.runtime.driver import Driver
 from wsa_proxy.runtime.facts import ProxyFacts
 from wsa_proxy.runtime.health import Health
@@ -68,7 +69,7 @@ def says(driver: Driver, group: GroupSettings, health: Health, now_s: float) -> 
         "advbase": host.settings.advbase,
         "advskew": host.advskew,
         "demotion": host.demotion,
-        "health": "hard" if driver.obstacles else "soft" if host.demotion else "well",
+        "health": "hard" if driver.obstacles else "soft" if driver.demotions.beside([SWITCH]) else "well",
         "reasons": tuple(dict.fromkeys(reasons)),
         "advertisement_s": now_s - missed_since_s,
         "interval_s": report_interval_s(group),

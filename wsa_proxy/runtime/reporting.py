@@ -78,6 +78,9 @@ class Reporting:
         maintenance: Callable[[], Maintenance | None],
     ) -> None:
         self.groups: dict[int, GroupReports] = {}
+        self.on_begin: Callable[[GroupReports], None] = lambda _: None
+        self.on_end: Callable[[int], None] = lambda _: None
+        """Told of each group whose reports begin, and end, with its driver or before."""
         self.unread = dict.fromkeys(Unread, 0)
         """Of datagrams that belong to no group of this node."""
         self._kernel, self._clocks = kernel, clocks
@@ -125,10 +128,12 @@ class Reporting:
             source=lambda: self._source(reports.group),
         )
         self.groups[group.vhid] = reports
+        self.on_begin(reports)
         self._timers[group.vhid] = asyncio.get_running_loop().call_soon(self._tick, reports)  # type: ignore[assignment]
 
     def _end(self, vhid: int) -> None:
         self._timers.pop(vhid).cancel()
+        self.on_end(vhid)
         with apart(vhid, "say that it leaves"):
             self.groups[vhid].leave()
         del self.groups[vhid]

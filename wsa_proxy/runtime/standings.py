@@ -24,6 +24,9 @@ from wsa_proxy.members.sides import Side
 from wsa_proxy.members.sides import gives_way_to
 from wsa_proxy.members.sides import side_of
 from wsa_proxy.members.sides import two_masters
+from wsa_proxy.members.switch_words import Said
+from wsa_proxy.members.switch_words import read
+from wsa_proxy.runtime.demotions import SWITCH
 
 if TYPE_CHECKING:
     from wsa_proxy.runtime.group_reports import GroupReports
@@ -95,7 +98,8 @@ class Standings:
         reasons = []
         if report.maintenance is not None:
             reasons.append(f"in maintenance until {report.maintenance.until}: {report.maintenance.reason}")
-        if report.state not in ("master", "backup") or report.demotion:
+        is_demoted = bool(report.demotion) and not read(report).only
+        if report.state not in ("master", "backup") or is_demoted:
             reasons += report.reasons or (report.state or "says nothing of its state",)
         if mismatches := self.mismatches(member):
             side, own = side_of(report, member.vhid), self._own_side()
@@ -177,7 +181,7 @@ class Standings:
     def _candidates(self, now_s: float) -> list[Candidate]:
         reports = self._reports
         driver = reports.driver
-        own = [*driver.obstacles.values(), *driver.demotions.reasons.values()]
+        own = [*driver.obstacles.values(), *driver.demotions.beside([SWITCH]).values()]
         found = [Candidate(reports.settings.node, driver.is_master, "; ".join(dict.fromkeys(own)))]
         for member in reports.roster.members.values():
             report = member.report or member.contact
@@ -262,6 +266,7 @@ class Standings:
                 "why": redundancy.why if lost_s is not None else None,
             },
             "findings": self.findings(now_s),
+            "switched_away": _switched_away(reports.settings.node, reports.switch()),
             "list": [self._member_status(life, member, now_s) for life, member in reports.roster.members.items()],
         }
 
@@ -289,13 +294,20 @@ class Standings:
             "is_ready": not not_ready,
             "not_ready": not_ready,
             "maintenance": maintenance and {"until": maintenance.until, "reason": maintenance.reason},
-            "switch": {name: value for name, value in report.switch.items() if not isinstance(value, bytes)},
+            "switched_away": _switched_away(report.node, read(report)),
         }
 
 
 def _other_ca(one: Side, other: Side) -> bool:
     ours, theirs = one.settings.get(equal.CA), other.settings.get(equal.CA)
     return bool(ours and theirs and ours != theirs)
+
+
+def _switched_away(node: str, said: Said) -> dict[str, Any] | None:
+    """``only``: it is demoted for nothing else."""
+    if not said.held or said.held_node == node:
+        return None
+    return {"to": said.held_node, "since": said.since, "only": said.only}
 
 
 def _blocked(sender: str, receiver: str) -> str:

@@ -1,0 +1,42 @@
+"""The planned switches of a node: an order for one of its groups, and what became of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wsa_proxy.runtime.group_reports import GroupReports
+from wsa_proxy.runtime.group_switch import GroupSwitch
+from wsa_proxy.runtime.group_switch import ProxySide
+from wsa_proxy.runtime.record import Transition
+from wsa_proxy.runtime.reporting import NO_SECRET
+from wsa_proxy.runtime.reporting import Reporting
+
+
+class Switches:
+    """Of the groups whose reports ``reporting`` sends."""
+
+    def __init__(self, reporting: Reporting, proxy: ProxySide) -> None:
+        self.groups: dict[int, GroupSwitch] = {}
+        self._proxy = proxy
+        reporting.on_begin, reporting.on_end = self._begin, self._end
+
+    def _begin(self, reports: GroupReports) -> None:
+        self.groups[reports.group.vhid] = GroupSwitch(reports, self._proxy)
+
+    def _end(self, vhid: int) -> None:
+        self.groups.pop(vhid).close()
+
+    def transition(self, vhid: int, transition: Transition) -> None:
+        """Of a driver, in the middle of its turn."""
+        if vhid in self.groups:
+            self.groups[vhid].transition(transition)
+
+    async def switch(self, vhids: list[int], group: str, to: str) -> dict[str, Any]:
+        """Of one of the node's groups ``vhids`` by its id; answers ``changes`` or an ``error``."""
+        if not group.isdecimal() or int(group) not in vhids:
+            return {"error": f"no group has the id {group}"}
+        if int(group) not in self.groups:
+            return {"error": f"group {group}: {NO_SECRET}"}
+        outcome = await self.groups[int(group)].order(to)
+        text = f"group {group}: {outcome.text}"
+        return {"changes": [text]} if outcome.done else {"error": text}
