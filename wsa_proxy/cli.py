@@ -1,4 +1,4 @@
-"""The command line: ``wsa-proxy VERB``, with the verbs run, check, cleanup, reload, demote, restore, preempt,
+"""The command line: ``wsa-proxy VERB``, with the verbs run, check, cleanup, reload, demote, restore, preempt, switch,
 maintenance, status, watch, doctor, lab and simulate.
 
 Each verb imports what it needs only when it is called, so that ``status`` answers at once.
@@ -21,6 +21,7 @@ STATUS_UNWELL = 3
 """As systemctl answers for what does not do its work; 1 is that nobody could be asked."""
 STATUS_UNREAD = 141
 """128 and the number of SIGPIPE, as a shell says it of a program that the signal has ended."""
+SWITCH_LIMIT_S = 30.0  # the node itself waits for 20
 RELOAD_LIMIT_S = 120.0  # a slow key is made from each new secret, and reloads wait for each other
 TELL_LIMIT_S = 3.0
 MAINTENANCE_LIMIT_S = 15.0  # it is on the disk before it is answered, and then another node has a second to take over
@@ -90,6 +91,11 @@ def _add_what_the_running_node_does(verbs: Any) -> None:
     preempt.add_argument("group", metavar="GROUP", nargs="?", help="the id of one group; all if left out")
     preempt.set_defaults(call=_preempt)
     _add_maintenance(verbs)
+    switch = _of_the_running_node(verbs, "switch", "let another node be master, once it has proven that it can serve")
+    switch.add_argument("group", metavar="GROUP", help="the id of the group")
+    switch.add_argument("--to", default="", metavar="NODE", help="which; the best standby if left out")
+    switch.epilog = "exit status: 0 that node is master, 1 it is not, and why"
+    switch.set_defaults(call=_switch)
     status = _of_the_running_node(verbs, "status", "ask the running node")
     status.epilog = (
         "exit status: 0 every group takes part and the proxy is well, 1 no node has answered, 2 wrong use, 3 a node has"
@@ -217,6 +223,11 @@ def _reload(options: argparse.Namespace) -> int:
     if report.get("refused") or "error" in report:
         print("wsa-proxy: nothing has changed, the node goes on with its old settings", file=sys.stderr)
     return 1 if errors else 0
+
+
+def _switch(options: argparse.Namespace) -> int:
+    """To be given on any node of the group; it is answered when the other one is master, or does not become it."""
+    return _tell(options, "switch", {"group": options.group, "to": options.to}, time_limit_s=SWITCH_LIMIT_S)
 
 
 def _tell(

@@ -49,9 +49,13 @@ def is_well(status: dict[str, Any]) -> bool:
     return groups and not health["hard"] and not health["soft"] and (guardian is None or bool(guardian["pid"]))
 
 
+INTENDED = {"maintenance", "switch"}
+"""The names of demotions that an operator has ordered, and that end by themselves or by another order."""
+
+
 def _is_demoted(group: dict[str, Any]) -> bool:
     names = group.get("demoted_by")  # a node of an earlier version does not tell them
-    return bool(group["demotion"]) if names is None else any(name != "maintenance" for name in names)
+    return bool(group["demotion"]) if names is None else bool(set(names) - INTENDED)
 
 
 def _members_wrong(members: dict[str, Any] | None, intended: bool) -> bool:
@@ -74,14 +78,21 @@ def _member_lines(members: dict[str, Any] | None) -> list[str]:
         lines = [f"  NO HEALTHY STANDBY for {_duration(redundancy['lost_s'])}: {redundancy['why']}"]
     else:
         lines = [f"  redundancy: {standbys} healthy standby{'' if standbys == 1 else 's'}"]
+    lines += [f"  {text}"] if (text := _away_text(members.get("switched_away"))) else []
     for member in members["list"]:
         age = "not believed yet" if member["age_s"] is None else f"heard {_duration(member['age_s'])} ago"
         ready = "ready" if member["is_ready"] else "; ".join(member["not_ready"])
+        ready += _away_text(member.get("switched_away"), before="; ")
         role = member["state"].upper() if member["is_fresh"] else "UNKNOWN"
         lines.append(
             f"  member {member['node']} {member['address']}  {role}  priority {member['priority']}  {ready}  {age}"
         )
     return lines + [f"  WARNING {finding}" for finding in members["findings"]]
+
+
+def _away_text(away: dict[str, Any] | None, before: str = "") -> str:
+    """Empty unless it was switched away; a node of an earlier version says nothing of it."""
+    return f"{before}switched away by the operator to {away['to']} since {away['since']}" if away else ""
 
 
 def _group_lines(group: dict[str, Any]) -> list[str]:

@@ -39,9 +39,11 @@ class Objective:
     name: str
     fault: str
     undo: Sequence[str]
+    """Done to node a, as the fault is unless it says another one."""
     worst_ms: float
     median_ms: float | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    node: str = "a"
     failed_max: float | None = None
     """Failed requests in 20 runs."""
     gone_s_max: float | None = None
@@ -87,6 +89,7 @@ OBJECTIVES = {
         Objective("mute", "mute", ["unmute"], median_ms=3500, worst_ms=5000),
         Objective("ignore", "ignore", ["attend"], median_ms=3500, worst_ms=5000),
         Objective("stop", "stop", ["start"], worst_ms=500, failed_max=1),
+        Objective("switch", "switch", ["switch"], node="b", worst_ms=500, failed_max=1),
         Objective("kill-all", "kill-all", ["start"], worst_ms=MASTER_DOWN_MS + 300, gone_s_max=2.3),
         Objective("power", "power", ["plug", "start"], worst_ms=MASTER_DOWN_MS + 300),
     )
@@ -140,7 +143,8 @@ def taken(runs: Sequence[Mapping[str, Any]]) -> str:
 
 def play(objective: Objective, runs: int) -> list[dict[str, Any]]:
     """All runs of a fault, in fresh namespaces. Raises SystemExit with what the lab said when they come to no end."""
-    about = {"fault": objective.fault, "undo": list(objective.undo), "overrides": dict(objective.overrides)}
+    about: dict[str, Any] = {"fault": objective.fault, "node": objective.node, "undo": list(objective.undo)}
+    about |= {"overrides": dict(objective.overrides)}
     began_s = time.monotonic()
     ended = subprocess.run(
         [sys.executable, "-m", "wsa_proxy.lab", "tests/bench/repeated_fault.py:play"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.bench.repeated_fault import MASTER
 from tests.bench.repeated_fault import once
 from tests.lab.scenarios import seen
 from tests.lab.scenarios import start
@@ -21,5 +22,8 @@ AILMENTS = {
 def ailments() -> dict[str, Any]:
     """Each befalls the master, until the other one serves; undone, the master takes over again."""
     lab = start()
-    runs = {fault: once(lab, fault, undo, number) for number, (fault, undo) in enumerate(AILMENTS.items())}
+    runs = {
+        fault: once(lab, {"fault": fault, "node": MASTER, "undo": undo}, number)
+        for number, (fault, undo) in enumerate(AILMENTS.items())
+    }
     return seen(lab, runs=runs)

@@ -163,6 +163,8 @@ _LIST = (
     Fault("start", Takes.NODE, "s", "start the proxy again",
           lambda lab, name: lab.nodes[name].start(),
           lambda lab, name: not lab.nodes[name].wanted and not lab.nodes[name].alive),
+    Fault("switch", Takes.NODE, "", "have the node take over by consent (wsa-proxy switch)",
+          lambda lab, name: lab.nodes[name].switch_here(), lambda lab, name: lab.nodes[name].is_backup),
     Fault("deafen", Takes.NODE, "h", "shut its listening sockets behind its back",
           _deafen, _alive),
     Fault("cable", Takes.NODE, "u", "pull the node's network cable",

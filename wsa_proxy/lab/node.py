@@ -37,6 +37,8 @@ STARVING_DESCRIPTORS = 3
 all poll(2) would refuse to wait for a single descriptor, which no real shortage does."""
 DEAF_TO_SIGNALS = {"frozen": "thaw", "blocked": "unblock"}
 """Ailments with which a process handles none, and what undoes them."""
+SWITCH_LIMIT_S = 30.0
+"""For a planned switch; the node itself gives up before."""
 DUMB = (*DEAF_TO_SIGNALS, "starving")
 """With these it cannot be asked for its status either."""
 
@@ -159,6 +161,23 @@ class Node:
             raise NodeFault(f"node {self.name} is {self.ailment}: it cannot stop before {undone_by}")
         self.wanted, self.ailment = False, ""
         process.terminate()
+
+    def switch_here(self) -> None:
+        """Order it to be master of its groups, by consent, and wait for what comes of it."""
+        self._running("switched to")
+        for group in self.news.groups if self.news is not None else []:
+            try:
+                order = {"group": str(group["id"]), "to": self.name}
+                answer = ask(self.state_dir / "control.sock", "switch", order, time_limit_s=SWITCH_LIMIT_S)
+            except ControlError as error:
+                raise NodeFault(f"node {self.name} cannot be asked: {error}") from error
+            if "error" in answer:
+                raise NodeFault(f"node {self.name} is not switched to: {answer['error']}")
+
+    @property
+    def is_backup(self) -> bool:
+        """Of some group, by its newest status."""
+        return self.alive and any(group["state"] == "backup" for group in (self.news.groups if self.news else []))
 
     def freeze(self) -> None:
         """SIGSTOP."""

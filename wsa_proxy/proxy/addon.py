@@ -50,6 +50,8 @@ from wsa_proxy.proxy.liveness import Liveness
 from wsa_proxy.proxy.modes import ListenerError
 from wsa_proxy.proxy.planned_stop import DRAIN_S_MAX
 from wsa_proxy.proxy.planned_stop import PlannedStop
+from wsa_proxy.proxy.planned_switch import PlannedSwitch
+from wsa_proxy.proxy.proof import prove
 from wsa_proxy.proxy.questions import Questions
 from wsa_proxy.proxy.reload import Reloader
 from wsa_proxy.proxy.reload import virtual_addresses
@@ -57,6 +59,7 @@ from wsa_proxy.proxy.self_tests import SelfTests
 from wsa_proxy.proxy.shared_facts import SharedFacts
 from wsa_proxy.runtime.clocks import boottime_s
 from wsa_proxy.runtime.control import ControlError
+from wsa_proxy.runtime.group_switch import ProxySide
 from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.identity import derive_keys
 from wsa_proxy.runtime.kernel import LinuxKernel
@@ -115,6 +118,7 @@ class CarpFailover(AddonCommands):
         self._connections = Connections()
         self._loop_guard = self_connect.LoopGuard()
         self._self_tests = SelfTests()
+        self._questions = Questions(self._self_tests, boottime_s)
         self._hooks = HookCalls(self._self_tests)
         self._addon_tests = AddonTests(clock=boottime_s)
         self._liveness: Liveness | None = None
@@ -190,7 +194,7 @@ class CarpFailover(AddonCommands):
         self._addon_tests.change(settings.health)
         return Liveness(
             listener,
-            Questions(self._self_tests, boottime_s),
+            self._questions,
             self._set_health,
             settings.health,
             sources=self._addon_tests.sources,
@@ -206,8 +210,13 @@ class CarpFailover(AddonCommands):
             on_fence=liveness.doubt,
             on_transition=AddonTransitions().tell,
             facts=SharedFacts(),
+            proxy=ProxySide(self._prove, PlannedSwitch(self._connections).hand_over),
             verbs=self._verbs(),
         )
+
+    async def _prove(self) -> str:
+        """By requests that begin now, before a planned switch."""
+        return await prove(self._questions, self._listener.loopback_endpoints) if self._listener else "not started"
 
     async def done(self) -> None:
         if self._listener is None:

@@ -51,6 +51,13 @@ class AddonCommands:
         """Wait no longer before this node takes over from an inferior master; of one group by its id, or of all."""
         return _changes(self._started().preempt(group))
 
+    @command.command("failover.switch")  # type: ignore[untyped-decorator]
+    def switch(self, group: str, to: str = "") -> str:
+        """Let this node, or the best standby, be master of a group once it has proven itself; the log says what came
+        of it."""
+        create_task(self._started().switch(group, to), name="failover switch")
+        return f"group {group} is being switched; the log says what came of it"
+
     @command.command("failover.demote")  # type: ignore[untyped-decorator]
     def demote(self, reason: str) -> str:
         """Let another node take over, until failover.restore or the end of the process. Nobody there: it goes on."""

@@ -78,9 +78,7 @@ class PlannedStop:
         """Steps 1 to 3; ``addresses`` are the node's virtual IPs."""
         await self.hand_over(departure, addresses, of_all=True)
 
-    async def hand_over(
-        self, departure: Departure, addresses: Collection[Address], *, of_all: bool = False
-    ) -> None:
+    async def hand_over(self, departure: Departure, addresses: Collection[Address], *, of_all: bool = False) -> None:
         """The same for these addresses alone, of a process that goes on, unless it is ``of_all``."""
         answers = LastAnswers(self._connections, addresses)
         try:

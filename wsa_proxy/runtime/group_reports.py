@@ -12,6 +12,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 from wsa_proxy.carp import election

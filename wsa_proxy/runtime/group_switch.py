@@ -136,7 +136,8 @@ class GroupSwitch:
         """Switch to this node, or to the best standby if it is empty. Answers what came of it."""
         self._driver.turn()  # whoever has overslept is master no more
         order_id = self.switching.order(to, self._reports.now_s())
-        waiting = self._waiting[order_id] = asyncio.get_running_loop().create_future()
+        waiting: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting[order_id] = waiting
         self._look()
         try:
             async with asyncio.timeout(OUTCOME_S_MAX):
