@@ -62,6 +62,7 @@ FULL = Report(
     hears_s={life(2): 0.5},
     advertisement_s=0.75,
     interval_s=2.0,
+    fits=3,
     settings={"virtual_ip": "10.0.0.3/24"},
     maintenance=Maintenance("2026-11-29T02:30:00+00:00", "new disk"),
     switch={"to": "node-b", "until_s": 2.5, "ready": True, "round": 3, "id": b"12345678"},

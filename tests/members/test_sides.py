@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.members.reports import MINIMAL
 from wsa_proxy.members.sides import Side
+from wsa_proxy.members.sides import fits
 from wsa_proxy.members.sides import gives_way_to
 from wsa_proxy.members.sides import side_of
 from wsa_proxy.members.sides import two_masters
@@ -203,3 +204,15 @@ def test_whoever_they_are(sides: list[Side], absent: list[Side]) -> None:
         assert len(measures) <= 1, "all give way to one"
     for order in list(permutations(sides))[:24]:
         assert [gives_way(own, order) for own in sides] == given_to
+
+
+def test_nodes_that_have_known_other_absent_ones_agree_by_what_they_tell() -> None:
+    """c remembers a dead friend, b, which has a mistake and the higher priority, has started since and does not."""
+    dead = side("a", 255)
+    b, c = side("b", 200, virtual_ip="10.0.0.4/24"), side("c", 100)
+    b, c = replace(b, fits=fits(b, [c])), replace(c, fits=fits(c, [b, dead]))
+    assert (b.fits, c.fits) == (1, 2)
+    assert gives_way_to(b, [c], two_masters) is c
+    assert gives_way_to(c, [b], two_masters, [dead]) is None
+    silent = replace(c, fits=0)
+    assert gives_way_to(b, [silent], two_masters) is None, "who tells nothing is counted as it is seen"

@@ -45,7 +45,7 @@ def check_that_it_is_as_stored(life: Life, folder: Path) -> None:
     status, document = life.ask("status"), stored(folder)
     told = status["maintenance"]
     assert (reason_of(told), told and told["until"]) == (reason_of(document), document and document["until"])
-    assert status["groups"][0]["demoted_by"] == (["maintenance"] if document else [])
+    assert list(status["groups"][0]["demoted_by"]) == (["maintenance"] if document else [])
 
 
 def order(life: Life, verb: str, **arguments: str) -> float:

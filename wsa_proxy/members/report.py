@@ -126,6 +126,8 @@ class Report:
     """Between two reports of this member."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """What must be equal (``equal.py``)."""
+    fits: int = 0
+    """How many nodes fit the sender, itself among them (``sides.py``); 0: it does not tell."""
     maintenance: Maintenance | None = None
     switch: Mapping[str, Any] = field(default_factory=dict)
     """What a planned switch needs to say; see ``runtime``."""
@@ -355,13 +357,14 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "advertisement_s": _seconds,
     "interval_s": _interval,
     "settings": _text_map(SETTINGS_MAX),
+    "fits": _below(MEMBERS_MAX + 2),
     "maintenance": _maintenance,
     "switch": _map(_text, _anything, SWITCH_MAX),
 }
 _REQUIRED = ("node", "life", "number", "challenge")
 LASTING = (
     "node", "life", "state", "priority", "advbase", "advskew", "demotion", "address", "health", "reasons", "versions",
-    "interval_s", "settings", "maintenance", "switch",
+    "interval_s", "settings", "fits", "maintenance", "switch",
 )  # fmt: skip
 _LASTING = "lasting"
 _FIELDS = tuple(each.name for each in fields(Report))

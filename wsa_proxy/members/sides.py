@@ -9,6 +9,7 @@ node does not tell of, as its version knows nothing of it, fits.
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ class Side:
     address: str
     is_master: bool
     settings: Mapping[str, str]
+    fits: int = 0
+    """How many nodes fit it, itself among them, of those that it knows or has known (``fits``); 0: it does not tell."""
 
     @property
     def rank(self) -> tuple[int, int, bytes]:
@@ -43,7 +46,14 @@ class Side:
 
 def side_of(report: Report, vhid: int) -> Side:
     """That of a member."""
-    return Side(report.node, vhid, report.priority, report.address, report.state == "master", report.settings)
+    return Side(
+        report.node, vhid, report.priority, report.address, report.state == "master", report.settings, report.fits
+    )
+
+
+def fits(side: Side, others: Iterable[Side]) -> int:
+    """How many nodes fit it, itself among them."""
+    return 1 + sum(not two_masters(side, each) for each in others)
 
 
 def two_masters(one: Side, other: Side) -> bool:
@@ -69,11 +79,15 @@ def gives_way_to(
 ) -> Side | None:
     """The node to which ``own`` does not fit and has to give way; None: it may stay. ``others`` are those that take
     part now; ``absent`` did once, and what they were counts still: with the death of a master the mistake of another
-    node does not become the measure. Without ``whoever_serves_stays`` that decides between as many on both sides."""
+    node does not become the measure. Not all nodes have known the same absent ones; so that all reckon alike, what a
+    node tells of how many fit it is taken from it. Without ``whoever_serves_stays`` nobody tells that, and who serves
+    decides between as many on both sides."""
     everybody = [own, *others]
 
     def weight(side: Side) -> tuple[object, ...]:
-        friends, serves = sum(not misfit(side, each) for each in [*everybody, *absent]), int(side.is_master)
+        told = side.fits if whoever_serves_stays else 0
+        friends = told or sum(not misfit(side, each) for each in [*everybody, *absent])
+        serves = int(side.is_master)
         first = (serves, friends) if whoever_serves_stays else (friends, serves)
         # Nodes that do not fit differ in their ids or settings at least, so no two of them have the same weight.
         return *first, side.rank, side.vhid, sorted(side.settings.items()), side.name

@@ -162,6 +162,7 @@ class GroupReports:
             clock_ms=self._wall_ms(),
             group_ms=self._identity.group_ms(),
             settings=self.shared_settings(),
+            fits=self.standings.fits,
             maintenance=self._maintenance(),
             switch=written(self.switch()),
             **{**report_of.says(self.driver, self.group, self._health(), now_s), **more},
@@ -264,7 +265,6 @@ class GroupReports:
         values = host.settings.advbase, host.advskew, host.demotion
         if self.driver.is_master and wins_tie(values, self.roster.life, report):
             return
-        self.standings.owner_answered(report)
         self.driver.answered(report.advbase, report.advskew, report.demotion, report.node)
 
     def _ask_rival(self) -> None:

@@ -3,6 +3,7 @@ filtered. What follows for this node itself is an obstacle or a demotion of its 
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -17,10 +18,10 @@ from wsa_proxy.members.equal import Mismatch
 from wsa_proxy.members.redundancy import Candidate
 from wsa_proxy.members.redundancy import Redundancy
 from wsa_proxy.members.report import SECONDS_MAX
-from wsa_proxy.members.report import Report
 from wsa_proxy.members.roster import FRESH_INTERVALS
 from wsa_proxy.members.roster import Member
 from wsa_proxy.members.sides import Side
+from wsa_proxy.members.sides import fits
 from wsa_proxy.members.sides import gives_way_to
 from wsa_proxy.members.sides import side_of
 from wsa_proxy.members.sides import two_masters
@@ -49,7 +50,8 @@ class Standings:
         down_s = election.master_down_s(settings.advbase, settings.advskew)
         self._down_s = down_s
         self.redundancy = Redundancy(now_s + down_s + BEGIN_INTERVALS * reports.interval_s)
-        self._answered_at_s: float | None = None
+        self.fits = 0
+        """How many nodes fit this one, itself among them; 0: all that there are."""
         self._told: set[str] = set()
         self._bad_secrets = 0
         self._bad_secret_at_s: float | None = None
@@ -67,10 +69,6 @@ class Standings:
         for text in sorted(found - self._told):
             logger.warning("carp vhid=%d %s", self._reports.group.vhid, text)
         self._told = found
-
-    def owner_answered(self, report: Report) -> None:
-        """The master is silent, and lives."""
-        self._answered_at_s = self._reports.now_s()
 
     def hears_s(self, now_s: float) -> dict[bytes, float]:
         """By life: how long ago each member was believed last."""
@@ -126,8 +124,11 @@ class Standings:
         others, absent = self._sides(now_s)
         sides, driver = [side for side, _ in others], self._reports.driver
         by_addresses = by_authority = None
-        if others:
+        self.fits = 0
+        if others or absent:
             own = self._own_side()
+            self.fits = fits(own, [*sides, *absent])
+            own = dataclasses.replace(own, fits=self.fits)
             by_addresses = gives_way_to(own, sides, two_masters, absent)
             if not self._reports.group.members.allow_ca_mismatch:
                 # A node that is not ready serves for want of another one: that makes its authority no measure.
