@@ -23,7 +23,7 @@ SICK = Candidate("b", False, "out of descriptors")
         ([MASTER, SICK], 0),
         ([MASTER, SICK, Candidate("c", False, "")], 1),
         ([Candidate("a", True, "demoted"), SPARE], 1),
-        ([MASTER, Candidate("b", True, "")], 0),
+        ([MASTER, Candidate("b", True, "")], 1),
         # Nobody is master yet: one of them will be.
         ([SPARE], 0),
         ([SPARE, Candidate("c", False, "")], 1),
@@ -61,8 +61,20 @@ def test_everybody_has_a_reason() -> None:
     redundancy = Redundancy(0.0)
     text = redundancy.look([MASTER, SICK, Candidate("c", False, "never heard")], 1.0)
     assert text == "no healthy standby: b: out of descriptors; c: never heard"
-    assert Redundancy(0.0).look([MASTER, Candidate("b", True, "")], 1.0) == "no healthy standby: every member is master"
+    two = Redundancy(0.0)
+    assert two.look([MASTER, Candidate("b", True, "")], 1.0) is None
+    assert two.look([MASTER, Candidate("b", True, "")], 2.1) == "no healthy standby: every member is master"
     assert Redundancy(0.0).look([SPARE], 1.0) == "no healthy standby: no other member has been heard"
+
+
+def test_a_takeover_is_no_loss() -> None:
+    """Two masters, for a moment: each of them could follow the other; the next time counts anew."""
+    redundancy = Redundancy(0.0)
+    both = [MASTER, Candidate("b", True, "")]
+    for began_s in (1.0, 5.0):
+        assert redundancy.look(both, began_s) is None and redundancy.look(both, began_s + 0.9) is None
+        assert redundancy.standbys == 1 and redundancy.lost_since_s is None
+        assert redundancy.look([MASTER, SPARE], began_s + 1.0) is None
 
 
 def test_at_the_start_nobody_is_missed_yet() -> None:

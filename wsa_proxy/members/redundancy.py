@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+CROSSING_S = 1.0
+"""In a takeover two are master until one has heard the other: milliseconds, or seconds where reports are slow."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -25,6 +28,7 @@ class Redundancy:
         self.why = ""
         """Of each node that could not take over, why not; of all, if there is no healthy standby."""
         self._begins_s = begins_s
+        self._crossing_since_s: float | None = None
 
     def look(self, candidates: Sequence[Candidate], now_s: float) -> str | None:
         """How it is now. Answers a sentence when redundancy is lost or is back."""
@@ -34,6 +38,10 @@ class Redundancy:
         self.standbys = len(fit) if masters else max(0, len(fit) - 1)
         unfit = [f"{each.name}: {each.unfit}" for each in candidates if each.unfit and not each.is_master]
         alone = "every member is master" if len(candidates) > 1 else "no other member has been heard"
+        if len(masters) > 1 and not fit and not self._has_lasted(now_s):
+            self.standbys = len(masters) - 1
+        elif len(masters) < 2:
+            self._crossing_since_s = None
         self.why = "; ".join(unfit) or ("" if self.standbys else alone)
         if self.standbys:
             was_lost, self.lost_since_s = self.lost_since_s, None
@@ -43,3 +51,9 @@ class Redundancy:
             return None
         self.lost_since_s = now_s
         return f"no healthy standby: {self.why}"
+
+    def _has_lasted(self, now_s: float) -> bool:
+        """Several masters at once are a takeover, unless they go on being."""
+        if self._crossing_since_s is None:
+            self._crossing_since_s = now_s
+        return now_s - self._crossing_since_s >= CROSSING_S
