@@ -58,6 +58,7 @@ from wsa_proxy.runtime.readers import Readers
 from wsa_proxy.runtime.record import Record
 from wsa_proxy.runtime.retry import Retry
 from wsa_proxy.runtime.sending import Sending
+from wsa_proxy.runtime.strangers import Strangers
 from wsa_proxy.runtime.timer import DeadlineTimer
 
 logger = logging.getLogger(__name__)
@@ -96,9 +97,9 @@ class Driver:
         self.timer = DeadlineTimer(clock, self._next_deadline, self.turn)
         self._readers, self._retry = Readers(self.turn), Retry(clock)
         self._put_back = PutBack(self.record.vhid, self.turn, lambda: self.is_master, lambda: self.ports, clock)
-        self._skipped = list[Command]()
-        self.demotions = Demotions()
+        self.demotions, self._skipped = Demotions(), list[Command]()
         self.asking = Asking(virtual_host, clock)
+        self.strangers = Strangers(self.record.vhid, lambda: self.ports, self._stop_probing, clock)
         self.on_advertisement: Callable[[Advertisement], None] = lambda _: None  # told before the virtual host is
         self._set_limits(virtual_host.settings)
 
@@ -219,8 +220,7 @@ class Driver:
         try:
             packets = self.ports.advertisements.receive()
             for answer in self.ports.neighbours.receive():
-                # Once a master was heard, it is a member that answers, even a dead one: a killed ucarp's kernel.
-                if self.virtual_host.last_master is None:
+                if self.strangers.is_conflict(answer.mac, self.virtual_host.last_master):
                     self._handle(AddressAnswered(answer.mac))
         except OSError as error:
             # The interface went away under the socket; the link's obstacle follows from netlink.

@@ -136,6 +136,7 @@ class GroupReports:
         """Once in each interval."""
         self.roster.new_challenge()
         silent = next(iter(self.roster.silent_soon(self.now_s())), b"")
+        self.driver.strangers.look(is_master=self.driver.is_master)
         self.standings.look()
         self.send(question=self.roster.new_question() if silent else b"", asked=silent)
         if (in_s := self.roster.next_silence_s(self.now_s()) + JUST_AFTER_S) < self.interval_s:
@@ -181,7 +182,9 @@ class GroupReports:
             self.send()
 
     def ask_owner(self) -> None:
-        """The master is silent: is there one?"""
+        """The master is silent: is there one? Or two are."""
+        if not self.driver.is_master:
+            self.driver.strangers.ask()
         question = self.roster.new_question()
         self._owner_questions.asked(question, self.now_s(), self._lead_s)
         self.send(question=question)

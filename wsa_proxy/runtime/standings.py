@@ -114,6 +114,8 @@ class Standings:
         for member in self._reports.roster.fresh(now_s):
             node = (member.report or member.contact).node
             found += [f"node {node}: {each.text}" for each in self.mismatches(member)]
+        if (stranger := self._reports.driver.strangers.finding()) is not None:
+            found.append(stranger)
         if self._reports.trouble is not None:
             found.append(f"this node's reports cannot be sent: {self._reports.trouble}")
         return found
