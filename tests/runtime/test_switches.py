@@ -7,8 +7,13 @@ from typing import Any
 
 import pytest
 
+from tests.runtime.test_group_switch import USUAL_S
+from tests.runtime.test_group_switch import Watch
 from tests.runtime.test_group_switch import answer
+from tests.runtime.test_group_switch import away
 from tests.runtime.test_group_switch import make
+from tests.runtime.test_group_switch import owners
+from tests.runtime.test_group_switch import proves
 from tests.runtime.world import MakeHost
 
 
@@ -42,3 +47,29 @@ async def test_a_group_that_ends_answers_whoever_waits(make_host: MakeHost) -> N
     assert not a.driver.demotions.of("switch") and not a.node.switches.groups
     await asyncio.sleep(5)
     assert (a.state, b.state) == ("master", "backup")
+
+
+async def test_maintenance_hands_over_in_order_and_comes_back_by_itself(make_host: MakeHost) -> None:
+    """A standby takes over by consent, with no word lost; when the time is over nothing holds the better node away."""
+    hosts = a, _, _ = await make(make_host, security=("sealed",))
+    watch = Watch(hosts)
+    a.journal.clear()
+    told = await a.node.maintenance.on("new disk", "30s")
+    assert "group 1: BACKUP" in told["changes"] and owners(hosts) == "b"
+    assert "hold silently" in a.journal and watch.none_s == 0 and watch.two_s <= USUAL_S
+    assert set(a.driver.demotions.reasons) == {"maintenance"} and away(a) is None
+    await asyncio.sleep(25)
+    assert owners(hosts) == "b"
+    await asyncio.sleep(10)
+    assert owners(hosts) == "a" and not any(host.driver.demotions.reasons for host in hosts)
+
+
+async def test_maintenance_of_the_last_one_waits_for_nobody(make_host: MakeHost) -> None:
+    """Nor does that of a node whose standby cannot prove itself: it is demoted, as it always was."""
+    a, b = await make(make_host, "ab")
+    proves(b, lambda: asyncio.sleep(0.1, "no answer to GET"))
+    await a.node.maintenance.on("new disk", "30s")
+    assert owners([a, b]) == "b", "a demoted master is followed by whoever is not"
+    began_s = a.loop.now
+    await b.node.maintenance.on("new disk as well", "30s")
+    assert owners([a, b]) == "b" and a.loop.now - began_s < 1.5 and b.driver.demotions.of("maintenance")

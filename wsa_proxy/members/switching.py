@@ -217,6 +217,10 @@ class Switching:
             self._conduct.until_s = now_s + 1.0
         self.step(now_s)
 
+    def let_go(self) -> None:
+        """This node holds to no decision any more; the others do."""
+        self._drop("something else demotes this node")
+
     def advertised(self, *, is_bow_out: bool, is_demoted: bool) -> None:
         """An advertisement that is about to be judged: of a master that goes or is unwell whoever is best is to follow,
         at once. Until the node has taken over it is the old one that is demoted."""

@@ -147,6 +147,17 @@ class GroupSwitch:
         finally:
             del self._waiting[order_id]
 
+    async def hand_over(self) -> None:
+        """To the best standby, if this node is master and there is one; what is in the way is in the log."""
+        if self.is_master and self._reports.standings.redundancy.standbys:
+            await self.order("")
+
+    def let_go(self) -> None:
+        """This node was switched away from for a while only, and what demotes it for that while does from now on."""
+        if self.switching.abstains_for is not None:
+            self.switching.let_go()
+            self._after()
+
     def says(self) -> Said:
         """For the next report."""
         only = set(self._driver.demotions.reasons) == {SWITCH}

@@ -8,10 +8,12 @@ answered, and is read before the node takes part. A node that was killed at any 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 from collections.abc import Callable
 from collections.abc import Collection
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any
 
@@ -37,6 +39,7 @@ TAKEOVER_LOOKS = 50
 TAKEOVER_LOOK_S = 0.02  # one second in all: a well backup takes over at the first packet of a demoted master
 
 type Answer = dict[str, Any]
+type HandingOver = Callable[[], AbstractAsyncContextManager[None]]
 
 
 class Maintenance:
@@ -49,8 +52,11 @@ class Maintenance:
         drivers: Callable[[], Collection[Driver]],
         drain: Callable[[], None],
         clocks: Clocks,
+        handing_over: HandingOver = contextlib.nullcontext,
     ) -> None:
+        """``handing_over``: around what makes others take over, for whoever lets them do so in order before."""
         self._file = file
+        self._handing_over = handing_over
         self._drivers = drivers
         self._clocks = clocks
         self._told = NodeDemotion("maintenance", drivers, drain)
@@ -100,8 +106,9 @@ class Maintenance:
                 await self._file.store(ordered)
             except OSError as error:
                 return self._failed(f"{self._file.path} cannot be written: {error}; nothing has changed")
-            # First the intent, then what follows from it. Whoever hands over more gently does so here.
-            self._take(ordered)
+            # First the intent, then what follows from it.
+            async with self._handing_over():
+                self._take(ordered)
         await self._takeover()
         return {"changes": [_sentence(ordered), *self._group_lines()]}
 

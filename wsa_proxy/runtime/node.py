@@ -112,7 +112,8 @@ class Node:
         self.departure = Departure(self._drivers, self._fences.drain)
         self.operator = OperatorDemotion(self._drivers, self._fences.drain, self._clocks.now_s)
         intent = MaintenanceFile(settings.state_dir / MAINTENANCE_FILE, self._submit)
-        self.maintenance = Maintenance(intent, self._drivers, self._fences.drain, self._clocks)
+        drivers, drain = self._drivers, self._fences.drain
+        self.maintenance = Maintenance(intent, drivers, drain, self._clocks, self.switches.handing_over)
         self._control = ControlSocket(settings.socket_path, {**self._verbs(), **(verbs or {})})
         self._mac_check = MacCheck(kernel.foreign_mac_test)
         self._news = KernelNews(kernel, self._mac_check, self.reporting)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from wsa_proxy.runtime.group_reports import GroupReports
@@ -10,6 +14,9 @@ from wsa_proxy.runtime.group_switch import ProxySide
 from wsa_proxy.runtime.record import Transition
 from wsa_proxy.runtime.reporting import NO_SECRET
 from wsa_proxy.runtime.reporting import Reporting
+
+HANDED_OVER_S_MAX = 6.0
+"""Twice as long as a standby may take to prove itself."""
 
 
 class Switches:
@@ -30,6 +37,20 @@ class Switches:
         """Of a driver, in the middle of its turn."""
         if vhid in self.groups:
             self.groups[vhid].transition(transition)
+
+    @asynccontextmanager
+    async def handing_over(self) -> AsyncIterator[None]:
+        """What is done in this block has healthy standbys take over: each group is with one by then, in order, if it
+        can be. Who then holds to no decision comes back when that has ended."""
+        ways = [each.hand_over() for each in self.groups.values()]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HANDED_OVER_S_MAX):
+                await asyncio.gather(*ways)
+        try:
+            yield
+        finally:
+            for each in self.groups.values():
+                each.let_go()
 
     async def switch(self, vhids: list[int], group: str, to: str) -> dict[str, Any]:
         """Of one of the node's groups ``vhids`` by its id; answers ``changes`` or an ``error``."""
