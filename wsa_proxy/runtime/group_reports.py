@@ -183,8 +183,8 @@ class GroupReports:
 
     def ask_owner(self) -> None:
         """The master is silent: is there one? Or two are."""
-        if not self.driver.is_master:
-            self.driver.strangers.ask()
+        if not self.driver.is_master and self.driver.virtual_host.last_master is not None:
+            self.driver.strangers.ask()  # before the first acquisition the virtual host asks the LAN itself
         question = self.roster.new_question()
         self._owner_questions.asked(question, self.now_s(), self._lead_s)
         self.send(question=question)
