@@ -14,6 +14,10 @@ import pytest
 from tests.doctor.authorities import write_authority
 from tests.doctor.network import Chatter
 from tests.doctor.network import Patient
+from tests.doctor.network import answering
+from tests.doctor.patients import member
+from tests.doctor.patients import members
+from tests.doctor.patients import status
 from tests.lab.keepalived import Keepalived
 from tests.lab.keepalived import find_keepalived
 from tests.learning_switch import run
@@ -21,9 +25,12 @@ from tests.watch.packets import BEGIN_S
 from tests.watch.packets import Sender
 from tests.watch.packets import frame
 from wsa_proxy import cli
+from wsa_proxy.runtime import standings
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDS_NODE = {"running node", "memory", "advertisements between members", "members", "redundancy", "clocks"}
+
+DIFFERS = "node b: VIP 10.0.0.4/24, here 10.0.0.3/24"
 
 type Capsys = pytest.CaptureFixture[str]
 
@@ -298,6 +305,49 @@ def test_without_rights(lan: Any, tmp_path: Path) -> None:
         in (done.stdout)
     )
     assert "\n1 found: 17 checks, " in done.stdout
+
+
+MASTER = {"pid": 0, "node": "a", "guardian": {"pid": None}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "check", "what"),
+    [
+        ({}, None, ""),
+        (
+            {"list": [member(clock_offset_s=-5.0)]},
+            "clocks",
+            "the clock of node b (10.0.0.2) is 5.0 s behind this host's",
+        ),
+        ({"findings": [DIFFERS]}, "members", DIFFERS),
+        (
+            {"findings": [standings._blocked("a", "b")]},
+            "advertisements between members",
+            "the advertisements of group 1",
+        ),
+        ({"redundancy": {"lost_s": 4.0, "why": "b: never heard"}}, "redundancy", "group 1 has no healthy standby"),
+        (
+            {"list": [member(), member(node="c", not_ready=["its self-test fails"])]},
+            "redundancy",
+            "node c, a member of",
+        ),
+    ],
+)
+def test_what_only_a_running_node_knows(
+    lan: Any, tmp_path: Path, capsys: Capsys, changes: dict[str, Any], check: str | None, what: str
+) -> None:
+    """One that answers with such a document, on an interface as a node leaves it."""
+    patient = Patient(lan, tmp_path)
+    for name, value in (("arp_announce", "2"), ("arp_ignore", "1")):
+        Path(f"/proc/sys/net/ipv4/conf/{lan.LEFT}/{name}").write_text(value)
+    group = status(interface=lan.LEFT, members=members(member()) | changes)
+    with answering(patient.state_dir / "control.sock", MASTER | {"groups": [group]}):
+        report = patient.examine(capsys)
+    if check is None:
+        assert (report.status, report.findings) == (0, []), report.document
+    else:
+        assert report.only(check).what.startswith(what)
+    assert set(report.not_made) == {"rights", "memory"}  # of a process that is none here
 
 
 def test_it_cannot_run(tmp_path: Path, capsys: Capsys, monkeypatch: pytest.MonkeyPatch) -> None:
