@@ -15,10 +15,12 @@ from tests.doctor.patients import only
 from tests.doctor.patients import sound
 from tests.doctor.patients import whys
 from tests.watch.packets import F1
+from tests.watch.packets import captured
 from tests.watch.packets import heard
 from wsa_proxy.doctor.facts import Facts
 from wsa_proxy.doctor.passing import check
 from wsa_proxy.runtime import standings
+from wsa_proxy.watch.decode import decode
 from wsa_proxy.watch.judge import Opinion
 
 TITLE = "the advertisements of group 1 do not pass between its members"
@@ -38,6 +40,16 @@ def test_a_master_that_reports_and_is_not_heard() -> None:
 
 def test_a_master_that_is_heard() -> None:
     assert list(check(backup_beside_a_master(heard=((heard(F1.packet, mac=OTHER_MAC), Opinion("valid")),)))) == []
+
+
+def test_what_is_heard_of_others_is_still_silence() -> None:
+    """Another id, and what this host sends itself; where nothing could be listened to nothing is said."""
+    other = heard(F1.packet[:1] + b"\x09" + F1.packet[2:], mac=OTHER_MAC)
+    own = decode(dataclasses.replace(captured(F1.packet), sent_here=True))
+    assert own is not None
+    assert only(check, backup_beside_a_master(heard=((other, Opinion("valid")), (own, Opinion("valid")))))
+    there = members(member(state="master"))
+    assert list(check(facts(node=node(state="backup", members=there)))) == []
 
 
 def test_too_short_a_time_is_no_silence() -> None:
@@ -76,7 +88,9 @@ def test_a_membership_that_is_lost() -> None:
     assert list(check(facts(node=joined))) == []
     assert list(check(facts(group(peers=(ip_address("10.0.0.2"),)), node=lost))) == []
     ipv6 = group(addresses=(ip_address("fd00:77::3"),))
-    assert only(check, facts(ipv6, node=joined)).what.startswith("this host is no member of ff02::12 on eth0")
+    finding = only(check, facts(ipv6, node=joined))
+    assert finding.what.startswith("this host is no member of ff02::12 on eth0")
+    assert finding.evidence.startswith("/proc/4711/net/igmp6 ")
     out = dataclasses.replace(node(state="init"), memberships=frozenset())
     assert list(check(facts(node=out))) == []
 
