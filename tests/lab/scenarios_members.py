@@ -29,6 +29,7 @@ NODES = "abc"
 POLL_S = 0.1
 LIMIT_S = 10.0
 """What takes longer is told as not having come; no judgement."""
+START_S_MAX = 30.0
 FILTERED_S = 7.0
 """Of each filter: two master-down intervals and more, so that a backup must ask twice."""
 MASTER_DOWN_S_MAX = 3.7
@@ -79,12 +80,21 @@ def seconds_until(reached: Callable[[], bool], since_s: float, limit_s: float = 
 def start(**settings: Any) -> tuple[Lab, float | None]:
     """Three nodes and a client that is being served; and how long after the last node's first answer all knew all."""
     lab = Lab(3, interval_s=REQUEST_EVERY_S, say=say, **settings).__enter__()
-    lab.wait_for("every node to answer", lambda: None if all(each.news for each in lab.nodes.values()) else "-", 30)
+    wait_for_answers(lab)
     met_s = seconds_until(lambda: all_know_all(lab), time.monotonic())
     lab.settle()
     lab.start_client()
     lab.wait_service()
     return lab, met_s
+
+
+def wait_for_answers(lab: Lab) -> None:
+    """Until every node has told its status since its start."""
+
+    def silent() -> str | None:
+        return ", ".join(node.name for node in lab.nodes.values() if node.news is None) or None
+
+    lab.wait_for("an answer of every node", silent, START_S_MAX)
 
 
 def all_know_all(lab: Lab) -> bool:
@@ -207,7 +217,7 @@ def change(lab: Lab, kind: Kind) -> float:
     lab.configure("c", kind.overrides, kind.options)
     if kind.anew:
         do(lab, "start", "c")
-        lab.wait_for("node c to answer", lambda: None if lab.nodes["c"].news else "no answer yet", LIMIT_S)
+        wait_for_answers(lab)
     else:
         answer = ask(lab.nodes["c"].state_dir / "control.sock", "reload", time_limit_s=10.0)
         say(str(answer))
