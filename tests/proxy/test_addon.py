@@ -10,6 +10,7 @@ import contextlib
 import http.server
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -78,6 +79,10 @@ class Node:
     @property
     def log(self) -> str:
         return self.log_file.read_text(errors="replace")
+
+    def transitions(self, vhid: int = 1) -> int:
+        """How many of this group the log has."""
+        return len(re.findall(rf"vhid={vhid} [A-Z]+ -> ", self.log))
 
     def wait_master(self) -> None:
         def ready() -> bool:

@@ -106,7 +106,7 @@ def test_groups_come_and_go_by_a_signal(lan: Lan, tmp_path: Path) -> None:
     node.process.send_signal(signal.SIGHUP)
     lan.until(lambda: not held(lan, OTHER), "the end of the second group", START_S_MAX)
     lan.until(lambda: "read again: group 2 ends" in node.log, "the report")
-    assert held(lan, VIP) and node.log.count("vhid=1") == 2, node.log
+    assert held(lan, VIP) and node.transitions() == 2, node.log
     assert "Traceback" not in node.end()
 
 
@@ -114,7 +114,7 @@ def test_what_cannot_be_taken_is_refused_and_nothing_changes(lan: Lan, tmp_path:
     """A wrong file; a place where somebody else listens; the folder of the node: each with its reason, and status 1."""
     node = Node(lan, tmp_path)
     node.wait_master()
-    before = node.log.count("vhid=1")
+    before = node.transitions()
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_IP, 15, 1)  # IP_FREEBIND
         taken.bind((THIRD, 8080))
@@ -133,7 +133,7 @@ def test_what_cannot_be_taken_is_refused_and_nothing_changes(lan: Lan, tmp_path:
             assert ended.returncode == 1 and reason in ended.stderr, ended
     write(tmp_path, CONFIG)
     assert "nothing has changed" in reload(tmp_path).stdout
-    assert node.log.count("vhid=1") == before and held(lan, VIP)
+    assert node.transitions() == before and held(lan, VIP)
     assert "Traceback" not in node.end()
 
 
