@@ -15,6 +15,7 @@ from tests.proxy.processes import until
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import State
 from wsa_proxy.proxy import addon_transitions
+from wsa_proxy.proxy.addon_hooks import FailoverRedundancyData
 from wsa_proxy.proxy.addon_hooks import FailoverTransitionData
 from wsa_proxy.proxy.addon_transitions import AddonTransitions
 from wsa_proxy.runtime.record import Transition
@@ -82,3 +83,20 @@ async def test_calls_do_not_pile_up(monkeypatch: pytest.MonkeyPatch, caplog: pyt
     for _ in range(3):
         await asyncio.sleep(0)
     assert len(world.told) == 3
+
+
+async def test_lost_redundancy_is_told_by_a_hook_of_its_own() -> None:
+    """By this name, with the number and the sentence of the log."""
+    asked: list[str] = []
+    told: list[Any] = []
+
+    def handlers(name: str) -> dict[str, Callable[..., Any]]:
+        asked.append(name)
+        return {"pager": told.append}
+
+    AddonTransitions(handlers=handlers).tell_redundancy(7, 0, "no healthy standby: b: last heard 2.9 s ago")
+    assert told == []
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert asked == ["failover_redundancy"]
+    assert told == [FailoverRedundancyData(7, 0, "no healthy standby: b: last heard 2.9 s ago")]

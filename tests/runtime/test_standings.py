@@ -137,6 +137,8 @@ async def test_a_dead_standby_is_told_within_three_intervals(
 ) -> None:
     """And that it is back; in the log once each."""
     a, b, c = three
+    told: list[tuple[int, int, str]] = []
+    a.node.reporting.groups[1].standings.on_redundancy = lambda *what: told.append(what)
     await asyncio.sleep(8)
     b.running = c.running = False
     await asyncio.sleep(3)
@@ -147,6 +149,10 @@ async def test_a_dead_standby_is_told_within_three_intervals(
     b.running = True
     await asyncio.sleep(3)
     assert members(a)["redundancy"] == {"healthy_standbys": 1, "lost_s": None, "why": None}
+    assert [(vhid, standbys, text.split(":")[0]) for vhid, standbys, text in told] == [
+        (1, 0, "no healthy standby"),
+        (1, 1, "there is a healthy standby again"),
+    ]
     assert caplog.text.count("carp vhid=1 there is a healthy standby again: b") == 2  # b has missed the others, too
 
 

@@ -120,6 +120,7 @@ class CarpFailover(AddonCommands):
         self._self_tests = SelfTests()
         self._questions = Questions(self._self_tests, boottime_s)
         self._hooks = HookCalls(self._self_tests)
+        self._addon_transitions = AddonTransitions()
         self._addon_tests = AddonTests(clock=boottime_s)
         self._liveness: Liveness | None = None
         self._node: Node | None = None
@@ -172,6 +173,7 @@ class CarpFailover(AddonCommands):
             await asyncio.to_thread(derive_keys, self._settings.groups)
             self._liveness = self._make_liveness(self._settings, self._listener)
             self._node = self._make_node(self._settings, kernel, self._liveness)
+            self._node.reporting.on_redundancy = self._addon_transitions.tell_redundancy
             self._reloader = Reloader(self._node, self._listener, _load, self._drain, self._change_health)
             await self._node.start()
             self._hooks.observers = [SignsOfLife(self._node.pulse.look), *self._addon_tests.observers]
@@ -208,7 +210,7 @@ class CarpFailover(AddonCommands):
             close_connections=self._connections.close,
             loop_lag_s=lambda: liveness.loop_lag_s,
             on_fence=liveness.doubt,
-            on_transition=AddonTransitions().tell,
+            on_transition=self._addon_transitions.tell,
             facts=SharedFacts(),
             proxy=ProxySide(self._prove, PlannedSwitch(self._connections).hand_over),
             verbs=self._verbs(),

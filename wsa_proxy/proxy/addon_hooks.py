@@ -63,3 +63,24 @@ class FailoverTransitionHook(Hook):
     """
 
     data: FailoverTransitionData
+
+
+@dataclass(frozen=True)
+class FailoverRedundancyData:
+    """Whether anybody could take over from the master of a failover group, as this node knows it from the others."""
+
+    group: int
+    """Failover Group ID."""
+    healthy_standbys: int
+    text: str
+    """As in the log: ``no healthy standby: b: last heard 2.9 s ago``."""
+
+
+@dataclass
+class FailoverRedundancyHook(Hook):
+    """Called when the last healthy standby of a group is lost, and when there is one again; as failover_transition is.
+
+    Every node of the group calls it, so whoever pages somebody has to bear several calls.
+    """
+
+    data: FailoverRedundancyData

@@ -29,6 +29,7 @@ from wsa_proxy.runtime.group_reports import GroupReports
 from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.identity import Identity
 from wsa_proxy.runtime.ports import Kernel
+from wsa_proxy.runtime.standings import OnRedundancy
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
 
@@ -81,6 +82,7 @@ class Reporting:
         self.on_begin: Callable[[GroupReports], None] = lambda _: None
         self.on_end: Callable[[int], None] = lambda _: None
         """Told of each group whose reports begin, and end, with its driver or before."""
+        self.on_redundancy: OnRedundancy = lambda vhid, standbys, text: None
         self.unread = dict.fromkeys(Unread, 0)
         """Of datagrams that belong to no group of this node."""
         self._kernel, self._clocks = kernel, clocks
@@ -127,6 +129,7 @@ class Reporting:
             send=lambda datagram: self._send(reports.group, datagram),
             source=lambda: self._source(reports.group),
         )
+        reports.standings.on_redundancy = self.on_redundancy
         self.groups[group.vhid] = reports
         self.on_begin(reports)
         self._timers[group.vhid] = asyncio.get_running_loop().call_soon(self._tick, reports)  # type: ignore[assignment]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Callable
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import Any
@@ -18,6 +19,7 @@ from wsa_proxy.members.equal import Mismatch
 from wsa_proxy.members.redundancy import Candidate
 from wsa_proxy.members.redundancy import Redundancy
 from wsa_proxy.members.report import SECONDS_MAX
+from wsa_proxy.members.report import Maintenance
 from wsa_proxy.members.roster import FRESH_INTERVALS
 from wsa_proxy.members.roster import Member
 from wsa_proxy.members.sides import Side
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
     from wsa_proxy.runtime.group_reports import GroupReports
 
 logger = logging.getLogger(__name__)
+
+type OnRedundancy = Callable[[int, int, str], None]
+"""Told of which virtual host the last healthy standby is lost or back, how many there are, and why. Must not raise."""
 
 MISMATCH, CA = "mismatch", "certificate authority"
 """The names of an obstacle, and of a demotion."""
@@ -50,6 +55,7 @@ class Standings:
         down_s = election.master_down_s(settings.advbase, settings.advskew)
         self._down_s = down_s
         self.redundancy = Redundancy(now_s + down_s + BEGIN_INTERVALS * reports.interval_s)
+        self.on_redundancy: OnRedundancy = lambda vhid, standbys, text: None
         self.fits = 0
         """How many nodes fit this one, itself among them; 0: all that there are."""
         self._told: set[str] = set()
@@ -65,6 +71,7 @@ class Standings:
         sentence = self.redundancy.look(self._candidates(now_s), now_s)
         if sentence is not None:
             logger.warning("carp vhid=%d %s", self._reports.group.vhid, sentence)
+            self.on_redundancy(self._reports.group.vhid, self.redundancy.standbys, sentence)
         found = set(self.findings(now_s))
         for text in sorted(found - self._told):
             logger.warning("carp vhid=%d %s", self._reports.group.vhid, text)
@@ -98,7 +105,10 @@ class Standings:
             reasons.append(f"in maintenance until {report.maintenance.until}: {report.maintenance.reason}")
         is_demoted = bool(report.demotion) and not read(report).only
         if report.state not in ("master", "backup") or is_demoted:
-            reasons += report.reasons or (report.state or "says nothing of its state",)
+            told = [
+                each for each in report.reasons if report.maintenance is None or each != _reason(report.maintenance)
+            ]
+            reasons += told or ([] if reasons else [report.state or "says nothing of its state"])
         if mismatches := self.mismatches(member):
             side, own = side_of(report, member.vhid), self._own_side()
             reasons += [each.text for each in mismatches if self._excludes(each, side, own)]
@@ -299,6 +309,11 @@ class Standings:
             "maintenance": maintenance and {"until": maintenance.until, "reason": maintenance.reason},
             "switched_away": _switched_away(report.node, read(report)),
         }
+
+
+def _reason(maintenance: Maintenance) -> str:
+    """As the demotion for it has it."""
+    return f"maintenance: {maintenance.reason}"
 
 
 def _other_ca(one: Side, other: Side) -> bool:
