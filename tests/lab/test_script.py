@@ -59,6 +59,7 @@ def test_every_word_of_the_help_can_be_written() -> None:
         ("start b", "node b is running by then; start takes one that is down"),
         ("freeze a; stop a", "node a is frozen by then; stop takes one that is running"),
         ("kill b; deafen b", "node b is down by then; deafen takes one that is running or frozen or"),
+        ("freeze b; switch b", "node b is frozen by then; switch takes one that is running or mute or ignoring"),
         ("mute a; feed a", "node a is mute by then; feed takes one that is starving"),
         ("power a; thaw a", "node a is down by then; thaw takes one that is frozen"),
         ("power a; cable a", "node a is unplugged by then; cable takes one that is plugged in"),

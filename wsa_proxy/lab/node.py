@@ -165,7 +165,9 @@ class Node:
     def switch_here(self) -> None:
         """Order it to be master of its groups, by consent, and wait for what comes of it."""
         self._running("switched to")
-        for group in self.news.groups if self.news is not None else []:
+        if self.news is None:
+            raise NodeFault(f"node {self.name} has not started yet: it cannot be switched to")
+        for group in self.news.groups:
             try:
                 order = {"group": str(group["id"]), "to": self.name}
                 answer = ask(self.state_dir / "control.sock", "switch", order, time_limit_s=SWITCH_LIMIT_S)

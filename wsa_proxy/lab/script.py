@@ -39,6 +39,7 @@ ORDER = {
     "attend": (("ignoring",), "running"),
     "stop": (("running", "starving", "mute", "ignoring"), "down"),
     "start": (("down",), "running"),
+    "switch": (("running", "mute", "ignoring"), None),
     "deafen": (ALIVE, None),
     "cable": (("plugged in",), "unplugged"),
     "plug": (("unplugged",), "plugged in"),
