@@ -129,33 +129,6 @@ def test_maintenance_is_ordered_with_an_end_and_a_reason(
             cli.main(["maintenance", *wrong])
 
 
-def test_switch_waits_for_what_comes_of_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The group must be named; the file and the node may be left out. Refused: status 1 and the reason."""
-    asked: list[tuple[str, str, dict[str, str], float]] = []
-    answer: dict[str, Any] = {"changes": ["group 5: node b is master"]}
-
-    def ask(path: Path, verb: str, arguments: dict[str, str], *, time_limit_s: float) -> dict[str, Any]:
-        asked.append((str(path), verb, arguments, time_limit_s))
-        return answer
-
-    monkeypatch.setattr("wsa_proxy.runtime.control.ask", ask)
-    (tmp_path / "node").write_text("state_dir: /srv/node\n")
-    assert cli.main(["switch", "5"]) == cli.main(["switch", str(tmp_path / "node"), "5", "--to", "b"]) == 0
-    assert asked == [
-        ("/var/lib/wsa-proxy/control.sock", "switch", {"group": "5", "to": ""}, cli.SWITCH_LIMIT_S),
-        ("/srv/node/control.sock", "switch", {"group": "5", "to": "b"}, cli.SWITCH_LIMIT_S),
-    ]
-    assert capsys.readouterr().out == "group 5: node b is master\n" * 2
-    answer = {"error": "group 5: node b: stopped in order"}
-    assert cli.main(["switch", "5"]) == 1
-    assert capsys.readouterr().err == "wsa-proxy: group 5: node b: stopped in order\n"
-    with pytest.raises(SystemExit):
-        cli.main(["switch"])
-    assert "GROUP" in capsys.readouterr().err
-
-
 WELL = {
     **STATUS,
     "health": {"hard": None, "soft": None, "tests": []},

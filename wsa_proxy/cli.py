@@ -1,5 +1,5 @@
 """The command line: ``wsa-proxy VERB``, with the verbs run, check, cleanup, reload, demote, restore, preempt, switch,
-maintenance, status, watch, doctor, lab and simulate.
+drill, maintenance, status, watch, doctor, lab and simulate.
 
 Each verb imports what it needs only when it is called, so that ``status`` answers at once.
 """
@@ -22,6 +22,7 @@ STATUS_UNWELL = 3
 STATUS_UNREAD = 141
 """128 and the number of SIGPIPE, as a shell says it of a program that the signal has ended."""
 SWITCH_LIMIT_S = 30.0  # the node itself waits for 20
+DRILL_LIMIT_S = 150.0  # two switches, and one back if need be, each of them as long as it may take
 RELOAD_LIMIT_S = 120.0  # a slow key is made from each new secret, and reloads wait for each other
 TELL_LIMIT_S = 3.0
 MAINTENANCE_LIMIT_S = 15.0  # it is on the disk before it is answered, and then another node has a second to take over
@@ -96,6 +97,11 @@ def _add_what_the_running_node_does(verbs: Any) -> None:
     switch.add_argument("--to", default="", metavar="NODE", help="which; the best standby if left out")
     switch.epilog = "exit status: 0 that node is master, 1 it is not, and why"
     switch.set_defaults(call=_switch)
+    drill = _of_the_running_node(verbs, "drill", "switch to the standby and back, and measure it")
+    drill.add_argument("group", metavar="GROUP", help="the id of the group")
+    drill.add_argument("--objective", default="200ms", metavar="TIME", type=_milliseconds, help="200ms if left out")
+    drill.epilog = "exit status: 0 the objective was met both times, 1 not carried out, 3 the objective was missed"
+    drill.set_defaults(call=_drill)
     status = _of_the_running_node(verbs, "status", "ask the running node")
     status.epilog = (
         "exit status: 0 every group takes part and the proxy is well, 1 no node has answered, 2 wrong use, 3 a node has"
@@ -228,6 +234,31 @@ def _reload(options: argparse.Namespace) -> int:
 def _switch(options: argparse.Namespace) -> int:
     """To be given on any node of the group; it is answered when the other one is master, or does not become it."""
     return _tell(options, "switch", {"group": options.group, "to": options.to}, time_limit_s=SWITCH_LIMIT_S)
+
+
+def _milliseconds(text: str) -> str:
+    """``200ms``, ``0.5s``, ``2s``, as the node wants it. Raises ValueError."""
+    number, unit_ms = (text[:-2], 1) if text.endswith("ms") else (text.removesuffix("s"), 1000)
+    if not text.endswith("s") or not 1 <= float(number) * unit_ms <= 60_000:
+        raise ValueError(text)
+    return str(round(float(number) * unit_ms))
+
+
+def _drill(options: argparse.Namespace) -> int:
+    """Its report, whatever the verdict."""
+    from wsa_proxy.runtime.control import ControlError
+    from wsa_proxy.runtime.control import ask
+
+    wanted = {"group": options.group, "objective_ms": options.objective}
+    try:
+        answer = ask(_socket_path(options.file), "drill", wanted, time_limit_s=DRILL_LIMIT_S)
+    except ControlError as error:
+        answer = {"error": error}
+    if "error" in answer:
+        print(f"wsa-proxy: {answer['error']}", file=sys.stderr)
+        return 1
+    print("\n".join(answer["drill"]["lines"]))
+    return int(answer["drill"]["exit_status"])
 
 
 def _tell(

@@ -22,6 +22,7 @@ ID, LIFE = bytes(range(ID_BYTES)), bytes(range(8))
 FULL = Said(
     phase=Phase.MOVE, id=ID, to=LIFE, done_id=ID, done_ok=True, done="node b is master", ready_id=ID, ready="refused",
     held=ID, held_node="b", since="2026-01-01T00:00:00+00:00", only=True, order=ID, order_to="c",
+    probe=ID, prober=LIFE, probing=ID, probed=ID, outage_ms=31, failed=1, probes=200,
 )  # fmt: skip
 
 
@@ -43,6 +44,7 @@ def test_everything_arrives() -> None:
         ({"phase": 7, "to": LIFE}, Said(to=LIFE)),
         ({"id": ID[1:], "to": LIFE + b"x", "done": 7}, Said()),
         ({"done_ok": "yes", "only": 1, "held": "b"}, Said()),
+        ({"outage_ms": -1, "failed": True, "probes": 0.5}, Said()),
         ({"later": True, "order": ID}, Said(order=ID)),
     ],
 )

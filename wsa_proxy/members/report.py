@@ -36,7 +36,7 @@ TEXTS_MAX = 8
 MEMBERS_MAX = 32
 """Lives that one report names: more nodes than any group has."""
 SETTINGS_MAX = 64
-SWITCH_MAX = 16
+SWITCH_MAX = 24
 SCALAR_BYTES_MAX = 64
 NUMBER_MAX = 2**63
 BYTE_MAX = 255

@@ -1,5 +1,5 @@
-"""What a report says of a planned switch: its ``switch`` map, to and from a value. What is not as it should be is
-missing, and what this version does not know is passed over, as everywhere in a report."""
+"""What a report says of a planned switch, and of a drill: its ``switch`` map, to and from a value. What is not as it
+should be is missing, and what this version does not know is passed over, as everywhere in a report."""
 
 from __future__ import annotations
 
@@ -52,6 +52,17 @@ class Said:
     order: bytes = b""
     """An order that is to be taken up by whoever is master, to the node ``order_to`` if it names one."""
     order_to: str = ""
+    probe: bytes = b""
+    """A drill for which the life ``prober`` is to probe the virtual IP."""
+    prober: bytes = b""
+    probing: bytes = b""
+    """The drill for which it does so."""
+    probed: bytes = b""
+    """The drill for which it has, and what came of it."""
+    outage_ms: int = 0
+    """The longest time between two successes."""
+    failed: int = 0
+    probes: int = 0
 
 
 def written(said: Said) -> dict[str, Any]:
@@ -80,6 +91,10 @@ def _is_truth(value: object) -> bool:
     return isinstance(value, bool)
 
 
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
 _PHASES = [phase.value for phase in Phase]
 _RIGHT: dict[str, Callable[[object], bool]] = {
     "phase": _PHASES.__contains__,
@@ -96,5 +111,12 @@ _RIGHT: dict[str, Callable[[object], bool]] = {
     "only": _is_truth,
     "order": _bytes(ID_BYTES),
     "order_to": _is_text,
+    "probe": _bytes(ID_BYTES),
+    "prober": _bytes(LIFE_BYTES),
+    "probing": _bytes(ID_BYTES),
+    "probed": _bytes(ID_BYTES),
+    "outage_ms": _is_count,
+    "failed": _is_count,
+    "probes": _is_count,
 }
 assert list(_RIGHT) == [each.name for each in fields(Said)]

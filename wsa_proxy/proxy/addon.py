@@ -57,6 +57,7 @@ from wsa_proxy.proxy.reload import Reloader
 from wsa_proxy.proxy.reload import virtual_addresses
 from wsa_proxy.proxy.self_tests import SelfTests
 from wsa_proxy.proxy.shared_facts import SharedFacts
+from wsa_proxy.proxy.vip_probe import probe
 from wsa_proxy.runtime.clocks import boottime_s
 from wsa_proxy.runtime.control import ControlError
 from wsa_proxy.runtime.group_switch import ProxySide
@@ -212,13 +213,17 @@ class CarpFailover(AddonCommands):
             on_fence=liveness.doubt,
             on_transition=self._addon_transitions.tell,
             facts=SharedFacts(),
-            proxy=ProxySide(self._prove, PlannedSwitch(self._connections).hand_over),
+            proxy=ProxySide(self._prove, self._probe, PlannedSwitch(self._connections).hand_over),
             verbs=self._verbs(),
         )
 
     async def _prove(self) -> str:
         """By requests that begin now, before a planned switch."""
         return await prove(self._questions, self._listener.loopback_endpoints) if self._listener else "not started"
+
+    async def _probe(self, address: Address, port: int) -> bool:
+        """In a drill."""
+        return self._listener is not None and await probe(self._listener.loopback_endpoints, address, port)
 
     async def done(self) -> None:
         if self._listener is None:

@@ -58,6 +58,12 @@ class AddonCommands:
         create_task(self._started().switch(group, to), name="failover switch")
         return f"group {group} is being switched; the log says what came of it"
 
+    @command.command("failover.drill")  # type: ignore[untyped-decorator]
+    def drill(self, group: str, objective_ms: str = "200") -> str:
+        """Switch a group to the standby and back, measured; the log has the report."""
+        create_task(self._started().drill(group, objective_ms), name="failover drill")
+        return f"the drill of group {group} has begun; the log has the report"
+
     @command.command("failover.demote")  # type: ignore[untyped-decorator]
     def demote(self, reason: str) -> str:
         """Let another node take over, until failover.restore or the end of the process. Nobody there: it goes on."""

@@ -34,7 +34,10 @@ from wsa_proxy.members.switching import Wish
 from wsa_proxy.net.ports import Address
 from wsa_proxy.runtime.demotions import SWITCH
 from wsa_proxy.runtime.driver import Driver
+from wsa_proxy.runtime.group_drill import GroupDrill
 from wsa_proxy.runtime.group_reports import GroupReports
+from wsa_proxy.runtime.probing import Probe
+from wsa_proxy.runtime.probing import answered
 from wsa_proxy.runtime.record import Transition
 from wsa_proxy.runtime.tasks import create_task
 
@@ -86,6 +89,7 @@ class ProxySide:
     """What a switch needs of the proxy."""
 
     prove: Prover = proven
+    probe: Probe = answered
     hand_over: HandsOver = at_once
 
 
@@ -101,6 +105,7 @@ class GroupSwitch:
         self._said, self._said_at_s = Said(), 0.0
         self._advertised_at_s = 0.0
         self._closed = False
+        self.drill = GroupDrill(self, reports, proxy.probe)
         reports.switch, reports.on_report = self.says, self._heard
         self._driver.on_advertisement = self._advertised
 
@@ -161,7 +166,7 @@ class GroupSwitch:
     def says(self) -> Said:
         """For the next report."""
         only = set(self._driver.demotions.reasons) == {SWITCH}
-        return dataclasses.replace(self.switching.says(), only=only)
+        return dataclasses.replace(self.switching.says(), only=only, **self.drill.says())
 
     def transition(self, transition: Transition) -> None:
         """The driver has changed its state, in the middle of a turn."""
@@ -172,6 +177,7 @@ class GroupSwitch:
     def close(self) -> None:
         """The group ends, or its reports do."""
         self._closed = True
+        self.drill.close()
         self._driver.on_advertisement = lambda _: None
         self._driver.set_demotion(SWITCH, 0, "members are not heard any more")
         if self._timer is not None:
@@ -185,6 +191,7 @@ class GroupSwitch:
     def _heard(self, member: Member) -> None:
         now_s = self._reports.now_s()
         self.switching.hear(member, _time_of_day(), now_s)
+        self.drill.heard(member)
         self._after()
         # Whoever repeats what is to be done may not have heard that it was.
         if read(member.report).phase is not None and now_s >= self._said_at_s + REPEATED_S / 2:

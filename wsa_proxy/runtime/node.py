@@ -32,6 +32,8 @@ from wsa_proxy.runtime.clocks import host_clocks
 from wsa_proxy.runtime.control import ControlSocket
 from wsa_proxy.runtime.control import Verb
 from wsa_proxy.runtime.departure import Departure
+from wsa_proxy.runtime.drill_report import DrillReport
+from wsa_proxy.runtime.drill_report import keep
 from wsa_proxy.runtime.driver import Driver
 from wsa_proxy.runtime.facts import ProxyFacts
 from wsa_proxy.runtime.fence import Fences
@@ -103,7 +105,7 @@ class Node:
             facts=facts,
             maintenance=lambda: self.maintenance.reported(),
         )
-        self.switches = Switches(self.reporting, proxy)
+        self.switches = Switches(self.reporting, proxy, self._keep_drill)
         self._started_at = datetime.now(UTC)
         self._beat: Beat | None = None
         self._is_reporting = False
@@ -303,6 +305,7 @@ class Node:
             "status": self.status,
             "preempt": self.preempt,
             "switch": self.switch,
+            "drill": self.drill,
             "maintenance_on": self.maintenance.on,
             "maintenance_off": self.maintenance.off,
         }
@@ -314,6 +317,13 @@ class Node:
     async def switch(self, group: str, to: str = "") -> dict[str, Any]:
         """Let the node ``to``, or the best standby, be master of this group by consent (``members/switching.py``)."""
         return await self.switches.switch([each.vhid for each, _ in self._groups], group, to)
+
+    async def drill(self, group: str, objective_ms: str) -> dict[str, Any]:
+        """Switch to the standby and back, measured by a member that probes the virtual IP."""
+        return await self.switches.drill([each.vhid for each, _ in self._groups], group, objective_ms)
+
+    def _keep_drill(self, report: DrillReport) -> None:
+        self._submit(lambda: keep(self.settings.state_dir, report))
 
     def status(self) -> dict[str, Any]:
         """The status document, see ``status.py``."""

@@ -173,6 +173,11 @@ class Standings:
         grave = [each.text for each in self.mismatches(member) if each.name in equal.GRAVE]
         return f"node {measure.name}: {'; '.join(grave)}; both would be master"
 
+    @property
+    def own_rank(self) -> tuple[int, int, bytes]:
+        """This node's (priority, address), to be compared with the others'."""
+        return self._own_side().rank
+
     def _own_side(self) -> Side:
         reports = self._reports
         return Side(

@@ -1,13 +1,17 @@
-"""The planned switches of a node: an order for one of its groups, and what became of it."""
+"""The planned switches and drills of a node: an order for one of its groups, and what became of it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from wsa_proxy.runtime.drill_report import DrillReport
+from wsa_proxy.runtime.group_drill import DrillRefused
 from wsa_proxy.runtime.group_reports import GroupReports
 from wsa_proxy.runtime.group_switch import GroupSwitch
 from wsa_proxy.runtime.group_switch import ProxySide
@@ -15,6 +19,9 @@ from wsa_proxy.runtime.record import Transition
 from wsa_proxy.runtime.reporting import NO_SECRET
 from wsa_proxy.runtime.reporting import Reporting
 
+logger = logging.getLogger(__name__)
+
+OBJECTIVE_MS_MAX = 60_000
 HANDED_OVER_S_MAX = 6.0
 """Twice as long as a standby may take to prove itself."""
 
@@ -22,7 +29,9 @@ HANDED_OVER_S_MAX = 6.0
 class Switches:
     """Of the groups whose reports ``reporting`` sends."""
 
-    def __init__(self, reporting: Reporting, proxy: ProxySide) -> None:
+    def __init__(self, reporting: Reporting, proxy: ProxySide, keep: Callable[[DrillReport], object]) -> None:
+        """``keep`` writes the report of a drill, some time later."""
+        self._keep = keep
         self.groups: dict[int, GroupSwitch] = {}
         self._proxy = proxy
         reporting.on_begin, reporting.on_end = self._begin, self._end
@@ -54,10 +63,30 @@ class Switches:
 
     async def switch(self, vhids: list[int], group: str, to: str) -> dict[str, Any]:
         """Of one of the node's groups ``vhids`` by its id; answers ``changes`` or an ``error``."""
-        if not group.isdecimal() or int(group) not in vhids:
-            return {"error": f"no group has the id {group}"}
-        if int(group) not in self.groups:
-            return {"error": f"group {group}: {NO_SECRET}"}
-        outcome = await self.groups[int(group)].order(to)
+        chosen = self._chosen(vhids, group)
+        if isinstance(chosen, str):
+            return {"error": chosen}
+        outcome = await chosen.order(to)
         text = f"group {group}: {outcome.text}"
         return {"changes": [text]} if outcome.done else {"error": text}
+
+    async def drill(self, vhids: list[int], group: str, objective_ms: str) -> dict[str, Any]:
+        """Likewise; answers the ``drill``'s report, which is kept, or an ``error``."""
+        chosen = self._chosen(vhids, group)
+        if isinstance(chosen, str):
+            return {"error": chosen}
+        if not objective_ms.isdecimal() or not 0 < int(objective_ms) <= OBJECTIVE_MS_MAX:
+            return {"error": f"the objective must be a whole number of milliseconds from 1 to {OBJECTIVE_MS_MAX}"}
+        try:
+            report = await chosen.drill.run(int(objective_ms))
+        except DrillRefused as error:
+            return {"error": f"group {group}: {error}"}
+        for line in report.lines():
+            logger.warning("carp %s", line)
+        self._keep(report)
+        return {"drill": report.document()}
+
+    def _chosen(self, vhids: list[int], group: str) -> GroupSwitch | str:
+        if not group.isdecimal() or int(group) not in vhids:
+            return f"no group has the id {group}"
+        return self.groups.get(int(group)) or f"group {group}: {NO_SECRET}"
