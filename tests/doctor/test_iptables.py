@@ -12,7 +12,14 @@ from wsa_proxy.doctor.ruleset import Packet
 from wsa_proxy.doctor.ruleset import Value
 from wsa_proxy.doctor.ruleset import outcome
 
-FIELDS: dict[str, Value] = {"version": 4, "in": "eth0", "out": "", "pkttype": "multicast", "state": "new"}
+FIELDS: dict[str, Value] = {
+    "version": 4,
+    "in": "eth0",
+    "out": "",
+    "pkttype": "multicast",
+    "state": "new",
+    "dst_type": "multicast",
+}
 FIELDS |= {"saddr": ip_network("10.0.0.0/24"), "daddr": ip_network("224.0.0.18/32"), "protocol": 17, "dport": 8112}
 REPORT = Packet("report", 4, "eth0", ("prerouting", "input"), ("", ""), FIELDS)
 P, D, U = Fate.PASSED, Fate.DROPPED, Fate.UNSURE
@@ -44,6 +51,8 @@ def saved(*rules: str, policy: str = "ACCEPT", table: str = "filter") -> str:
         ("-A INPUT -m state --state NEW -j DROP", D),
         ("-A INPUT -m pkttype --pkt-type multicast -j DROP", D),
         ('-A INPUT -m comment --comment "what -j ACCEPT is" -j DROP', D),
+        ("-A INPUT -m addrtype --dst-type MULTICAST -j DROP", D),
+        ("-A INPUT -m addrtype --dst-type LOCAL,BROADCAST -j DROP", P),
         ("-A INPUT -m limit --limit 5/min -j DROP", U),
         ("-A INPUT -m mark --mark 0x1 -j DROP", U),
         ("-A INPUT -j LOG --log-prefix in", P),
@@ -71,3 +80,37 @@ def test_policies_and_tables() -> None:
     assert outcome(REPORT, read_saved(raw + saved(), "ip")).where == (
         "table ip raw (iptables), chain PREROUTING: -A PREROUTING -p udp -j DROP"
     )
+
+
+UFW = """*filter
+:INPUT DROP [0:0]
+:ufw-before-input - [0:0]
+:ufw-not-local - [0:0]
+:ufw-logging-deny - [0:0]
+:ufw-user-input - [0:0]
+-A INPUT -j ufw-before-input
+-A INPUT -j ufw-user-input
+-A ufw-before-input -i lo -j ACCEPT
+-A ufw-before-input -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A ufw-before-input -m conntrack --ctstate INVALID -j ufw-logging-deny
+-A ufw-before-input -m conntrack --ctstate INVALID -j DROP
+-A ufw-before-input -p udp -m udp --sport 67 --dport 68 -j ACCEPT
+-A ufw-before-input -j ufw-not-local
+-A ufw-before-input -d 224.0.0.251/32 -p udp -m udp --dport 5353 -j ACCEPT
+-A ufw-not-local -m addrtype --dst-type LOCAL -j RETURN
+-A ufw-not-local -m addrtype --dst-type MULTICAST -j RETURN
+-A ufw-not-local -m addrtype --dst-type BROADCAST -j RETURN
+-A ufw-not-local -m limit --limit 3/min --limit-burst 10 -j ufw-logging-deny
+-A ufw-not-local -j DROP
+-A ufw-logging-deny -m limit --limit 3/min -j LOG --log-prefix "[UFW BLOCK] "
+-A ufw-user-input -p tcp -m tcp --dport 22 -j ACCEPT
+%sCOMMIT
+"""
+"""The chains of Debian's ufw 0.36 that a datagram meets."""
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"), [("", D), ("-A ufw-user-input -p udp -m udp --dport 8112 -j ACCEPT\n", P)]
+)
+def test_the_rules_of_ufw(line: str, expected: Fate) -> None:
+    assert outcome(REPORT, read_saved(UFW % line, "ip")).fate is expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import socket
 from ipaddress import ip_network
@@ -18,7 +19,15 @@ from wsa_proxy.doctor.ruleset import Packet
 from wsa_proxy.doctor.ruleset import Value
 from wsa_proxy.doctor.ruleset import outcome
 
-FIELDS: dict[str, Value] = {"version": 4, "in": "left", "out": "", "pkttype": "multicast", "state": "new"}
+FIELDS: dict[str, Value] = {
+    "version": 4,
+    "in": "left",
+    "out": "",
+    "pkttype": "multicast",
+    "state": "new",
+    "dst_type": "multicast",
+}
+FIELDS |= {"translated": "no"}
 FIELDS |= {"saddr": ip_network("10.0.0.0/24"), "daddr": ip_network("224.0.0.18/32")}
 CARP = Packet("CARP", 4, "left", ("input",), ("", ""), FIELDS | {"protocol": 112})
 REPORT = Packet("report", 4, "left", ("input",), ("", ""), FIELDS | {"protocol": 17, "dport": 8112})
@@ -60,6 +69,11 @@ RULES: list[tuple[str, tuple[Fate, Fate, Fate]]] = [
     ("iifname le* drop", (D, D, D)),
     ('iifname != "lo" drop', (D, D, D)),
     ("iif lo drop", (P, P, P)),
+    ("fib daddr type multicast drop", (D, D, U)),
+    ("fib daddr type { local, broadcast } drop", (P, P, U)),
+    ("fib saddr type local drop", (U, U, U)),
+    ("ct status dnat drop", (P, P, U)),
+    ("ct status assured drop", (U, U, U)),
     ("limit rate over 5/second drop", (U, U, U)),
     ("meta mark 7 drop", (U, U, U)),
     ("ip ttl 255 drop", (U, U, P)),
@@ -165,3 +179,39 @@ def test_what_a_newer_nft_may_say() -> None:
 )
 def test_protocols(name: object, number: int | None) -> None:
     assert number_of_protocol(name) == number
+
+
+FIREWALLD = """
+table inet firewalld {
+  chain zones { iifname "left" goto public; goto public; }
+  chain public {
+    jump allow
+    meta l4proto { icmp, ipv6-icmp } accept
+    reject with icmpx admin-prohibited
+  }
+  chain allow {
+    tcp dport 22 ct state { new, untracked } accept
+    ip6 daddr fe80::/64 udp dport 546 ct state { new, untracked } accept
+    %s
+  }
+  chain input {
+    type filter hook input priority filter + 10; policy accept;
+    ct state { established, related } accept
+    ct status dnat accept
+    iifname "lo" accept
+    ct state { invalid } drop
+    jump zones
+    reject with icmpx admin-prohibited
+  }
+}
+"""
+"""The chains of firewalld 1.3 for a zone with ssh, under shorter names."""
+
+
+@pytest.mark.parametrize(("line", "expected"), [("", D), ("udp dport 8112 ct state { new, untracked } accept", P)])
+def test_the_rules_of_firewalld(lan: Any, line: str, expected: Fate) -> None:
+    """Decided for certain, also for unicasts, of which one may be an answer."""
+    chains = loaded(FIREWALLD % line)
+    assert outcome(REPORT, chains).fate is expected
+    unicast = dataclasses.replace(REPORT, fields={**REPORT.fields, "state": frozenset({"new", "established"})})
+    assert outcome(unicast, chains).fate is (P if expected is P else U)

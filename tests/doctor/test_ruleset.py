@@ -145,6 +145,11 @@ NET = ip_network
         (NET("10.0.0.0/24"), Condition("x", (NET("10.0.0.7/32"), NET("10.0.0.0/24"))), True),
         (NET("10.0.0.0/24"), Condition("x", ("@set",)), None),
         (None, Condition("x", (1,)), None),
+        (frozenset({"new", "established"}), Condition("x", ("invalid",)), False),
+        (frozenset({"new", "established"}), Condition("x", ("related", "established")), None),
+        (frozenset({"new", "established"}), Condition("x", ("new",), negated=True), None),
+        (frozenset({"new", "established"}), Condition("x", ("new", "established", "related")), True),
+        (frozenset({"new", "established"}), Condition("x", ("invalid",), negated=True), True),
     ],
 )
 def test_conditions(value: Value | None, condition: Condition, holds: bool | None) -> None:

@@ -189,12 +189,18 @@ def _both_ways(
     name = group.interface
     for version in sorted({each.version for each in group.peers or group.addresses}):
         said = text.format("IPv4" if version == 4 else "IPv6")
-        fields = payload | {"version": version}
+        fields = payload | {"version": version, "translated": "no", "dst_type": "local"}
+        fields |= {"state": frozenset({"new", "established"})}
         if not group.peers:
             fields |= {"daddr": ip_network(GROUP_IPV4 if version == 4 else GROUP_IPV6), "pkttype": "multicast"}
-            fields |= {"state": "new"}  # nobody answers a multicast, so no connection is ever established
+            fields |= {
+                "dst_type": "multicast",
+                "state": "new",
+            }  # nobody answers a multicast, so no connection is ever established
         incoming = fields | {"in": name, "out": ""} | _source(facts, group, version)
         outgoing = fields | {"in": "", "out": name}
+        if group.peers:
+            outgoing["dst_type"] = "unicast"
         yield Packet(f"{said} coming in on {name}", version, name, hooks[0], match, incoming)
         yield Packet(f"{said} going out on {name}", version, name, hooks[1], match, outgoing)
 

@@ -20,7 +20,7 @@ _HOOKS = {"PREROUTING": "prerouting", "INPUT": "input", "OUTPUT": "output", "POS
 _FIELDS = {"-p": "protocol", "--protocol": "protocol", "-s": "saddr", "--source": "saddr", "-d": "daddr"}
 _FIELDS |= {"--destination": "daddr", "-i": "in", "--in-interface": "in", "-o": "out", "--out-interface": "out"}
 _FIELDS |= {"--dport": "dport", "--destination-port": "dport", "--dports": "dport", "--sport": "sport"}
-_FIELDS |= {"--state": "state", "--ctstate": "state", "--pkt-type": "pkttype"}
+_FIELDS |= {"--state": "state", "--ctstate": "state", "--pkt-type": "pkttype", "--dst-type": "dst_type"}
 _TARGETS = {"ACCEPT": Verdict.ACCEPT, "DROP": Verdict.DROP, "REJECT": Verdict.DROP, "RETURN": Verdict.RETURN}
 _NO_VERDICT = {"LOG", "NFLOG", "MARK", "CONNMARK", "CT", "NOTRACK", "TOS", "DSCP", "TTL", "HL", "TCPMSS", "CHECKSUM"}
 _WITHOUT_MEANING = {"--comment": 1, "-m": 1, "--match": 1, "--reject-with": 1, "--log-prefix": 1, "--log-level": 1}
@@ -85,7 +85,7 @@ def _target(name: str, word: str) -> tuple[Verdict, str]:
 def _condition(field: str, text: str, negated: bool) -> Condition:
     if field == "protocol" and text in ("all", "0"):
         return Condition(field, (range(256),), negated)
-    texts = text.split(",") if field in ("dport", "sport", "state") else [text]
+    texts = text.split(",") if field in ("dport", "sport", "state", "dst_type") else [text]
     values = [value for each in texts for value in _values(field, each)]
     return Condition(field, tuple(values), negated) if values else Condition("", ())
 

@@ -31,6 +31,8 @@ _VERDICTS |= {"continue": Verdict.NONE, "jump": Verdict.JUMP, "goto": Verdict.GO
 _NO_VERDICT = {"counter", "log", "comment", "mangle", "notrack", "ct helper", "flow", "dup", "meter", "quota"}
 _META = {"l4proto": "protocol", "nfproto": "version", "protocol": "version", "pkttype": "pkttype"}
 _META |= {"iifname": "in", "iif": "in", "oifname": "out", "oif": "out"}
+_CT = {"state": "state", "status": "translated"}
+_TRANSLATED = ("dnat", "snat")
 _PAYLOAD = {("ip", "protocol"): "protocol", ("ip6", "nexthdr"): "protocol"}
 _PAYLOAD |= {("ip", "saddr"): "saddr", ("ip6", "saddr"): "saddr", ("ip", "daddr"): "daddr", ("ip6", "daddr"): "daddr"}
 _PAYLOAD |= {(kind, port): port for kind in ("udp", "tcp", "th") for port in ("dport", "sport")}
@@ -179,7 +181,10 @@ def _field(left: Any) -> tuple[str, list[Condition]]:
     if "meta" in left:
         return _META.get(left["meta"]["key"], ""), []
     if "ct" in left:
-        return ("state" if left["ct"]["key"] == "state" else ""), []
+        return _CT.get(left["ct"]["key"], ""), []
+    if "fib" in left:
+        asked = (left["fib"].get("flags"), left["fib"].get("result"))
+        return ("dst_type" if asked in ((["daddr"], "type"), ("daddr", "type")) else ""), []
     if "payload" in left:
         protocol, name = left["payload"].get("protocol", ""), left["payload"].get("field", "")
         implied = [Condition(*_as_tuple(_IMPLIED[protocol]))] if protocol in _IMPLIED else []
@@ -208,6 +213,8 @@ def _value(field: str, right: Any) -> Value | None:
         return _VERSIONS.get(str(right), 0)  # 0: ARP and others, which no packet of ours is
     if field == "protocol":
         return number_of_protocol(right)
+    if field == "translated" and right not in _TRANSLATED:
+        return None
     return right if isinstance(right, int | str) else None
 
 

@@ -7,6 +7,7 @@ certain, passed for certain, or neither; only the first is a finding, and the la
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ from ipaddress import IPv4Network
 from ipaddress import IPv6Network
 
 type Network = IPv4Network | IPv6Network
-type Value = int | str | Network | range
-"""Of a condition: a number, a word (an interface name may end in ``*``), addresses, a range of numbers."""
+type Value = int | str | Network | range | frozenset[str]
+"""A number, a word (an interface name may end in ``*``), addresses, a range of numbers; of a packet also the words of
+which one is true, and it is not known which."""
 
 JUMPS_MAX = 16
 """The kernel's own limit (NFT_JUMP_STACK_SIZE)."""
@@ -120,7 +122,27 @@ _GOES_ON = Outcome(Fate.PASSED, "end of chain")
 
 
 def outcome(packet: Packet, chains: Sequence[Chain]) -> Outcome:
-    """Of the whole filter: one base chain that drops it is enough, whatever the others say."""
+    """Of the whole filter. What happens to one kind of these packets and not to the other is not certain."""
+    outcomes = [_outcome(each, chains) for each in _alternatives(packet)]
+    if len({each.fate for each in outcomes}) == 1:
+        return outcomes[0]
+    return replace(next(each for each in outcomes if each.fate is not Fate.PASSED), fate=Fate.UNSURE)
+
+
+def _alternatives(packet: Packet) -> Iterator[Packet]:
+    """With one word for each field of which several may be true."""
+    open_field = next((name for name, value in packet.fields.items() if isinstance(value, frozenset)), None)
+    if open_field is None:
+        yield packet
+        return
+    words = packet.fields[open_field]
+    assert isinstance(words, frozenset)
+    for word in sorted(words):
+        yield from _alternatives(replace(packet, fields={**packet.fields, open_field: word}))
+
+
+def _outcome(packet: Packet, chains: Sequence[Chain]) -> Outcome:
+    """One base chain that drops it is enough, whatever the others say."""
     unsure: Outcome | None = None
     for chain in chains:
         if not packet.passes(chain):
