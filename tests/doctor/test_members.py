@@ -66,12 +66,16 @@ def test_what_other_checks_tell() -> None:
     last = {"from": "10.0.0.9", "mac": "02:00:00:00:00:09", "age_s": 4.0, "hint": ""}
     counted = node(members=members(findings=[STRANGER]), rejected={"bad_secret": 1}, last_rejected={"bad_secret": last})
     assert list(check_members(facts(node=counted, with_keys=False))) == []
+    differs = members(findings=[STRANGER, "node b: port 8081, here 8080"])
+    also = node(members=differs, rejected={"bad_secret": 1}, last_rejected={"bad_secret": last})
+    assert only(check_members, facts(node=also)).what == "node b: port 8081, here 8080"
 
 
 def test_no_healthy_standby() -> None:
     """One finding, with the reason of each node that is none."""
     why = "b: last heard 61.2 s ago; c: never heard"
-    lost = members(member(is_fresh=False), redundancy={"healthy_standbys": 0, "lost_s": 58.4, "why": why})
+    redundancy = {"healthy_standbys": 0, "lost_s": 58.4, "why": why}
+    lost = members(member(is_fresh=False), redundancy=redundancy, findings=["node b: port 8081, here 8080"])
     finding = only(check_redundancy, facts(group(expected=("c",)), node=node(members=lost)))
     assert finding.what.startswith("group 1 has no healthy standby")
     assert finding.evidence == f"the running node's status, for 58 s: {why}"
@@ -99,6 +103,8 @@ def test_one_of_several_could_not_take_over() -> None:
     silent = with_member(is_fresh=False, not_ready=["last heard 12.0 s ago"])
     expected = "node b, a member of group 1, could not take over: last heard 12.0 s ago"
     assert only(check_redundancy, silent).what == expected
+    failing = with_member(is_ready=False, not_ready=["its self-test fails"])
+    assert only(check_redundancy, failing).what.endswith("could not take over: its self-test fails")
     never = facts(group(expected=("b", "c")), node=node())
     assert only(check_redundancy, never).what.startswith(
         "node c, a member of group 1, could not take over: never heard"

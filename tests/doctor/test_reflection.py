@@ -59,5 +59,6 @@ def test_two_groups_on_one_interface_have_one_network() -> None:
 
 
 def test_where_nothing_was_sent_it_is_not_made() -> None:
-    assert len(whys(check(facts(sounds={"eth0": sound()})))) == 1
+    assert len(whys(check(facts(node=node(), sounds={"eth0": sound()})))) == 1
+    assert list(check(facts(sounds={"eth0": sound(heard=(heard(True),))}))) == []  # a master has its advertisements
     assert whys(check(facts(deaf={"eth0": "no right"}))) == ["eth0: no right"]
