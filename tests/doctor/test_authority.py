@@ -73,5 +73,6 @@ def test_the_proxys_user_must_be_able_to_read_it(tmp_path: Path, mode: int, read
     found = read_authority(tmp_path, another)
     assert (found.ends is not None, str(another) in found.unreadable) == (readable, not readable)
     assert read_authority(tmp_path, os.geteuid()).ends is not None
+    assert read_authority(tmp_path, 0).ends is not None  # root may read anything
     (tmp_path / CA_FILE).chmod(0o040)
     assert os.geteuid() == 0 or read_authority(tmp_path, None).unreadable

@@ -64,6 +64,14 @@ def test_what_does_no_harm(mac: Any, changes: dict[tuple[str, str], int], runnin
     assert list(check(facts(mac, node=node() if running else None, settings=WELL | changes))) == []
 
 
+def test_what_cannot_be_read_is_not_taken_for_wrong() -> None:
+    """An interface that has just gone, as another check says."""
+    out = WELL | {("eth0", "arp_announce"): 0}
+    assert list(check(facts(INTERFACE, node=node(state="init"), settings=out))) == []  # it may not have begun
+    settings = {place: value for place, value in WELL.items() if place[0] != "eth0"}
+    assert list(check(facts(INTERFACE, node=node(), settings=settings))) == []
+
+
 def test_a_group_of_ipv6_relies_on_none_of_them() -> None:
     ipv6 = group(addresses=(ip_address("fd00:77::3"),))
     assert list(check(facts(ipv6, node=node(), settings=WELL | {("all", "rp_filter"): 1}))) == []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -42,4 +43,6 @@ def test_the_proxy_goes_before_its_guardian(proxy: int, guardian: int, wrong: bo
 
 
 def test_memory_needs_a_node_and_its_guardian() -> None:
-    assert len(whys(check_memory(facts()))) == len(whys(check_memory(facts(node=node())))) == 1
+    half: list[dict[str, Any]] = [{"oom_score_adj": 100}, {"guardian_oom_score_adj": 100}, {}]
+    nodes = [dataclasses.replace(node(), **each) for each in half]
+    assert [len(whys(check_memory(facts(node=each)))) for each in (None, *nodes)] == [1, 1, 1, 1]

@@ -77,7 +77,7 @@ def _of_group(facts: Facts, group: Group) -> Iterator[Answer]:
         (
             "arp_ignore",
             ARP_IGNORE_OTHERS,
-            "this host answers for the virtual IP with a hardware address that is not its",
+            "this host may answer for a virtual IP where it must not",
         ),
     ):
         if (group.interface, name) in facts.settings and _effective(facts, group.interface, name) < value:
