@@ -29,6 +29,7 @@ from wsa_proxy.runtime.group_reports import GroupReports
 from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.identity import Identity
 from wsa_proxy.runtime.ports import Kernel
+from wsa_proxy.runtime.rounds import Rounds
 from wsa_proxy.runtime.standings import OnRedundancy
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
@@ -91,7 +92,7 @@ class Reporting:
         self._here: dict[Place, dict[int, GroupReports]] = {}
         """Whose socket it is, by id."""
         self._closed_until_s: dict[Place, float] = {}
-        self._timers: dict[int, asyncio.TimerHandle] = {}
+        self._rounds = Rounds(self._tick)
         self._allowance = Allowance(PER_S_MIN, clocks.now_s)
         self._foreign = Allowance(FOREIGN_PER_S, clocks.now_s)
 
@@ -113,6 +114,7 @@ class Reporting:
         self._here = {}
         for reports in self.groups.values():
             self._here.setdefault(self._place(reports.group), {})[reports.group.vhid] = reports
+            self._rounds.put(reports.group.vhid, reports.interval_s)
         self._allowance.per_s = PER_S_MIN + PER_S_OF_GROUP * len(wanted)
         self._close_unused()
 
@@ -132,21 +134,19 @@ class Reporting:
         reports.standings.on_redundancy = self.on_redundancy
         self.groups[group.vhid] = reports
         self.on_begin(reports)
-        self._timers[group.vhid] = asyncio.get_running_loop().call_soon(self._tick, reports)  # type: ignore[assignment]
 
     def _end(self, vhid: int) -> None:
-        self._timers.pop(vhid).cancel()
+        self._rounds.remove(vhid)
         self.on_end(vhid)
         with apart(vhid, "say that it leaves"):
             self.groups[vhid].leave()
         del self.groups[vhid]
 
-    def _tick(self, reports: GroupReports) -> None:
-        loop = asyncio.get_running_loop()
-        self._timers[reports.group.vhid] = loop.call_later(reports.interval_s, self._tick, reports)
+    def _tick(self, due: Sequence[int]) -> None:
         self.drain()
-        with apart(reports.group.vhid, "report"):
-            reports.tick()
+        for vhid in due:
+            with apart(vhid, "report"):
+                self.groups[vhid].tick()
 
     def state_changed(self, vhid: int) -> None:
         """Said at once, in a turn of its own: this may be the middle of a driver's."""
