@@ -218,4 +218,3 @@ class GroupDrill:
 
 def _node(member: Member) -> str:
     return (member.report or member.contact).node
-

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field
 
 SLICE_MAX = 32
 """So many are done in one go: some two milliseconds."""
@@ -21,7 +22,7 @@ GOLDEN = 0.618034
 class _Slice:
     interval_s: float
     groups: list[int]
-    timer: asyncio.TimerHandle
+    timer: asyncio.TimerHandle = field(init=False)
 
 
 class Rounds:
@@ -62,7 +63,8 @@ class Rounds:
         first_s = interval_s * (1 - self._made * GOLDEN % 1)
         self._made += 1
         loop = asyncio.get_running_loop()
-        made = _Slice(interval_s, [], loop.call_later(first_s, lambda: self._due(made)))
+        made = _Slice(interval_s, [])
+        made.timer = loop.call_later(first_s, self._due, made)
         self._slices.append(made)
         return made
 
