@@ -6,6 +6,7 @@ and stops it. Everything else happens in the drivers, one for each group.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import logging
@@ -322,8 +323,10 @@ class Node:
         """Switch to the standby and back, measured by a member that probes the virtual IP."""
         return await self.switches.drill([each.vhid for each, _ in self._groups], group, objective_ms)
 
-    def _keep_drill(self, report: DrillReport) -> None:
-        self._submit(lambda: keep(self.settings.state_dir, report))
+    async def _keep_drill(self, report: DrillReport) -> None:
+        written = self._submit(lambda: keep(self.settings.state_dir, report))
+        if not written.done():
+            await asyncio.wrap_future(written)
 
     def status(self) -> dict[str, Any]:
         """The status document, see ``status.py``."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from collections.abc import Awaitable
 from collections.abc import Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -29,8 +30,8 @@ HANDED_OVER_S_MAX = 6.0
 class Switches:
     """Of the groups whose reports ``reporting`` sends."""
 
-    def __init__(self, reporting: Reporting, proxy: ProxySide, keep: Callable[[DrillReport], object]) -> None:
-        """``keep`` writes the report of a drill, some time later."""
+    def __init__(self, reporting: Reporting, proxy: ProxySide, keep: Callable[[DrillReport], Awaitable[None]]) -> None:
+        """``keep`` writes the report of a drill."""
         self._keep = keep
         self.groups: dict[int, GroupSwitch] = {}
         self._proxy = proxy
@@ -83,7 +84,7 @@ class Switches:
             return {"error": f"group {group}: {error}"}
         for line in report.lines():
             logger.warning("carp %s", line)
-        self._keep(report)
+        await self._keep(report)
         return {"drill": report.document()}
 
     def _chosen(self, vhids: list[int], group: str) -> GroupSwitch | str:
