@@ -15,6 +15,7 @@ from tests.runtime.world import MakeHost
 from wsa_proxy.members.switching import CONFIRMED_S
 from wsa_proxy.members.switching import PASSED_ON_S
 from wsa_proxy.members.switching import PROOF_S
+from wsa_proxy.runtime.group_switch import Departure
 from wsa_proxy.runtime.group_switch import ProxySide
 
 SETTLED_S = 5.0
@@ -326,3 +327,41 @@ async def test_the_node_stops_in_the_middle(make_host: MakeHost) -> None:
     await order
     await asyncio.sleep(1)
     assert owners(hosts) == "b" and not a.holds and watch.none_s < 0.02
+
+
+async def slowly(departure: Departure, addresses: object) -> None:
+    """The last answers take 0.3 s, as they may."""
+    departure.begin("switch")
+    while departure.awaits_successor:  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+    departure.fall_silent()
+    await asyncio.sleep(0.3)
+    departure.end("switch")
+
+
+async def test_the_other_one_dies_while_the_last_answers_leave(make_host: MakeHost) -> None:
+    """Who has the address silently is master again, and keeps it when the last answer has left."""
+    hosts = a, b = await make(make_host, "ab", security=("sealed",))
+    a.node.switches.groups[1]._proxy = ProxySide(hand_over=slowly)
+    watch = Watch(hosts)
+    order = answer(a)
+    while owners(hosts) != "b":  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+    await asyncio.sleep(0.02)
+    assert a.driver.leaving.keeps and "hold silently" in a.journal
+    b.node.set_health(type(b.node.health)(hard="the listener is gone", soft=None))
+    await order
+    await asyncio.sleep(1)
+    assert owners(hosts) == "a" and a.holds and not a.driver.leaving.keeps
+    assert "release" not in a.journal and watch.none_s <= 0.011
+
+
+async def test_whoever_was_switched_away_knows_first_that_it_is_its_turn(make_host: MakeHost) -> None:
+    """The report comes before the advertisement: one of these is enough, and nothing is waited for."""
+    hosts = _, b = await make(make_host, "ab", security=("sealed",))
+    await done(b)
+    await asyncio.sleep(3)
+    b.journal.clear()
+    await done(b, "a")
+    said = [each for each in b.journal if each.startswith("advertise")]
+    assert said[0] == "advertise v4 1/240" and all("own MAC" in each for each in said[1:]) and owners(hosts) == "a"
