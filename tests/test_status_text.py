@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from wsa_proxy.status_text import _duration
+from wsa_proxy.status_text import is_well
 from wsa_proxy.status_text import maintenance_lines
 from wsa_proxy.status_text import status_text
 
@@ -89,6 +90,38 @@ def test_no_maintenance_is_not_mentioned() -> None:
     status = STATUS | {"maintenance": None}
     assert "maintenance" not in status_text(status) and "maintenance" not in status_text(STATUS)
     assert maintenance_lines(status) == maintenance_lines(STATUS) == ["not in maintenance"]
+
+
+AWAY = {"to": "c", "since": "2026-01-01T00:00:00+00:00", "only": True}
+B: dict[str, Any] = {"node": "b", "address": "10.0.0.2", "state": "backup", "priority": 200, "age_s": 0.4}
+B |= {"is_fresh": True, "is_ready": True, "not_ready": [], "switched_away": AWAY}
+MEMBERS = {
+    "reports": "sent",
+    "redundancy": {"healthy_standbys": 1, "lost_s": None, "why": None},
+    "findings": [],
+    "switched_away": AWAY,
+    "list": [B],
+}
+
+
+def test_a_node_that_was_switched_away_says_so() -> None:
+    """Here and on the others; a node of an earlier version says nothing of it."""
+    lines = status_text(STATUS | {"groups": [STATUS["groups"][0] | {"members": MEMBERS}]}).splitlines()
+    sentence = "switched away by the operator to c since 2026-01-01T00:00:00+00:00"
+    assert f"  {sentence}" in lines
+    assert f"  member b 10.0.0.2  BACKUP  priority 200  ready; {sentence}  heard 0.4 s ago" in lines
+    earlier = MEMBERS | {"list": [{name: value for name, value in B.items() if name != "switched_away"}]}
+    del earlier["switched_away"]
+    assert "switched away" not in status_text(STATUS | {"groups": [STATUS["groups"][0] | {"members": earlier}]})
+
+
+@pytest.mark.parametrize(("names", "well"), [(["switch"], True), (["switch", "proxy"], False)])
+def test_it_is_well_unless_something_else_demotes_it(names: list[str], well: bool) -> None:
+    """The operator wanted it so."""
+    demoted_by = dict.fromkeys(names, "a reason")
+    group = STATUS["groups"][0] | {"obstacles": {}, "demotion": 1, "demoted_by": demoted_by, "members": MEMBERS}
+    health = {"hard": None, "soft": None, "tests": []}
+    assert is_well(STATUS | {"groups": [group], "health": health}) is well
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,12 @@ class FakeNode:
     async def _off(self) -> None:
         self.told.append(("maintenance off",))
 
+    async def switch(self, group: str, to: str) -> None:
+        self.told.append(("switch", group, to))
+
+    async def drill(self, group: str, objective_ms: str) -> None:
+        self.told.append(("drill", group, objective_ms))
+
     def status(self) -> dict[str, Any]:
         return {"node": "a"}
 
@@ -88,6 +94,14 @@ async def test_maintenance_is_begun_and_ended_without_waiting_for_the_disk(conso
     assert console.node.told == [("maintenance on", "kernel update", "30m"), ("maintenance off",)]
 
 
+async def test_a_switch_and_a_drill_are_begun(console: Any) -> None:
+    """They take seconds; the log says what came of them."""
+    assert "is being switched" in console.call("failover.switch", "7") + console.call("failover.switch", "7", "b")
+    assert "has begun" in console.call("failover.drill", "7") + console.call("failover.drill", "7", "50")
+    await asyncio.sleep(0)
+    assert console.node.told == [("switch", "7", ""), ("switch", "7", "b"), ("drill", "7", "200"), ("drill", "7", "50")]
+
+
 async def test_what_makes_no_sense_is_an_error_of_the_console(console: Any) -> None:
     """With the node's own words, and nothing is done."""
     with pytest.raises(exceptions.CommandError, match="not so"):
@@ -126,6 +140,8 @@ async def test_before_the_start_there_is_nobody_to_order() -> None:
             ("failover.restore",),
             ("failover.maintenance_on", "x", "1h"),
             ("failover.maintenance_off",),
+            ("failover.switch", "7"),
+            ("failover.drill", "7"),
         ):
             with pytest.raises(exceptions.CommandError, match="failover has not started yet"):
                 context.master.commands.call(*call)

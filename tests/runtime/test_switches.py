@@ -21,10 +21,14 @@ from tests.runtime.world import MakeHost
     ("group", "error"),
     [("7", "no group has the id 7"), ("", "no group has the id "), ("one", "no group has the id one")],
 )
-async def test_the_group_must_be_one_of_the_nodes(make_host: MakeHost, group: str, error: str) -> None:
+async def test_the_group_must_be_one_of_the_nodes(
+    make_host: MakeHost, group: str, error: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Said to whoever waits, and in the log: mitmproxy's console does not."""
     a = make_host("a", 1)
     await a.start()
-    assert await a.node.switch(group) == {"error": error}
+    assert await a.node.switch(group) == await a.node.drill(group, "200") == {"error": error}
+    assert caplog.messages.count(f"carp not begun: {error}") == 2
 
 
 async def test_a_group_without_a_secret_has_no_consent(make_host: MakeHost) -> None:

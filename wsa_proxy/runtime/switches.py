@@ -66,7 +66,7 @@ class Switches:
         """Of one of the node's groups ``vhids`` by its id; answers ``changes`` or an ``error``."""
         chosen = self._chosen(vhids, group)
         if isinstance(chosen, str):
-            return {"error": chosen}
+            return _refused(chosen)
         outcome = await chosen.order(to)
         text = f"group {group}: {outcome.text}"
         return {"changes": [text]} if outcome.done else {"error": text}
@@ -75,13 +75,13 @@ class Switches:
         """Likewise; answers the ``drill``'s report, which is kept, or an ``error``."""
         chosen = self._chosen(vhids, group)
         if isinstance(chosen, str):
-            return {"error": chosen}
+            return _refused(chosen)
         if not objective_ms.isdecimal() or not 0 < int(objective_ms) <= OBJECTIVE_MS_MAX:
-            return {"error": f"the objective must be a whole number of milliseconds from 1 to {OBJECTIVE_MS_MAX}"}
+            return _refused(f"the objective must be a whole number of milliseconds from 1 to {OBJECTIVE_MS_MAX}")
         try:
             report = await chosen.drill.run(int(objective_ms))
         except DrillRefused as error:
-            return {"error": f"group {group}: {error}"}
+            return _refused(f"group {group}: {error}")
         for line in report.lines():
             logger.warning("carp %s", line)
         await self._keep(report)
@@ -91,3 +91,9 @@ class Switches:
         if not group.isdecimal() or int(group) not in vhids:
             return f"no group has the id {group}"
         return self.groups.get(int(group)) or f"group {group}: {NO_SECRET}"
+
+
+def _refused(reason: str) -> dict[str, Any]:
+    """For whoever waits, and in the log for who does not."""
+    logger.warning("carp not begun: %s", reason)
+    return {"error": reason}
