@@ -120,7 +120,7 @@ def test_it_is_well_unless_something_else_demotes_it(names: list[str], well: boo
     """The operator wanted it so."""
     demoted_by = dict.fromkeys(names, "a reason")
     group = STATUS["groups"][0] | {"obstacles": {}, "demotion": 1, "demoted_by": demoted_by, "members": MEMBERS}
-    health = {"hard": None, "soft": None, "tests": []}
+    health: dict[str, Any] = {"hard": None, "soft": None, "tests": []}
     assert is_well(STATUS | {"groups": [group], "health": health}) is well
 
 

@@ -55,6 +55,18 @@ def test_an_order_given_anywhere_is_carried_out_once() -> None:
     assert [peer.node for peer in world.peers if peer.is_demoted] == ["a"]  # c would not take over from b anyway
 
 
+def test_an_order_that_is_repeated_is_the_same() -> None:
+    """Whoever has passed it on does not hear that it was taken up; it is carried out once, and refused never."""
+    world = World()
+    world.carries = lambda sender, receiver: (sender, receiver) != ("a", "c")
+    world["c"].switching.order("b", world.now_s)
+    world.run(3 * STEP_S)
+    world.carries = lambda sender, receiver: True
+    world.run(2.0)
+    assert world.master == "b" and [each.text for each in world["a"].outcomes] == ["node b is master"]
+    assert world["b"].outcomes == []
+
+
 def test_switched_back_nobody_is_demoted() -> None:
     """The best one is master again, and would be without a word."""
     world = World()
