@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from wsa_proxy.members.decision import PENDING_S
+from wsa_proxy.members.decision import REPEATED_S
 from wsa_proxy.members.decision import Decision
 from wsa_proxy.members.report import Report
 from wsa_proxy.members.roster import Member
@@ -59,7 +60,6 @@ OVER: list[tuple[str, Change]] = [
     ("node c is demoted: ill", lambda world: world.says(C, state="master", demotion=1, reasons=("ill",))),
     ("node c holds to it no more", lambda world: world.says(C, state="master", switch={"held": OTHER_ID})),
     ("this node has taken over", lambda world: setattr(world.here, "is_master", True)),
-    ("", lambda world: setattr(world.here, "priority", 100)),
 ]
 
 
@@ -76,6 +76,14 @@ def test_it_is_over(why: str, change: Change) -> None:
     world = World(is_settled=True)
     change(world)
     assert world.why() == why
+
+
+def test_whoever_would_not_take_over_anyway_waits_for_the_end_of_the_move() -> None:
+    """Until then it would follow the old master, which says that it is demoted until it has heard of the new one."""
+    world = World(is_settled=True)
+    world.here.priority = 100
+    assert world.why(NOW_S + REPEATED_S) is None and not world.decision.is_over(NOW_S + REPEATED_S)
+    assert world.why(NOW_S + REPEATED_S + 0.01) == "" and world.decision.is_over(NOW_S + REPEATED_S + 0.01)
 
 
 def test_until_the_node_is_master_the_order_counts() -> None:

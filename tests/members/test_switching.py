@@ -220,3 +220,41 @@ def test_whatever_is_lost(seed: int, loss: float, orders: list[str]) -> None:
     assert len(world.master) == 1 and not any(peer.switching.is_active for peer in world.peers)
     held = {peer.switching.decision.id for peer in world.peers if peer.switching.decision is not None}
     assert len(held) <= 1 and not world[world.master].is_demoted
+
+
+@pytest.mark.parametrize("to", "bc")
+def test_what_the_old_master_has_said_ends_nothing(to: str) -> None:
+    """It advertises that it is demoted until it has heard its successor, and others may have heard of that one by then:
+    nobody is free to take over from it, and the successor holds to the decision."""
+    world = World()
+    world["a"].switching.order(to, world.now_s)
+    while world.master != to:
+        world.step()
+    world.step()
+    assert world["a"].is_demoted and all(peer.switching.decision for peer in world.peers)
+    for peer in world.peers[1:]:
+        peer.switching.advertised(world.now_s, is_bow_out=False, is_demoted=True)
+        peer.act()
+    assert [peer.node for peer in world.peers if not peer.is_demoted] == [to]
+    world.run(3.0)
+    assert world.master == to and [each.text for each in world["a"].outcomes] == [f"node {to} is master"]
+
+
+def test_what_the_new_master_says_later_ends_it() -> None:
+    """When the order is not repeated any more, whoever is demoted is the node that is master."""
+    world = World()
+    world["a"].switching.order("c", world.now_s)
+    world.run(3.0)
+    world["b"].switching.advertised(world.now_s, is_bow_out=False, is_demoted=False)
+    assert world["b"].switching.decision is not None
+    world["b"].switching.advertised(world.now_s, is_bow_out=False, is_demoted=True)
+    assert world["b"].switching.decision is None and world["b"].switching.last_ended == "node c is demoted"
+
+
+def test_why_a_decision_has_ended_is_not_why_an_earlier_one_has() -> None:
+    """Whoever is switched back to is held back no more, for a reason of now."""
+    world = World()
+    for to in "cabca":
+        world["b"].switching.order(to, world.now_s)
+        world.run(3.0)
+    assert world.master == "a" and world["a"].switching.last_ended == "node a is to be master"

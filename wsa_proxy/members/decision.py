@@ -5,9 +5,10 @@ the order holds to it, and ends it for itself, by what it hears of that node; so
 and a new life of a node, which has confirmed nothing, is not bound. It ends
 
 - when the node is not heard any more, has left, takes no part, is demoted, or is master no more;
-- when a bow-out is heard, or the advertisement of a demoted master: whoever is best should follow, at once;
+- when a bow-out is heard, or the advertisement of a demoted master that cannot be the old one's: whoever is best
+  should follow, at once;
 - when the order is taken back before the node is master, or whoever gave it falls silent in the middle;
-- without a word for a node that would not take over from that one anyway.
+- without a word for a node that would not take over from that one anyway, once the old master has heard of it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from wsa_proxy.members.switch_words import read
 
 PENDING_S = 1.5
 """Of a decision whose node is not master yet, and whose order is not repeated."""
+REPEATED_S = 0.5
+"""So long after the order was heard last the old master's word that it is demoted may still come: it says so until it
+has heard its successor."""
 
 
 class Here(Protocol):
@@ -55,6 +59,10 @@ class Decision:
     is_settled: bool = False
     """That node was seen to be master."""
 
+    def is_over(self, now_s: float) -> bool:
+        """That node is master, and the old one has said what it had to say."""
+        return self.is_settled and now_s > self.ordered_at_s + REPEATED_S
+
     def why_ended(self, here: Here, roster: Roster, now_s: float) -> str | None:
         """Why nobody has to hold to it any more; empty: this node need not; None: it goes on."""
         if self.life == roster.life:
@@ -70,7 +78,7 @@ class Decision:
         if theirs.state == "master" and read(theirs).held == self.id:
             self.is_settled = True
         if self.is_settled:
-            return self._why_ended_there(theirs, here)
+            return self._why_ended_there(theirs, here, now_s)
         return self._why_given_up(roster, now_s)
 
     def _why_ended_here(self, here: Here, now_s: float) -> str | None:
@@ -81,15 +89,15 @@ class Decision:
             return "another node is master"
         return "it did not take over" if not self.is_settled and now_s > self.ordered_at_s + PENDING_S else None
 
-    def _why_ended_there(self, theirs: Report, here: Here) -> str | None:
+    def _why_ended_there(self, theirs: Report, here: Here, now_s: float) -> str | None:
         if theirs.state != "master":
             return f"node {self.node} is master no more"
         if theirs.demotion:
             return f"node {self.node} is demoted: {'; '.join(theirs.reasons)}"
         if read(theirs).held != self.id:
             return f"node {self.node} holds to it no more"
-        # Its equal would not take over from it either.
-        return "" if here.priority <= self.priority else None
+        # Its equal would not take over from it either, but perhaps from the old master.
+        return "" if here.priority <= self.priority and self.is_over(now_s) else None
 
     def _why_given_up(self, roster: Roster, now_s: float) -> str | None:
         if now_s > self.ordered_at_s + PENDING_S:

@@ -221,12 +221,12 @@ class Switching:
         """This node holds to no decision any more; the others do."""
         self._drop("something else demotes this node")
 
-    def advertised(self, *, is_bow_out: bool, is_demoted: bool) -> None:
+    def advertised(self, now_s: float, *, is_bow_out: bool, is_demoted: bool) -> None:
         """An advertisement that is about to be judged: of a master that goes or is unwell whoever is best is to follow,
-        at once. Until the node has taken over it is the old one that is demoted."""
+        at once. As long as the order was repeated just now it may be the old one that is demoted."""
         if is_bow_out:
             self._drop("a master has bowed out")
-        elif is_demoted and self.decision is not None and self.decision.is_settled:
+        elif is_demoted and self.decision is not None and self.decision.is_over(now_s):
             self._drop(f"node {self.decision.node} is demoted")
 
     def step(self, now_s: float) -> None:
@@ -374,6 +374,7 @@ class Switching:
             report = member.report or member.contact
             node, priority = report.node, report.priority
         self._past.append(order_id)
+        self.last_ended = f"node {node} is to be master"
         self.decision = Decision(order_id, life, node, priority, conductor, since, now_s)
 
     def _drop(self, reason: str) -> None:

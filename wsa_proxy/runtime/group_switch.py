@@ -198,7 +198,8 @@ class GroupSwitch:
             self._say()
 
     def _advertised(self, advertisement: Advertisement) -> None:
-        self.switching.advertised(is_bow_out=advertisement.is_bow_out, is_demoted=bool(advertisement.demotion))
+        is_bow_out, is_demoted = advertisement.is_bow_out, bool(advertisement.demotion)
+        self.switching.advertised(self._reports.now_s(), is_bow_out=is_bow_out, is_demoted=is_demoted)
         self._set_demotion()
 
     def _look(self) -> None:
@@ -235,6 +236,7 @@ class GroupSwitch:
 
     def _advertise_again(self) -> None:
         now_s, driver = self._reports.now_s(), self._driver
+        driver.turn()  # a successor's advertisement that waits would be older than ours, and a replay
         if self.switching.is_moving and driver.is_master and now_s >= self._advertised_at_s + ADVERTISED_AGAIN_S:
             self._advertised_at_s = now_s
             driver.tell(DemotionChanged(driver.virtual_host.demotion, "not taken over yet"))
