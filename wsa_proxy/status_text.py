@@ -81,12 +81,13 @@ def _member_lines(members: dict[str, Any] | None) -> list[str]:
     lines += [f"  {text}"] if (text := _away_text(members.get("switched_away"))) else []
     for member in members["list"]:
         age = "not believed yet" if member["age_s"] is None else f"heard {_duration(member['age_s'])} ago"
+        if any(each.startswith("last heard") for each in member["not_ready"]):
+            age = ""
         ready = "ready" if member["is_ready"] else "; ".join(member["not_ready"])
         ready += _away_text(member.get("switched_away"), before="; ")
         role = member["state"].upper() if member["is_fresh"] else "UNKNOWN"
-        lines.append(
-            f"  member {member['node']} {member['address']}  {role}  priority {member['priority']}  {ready}  {age}"
-        )
+        line = f"  member {member['node']} {member['address']}  {role}  priority {member['priority']}  {ready}  {age}"
+        lines.append(line.rstrip())
     return lines + [f"  WARNING {finding}" for finding in members["findings"]]
 
 

@@ -169,3 +169,75 @@ async def test_a_silence_is_told_when_it_begins(make_host: MakeHost) -> None:
     assert members(a)["redundancy"]["healthy_standbys"] == 1
     await asyncio.sleep(0.1)
     assert members(a)["redundancy"]["healthy_standbys"] == 0
+
+
+async def sentences(host: Host, seconds: float) -> set[str]:
+    """All that it finds within that time, looked at ten times a second."""
+    found: set[str] = set()
+    for _ in range(round(seconds * 10)):
+        await asyncio.sleep(0.1)
+        found.update(members(host)["findings"])
+    return found
+
+
+async def test_of_a_master_that_is_new_nothing_is_blocked(three: list[Host]) -> None:
+    """Although the last one's advertisements were: nobody has missed those of this one yet."""
+    a, b, c = three
+    a.lan.carries_advertisement = lambda sender, receiver: False
+    assert any("between a and c" in each for each in await sentences(c, 8))
+    a.running = False
+    for _ in range(40):
+        if b.driver.is_master:
+            break
+        await asyncio.sleep(0.1)
+    told = await sentences(c, 3)
+    assert not any("between b and c" in each for each in told)
+    assert any("between b and c" in each for each in await sentences(c, 2)), "it has, by now"
+
+
+async def test_whoever_was_not_heard_for_a_while_is_not_blocked(
+    three: list[Host], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its first report repeats nothing new; that the next ones do not either is not known yet."""
+    a, b, _ = three
+    await asyncio.sleep(8)
+    for _ in range(3):
+        a.lan.carries_report = lambda sender, receiver: "b" not in (sender, receiver)
+        await asyncio.sleep(10.3)
+        a.lan.carries_report = lambda sender, receiver: True
+        assert not await sentences(b, 5)
+    assert "is blocked" not in caplog.text
+    a.lan.carries_report = lambda sender, receiver: (sender, receiver) != ("b", "a")
+    assert any("blocked from b to a" in each for each in await sentences(b, 12))
+
+
+async def test_a_third_node_tells_of_two_masters(three: list[Host]) -> None:
+    """It hears both; they do not hear each other, and cannot know it."""
+    a, b, c = three
+    a.lan.carries_advertisement = a.lan.carries_report = lambda sender, receiver: {sender, receiver} != {"a", "b"}
+    found = await sentences(c, 15)
+    assert (a.state, b.state) == ("master", "master")
+    told = [each for each in found if "both master" in each]
+    assert told == [
+        "nodes a and b are both master: they do not hear each other; let IP protocol 112 and UDP port 8112 pass"
+        " between them"
+    ]
+    a.lan.carries_advertisement = a.lan.carries_report = lambda sender, receiver: True
+    await asyncio.sleep(3)
+    assert members(c)["findings"] == [] and (a.state, b.state) == ("master", "backup")
+
+
+async def test_reports_alone_are_blocked(make_host: MakeHost) -> None:
+    """A backup knows that its master lives, and says what does not arrive. A dead master is silent in both ways."""
+    a, b = make_host("a", 1, security=("sealed",)), make_host("b", 2, priority=200, advskew=55, security=("sealed",))
+    a.lan.carries_report = lambda sender, receiver: True
+    for host in (a, b):
+        await host.start()
+    assert not await sentences(b, 12)
+    a.lan.carries_report = lambda sender, receiver: False
+    assert await sentences(b, 10) == {
+        "no report of the master (10.0.0.1) arrives here, its advertisements do: let UDP port 8112 pass from it to b"
+    }
+    a.running = False
+    await asyncio.sleep(4)
+    assert b.state == "master" and members(b)["findings"] == []

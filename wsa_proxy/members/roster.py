@@ -43,7 +43,9 @@ class Member:
     """When that was believed, monotonic."""
     source: str = ""
     since_s: float = 0.0
-    """When it was heard first."""
+    """When it was heard first after it had been silent, or was unknown."""
+    state_since_s: float = 0.0
+    """When it was believed first with the state that it has."""
     clock_offset_s: float = 0.0
     """Its wall clock when the newest report came, against ours."""
 
@@ -129,9 +131,13 @@ class Roster:
             self._make_room()
             self._past.pop(report.life, None)
             member = self.members[report.life] = Member(vhid, report, now_s, since_s=now_s)
+        if now_s - member.contact_at_s > FRESH_INTERVALS * member.interval_s:
+            member.since_s = now_s
         member.contact, member.contact_at_s, member.source = report, now_s, source
         if not believed:
             return Unread.CONTACT
+        if not member.is_fresh(now_s) or member.report is None or member.report.state != report.state:
+            member.state_since_s = now_s
         member.report, member.heard_at_s = report, now_s
         self._forget_former_lives(report, now_s)
         return member

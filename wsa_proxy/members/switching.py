@@ -233,13 +233,12 @@ class Switching:
         """Time has passed, or something is different."""
         if (conduct := self._conduct) is not None:
             self._step_conduct(conduct, now_s)
-        elif self.decision is not None:
-            why = self.decision.why_ended(self._here, self._roster, now_s)
-            if why is not None:
-                self._drop(why)
+        elif self.decision and (why := self.decision.why_ended(self._here, self._roster, now_s)) is not None:
+            self._drop(why)
         if self._errand is not None and now_s > self._errand.until_s:
-            taken_up = "nobody has said what came of it" if self._errand.is_taken_up else "no master has taken it up"
-            self._tell(self._errand.id, f"{taken_up} within {PASSED_ON_S:g} s")
+            within_s = ALL_S_MAX + PROOF_S if self._errand.is_taken_up else PASSED_ON_S
+            what = "nobody has said what came of it" if self._errand.is_taken_up else "no master has taken it up"
+            self._tell(self._errand.id, f"{what} within {within_s:g} s")
         elif self._errand is not None and not self._errand.is_taken_up and self._here.is_master:
             errand, self._errand = self._errand, None
             self._begin(errand.id, errand.to, now_s)

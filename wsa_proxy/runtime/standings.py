@@ -117,6 +117,7 @@ class Standings:
     def findings(self, now_s: float) -> list[str]:
         """What is wrong between the nodes, in sentences without numbers that grow."""
         found = [*self._filtered(now_s), *self._suspected(now_s), *self._one_way(now_s)]
+        found += [*self._two_masters(now_s), *self._unreported(now_s)]
         names = [(each.report or each.contact).node for each in self._reports.roster.fresh(now_s)]
         own = self._reports.settings.node
         for name in sorted({name for name in names if names.count(name) > 1 or name == own}):
@@ -218,13 +219,48 @@ class Standings:
             report = member.report
             if report is None or member.vhid != self._reports.group.vhid or self._is_grave(member):
                 continue
+            is_new = now_s - member.state_since_s <= self._down_s
             if driver.virtual_host.state is State.BACKUP and report.state == "master" and self._hears_nothing(now_s):
-                found.append(_blocked(report.node, own))
+                found += [] if is_new else [_blocked(report.node, own)]
             down_s = election.master_down_s(report.advbase, report.advskew)
             since_s = now_s - driver.record.since_s
             if driver.is_master and report.state == "backup" and min(since_s, report.advertisement_s) > down_s:
                 found.append(_blocked(own, report.node))
         return found
+
+    def _two_masters(self, now_s: float) -> list[str]:
+        """They cannot know it; whoever hears both can."""
+        masters = [
+            member.report.node
+            for member in self._reports.roster.fresh(now_s)
+            if member.report is not None
+            and member.report.state == "master"
+            and member.vhid == self._reports.group.vhid
+            and now_s - member.state_since_s > self._down_s
+            and not self._is_grave(member)
+        ]
+        if len(masters) < 2:
+            return []
+        return [
+            f"nodes {' and '.join(sorted(masters))} are both master: they do not hear each other; let IP protocol 112"
+            f" and UDP port {self._reports.group.members.port} pass between them"
+        ]
+
+    def _unreported(self, now_s: float) -> list[str]:
+        """A master lives that does not report: in a group that believes seals alone it is a node of ours."""
+        driver, group = self._reports.driver, self._reports.group
+        heard_at_s, own = driver.record.heard_at_s, self._reports.settings.node
+        if driver.virtual_host.state is not State.BACKUP or "carp" in group.security or heard_at_s is None:
+            return []
+        members = self._reports.roster.members.values()
+        reported_s = [each.contact_at_s for each in members if each.contact.state == "master"]
+        silent_s = now_s - max([driver.record.since_s, *reported_s])
+        if now_s - heard_at_s > self._down_s or silent_s <= 2 * FRESH_INTERVALS * self._reports.interval_s:
+            return []
+        return [
+            f"no report of the master ({driver.virtual_host.last_master}) arrives here, its advertisements do:"
+            f" let UDP port {group.members.port} pass from it to {own}"
+        ]
 
     def _hears_nothing(self, now_s: float) -> bool:
         heard_at_s = self._reports.driver.record.heard_at_s
