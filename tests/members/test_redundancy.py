@@ -100,3 +100,14 @@ def test_sentences_alternate(healthy: list[bool]) -> None:
             assert sentence is not None and sentence.startswith("there is" if is_healthy else "no healthy standby")
             assert redundancy.lost_since_s == (None if is_healthy else now)
         before = is_healthy
+
+
+def test_a_takeover_does_not_bring_it_back() -> None:
+    """Two are master for a moment, of whom one may have died just now: who was alone is no better off."""
+    redundancy = Redundancy(0.0)
+    spare, taken_over = Candidate("a", False, "maintenance"), Candidate("a", True, "maintenance")
+    assert redundancy.look([spare, Candidate("c", True, "")], 1.0) == "no healthy standby: a: maintenance"
+    assert redundancy.look([taken_over, Candidate("c", True, "")], 2.0) is None
+    assert redundancy.look([taken_over, Candidate("c", False, "last heard 2.7 s ago")], 4.0) is None
+    assert (redundancy.standbys, redundancy.lost_since_s) == (0, 1.0)
+    assert redundancy.look([taken_over, Candidate("c", False, "")], 5.0) == "there is a healthy standby again: c"

@@ -38,7 +38,7 @@ class Redundancy:
         self.standbys = len(fit) if masters else max(0, len(fit) - 1)
         unfit = [f"{each.name}: {each.unfit}" for each in candidates if each.unfit and not each.is_master]
         alone = "every member is master" if len(candidates) > 1 else "no other member has been heard"
-        if len(masters) > 1 and not fit and not self._has_lasted(now_s):
+        if len(masters) > 1 and not fit and self.lost_since_s is None and not self._has_lasted(now_s):
             self.standbys = len(masters) - 1
         elif len(masters) < 2:
             self._crossing_since_s = None
