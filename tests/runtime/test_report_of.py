@@ -27,6 +27,7 @@ def test_a_proof_is_the_newest_test_that_a_client_would_feel() -> None:
     assert report_of.proven_s(Health(None, None, tests), 10.0) == 3.0
     assert report_of.proven_s(Health(None, None), 10.0) == 0.0
     assert report_of.proven_s(Health("dead", None, tests), 10.0) == SECONDS_MAX
+    assert report_of.proven_s(Health(None, "sick", tests[2:]), 10.0) == SECONDS_MAX, "all that were made have failed"
 
 
 async def test_what_must_be_equal_shows_no_secret(make_host: MakeHost) -> None:

@@ -48,9 +48,11 @@ def shared_settings(
 
 
 def proven_s(health: Health, now_s: float) -> float:
-    """How long ago a client of this proxy was answered last, as far as its self-tests know."""
-    passed = [test.finished_at_s for test in health.tests if test.passed and test.name.startswith(("get", "connect"))]
-    if health.hard is not None:
+    """How long ago a client of this proxy was answered last, as far as its self-tests know: of each the newest result.
+    Where none is made nothing speaks against it."""
+    tests = [test for test in health.tests if test.name.startswith(("get", "connect"))]
+    passed = [test.finished_at_s for test in tests if test.passed]
+    if health.hard is not None or (tests and not passed):
         return SECONDS_MAX
     return max(0.0, now_s - max(passed)) if passed else 0.0
 
