@@ -134,8 +134,9 @@ def test_what_lasts_is_packed_once_and_what_changes_each_time() -> None:
     """As often as it changes; a value in the outer map counts more than one in the inner, and a wrong inner is told."""
     packer = Packer()
     master = replace(MINIMAL, state="master", settings={"port": "8080"})
-    for report in (MINIMAL, master, replace(master, number=7), replace(master, settings={"port": "8081"}), MINIMAL):
-        assert unpack(packer.pack(report)) == report
+    for lasting, number in ((MINIMAL, 1), (master, 2), (master, 7), (replace(master, settings={"port": "8081"}), 8)):
+        report = unpack(packer.pack(lasting, {"number": number, "challenge": b"d" * 16, "leaves": number == 7}))
+        assert report == replace(lasting, number=number, challenge=b"d" * 16, leaves=number == 7)
     inner = msgpack.packb({"node": "a", "life": b"l" * 8, "state": "backup"})
     assert unpack(packed(lasting=inner, state="master")).state == "master"
     assert unpack(packed(lasting=inner)).state == "backup"

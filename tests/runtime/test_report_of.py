@@ -63,12 +63,12 @@ async def test_a_demoted_node_says_why(make_host: MakeHost) -> None:
     (group,) = host.node.settings.groups
     await host.start()
     host.node.operator.demote("kernel update")
-    said = report_of.says(host.driver, group, host.node.health, host.loop.time())
+    said = report_of.says(host.driver, group)
     assert (said["health"], said["demotion"]) == ("soft", 1)
     assert said["reasons"] == ("demoted by the operator: kernel update",)
     host.set_link(running=False)
     await asyncio.sleep(0.1)
-    said = report_of.says(host.driver, group, host.node.health, host.loop.time())
+    said = report_of.says(host.driver, group)
     assert said["health"] == "hard" and said["reasons"][0] == "eth0 is down"
 
 
@@ -79,8 +79,7 @@ async def test_what_was_not_listened_for_was_not_missed(make_host: MakeHost) -> 
     await asyncio.sleep(8)
 
     def missed_s() -> float:
-        (group,) = b.node.settings.groups
-        said: float = report_of.says(b.driver, group, b.node.health, b.loop.time())["advertisement_s"]
+        said: float = report_of.says_now(b.driver, b.node.health, b.loop.time())["advertisement_s"]
         return said
 
     a.lan.carries_advertisement = lambda sender, receiver: False

@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from collections.abc import Collection
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
@@ -133,33 +132,40 @@ class Report:
     """What a planned switch needs to say; see ``runtime``."""
 
 
+_packb: Callable[[object], bytes] = msgpack.Packer().pack
+"""One for all: each has a buffer of a quarter of a megabyte, which ``msgpack.packb`` makes anew for each report."""
+
+
 class Packer:
     """Makes the bytes of the reports of one group. What hardly ever changes is packed once, as a map of its own."""
 
     def __init__(self) -> None:
-        self._lasting: tuple[object, ...] | None = None
+        self._lasting: Report | None = None
         self._packed = b""
 
-    def pack(self, report: Report) -> bytes:
-        """At most REPORT_BYTES_MAX bytes; what is empty or as usual is left out. Raises ValueError when one of the
-        values that every report needs is not what it should be."""
-        lasting = tuple(getattr(report, name) for name in LASTING)
-        if lasting != self._lasting:
-            self._packed = msgpack.packb(_data(report, LASTING))
+    def pack(self, lasting: Report, changing: Mapping[str, Any]) -> bytes:
+        """Of ``lasting`` the values named in LASTING are taken, and looked at once for each such object; ``changing``
+        are the others, by name. At most REPORT_BYTES_MAX bytes; what is empty or as usual is left out. Raises
+        ValueError when one of the values that every report needs is not what it should be."""
+        if lasting is not self._lasting:
+            self._packed = _packb(_data({name: getattr(lasting, name) for name in LASTING}))
             self._lasting = lasting
-        packed: bytes = msgpack.packb({_LASTING: self._packed} | _data(report, _CHANGING))
-        return packed if len(packed) <= REPORT_BYTES_MAX else _cut(_data(report, _FIELDS))
+        data = _data(changing)
+        packed: bytes = _packb({_LASTING: self._packed} | data)
+        if len(packed) <= REPORT_BYTES_MAX:
+            return packed
+        return _cut(_data({name: getattr(lasting, name) for name in LASTING}) | data)
 
 
 def pack(report: Report) -> bytes:
     """One report alone, as ``Packer.pack`` has it."""
-    return Packer().pack(report)
+    return Packer().pack(report, {name: getattr(report, name) for name in _CHANGING})
 
 
-def _data(report: Report, names: Collection[str]) -> dict[str, Any]:
+def _data(values: Mapping[str, Any]) -> dict[str, Any]:
     data: dict[str, Any] = {}
-    for name in names:
-        value = equal.fitting(report.settings) if name == "settings" else getattr(report, name)
+    for name, given in values.items():
+        value = equal.fitting(given) if name == "settings" else given
         if name in _REQUIRED or value != _USUAL[name]:
             bounded = _READERS[name](_plain(value))
             if bounded is None and name in _REQUIRED:
@@ -170,11 +176,11 @@ def _data(report: Report, names: Collection[str]) -> dict[str, Any]:
 
 
 def _cut(data: dict[str, Any]) -> bytes:
-    packed: bytes = msgpack.packb(data)
+    packed: bytes = _packb(data)
     for name, entries in CUT:
         while len(packed) > REPORT_BYTES_MAX and len(kept := data.get(name, ())) > entries:
             data[name] = kept[:-1] if isinstance(kept, list) else dict(list(kept.items())[:-1])
-            packed = msgpack.packb(data)
+            packed = _packb(data)
     return packed
 
 

@@ -65,6 +65,9 @@ class Said:
     probes: int = 0
 
 
+NOTHING = Said()
+
+
 def written(said: Said) -> dict[str, Any]:
     """As it stands in a report; what is empty is left out."""
     values = {each.name: getattr(said, each.name) for each in fields(said)}
@@ -74,6 +77,8 @@ def written(said: Said) -> dict[str, Any]:
 def read(report: Report | None) -> Said:
     """Of a report that is believed; nothing, if there is none."""
     carried: Mapping[str, Any] = report.switch if report is not None else {}
+    if not carried:
+        return NOTHING
     right = {name: value for name, value in carried.items() if name in _RIGHT and _RIGHT[name](value)}
     phase = right.get("phase")
     return Said(**{**right, "phase": Phase(phase) if phase else None})

@@ -32,6 +32,7 @@ from wsa_proxy.members.roster import Member
 from wsa_proxy.members.roster import Roster
 from wsa_proxy.members.sides import side_of
 from wsa_proxy.members.switch_words import ID_BYTES
+from wsa_proxy.members.switch_words import NOTHING
 from wsa_proxy.members.switch_words import Phase
 from wsa_proxy.members.switch_words import Said
 from wsa_proxy.members.switch_words import read
@@ -162,7 +163,7 @@ class Switching:
             said |= {"held": decision.id, "held_node": decision.node, "since": decision.since}
         if self._errand is not None and not self._errand.is_taken_up:
             said |= {"order": self._errand.id, "order_to": self._errand.to}
-        return Said(**said)
+        return Said(**said) if said else NOTHING
 
     # -- what happens --------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from collections.abc import Mapping
 
 SWITCH = "switch"
 """The name by which a node is demoted that is well, and was switched away from (``group_switch.py``)."""
@@ -14,10 +15,13 @@ class Demotions:
 
     def __init__(self) -> None:
         self._by_name: dict[str, tuple[int, str]] = {}
+        self.reasons: Mapping[str, str] = {}
+        """By name, of those that demote now."""
 
     def set(self, name: str, demotion: int, reason: str) -> None:
         """By this name it is so much from now on."""
         self._by_name[name] = demotion, reason
+        self.reasons = {name: reason for name, (demotion, reason) in self._by_name.items() if demotion}
 
     def of(self, name: str) -> int:
         """By this name alone."""
@@ -36,8 +40,3 @@ class Demotions:
     def beside(self, names: Collection[str]) -> dict[str, str]:
         """The reasons of all others, by name."""
         return {name: reason for name, reason in self.reasons.items() if name not in names}
-
-    @property
-    def reasons(self) -> dict[str, str]:
-        """By name, of those that demote now."""
-        return {name: reason for name, (demotion, reason) in self._by_name.items() if demotion}

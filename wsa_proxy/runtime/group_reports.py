@@ -90,6 +90,8 @@ class GroupReports:
         self._send, self._source, self._random = send, source, random
         self._owner_questions = OwnerQuestions()
         self._packer = Packer()
+        self._lasts: tuple[tuple[object, ...], Report] | None = None
+        """What our last report said that stays, with all that it was made of."""
         self._owed: dict[bytes, tuple[bytes, bool]] = {}
         """By life: the question, and whether it was for us whatever we are."""
         self._closed = False
@@ -101,14 +103,11 @@ class GroupReports:
     def take(self, group: GroupSettings, settings: Settings) -> None:
         """Other settings of the same group. Slow unless the keys were made before."""
         self.group, self.settings = group, settings
+        self.interval_s = report_of.report_interval_s(group)
+        """Between two of our reports."""
         self._shared: tuple[ProxyFacts, Mapping[str, str]] | None = None
         self._keys = [members_key(phrase) for phrase in group.pass_phrases]
         self.cipher = Cipher(group.vhid, self._keys, self._random)
-
-    @property
-    def interval_s(self) -> float:
-        """Between two of our reports."""
-        return report_of.report_interval_s(self.group)
 
     def shared_settings(self) -> Mapping[str, str]:
         """Of this node, what must be equal."""
@@ -135,12 +134,13 @@ class GroupReports:
     def tick(self) -> None:
         """Once in each interval."""
         self.roster.new_challenge()
-        silent = next(iter(self.roster.silent_soon(self.now_s())), b"")
-        self.driver.strangers.look(is_master=self.driver.is_master)
+        silent = next(iter(self.roster.silent_soon(self.now_s())), b"") if self.roster.members else b""
         self.standings.look()
         self.send(question=self.roster.new_question() if silent else b"", asked=silent)
-        if (in_s := self.roster.next_silence_s(self.now_s()) + JUST_AFTER_S) < self.interval_s:
-            asyncio.get_running_loop().call_later(in_s, self._look)
+        if self.roster.members:
+            in_s = self.roster.next_silence_s(self.now_s()) + JUST_AFTER_S
+            if in_s < self.interval_s:
+                asyncio.get_running_loop().call_later(in_s, self._look)
 
     def _look(self) -> None:
         """A member may have fallen silent: the next tick would be too late to tell it within three intervals."""
@@ -150,29 +150,43 @@ class GroupReports:
     def send(self, **more: Any) -> None:
         """One report, as things are now."""
         now_s = self.now_s()
-        facts = self._facts()
-        report = Report(
-            node=self.settings.node,
-            life=self.roster.life,
-            number=self.roster.next_number(),
-            challenge=self.roster.challenge,
-            echoes=self.roster.echoes(now_s),
-            hears_s=self.standings.hears_s(now_s),
-            address=self._source(),
-            versions=report_of.versions(facts),
-            clock_ms=self._wall_ms(),
-            group_ms=self._identity.group_ms(),
-            settings=self.shared_settings(),
-            fits=self.standings.fits,
-            maintenance=self._maintenance(),
-            switch=written(self.switch()),
-            **{**report_of.says(self.driver, self.group, self._health(), now_s), **more},
-        )
+        changing = {
+            "number": self.roster.next_number(),
+            "challenge": self.roster.challenge,
+            "echoes": self.roster.echoes(now_s),
+            "hears_s": self.standings.hears_s(now_s),
+            "clock_ms": self._wall_ms(),
+            "group_ms": self._identity.group_ms(),
+            **report_of.says_now(self.driver, self._health(), now_s),
+            **more,
+        }
         self.sent += 1
-        trouble = self._send(self.cipher.seal(self._packer.pack(report)))
+        trouble = self._send(self.cipher.seal(self._packer.pack(self._lasting(), changing)))
         if trouble is not None and self.trouble is None:
             logger.warning("carp vhid=%d member reports cannot be sent: %s", self.group.vhid, trouble)
         self.trouble = trouble
+
+    def _lasting(self) -> Report:
+        """What stays as it is from report to report, made anew when something of it has changed."""
+        facts, source, maintenance, switch = self._facts(), self._source(), self._maintenance(), self.switch()
+        standing = (self.standings.fits, report_of.standing(self.driver))
+        made_of = (self.group, self.settings, facts, source, maintenance, switch, standing)
+        if self._lasts is None or self._lasts[0] != made_of:
+            report = Report(
+                node=self.settings.node,
+                life=self.roster.life,
+                number=0,
+                challenge=b"",
+                address=source,
+                versions=report_of.versions(facts),
+                settings=self.shared_settings(),
+                fits=self.standings.fits,
+                maintenance=maintenance,
+                switch=written(switch),
+                **report_of.says(self.driver, self.group),
+            )
+            self._lasts = made_of, report
+        return self._lasts[1]
 
     def send_soon(self) -> None:
         """Something was heard that others should react to; not more often than they may provoke it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -57,24 +56,38 @@ def proven_s(health: Health, now_s: float) -> float:
     return max(0.0, now_s - max(passed)) if passed else 0.0
 
 
-def says(driver: Driver, group: GroupSettings, health: Health, now_s: float) -> dict[str, Any]:
-    """The part of a report that follows from the driver's state and the proxy's health."""
+def standing(driver: Driver) -> tuple[object, ...]:
+    """All that ``says`` tells of the driver: the same until that changes."""
+    host = driver.virtual_host
+    reasons = (*driver.obstacles.values(), *driver.demotions.reasons.values())
+    return host.state, host.settings, host.advskew, host.demotion, reasons
+
+
+def says(driver: Driver, group: GroupSettings) -> dict[str, Any]:
+    """The part of a report that follows from the driver's state, and stays until that changes."""
     host = driver.virtual_host
     reasons = [*driver.obstacles.values(), *driver.demotions.reasons.values()]
-    # What was not listened for was not missed: a node that has just become backup has missed nothing.
-    missed_since_s = max(driver.record.since_s, driver.record.heard_at_s or -math.inf)
     return {
         "state": host.state.value,
-        "holds": driver.is_master and driver.ports is not None,
-        "proven_s": proven_s(health, now_s),
         "priority": group.priority,
         "advbase": host.settings.advbase,
         "advskew": host.advskew,
         "demotion": host.demotion,
         "health": "hard" if driver.obstacles else "soft" if driver.demotions.beside([SWITCH]) else "well",
         "reasons": tuple(dict.fromkeys(reasons)),
-        "advertisement_s": now_s - missed_since_s,
         "interval_s": report_interval_s(group),
+    }
+
+
+def says_now(driver: Driver, health: Health, now_s: float) -> dict[str, Any]:
+    """The part that is another one each time."""
+    record = driver.record
+    # What was not listened for was not missed: a node that has just become backup has missed nothing.
+    missed_since_s = record.since_s if record.heard_at_s is None else max(record.since_s, record.heard_at_s)
+    return {
+        "holds": driver.is_master and driver.ports is not None,
+        "proven_s": proven_s(health, now_s),
+        "advertisement_s": now_s - missed_since_s,
     }
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import Any
@@ -72,10 +73,11 @@ class Standings:
         if sentence is not None:
             logger.warning("carp vhid=%d %s", self._reports.group.vhid, sentence)
             self.on_redundancy(self._reports.group.vhid, self.redundancy.standbys, sentence)
-        found = set(self.findings(now_s))
-        for text in sorted(found - self._told):
-            logger.warning("carp vhid=%d %s", self._reports.group.vhid, text)
-        self._told = found
+        found = self.findings(now_s)
+        if found or self._told:
+            for text in sorted(set(found) - self._told):
+                logger.warning("carp vhid=%d %s", self._reports.group.vhid, text)
+            self._told = set(found)
 
     def hears_s(self, now_s: float) -> dict[bytes, float]:
         """By life: how long ago each member was believed last."""
@@ -116,20 +118,24 @@ class Standings:
 
     def findings(self, now_s: float) -> list[str]:
         """What is wrong between the nodes, in sentences without numbers that grow."""
-        found = [*self._filtered(now_s), *self._suspected(now_s), *self._one_way(now_s)]
-        found += [*self._two_masters(now_s), *self._unreported(now_s)]
-        names = [(each.report or each.contact).node for each in self._reports.roster.fresh(now_s)]
-        own = self._reports.settings.node
-        for name in sorted({name for name in names if names.count(name) > 1 or name == own}):
-            found.append(f"two nodes are called {name}; give each a name of its own (node)")
-        for member in self._reports.roster.fresh(now_s):
-            node = (member.report or member.contact).node
-            found += [f"node {node}: {each.text}" for each in self.mismatches(member)]
+        found = [*self._suspected(now_s), *self._unreported(now_s)]
+        if self._reports.roster.members:
+            fresh = self._reports.roster.fresh(now_s)
+            found = [*self._filtered(fresh, now_s), *found, *self._one_way(now_s), *self._two_masters(now_s)]
+            found += self._same_names(fresh)
+            for member in fresh:
+                node = (member.report or member.contact).node
+                found += [f"node {node}: {each.text}" for each in self.mismatches(member)]
         if (stranger := self._reports.driver.strangers.finding()) is not None:
             found.append(stranger)
         if self._reports.trouble is not None:
             found.append(f"this node's reports cannot be sent: {self._reports.trouble}")
         return found
+
+    def _same_names(self, fresh: Collection[Member]) -> list[str]:
+        own, names = self._reports.settings.node, [(each.report or each.contact).node for each in fresh]
+        twice = {name for name in names if name == own or names.count(name) > 1}
+        return [f"two nodes are called {name}; give each a name of its own (node)" for name in sorted(twice)]
 
     # -- who gives way -------------------------------------------------------------------------------------------------
 
@@ -155,6 +161,8 @@ class Standings:
 
     def _sides(self, now_s: float) -> tuple[list[tuple[Side, Member]], list[Side]]:
         """Who takes part now, and who did once; nobody where all are set up alike."""
+        if not self._reports.roster.members:
+            return [], []
         ours = self._reports.shared_settings()
         known = [member for member in self._reports.roster.members.values() if member.report is not None]
         if all(member.report is not None and member.report.settings == ours for member in known):
@@ -212,10 +220,10 @@ class Standings:
 
     # -- what is filtered ----------------------------------------------------------------------------------------------
 
-    def _filtered(self, now_s: float) -> list[str]:
+    def _filtered(self, fresh: Collection[Member], now_s: float) -> list[str]:
         driver, own = self._reports.driver, self._reports.settings.node
         found = []
-        for member in self._reports.roster.fresh(now_s):
+        for member in fresh:
             report = member.report
             if report is None or member.vhid != self._reports.group.vhid or self._is_grave(member):
                 continue
@@ -278,7 +286,7 @@ class Standings:
         if count > self._bad_secrets:
             self._bad_secrets, self._bad_secret_at_s = count, now_s
         rejected = self._reports.driver.record.last_rejected.get(Reject.BAD_SECRET)
-        found = []
+        found: list[str] = []
         if self._bad_secret_at_s is not None and now_s - self._bad_secret_at_s <= SUSPECTED_S:
             found.append("somebody sends reports of this group with another Shared Secret")
         if rejected is not None and now_s - rejected.at_s <= SUSPECTED_S and not found:
