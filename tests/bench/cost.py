@@ -24,6 +24,8 @@ PROCESSES: dict[str, dict[str, Any]] = {
     "1 master": {"groups": 1},
     "16 masters": {"groups": 16},
     "255 masters": {"groups": 255},
+    "255 masters, each with a member": {"groups": 255, "members": True},
+    "the same, its reports one by one": {"groups": 255, "members": True, "in_one_go": 1},
     "255 masters, mac: interface": {"groups": 255, "virtual_mac": False},
     "255 masters, IPv4 and IPv6": {"groups": 255, "dual": True},
     "255 masters hear 255 inferior a second": {"groups": 255, "heard": 255},
