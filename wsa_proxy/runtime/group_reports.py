@@ -135,6 +135,7 @@ class GroupReports:
         """Once in each interval."""
         self.roster.new_challenge()
         silent = next(iter(self.roster.silent_soon(self.now_s())), b"") if self.roster.members else b""
+        self.driver.strangers.look(is_master=self.driver.is_master)
         self.standings.look()
         self.send(question=self.roster.new_question() if silent else b"", asked=silent)
         if self.roster.members:
