@@ -15,6 +15,7 @@ from tests.runtime.world import MakeHost
 from wsa_proxy.net.ports import Address
 from wsa_proxy.runtime.drill_report import KEPT_MAX
 from wsa_proxy.runtime.group_drill import ASKED_S_MAX
+from wsa_proxy.runtime.group_switch import ProxySide
 from wsa_proxy.runtime.health import Health
 
 
@@ -135,6 +136,22 @@ async def test_the_standby_dies_in_the_middle(make_host: MakeHost, preempt: bool
         assert report["legs"][-1]["why_not"]
     await asyncio.sleep(10)
     assert owners([a, c]) == "a"
+
+
+async def test_the_first_node_is_not_ready_for_the_way_back(make_host: MakeHost) -> None:
+    """It cannot prove itself at first: the drill has failed, and the service ends where it was all the same."""
+    hosts = a, _, _ = await make(make_host)
+    probed(hosts)
+    answers = ["no answer to GET", "no answer to GET", ""]
+
+    async def prove() -> str:
+        return answers.pop(0)
+
+    switch = a.node.switches.groups[1]
+    switch._proxy = ProxySide(prove=prove)
+    told = (await drill(hosts[2]))["drill"]
+    assert told["exit_status"] == 1 and told["legs"][1]["why_not"] == "node a cannot serve: no answer to GET; b goes on"
+    assert told["ended_on"] == owners(hosts) == "a" and answers == []
 
 
 async def test_who_probes_does_not_answer(make_host: MakeHost) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
 from collections.abc import Sequence
 from random import Random
 from typing import Any
@@ -69,7 +68,7 @@ async def make(make_host: MakeHost, names: str = "abc", **changes: Any) -> list[
     return hosts
 
 
-def answer(host: Host, to: str = "") -> Awaitable[dict[str, Any]]:
+def answer(host: Host, to: str = "") -> asyncio.Task[dict[str, Any]]:
     return asyncio.get_running_loop().create_task(host.node.switch("1", to))
 
 
@@ -353,10 +352,11 @@ async def test_the_other_one_dies_while_the_last_answers_leave(make_host: MakeHo
     await asyncio.sleep(0.02)
     assert a.driver.leaving.keeps and "hold silently" in a.journal
     b.node.set_health(type(b.node.health)(hard="the listener is gone", soft=None))
+    await asyncio.sleep(0.02)
+    assert owners(hosts) == "a" and not order.done() and not a.driver.leaving.keeps
     await order
     await asyncio.sleep(1)
-    assert owners(hosts) == "a" and a.holds and not a.driver.leaving.keeps
-    assert "release" not in a.journal and watch.none_s <= 0.011
+    assert owners(hosts) == "a" and a.holds and "release" not in a.journal and watch.none_s <= 0.011
 
 
 async def test_whoever_was_switched_away_knows_first_that_it_is_its_turn(make_host: MakeHost) -> None:
