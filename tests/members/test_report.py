@@ -33,6 +33,7 @@ from wsa_proxy.members.report import BadReport
 from wsa_proxy.members.report import Maintenance
 from wsa_proxy.members.report import Packer
 from wsa_proxy.members.report import Report
+from wsa_proxy.members.report import head
 from wsa_proxy.members.report import pack
 from wsa_proxy.members.report import unpack
 
@@ -170,6 +171,7 @@ def test_no_value_is_beyond_its_bound(data: dict[str, Any]) -> None:
     except BadReport:
         return
     check_bounds(report)
+    assert head(msgpack.packb(data, unicode_errors="surrogatepass")) == (report.life, report.number, report.settings)
     assert len(pack(report)) <= REPORT_BYTES_MAX
     if len(msgpack.packb(data, unicode_errors="surrogatepass")) < 300 and not report.settings:
         assert unpack(pack(report)) == report
@@ -181,13 +183,23 @@ def test_what_lasts_is_as_little_trusted(data: dict[str, Any], other: object) ->
     name = "lasting"
     inner = msgpack.packb(data, unicode_errors="surrogatepass")
     for lasting in (inner, other, msgpack.packb({name: inner})):
+        datagram = packed(**{name: lasting})
         try:
-            report = unpack(packed(**{name: lasting}))
+            report = unpack(datagram)
         except BadReport:
             continue
         check_bounds(report)
+        assert head(datagram) == (report.life, report.number, report.settings)
         if lasting is not inner:
             assert report == MINIMAL or isinstance(other, bytes)
+
+
+@pytest.mark.parametrize("name", ["life", "number"])
+def test_a_head_has_a_life_and_a_number(name: str) -> None:
+    """Without them nobody could tell what is repeated."""
+    told = {key: value for key, value in msgpack.unpackb(packed()).items() if key != name}
+    with pytest.raises(BadReport):
+        head(msgpack.packb(told))
 
 
 @given(reports())

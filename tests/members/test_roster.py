@@ -120,6 +120,18 @@ def test_a_contact_uses_its_number_up() -> None:
     assert isinstance(heard(roster, 8, 0.0), Member)
 
 
+def test_what_need_not_be_read_is_known_by_life_and_number() -> None:
+    """Ours, and what is not above the last one of a life, forgotten or not; believed is who was once."""
+    roster = met()
+    highest = roster.members[B].contact.number
+    told = [roster.why_old(B, highest), roster.why_old(B, highest + 1), roster.why_old(life(9), 0)]
+    assert told == [Unread.REPLAY, None, None] and roster.why_old(roster.life, 10**6) is Unread.ECHO
+    assert heard(roster, 1, 0.0, by=life(9), echoes={}) is Unread.CONTACT
+    assert [roster.is_believed(each) for each in (B, life(9), life(8))] == [True, False, False]
+    roster._forget(B)
+    assert roster.why_old(B, highest) is Unread.REPLAY and not roster.is_believed(B)
+
+
 def test_our_own_report_comes_back() -> None:
     """Reflected, whatever it says."""
     roster = Roster(numbered())

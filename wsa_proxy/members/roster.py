@@ -118,12 +118,9 @@ class Roster:
 
     def hear(self, report: Report, vhid: int, source: str, now_s: float) -> Member | Unread:
         """An authentic report. Answers its sender if it is believed, else why not; a contact is remembered."""
-        if report.life == self.life:
-            return Unread.ECHO
+        if (old := self.why_old(report.life, report.number)) is not None:
+            return old
         member = self.members.get(report.life)
-        highest = self._past.get(report.life, -1) if member is None else member.contact.number
-        if report.number <= highest:
-            return Unread.REPLAY
         believed = report.echoes.get(self.life) in self._challenges or self.answers(report)
         if report.life in self._past and not believed:
             return Unread.REPLAY
@@ -141,6 +138,18 @@ class Roster:
         member.report, member.heard_at_s = report, now_s
         self._forget_former_lives(report, now_s)
         return member
+
+    def why_old(self, life: bytes, number: int) -> Unread | None:
+        """Why a report that says this is not looked at further; None: it may be news."""
+        if life == self.life:
+            return Unread.ECHO
+        member = self.members.get(life)
+        highest = self._past.get(life, -1) if member is None else member.contact.number
+        return Unread.REPLAY if number <= highest else None
+
+    def is_believed(self, life: bytes) -> bool:
+        """At least one of its reports was: of what it says nothing is new but what it says itself, in that order."""
+        return life in self.members and self.members[life].report is not None
 
     def answers(self, report: Report) -> bool:
         """Whether it repeats one of our last questions."""

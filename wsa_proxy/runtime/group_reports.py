@@ -8,7 +8,6 @@ something new: ``standings.py``.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 from collections.abc import Callable
@@ -29,12 +28,14 @@ from wsa_proxy.members.report import BadReport
 from wsa_proxy.members.report import Maintenance
 from wsa_proxy.members.report import Packer
 from wsa_proxy.members.report import Report
+from wsa_proxy.members.report import head
 from wsa_proxy.members.report import unpack
 from wsa_proxy.members.roster import Member
 from wsa_proxy.members.roster import Roster
 from wsa_proxy.members.switch_words import Said
 from wsa_proxy.members.switch_words import written
 from wsa_proxy.runtime import report_of
+from wsa_proxy.runtime.allowance import Allowance
 from wsa_proxy.runtime.clocks import EPOCH_2020_S
 from wsa_proxy.runtime.clocks import Clocks
 from wsa_proxy.runtime.driver import Driver
@@ -53,6 +54,9 @@ ANSWER_WAIT_SHARE = 1 / 6
 """Between two answers, or a share of a question's lead where that is less: several backups ask at the same time."""
 REPLIES_PER_INTERVAL = 4
 """So many of our reports may others provoke in an interval, by being new or by being a second master."""
+
+CONTACTS_PER_S = 40
+"""So many reports of lives that were never believed are read; two of each are enough."""
 
 
 class GroupReports:
@@ -89,6 +93,7 @@ class GroupReports:
         self._health, self._facts, self._maintenance = health, facts, maintenance
         self._send, self._source, self._random = send, source, random
         self._owner_questions = OwnerQuestions()
+        self._contacts = Allowance(CONTACTS_PER_S, clocks.now_s)
         self._packer = Packer()
         self._lasts: tuple[tuple[object, ...], Report] | None = None
         """What our last report said that stays, with all that it was made of."""
@@ -212,31 +217,50 @@ class GroupReports:
 
     # -- hearing -------------------------------------------------------------------------------------------------------
 
-    def receive(self, packed: bytes, vhid: int, source: str) -> None:
-        """The contents of a datagram that authenticates, of this group or of one with another id."""
-        try:
-            report = unpack(packed)
-        except BadReport as error:
-            self.unread[Unread.MALFORMED] += 1
-            logger.debug("carp vhid=%d a report of %s makes no sense: %s", self.group.vhid, source, error)
-            return
-        self._hear(report, vhid, source)
+    def receive(self, packed: bytes, source: str) -> None:
+        """The contents of a datagram that authenticates, of this group."""
+        if (report := self._read(packed, source, self.group.vhid)) is not None:
+            self._hear(report, self.group.vhid, source)
 
     def receive_foreign(self, packed: bytes, vhid: int, source: str) -> None:
         """Of a group with another id: it matters if it is this one by its virtual IPs."""
-        with contextlib.suppress(BadReport):
-            report = unpack(packed)
-            theirs, ours = (each.get(equal.VIRTUAL_IP, "") for each in (report.settings, self.shared_settings()))
-            if _addresses(theirs) & _addresses(ours):
-                self._hear(report, vhid, source)
+        if (report := self._read(packed, source, vhid)) is not None:
+            self._hear(report, vhid, source)
+
+    def _read(self, packed: bytes, source: str, vhid: int) -> Report | None:
+        """What is in it, if that can be news. What a believed member says is read however much it is: nobody else can
+        have more of it. Whoever has recorded others has more than this node takes the time for."""
+        try:
+            life, number, settings = head(packed)
+            if vhid != self.group.vhid and not self._means_ours(settings):
+                return None
+            if (old := self.roster.why_old(life, number)) is not None:
+                self.unread[old] += not self._is_copy(life, number)
+                return None
+            if not self.roster.is_believed(life) and not self._contacts.take():
+                self.unread[Unread.LIMIT] += 1
+                return None
+            return unpack(packed)
+        except BadReport as error:
+            self.unread[Unread.MALFORMED] += 1
+            logger.debug("carp vhid=%d a report of %s makes no sense: %s", self.group.vhid, source, error)
+            return None
+
+    def _means_ours(self, settings: Mapping[str, str]) -> bool:
+        theirs, ours = (each.get(equal.VIRTUAL_IP, "") for each in (settings, self.shared_settings()))
+        return bool(_addresses(theirs) & _addresses(ours))
+
+    def _is_copy(self, life: bytes, number: int) -> bool:
+        """Of the last one: by IPv4 and IPv6, or by a network with two ways."""
+        known = self.roster.members.get(life)
+        return known is not None and known.contact.number == number
 
     def _hear(self, report: Report, vhid: int, source: str) -> None:
         known = self.roster.members.get(report.life)
         before = known.report if known is not None else None
-        twice = known is not None and known.contact.number == report.number
         outcome = self.roster.hear(report, vhid, source, self.now_s())
         if isinstance(outcome, Unread):
-            self.unread[outcome] += not twice  # IPv4 and IPv6, or a network with two ways
+            self.unread[outcome] += 1
             if outcome is not Unread.CONTACT:
                 return
             self.send_soon()
