@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.runtime.members import members
+from tests.runtime.members import start_three
 from tests.runtime.world import Host
 from tests.runtime.world import MakeHost
 from wsa_proxy.net.ports import Answer
@@ -68,3 +69,34 @@ async def test_the_groups_own_address_is_no_stranger(make_host: MakeHost) -> Non
     b = await after_the_masters_death(make_host, OWN_VIRTUAL, 5)
     assert b.state == "master"
     assert not any("answered for" in each for each in members(b)["findings"])
+
+
+async def test_nodes_that_start_together_do_not_wait_for_a_stranger(make_host: MakeHost) -> None:
+    """After a power failure nobody has heard a master yet; but each other."""
+    hosts = await start_three(make_host)
+    for _ in range(40):
+        await asyncio.sleep(0.1)
+        for host in hosts:
+            answer(host, STRANGER)
+    assert [host.state for host in hosts] == ["master", "backup", "backup"]
+    assert any(STRANGER in each for each in members(hosts[0])["findings"])
+
+
+async def test_a_node_alone_does_not_take_what_another_has(make_host: MakeHost) -> None:
+    """It has heard nobody, so the address may be in use: a conflict, as for any host."""
+    host = make_host("a", 1)
+    await host.start()
+    for _ in range(80):
+        await asyncio.sleep(0.1)
+        answer(host, STRANGER)
+    assert host.state == "backup"
+
+
+async def test_many_strangers_make_few_lines(make_host: MakeHost, caplog: pytest.LogCaptureFixture) -> None:
+    """One is named for as long as any of them answers; the address of each is his own choice."""
+    b = await after_the_masters_death(make_host, STRANGER, 4)
+    for number in range(20):
+        await asyncio.sleep(1)
+        answer(b, f"02:00:00:00:00:{number:02x}")
+    assert len([line for line in caplog.messages if "answered for by" in line]) == 2
+    assert any(STRANGER in each for each in members(b)["findings"])

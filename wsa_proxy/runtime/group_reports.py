@@ -104,6 +104,7 @@ class GroupReports:
         self.take(group, settings)
         self.standings = Standings(self, clocks.now_s())
         driver.asking.ask = self.ask_owner
+        driver.strangers.knows_members = self.roster.knows_anybody
 
     def take(self, group: GroupSettings, settings: Settings) -> None:
         """Other settings of the same group. Slow unless the keys were made before."""
@@ -212,6 +213,7 @@ class GroupReports:
     def leave(self) -> None:
         """The last report of this life, if that is an orderly end."""
         self.driver.asking.ask = None
+        self.driver.strangers.knows_members = lambda: False
         self.send(leaves=True)
         self._closed = True
 
