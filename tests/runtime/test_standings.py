@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from ipaddress import ip_address
 from typing import Any
 
@@ -13,7 +14,9 @@ from tests.runtime.members import members
 from tests.runtime.members import start_three
 from tests.runtime.world import Host
 from tests.runtime.world import MakeHost
+from wsa_proxy.net.ports import Packet
 from wsa_proxy.runtime.facts import ProxyFacts
+from wsa_proxy.runtime.reload import make_plan
 
 
 @pytest.fixture
@@ -241,3 +244,34 @@ async def test_reports_alone_are_blocked(make_host: MakeHost) -> None:
     a.running = False
     await asyncio.sleep(4)
     assert b.state == "master" and members(b)["findings"] == []
+
+
+async def test_a_suspect_with_many_addresses_makes_one_line(
+    three: list[Host], make_host: MakeHost, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The source of an advertisement is its sender's own choice; after a minute without any nobody is suspected."""
+    b = three[1]
+    stranger = make_host("z", 9, pass_phrases=(b"another phrase",))
+    for number in range(20):
+        b.inbox.put(Packet(4, f"10.0.0.{100 + number}", stranger.mac, 255, stranger.says(1, 0, 0)))
+        await asyncio.sleep(1)
+    lines = [line for line in caplog.messages if "advertises this group with another Shared Secret" in line]
+    assert len(lines) == 1 and "at 10.0.0.100 (unverified)" in lines[0]
+    assert any("10.0.0.100" in each for each in members(b)["findings"])
+    await asyncio.sleep(62)
+    assert members(b)["findings"] == []
+
+
+async def test_a_longer_interval_is_no_silence(make_host: MakeHost) -> None:
+    """After a reload a master is missed after its new interval only."""
+    hosts = [make_host("a", 1), make_host("b", 2, priority=200, advskew=55)]
+    hosts[0].lan.carries_report = lambda sender, receiver: True
+    for host in hosts:
+        await host.start()
+    await asyncio.sleep(8)
+    for host in hosts:
+        slow = dataclasses.replace(host.node.settings.groups[0], advbase=60)
+        host.node.apply(make_plan(host.node.settings, dataclasses.replace(host.node.settings, groups=(slow,))))
+    for _ in range(60):
+        await asyncio.sleep(5)
+        assert [members(host)["findings"] for host in hosts] == [[], []]

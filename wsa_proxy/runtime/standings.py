@@ -52,16 +52,21 @@ class Standings:
 
     def __init__(self, reports: GroupReports, now_s: float) -> None:
         self._reports = reports
-        settings = reports.driver.virtual_host.settings
-        down_s = election.master_down_s(settings.advbase, settings.advskew)
-        self._down_s = down_s
-        self.redundancy = Redundancy(now_s + down_s + BEGIN_INTERVALS * reports.interval_s)
+        self.redundancy = Redundancy(now_s + self._down_s + BEGIN_INTERVALS * reports.interval_s)
         self.on_redundancy: OnRedundancy = lambda vhid, standbys, text: None
         self.fits = 0
         """How many nodes fit this one, itself among them; 0: all that there are."""
         self._told: set[str] = set()
         self._bad_secrets = 0
         self._bad_secret_at_s: float | None = None
+        self._suspect: str | None = None
+        """The address that is named."""
+
+    @property
+    def _down_s(self) -> float:
+        """Of this node."""
+        settings = self._reports.driver.virtual_host.settings
+        return election.master_down_s(settings.advbase, settings.advskew)
 
     # -- what is reckoned ----------------------------------------------------------------------------------------------
 
@@ -285,16 +290,25 @@ class Standings:
         count = self._reports.unread[Unread.BAD_SECRET]
         if count > self._bad_secrets:
             self._bad_secrets, self._bad_secret_at_s = count, now_s
-        rejected = self._reports.driver.record.last_rejected.get(Reject.BAD_SECRET)
+        suspect = self._suspect_source(now_s)
         found: list[str] = []
         if self._bad_secret_at_s is not None and now_s - self._bad_secret_at_s <= SUSPECTED_S:
             found.append("somebody sends reports of this group with another Shared Secret")
-        if rejected is not None and now_s - rejected.at_s <= SUSPECTED_S and not found:
+        if suspect is not None and not found:
             found.append(
-                f"somebody at {rejected.source} (unverified) advertises this group with another Shared Secret"
+                f"somebody at {suspect} (unverified) advertises this group with another Shared Secret"
                 " or other virtual IPs"
             )
         return found
+
+    def _suspect_source(self, now_s: float) -> str | None:
+        """The same for as long as there is anybody: the address is each packet's own choice, and another is no news."""
+        rejected = self._reports.driver.record.last_rejected.get(Reject.BAD_SECRET)
+        if rejected is None or now_s - rejected.at_s > SUSPECTED_S:
+            self._suspect = None
+        elif self._suspect is None:
+            self._suspect = rejected.source
+        return self._suspect
 
     def _one_way(self, now_s: float) -> list[str]:
         reports, found = self._reports, []
