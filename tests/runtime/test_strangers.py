@@ -64,6 +64,46 @@ async def test_it_is_announced_against_for_as_long_as_it_answers(make_host: Make
     assert not any(STRANGER in each for each in members(b)["findings"])
 
 
+async def begins(hosts: list[Host], mac: str, seconds: float) -> None:
+    """All of them, at once, while somebody with this hardware address answers what they ask."""
+    for host in hosts:
+        await host.start()
+    for _ in range(round(seconds * 10)):
+        await asyncio.sleep(0.1)
+        for host in hosts:
+            answer(host, mac)
+
+
+@pytest.mark.parametrize("mac", [STRANGER, OWN_VIRTUAL])
+async def test_nodes_that_hear_each_other_begin_beside_a_stranger(
+    make_host: MakeHost, caplog: pytest.LogCaptureFixture, mac: str
+) -> None:
+    """After a power failure, say. Who answers is none of them, and leaves the group without an owner no longer than the
+    start takes."""
+    a, b = make_host("a", 1), make_host("b", 2, priority=200, advskew=55)
+    a.lan.carries_report = lambda sender, receiver: True
+    await begins([a, b], mac, 4)
+    assert (a.state, b.state) == ("master", "backup") and a.holds
+    assert (f"answered for by {STRANGER}, which proves nothing" in caplog.text) is (mac == STRANGER)
+
+
+@pytest.mark.parametrize("reports_pass", [True, False])
+async def test_a_master_that_is_not_believed_is_no_stranger(make_host: MakeHost, reports_pass: bool) -> None:
+    """It has another secret, as it may be while the nodes get a new one in turn, and advertises. Without members nobody
+    knows."""
+    c = make_host("c", 9, priority=100, advskew=155, pass_phrases=(b"another one",))
+    await c.start()
+    await asyncio.sleep(6)
+    assert c.state == "master"
+    a, b = make_host("a", 1), make_host("b", 2, priority=200, advskew=55)
+    a.lan.carries_report = lambda sender, receiver: reports_pass
+    await begins([a, b], OWN_VIRTUAL, 12)
+    assert (a.state, b.state, c.state) == ("backup", "backup", "master")
+    c.running = False
+    await asyncio.sleep(8)
+    assert (a.state, b.state) == ("master", "backup")
+
+
 async def test_the_groups_own_address_is_no_stranger(make_host: MakeHost) -> None:
     """The virtual MAC: a member's kernel, whatever became of the member."""
     b = await after_the_masters_death(make_host, OWN_VIRTUAL, 5)

@@ -151,10 +151,6 @@ class Roster:
         """At least one of its reports was: of what it says nothing is new but what it says itself, in that order."""
         return life in self.members and self.members[life].report is not None
 
-    def knows_anybody(self) -> bool:
-        """At least one member was believed, and is not forgotten."""
-        return any(member.report is not None for member in self.members.values())
-
     def answers(self, report: Report) -> bool:
         """Whether it repeats one of our last questions."""
         return report.answers.get(self.life) in self._questions

@@ -16,6 +16,7 @@ from typing import Any
 
 from wsa_proxy.carp import election
 from wsa_proxy.carp.events import FarewellReceived
+from wsa_proxy.carp.wire import Reject
 from wsa_proxy.members import equal
 from wsa_proxy.members.cipher import Cipher
 from wsa_proxy.members.cipher import Unread
@@ -34,6 +35,7 @@ from wsa_proxy.members.roster import Member
 from wsa_proxy.members.roster import Roster
 from wsa_proxy.members.switch_words import Said
 from wsa_proxy.members.switch_words import written
+from wsa_proxy.net.virtual_interface import virtual_mac
 from wsa_proxy.runtime import report_of
 from wsa_proxy.runtime.allowance import Allowance
 from wsa_proxy.runtime.clocks import EPOCH_2020_S
@@ -104,7 +106,7 @@ class GroupReports:
         self.take(group, settings)
         self.standings = Standings(self, clocks.now_s())
         driver.asking.ask = self.ask_owner
-        driver.strangers.knows_members = self.roster.knows_anybody
+        driver.strangers.is_none_of_ours = self._is_none_of_ours
 
     def take(self, group: GroupSettings, settings: Settings) -> None:
         """Other settings of the same group. Slow unless the keys were made before."""
@@ -210,10 +212,21 @@ class GroupReports:
         self._owner_questions.asked(question, self.now_s(), self._lead_s)
         self.send(question=question)
 
+    def _is_none_of_ours(self, mac: str) -> bool:
+        """A master that is not believed, having another secret or speaking VRRP, advertises; whoever only answers for
+        its addresses is nobody."""
+        now_s, host = self.now_s(), self.driver.virtual_host.settings
+        since_s = now_s - election.master_down_s(host.advbase, host.advskew)
+        refused = [self.driver.record.last_rejected.get(each) for each in (Reject.BAD_SECRET, Reject.VRRP)]
+        suspects = {each.source_mac for each in refused if each is not None and each.at_s >= since_s}
+        if suspects:
+            suspects.add(virtual_mac(self.group.vhid))
+        return bool(self.roster.fresh(now_s)) and mac not in suspects
+
     def leave(self) -> None:
         """The last report of this life, if that is an orderly end."""
         self.driver.asking.ask = None
-        self.driver.strangers.knows_members = lambda: False
+        self.driver.strangers.is_none_of_ours = lambda mac: False
         self.send(leaves=True)
         self._closed = True
 

@@ -1,9 +1,9 @@
 """Who answers for the virtual IPs without being known: by ARP and neighbour discovery anybody can.
 
 Before the first acquisition of a node that has heard nobody such an answer is an address conflict, and the virtual host
-stays backup. Once a master was heard, or a member (who would say of a master what he knows), it holds nothing back, or
-whoever answers could leave the group without an owner: it is told, and the new master asks and announces itself again
-in each interval, for as long as the stranger answers.
+stays backup. Once a master or another member was heard it holds nothing back, or whoever answers could leave the group
+without an owner: it is told, and the new master asks and announces itself again in each interval, for as long as the
+stranger answers.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Strangers:
     ) -> None:
         self._vhid = vhid
         self._ports, self._stop_asking, self._clock = ports, stop_asking, clock
-        self.knows_members: Callable[[], bool] = lambda: False
-        """Whether reports of other members were believed."""
+        self.is_none_of_ours: Callable[[str], bool] = lambda mac: False
+        """Whether other members are heard, and who has this hardware address can be no master that is not."""
         self._seen: tuple[str, float] | None = None
 
     def ask(self) -> None:
@@ -40,7 +40,7 @@ class Strangers:
 
     def is_conflict(self, mac: str, last_master: str | None) -> bool:
         """Somebody with this hardware address answers. Whether that keeps a first acquisition back."""
-        if last_master is None and not self.knows_members():
+        if last_master is None and not self.is_none_of_ours(mac):
             return True
         if mac != virtual_mac(self._vhid):  # else it is a member, even a dead one: a killed process's kernel
             if self.finding() is None:
