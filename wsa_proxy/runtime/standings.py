@@ -59,6 +59,8 @@ class Standings:
         self._told: set[str] = set()
         self._bad_secrets = 0
         self._bad_secret_at_s: float | None = None
+        self._reported_at_s = now_s
+        """When a master's report was known last."""
         self._suspect: str | None = None
         """The address that is named."""
 
@@ -263,11 +265,13 @@ class Standings:
         """A master lives that does not report: in a group that believes seals alone it is a node of ours."""
         driver, group = self._reports.driver, self._reports.group
         heard_at_s, own = driver.record.heard_at_s, self._reports.settings.node
+        reported_s = [
+            each.contact_at_s for each in self._reports.roster.members.values() if each.contact.state == "master"
+        ]
+        self._reported_at_s = max([self._reported_at_s, *reported_s])
         if driver.virtual_host.state is not State.BACKUP or "carp" in group.security or heard_at_s is None:
             return []
-        members = self._reports.roster.members.values()
-        reported_s = [each.contact_at_s for each in members if each.contact.state == "master"]
-        silent_s = now_s - max([driver.record.since_s, *reported_s])
+        silent_s = now_s - max(driver.record.since_s, self._reported_at_s)
         if now_s - heard_at_s > self._down_s or silent_s <= 2 * FRESH_INTERVALS * self._reports.interval_s:
             return []
         return [
