@@ -238,7 +238,7 @@ async def test_reports_alone_are_blocked(make_host: MakeHost) -> None:
         await host.start()
     assert not await sentences(b, 12)
     await asyncio.sleep(0.35)
-    b.node.reporting.groups[1].roster.members.clear()  # as when its group starts anew: another life has not reported yet
+    b.node.reporting.groups[1].roster.members.clear()  # its group starts anew: nobody has reported yet
     assert not await sentences(b, 3)
     a.lan.carries_report = lambda sender, receiver: False
     assert await sentences(b, 10) == {
