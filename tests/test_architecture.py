@@ -29,7 +29,7 @@ ARROWS: dict[str, set[str]] = {
     "proxy": {"settings", "config", "runtime"},
     "addons": {"proxy"},
     "lab": {"settings", "resources", "config", "runtime", "net"},
-    "simulation": {"carp", "net", "runtime"},
+    "simulation": {"carp", "net", "members", "runtime"},
     "watch": {"settings", "config", "carp", "net"},
     "doctor": {"settings", "config", "runtime", "carp", "net", "watch"},
     "status_text": set(),
@@ -108,9 +108,11 @@ def test_the_wind_tunnel_uses_of_the_product_what_it_says() -> None:
         for path in SOURCES
         if room_of(path) == "simulation"
         for _, module in imported_modules(path)
-        if module.startswith(("wsa_proxy.runtime", "wsa_proxy.net"))
+        if module.startswith(("wsa_proxy.runtime", "wsa_proxy.net", "wsa_proxy.members"))
     }
-    assert used <= {"runtime.sending", "net.failures", "net.guardian", "net.guarding", "net.orders"}
+    members = {f"members.{name}" for name in ("cipher", "owner_questions", "question", "report", "roster")}
+    pump = {"runtime.asking", "runtime.sending"}
+    assert used <= {*members, *pump, "net.failures", "net.guardian", "net.guarding", "net.orders"}
 
 
 def test_package_map_imports_nothing_of_ours() -> None:

@@ -20,10 +20,12 @@ from tests.simulation import planted_calm
 from tests.simulation import planted_guardians
 from tests.simulation import planted_lines
 from tests.simulation import planted_moves
+from tests.simulation import planted_reports
 from tests.simulation import planted_seals
 from tests.simulation import planted_sending
 from wsa_proxy.simulation.run import play
 from wsa_proxy.simulation.run import play_moving
+from wsa_proxy.simulation.run import play_reporting
 
 STANDING = (
     planted.PLANTED
@@ -33,17 +35,21 @@ STANDING = (
     + planted_guardians.PLANTED
     + planted_calm.PLANTED
 )
-PLANTED = STANDING + planted_moves.PLANTED
+MOVING = STANDING + planted_moves.PLANTED
+PLANTED = MOVING + planted_reports.PLANTED
 SEEDS = 300
+SEEDS_REPORTING = 100  # such a run takes half as long again, and most of these bugs show in many of them
 SEEDS_MAX = 12_000  # for a bug that few seeds show
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "mutants.md"
 HEAD = f"""# Planted bugs
 
-Each is planted into the real core, the seal, what sends, the guardian or the model of a process
+Each is planted into the real core, the seal, what sends, the guardian, the members or the model of a process
 (`tests/simulation/planted*.py`); then {SEEDS} seeds run, or as many as the first failure needs. Written by `make
 mutants`, which fails if a bug is not caught by one of the invariants that name it, or if this table is not what it
 found.
-The last {len(planted_moves.PLANTED)} are looked for in groups that change their secret or security (`--moving`).
+The last {len(planted_reports.PLANTED)} are looked for in groups whose nodes send member reports (`--reporting`), in
+{SEEDS_REPORTING} seeds or more; the {len(planted_moves.PLANTED)} before them in groups that change their secret or
+security (`--moving`).
 
 | planted bug | seeds that fail | by (first failing seed) |
 | --- | --- | --- |
@@ -53,13 +59,17 @@ The last {len(planted_moves.PLANTED)} are looked for in groups that change their
 def campaign(number: int) -> tuple[int, int, Counter[str], dict[str, int]]:
     """(the bug's number, how many seeds ran, how many failed by invariant, the first seed of each)."""
     plant, invariants = PLANTED[number]
-    run = play if number < len(STANDING) else play_moving
+    run, seeds = play, SEEDS
+    if number >= len(MOVING):
+        run, seeds = play_reporting, SEEDS_REPORTING
+    elif number >= len(STANDING):
+        run = play_moving
     failed: Counter[str] = Counter()
     first: dict[str, int] = {}
     with pytest.MonkeyPatch.context() as patch:
         plant(patch)
         seed = 0
-        while seed < SEEDS or (seed < SEEDS_MAX and not invariants & set(failed)):
+        while seed < seeds or (seed < SEEDS_MAX and not invariants & set(failed)):
             if invariant := run(seed).invariant:
                 failed[invariant] += 1
                 first.setdefault(invariant, seed)

@@ -65,10 +65,10 @@ BUGS: list[tuple[str, Any, str, str, str, set[str]]] = [
     ("a stall is not noticed", Guardian, "look", "elif self._wards and", "elif False and", {"V8", "V3"}),
     ("beats are no signs of life", Guardian, "_lives", "self._alive_at_s = max", "_ = max", {"I6", "V5"}),
     # The proxy.
-    ("fenced and goes on as master", Node, "_read_guardian", "if was_master:", "if False:", {"I5", "V7"}),
-    ("fence not read on waking", Node, "_read_guardian", "not self.guard.has_news", "True", {"V7"}),
-    ("fence not read when refused", Node, "_leave", "self._read_guardian()", "pass", {"V7", "I6"}),
-    ("bows out after its guardian", Node, "_read_guardian", "and not bowed_out", "", {"I6"}),
+    ("fenced and goes on as master", Node, "read_guardian", "if was_master:", "if False:", {"I5", "V7"}),
+    ("fence not read on waking", Node, "read_guardian", "not self.guard.has_news", "True", {"V7"}),
+    ("fence not read when refused", Node, "_leave", "self.read_guardian()", "pass", {"V7", "I6"}),
+    ("bows out after its guardian", Node, "read_guardian", "and not bowed_out", "", {"I6"}),
     (
         "a lost guardian is not replaced",
         Guarding,
@@ -109,7 +109,7 @@ BUGS: list[tuple[str, Any, str, str, str, set[str]]] = [
     (
         "will not renewed when another is believed",
         Node,
-        "_take_in",
+        "take_in",
         "self.leave()  # what was heard may be above the one before",
         "pass",
         {"V3"},

@@ -13,7 +13,10 @@ from wsa_proxy.carp.credentials import Credentials
 from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.simulation.command import MARKS
 from wsa_proxy.simulation.command import MARKS_MOVING
+from wsa_proxy.simulation.command import MARKS_REPORTING
+from wsa_proxy.simulation.command import MOVING
 from wsa_proxy.simulation.command import _failure
+from wsa_proxy.simulation.reporting import Reporter
 from wsa_proxy.simulation.run import play_moving
 
 
@@ -27,7 +30,7 @@ def test_two_thousand_seeds_keep_every_promise() -> None:
     result = subprocess.run(command, capture_output=True, text=True, timeout=590)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "2000 seeds from 0: every promise was kept" in result.stdout
-    assert all(mark in result.stdout for mark in (*MARKS, *MARKS_MOVING))
+    assert all(mark in result.stdout for mark in (*MARKS, *MARKS_MOVING, *MARKS_REPORTING))
 
 
 def test_a_broken_promise_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,8 +61,18 @@ def test_a_broken_promise_of_a_moving_group_is_told(
         if cli.main(["simulate", "--moving", "--seed", str(seed)]) == 1:
             break
     assert capsys.readouterr().out.endswith(f"again: wsa-proxy simulate --seed {seed} --moving --trace\n")
-    told = _failure(play_moving(seed), Namespace(nodes=3, moving=False), moves=True)
+    told = _failure(play_moving(seed), Namespace(nodes=3, moving=False, reporting=False), MOVING)
     assert told.endswith(f"again: wsa-proxy simulate --seed {seed} --nodes 3 --moving --trace")
+
+
+def test_a_broken_promise_of_member_reports_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Likewise; and such a run has a story of its own."""
+    monkeypatch.setattr(Reporter, "ask_owner", lambda self: None)
+    assert cli.main(["simulate", "--reporting", "--seed", "0"]) == 1
+    out = capsys.readouterr().out
+    assert "seed 0 broke I2: " in out and out.endswith("again: wsa-proxy simulate --seed 0 --reporting --trace\n")
 
 
 @pytest.mark.parametrize(
@@ -71,6 +84,7 @@ def test_a_broken_promise_of_a_moving_group_is_told(
         (["--nodes", "1"], "--nodes 1: 2 to 5 nodes"),
         (["--seeds", "0"], "--seeds 0: at least one"),
         (["--jobs", "0"], "--jobs 0: at least one"),
+        (["--moving", "--reporting"], "a run is either"),
     ],
 )
 def test_wrong_use_is_said(arguments: list[str], problem: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.simulation import planted_moves
+from tests.simulation import planted_reports
 from tests.simulation.mutants import PLANTED as ALL
 from tests.simulation.mutants import STANDING
 from tests.simulation.mutants import shown_by
@@ -15,6 +16,7 @@ from tests.simulation.planted import Plant
 from wsa_proxy.simulation.run import Outcome
 from wsa_proxy.simulation.run import play
 from wsa_proxy.simulation.run import play_moving
+from wsa_proxy.simulation.run import play_reporting
 
 SEEDS = 300
 
@@ -49,6 +51,15 @@ def test_a_bug_of_moving_groups_is_caught(plant: Plant, invariants: set[str], mo
     """The same, where a secret or the security is changed while the group runs."""
     plant(monkeypatch)
     look_for(plant, invariants, play_moving)
+
+
+@pytest.mark.parametrize(
+    ("plant", "invariants"), planted_reports.PLANTED, ids=lambda value: value.__name__ if callable(value) else ""
+)
+def test_a_bug_of_member_reports_is_caught(plant: Plant, invariants: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same, where the nodes send member reports, and somebody filters them, or advertisements."""
+    plant(monkeypatch)
+    look_for(plant, invariants, play_reporting)
 
 
 def test_every_planted_bug_is_in_the_table() -> None:

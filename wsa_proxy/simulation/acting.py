@@ -42,7 +42,7 @@ from wsa_proxy.simulation.guarded import Guarded
 from wsa_proxy.simulation.kernel import Kernel
 from wsa_proxy.simulation.lan import Announced
 from wsa_proxy.simulation.lan import Lan
-from wsa_proxy.simulation.machine import Machine
+from wsa_proxy.simulation.membership import Membership
 from wsa_proxy.simulation.outlet import Copy
 from wsa_proxy.simulation.outlet import Outlet
 from wsa_proxy.simulation.outlet import Tally
@@ -60,7 +60,7 @@ type Tell = Callable[[Any, str, object], None]
 """The run's story: which node, what kind of thing, what."""
 
 
-class Acting(Machine):
+class Acting(Membership):
     """The half of a node that does things; ``node.py`` is the other one. ``core`` is None while its process is dead."""
 
     def __init__(
@@ -73,7 +73,7 @@ class Acting(Machine):
         peers: Mapping[int, Version] | None = None,
         guardians: Random | None = None,
     ) -> None:
-        super().__init__(number, lan)
+        super().__init__(number, lan, random)
         self.copies = Counter(peers.values() if peers else settings.versions)
         """Of one advertisement, by IP version."""
         self.unicast = bool(peers)
@@ -262,7 +262,7 @@ class Acting(Machine):
 
     def _leave(self) -> None:
         if self.awake:
-            self._read_guardian()
+            self.read_guardian()
         if self.awake and self.state is State.MASTER:
             self._tell(self, "left for want of the addresses", None)
             self.handle(Stopped("the kernel refused"))
@@ -311,9 +311,9 @@ class Acting(Machine):
 
     def _hear_guardian(self) -> None:
         if self.awake:
-            self._read_guardian()
+            self.read_guardian()
 
-    def _read_guardian(self) -> None:
+    def read_guardian(self) -> None:
         """Before anything else: what it believes to hold it may not hold any more (``Driver.fenced``)."""
         if self.guard is None or not self.guard.has_news:
             return

@@ -111,7 +111,7 @@ class Freshness:
     """Judges what each sealed node believes, and refuses."""
 
     LISTENS = frozenset({"life", "advertisement", "farewell", "said", "done", "believed", "first_contact", "refused"})
-    LISTENS |= {"willed", "bowed out by its guardian", "transition"}
+    LISTENS |= {"willed", "bowed out by its guardian", "transition", "learned"}
 
     def __init__(self, marks: Counter[str], vhid: int) -> None:
         self._marks = marks
@@ -241,15 +241,22 @@ class Freshness:
         assert known.line_s is not None
         return known.line_s + arrived_s - node.now * SINK
 
+    def _learns(self, node: SealedNode, group_ms: int) -> None:
+        """From a member's report, which says no more than that one knows itself."""
+        self._knows(self._known[node.number], node, group_ms / 1000)
+
     def _note(self, node: SealedNode, counter: int, tells_time: bool) -> None:
         known = self._known[node.number]
         known.highest, known.spoke = max(known.highest, counter), True
         if tells_time:
-            said_s = (counter >> 22) / 1000
-            line_s, ahead_s = said_s - node.now * (1 - SINK), said_s - node.now * (1 + DRIFT_MAX)
-            if known.line_s is not None:
-                line_s, ahead_s = max(line_s, known.line_s), max(ahead_s, known.ahead_s)
-            known.line_s, known.ahead_s = line_s, ahead_s
+            self._knows(known, node, (counter >> 22) / 1000)
+
+    @staticmethod
+    def _knows(known: Known, node: SealedNode, said_s: float) -> None:
+        line_s, ahead_s = said_s - node.now * (1 - SINK), said_s - node.now * (1 + DRIFT_MAX)
+        if known.line_s is not None:
+            line_s, ahead_s = max(line_s, known.line_s), max(ahead_s, known.ahead_s)
+        known.line_s, known.ahead_s = line_s, ahead_s
 
 
 def _is_as_said(judged: Judged) -> bool:
@@ -273,6 +280,7 @@ _LISTENERS: dict[str, Callable[[Freshness, SealedNode, Any], None]] = {
     "willed": Freshness._wills_now,
     "bowed out by its guardian": Freshness._is_bowed_out,
     "transition": Freshness._transition,
+    "learned": Freshness._learns,
     Verdict.BELIEVED.value: Freshness._believes,
     Verdict.FIRST_CONTACT.value: Freshness._believes,
     "refused": Freshness._refuses,

@@ -94,6 +94,11 @@ class Checker:
         if kind in ANSWERS:
             conduct.memory.patient_until_s = -NEVER_S
 
+    @property
+    def memories(self) -> dict[int, Memory]:
+        """By node, what its judges remember."""
+        return {number: conduct.memory for number, conduct in self._conducts.items()}
+
     def follow(self, node: Node, kind: str, what: Any) -> None:
         """The same in a run that is not judged: what its time depends on is known all the same."""
         self._conducts[node.number].rights.restraint.told(kind, what)
@@ -235,7 +240,7 @@ class Checker:
             asks_s = 0.0 if memory.held_before else memory.down_s * PROBES_TAKE
             due_s = min(memory.waits_until_s.values())
             due_s += 0.0 if node.way.decided else tie_wait_s(node) + asks_s * memory.asks_anew
-            silence_s = max(due_s, memory.woke_at_s + asks_s) + (PROBES + 1) * late_s
+            silence_s = max(due_s, memory.asked_until_s, memory.woke_at_s + asks_s) + (PROBES + 1) * late_s
             if now > silence_s:
                 raise Violation("V11", f"node {node.number} is BACKUP {now - due_s:.3f} s after D")
             memory.patient_until_s = min(follow_s, silence_s)

@@ -8,10 +8,13 @@ import sys
 from collections import Counter
 from functools import partial
 
+from wsa_proxy.simulation.filters import Filter
+from wsa_proxy.simulation.filters import LastDrill
 from wsa_proxy.simulation.plan import Drill
 from wsa_proxy.simulation.run import Outcome
 from wsa_proxy.simulation.run import play
 from wsa_proxy.simulation.run import play_moving
+from wsa_proxy.simulation.run import play_reporting
 from wsa_proxy.simulation.twins import BYSTANDERS
 from wsa_proxy.simulation.twins import WALL_STEPS
 
@@ -86,10 +89,25 @@ MARKS_MOVING = (
     "refused under a secret that is gone",
 )
 """The same, of the groups that change their secret or their way to sign."""
+MARKS_REPORTING = (
+    "a silence was none",
+    "a master was answered by another",
+    "a master asked another one",
+    "an owner answered",
+    "a report was a farewell",
+    "a replayed report came first",
+    "learned",
+    *(f"report: {why}" for why in ("contact", "replay", "echo", "bad_secret")),
+    *(f"drawn: {each.value}" for each in Filter),
+    *(f"last drill: {each.value}" for each in LastDrill),
+)
+"""The same, of the groups whose nodes send member reports."""
 SEEDS = 2000
 MARKED_SEEDS_MIN = 200  # fewer seeds may miss one by chance
 MARKED_MOVING_MIN = 60
-MOVING_EVERY = 25  # seeds: so many of them are played once more, with a group that is moved
+MOVING_EVERY = 25  # seeds: so many of them are played once more, with a group that is moved,
+REPORTING_EVERY = 20  # and so many with member reports
+MARKED_REPORTING_MIN = 80
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -112,6 +130,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help=f"only runs with a group that changes its secret or security; else one for each {MOVING_EVERY} seeds",
     )
+    parser.add_argument(
+        "--reporting",
+        action="store_true",
+        help=f"only runs with member reports, and filters of them; else one for each {REPORTING_EVERY} seeds",
+    )
     parser.add_argument("--seed", type=int, metavar="S", help="one run only")
     parser.add_argument("--trace", action="store_true", help="print that run as a story")
 
@@ -125,7 +148,7 @@ def main(arguments: argparse.Namespace) -> int:
     arguments.first_seed = arguments.first_seed or 0
     if arguments.seed is not None:
         tell = print if arguments.trace else None
-        outcome = _PLAYS[arguments.moving](arguments.seed, arguments.nodes, tell)
+        outcome = _PLAYS[_kind(arguments)](arguments.seed, arguments.nodes, tell)
         failed = outcome.violation is not None
         print(_failure(outcome, arguments) if failed else f"seed {outcome.seed}: every promise was kept")
         return 1 if failed else 0
@@ -137,6 +160,8 @@ def _problem(arguments: argparse.Namespace) -> str | None:
         return "--trace prints one run; say which: --seed S"
     if arguments.seed is not None and (arguments.seeds is not None or arguments.first_seed is not None):
         return f"--seed {arguments.seed} is one run only; --seeds and --first-seed are of a campaign"
+    if arguments.moving and arguments.reporting:
+        return "--moving and --reporting: a run is either"
     if arguments.nodes is not None and not 2 <= arguments.nodes <= 5:
         return f"--nodes {arguments.nodes}: 2 to 5 nodes"
     if arguments.seeds is not None and arguments.seeds < 1:
@@ -155,38 +180,60 @@ def _campaign(arguments: argparse.Namespace) -> int:
     console = Console(stderr=True)
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
     marks: Counter[str] = Counter()
-    moving = [seed for seed in seeds if arguments.moving or seed % MOVING_EVERY == 0]
-    runs = [(seed, True) for seed in moving] + [(seed, False) for seed in seeds if not arguments.moving]
+    runs = _runs(arguments, seeds)
     with ProcessPoolExecutor(arguments.jobs) as pool:
         outcomes = pool.map(partial(_play, nodes=arguments.nodes), runs, chunksize=20)
         told = track(outcomes, "simulating", len(runs), console=console, transient=True)
-        for (_, moves), outcome in zip(runs, told, strict=True):
+        for (_, kind), outcome in zip(runs, told, strict=True):
             marks += outcome.marks
             if outcome.violation:
                 pool.shutdown(wait=False, cancel_futures=True)
-                print(_failure(outcome, arguments, moves))
+                print(_failure(outcome, arguments, kind))
                 return 1
-    expected = () if arguments.moving or len(seeds) < MARKED_SEEDS_MIN else MARKS
-    expected += MARKS_MOVING if len(moving) >= MARKED_MOVING_MIN else ()
+    played = Counter(kind for _, kind in runs)
+    expected = [mark for kind, least, marked in MARKED for mark in (marked if played[kind] >= least else ())]
     unseen = [mark for mark in expected if not marks[mark]]
     print(f"{len(seeds)} seeds from {arguments.first_seed}: every promise was kept")
-    print("seen: " + ", ".join(f"{mark} {marks[mark]}" for mark in (*MARKS, *MARKS_MOVING) if marks[mark]))
+    seen = dict.fromkeys(mark for _, _, marked in MARKED for mark in marked if marks[mark])
+    print("seen: " + ", ".join(f"{mark} {marks[mark]}" for mark in seen))
     if unseen:
         print(f"never seen, so not tested: {', '.join(unseen)}")
     return 1 if unseen else 0
 
 
-def _play(run: tuple[int, bool], nodes: int | None) -> Outcome:
-    seed, moves = run
-    return _PLAYS[moves](seed, nodes)
+def _runs(arguments: argparse.Namespace, seeds: range) -> list[tuple[int, str]]:
+    """The seed and the kind of each; the rarer kinds first."""
+    if kind := _kind(arguments):
+        return [(seed, kind) for seed in seeds]
+    moving = [(seed, MOVING) for seed in seeds if seed % MOVING_EVERY == 0]
+    reporting = [(seed, REPORTING) for seed in seeds if seed % REPORTING_EVERY == 0]
+    return [*moving, *reporting, *((seed, "") for seed in seeds)]
 
 
-_PLAYS = {False: play, True: play_moving}
+def _kind(arguments: argparse.Namespace) -> str:
+    return MOVING if arguments.moving else REPORTING if arguments.reporting else ""
 
 
-def _failure(outcome: Outcome, arguments: argparse.Namespace, moves: bool = False) -> str:
+def _play(run: tuple[int, str], nodes: int | None) -> Outcome:
+    seed, kind = run
+    return _PLAYS[kind](seed, nodes)
+
+
+MOVING, REPORTING = "--moving", "--reporting"
+"""The kinds of runs, by their option; the usual ones have none."""
+_PLAYS = {"": play, MOVING: play_moving, REPORTING: play_reporting}
+MARKED = (
+    ("", MARKED_SEEDS_MIN, MARKS),
+    (MOVING, MARKED_MOVING_MIN, MARKS_MOVING),
+    (REPORTING, MARKED_REPORTING_MIN, MARKS_REPORTING),
+)
+"""Of each kind: with so many runs, what must have been seen."""
+
+
+def _failure(outcome: Outcome, arguments: argparse.Namespace, kind: str = "") -> str:
     chosen = f" --nodes {arguments.nodes}" if arguments.nodes else ""
-    chosen += " --moving" if moves or arguments.moving else ""
+    if kind := kind or _kind(arguments):
+        chosen += f" {kind}"
     return "\n".join(
         [
             *outcome.story,

@@ -112,6 +112,8 @@ class Lan:
         """(from, to): nothing gets through in this direction."""
         self.cut_versions: set[tuple[int, Version]] = set()
         """(from, IP version): advertisements that get nowhere."""
+        self.filtered: set[tuple[int, int]] = set()
+        """(from, to): no advertisement gets through, while all else does."""
         self.clogged_until_s: dict[tuple[int, int], float] = {}
         """(from, to): what is sent before is held back until then."""
         self.lost: Counter[tuple[int, int]] = Counter()
@@ -141,9 +143,10 @@ class Lan:
         return random
 
     def hears(self, receiver: int, sender: int) -> bool:
-        """May a frame get from ``sender`` to ``receiver`` now?"""
+        """May an advertisement get from ``sender`` to ``receiver`` now?"""
         path = (sender, receiver)
-        return path not in self.cuts and self.clogged_until_s.get(path, 0.0) <= self.timeline.now
+        stopped = path in self.cuts or path in self.filtered
+        return not stopped and self.clogged_until_s.get(path, 0.0) <= self.timeline.now
 
     def send(self, sender: int, frame: Frame) -> None:
         """Broadcast. A frame of a hostile host is never lost."""
@@ -171,6 +174,8 @@ class Lan:
 
     def _carry(self, sender: int, receiver: int, frame: Frame) -> None:
         if (sender, receiver) in self.cuts:
+            return
+        if self.filtered and isinstance(frame, Advertised) and (sender, receiver) in self.filtered:
             return
         if self.cut_versions and isinstance(frame, Advertised) and (sender, frame.version) in self.cut_versions:
             return

@@ -48,6 +48,8 @@ class Memory:
     """A stranger has said that the addresses are his,"""
     answered_at_s: float = -NEVER_S
     """then."""
+    asked_until_s: float = -NEVER_S
+    """It has asked the owner by a report, and may wait for the answer until then."""
     # Of a master.
     said: object = None
     """Its rank when it last advertised."""

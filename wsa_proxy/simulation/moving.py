@@ -200,7 +200,7 @@ class MovingNode(SealedNode):
         self._seen.add((int.from_bytes(frame.payload[8:16]), sender))
         self._tell(self, "heard", Heard(frame, what, arrived_s))
         self._write()
-        self._take_in(what)
+        self.take_in(what)
 
     def _count_lost(self, frame: Advertised, sender: int) -> None:
         """A genuine one that a seal refuses, unless it is another copy."""

@@ -43,6 +43,7 @@ from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.lan import Announced
 from wsa_proxy.simulation.lan import Frame
 from wsa_proxy.simulation.lan import Lan
+from wsa_proxy.simulation.reporting import Reporter
 from wsa_proxy.simulation.ways import PLAIN_CARP
 from wsa_proxy.simulation.ways import Way
 
@@ -122,6 +123,8 @@ class Node(Acting):
             self._refused_until_s = 0.0
             self._begin_sending()
             self._tell(self, "life", None)
+            if self.post:
+                self.reporter = Reporter(self, self.core, self.post, self.reports_chance, self._late_now_s)
             self._notice()
 
     def _new_core(self) -> VirtualHost:
@@ -134,6 +137,8 @@ class Node(Acting):
         if self.guard and self.core is not None:
             self.guard.orphan()
         self.core = None
+        if self.reporter:
+            self.reporter.ended = True
         self._pending = []
         self.queue.clear()
         self._call_off_alarm()
@@ -153,6 +158,8 @@ class Node(Acting):
         """An orderly stop. A process that stands still cannot be asked."""
         if self.awake:
             self.handle(Stopped("orderly stop"))
+            if self.reporter:
+                self.reporter.leave()
             self.crash()
 
     def stall(self, duration_s: float) -> None:
@@ -172,6 +179,7 @@ class Node(Acting):
     def demote(self, demotion: int) -> None:
         """The health changed; a process that stands still finds out when it wakes."""
         self.health = demotion
+        self._tell(self, "health", None)
         self._notice()
 
     def configure(self, preempt: bool, advskew: int, preempt_delay_s: float) -> None:
@@ -203,7 +211,7 @@ class Node(Acting):
             self._at(self.asleep_until_s + NOTICE_S, self._notice)
             return
         if self.settings != self.wanted:
-            self._turn()  # as ``Driver.change`` does: what is due is due by the old ones
+            self.turn()  # as ``Driver.change`` does: what is due is due by the old ones
             if not self.awake:
                 self._at(self.asleep_until_s + NOTICE_S, self._notice)
                 return
@@ -211,6 +219,8 @@ class Node(Acting):
             written = {name: getattr(self.wanted, name) for name in ("preempt", "advskew", "preempt_delay_s")}
             told = replace(self.core.settings, **written)
             self._sending.take(told)
+            if self.reporter:
+                self.reporter.asking.take(told)
             self.handle(SettingsChanged(told))
         self._notice_health()
         if not self.link_up and self.state is not State.INIT:
@@ -238,7 +248,7 @@ class Node(Acting):
             return
         if self.awake:
             self.arrived_s = self.now
-            self._read_guardian()
+            self.read_guardian()
         if self.awake:
             self._hear(frame, sender)
             return
@@ -272,9 +282,9 @@ class Node(Acting):
         self._tell(self, "accept", frame)
         assert self.core is not None
         version = self.core.settings.versions[0] if self.unicast else frame.version
-        self._take_in(AdvertisementReceived(believed, version, f"node-{sender}"))
+        self.take_in(AdvertisementReceived(believed, version, f"node-{sender}"))
 
-    def _take_in(self, event: Event) -> None:
+    def take_in(self, event: Event) -> None:
         """What was believed, as ``Driver`` takes it."""
         if self._sending.in_vain_beside(event):
             self._leave_untold()
@@ -295,8 +305,11 @@ class Node(Acting):
         if core is None:
             self._call_off_alarm()
             return
-        is_master, due_s = core.state is State.MASTER, core.next_deadline()
-        due_s = min(self._sending.deadline_s(is_master=is_master), math.inf if due_s is None else due_s)
+        is_master, due_s = core.state is State.MASTER, self._deadline_s()
+        due_s = min(self._sending.deadline_s(is_master=is_master), due_s)
+        if self.reporter:
+            self.reporter.look()
+            due_s = min(due_s, self.reporter.asking.due_s())
         if due_s == math.inf:
             self._call_off_alarm()
             return
@@ -307,8 +320,11 @@ class Node(Acting):
                 return
             self._call_off_alarm()
         self._alarm_due_s = due_s
-        late_s = self.lateness_s * self._random.random()
+        late_s = self._late_now_s()
         self._alarm = self._at(self._on_the_lan_s(max(due_s + late_s, now)), self._ring)
+
+    def _late_now_s(self) -> float:
+        return self.lateness_s * self._random.random()
 
     def _call_off_alarm(self) -> None:
         if self._alarm is not None:
@@ -318,15 +334,17 @@ class Node(Acting):
     def _ring(self) -> None:
         self._alarm = None
         if self.awake:
-            self._turn()
+            self.turn()
 
-    def _turn(self) -> None:
+    def turn(self) -> None:
         """What the driver does when its timer fires: the deadline first, then the lease. (The driver asks the core in
         either case; here only when it is due, or most of the time would be spent on that.)"""
         assert self.core is not None
-        self._read_guardian()
-        due_s, now = self.core.next_deadline(), self.now
-        if due_s is not None and now >= due_s:
+        self.read_guardian()
+        if self.reporter:
+            self.reporter.asking.look()
+        now = self.now
+        if now >= self._deadline_s():
             self.handle(DeadlineReached())
         self._look_at_sending()
         if self.core.state is State.MASTER and now >= self.kernel.renew_at_s and self.awake:
@@ -348,18 +366,20 @@ class Node(Acting):
             return
         if self._pending:
             self._resume()
-        self._read_guardian()
+        self.read_guardian()
         if self.awake and self._random.random() < 0.5:
             if self.queue:
                 self._tell(self, "woke, and the timer came before the frames", None)
-            self._turn()
+            self.turn()
         elif self.queue:
             self._tell(self, "woke, and the frames came before the timer", None)
         while self.queue and self.awake:
             frame, sender, self.arrived_s = self.queue.popleft()
             self._hear(frame, sender)
+        if self.reporter:
+            self.reporter.wake()
         if self.awake:
-            self._turn()
+            self.turn()
 
     def _will(self) -> bytes:
         assert self.core is not None

@@ -12,6 +12,7 @@ from random import Random
 from wsa_proxy.carp.election import master_down_s
 from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.carp.wire import Version
+from wsa_proxy.simulation.filters import Reports
 from wsa_proxy.simulation.hostile import Attack
 from wsa_proxy.simulation.lan import Weather
 from wsa_proxy.simulation.peers import PEERS
@@ -142,6 +143,8 @@ class Plan:
     """Each of our nodes has a guardian."""
     move: Move | None = None
     """The group changes its secret or its way to sign meanwhile."""
+    reports: Reports | None = None
+    """The nodes send member reports, and what befalls those."""
 
     @property
     def versions(self) -> tuple[Version, ...]:
@@ -212,15 +215,15 @@ def draw_moving(random: Random, nodes: int | None = None) -> Plan:
 
 def plan_of(seed: int, nodes: int | None = None) -> Plan:
     """The plan of a seed."""
-    return _with_the_rest(draw(Random(seed), nodes), seed)
+    return with_the_rest(draw(Random(seed), nodes), seed)
 
 
 def moving_plan_of(seed: int, nodes: int | None = None) -> Plan:
     """Another plan of this seed, in which the group is moved."""
-    return _with_the_rest(draw_moving(Random(seed), nodes), seed)
+    return with_the_rest(draw_moving(Random(seed), nodes), seed)
 
 
-def _with_the_rest(plan: Plan, seed: int) -> Plan:
+def with_the_rest(plan: Plan, seed: int) -> Plan:
     """What is drawn later, each from a source of chance of its own."""
     for port, more in ((LATER_PORT, _with_later_faults), (GUARDIANS_PORT, _with_guardians), (CALM_PORT, _with_calm)):
         plan = more(plan, Random(seed * SEEDS_APART + port))
@@ -277,10 +280,10 @@ def _with_later_faults(plan: Plan, random: Random) -> Plan:
 
 def _draw_later_mishap(random: Random, plan: Plan, ours: list[int], fault: Fault) -> Mishap:
     members = plan.members
-    best = min(ours, key=lambda number: _patience_s(members[number]))
+    best = min(ours, key=lambda number: patience_s(members[number]))
     node = best if random.random() < 0.5 else random.choice(ours)
     at_s = random.uniform(0, plan.faults_s)
-    about_s = random.uniform(0.4, 1.6) * _patience_s(members[node])
+    about_s = random.uniform(0.4, 1.6) * patience_s(members[node])
     lasts_s = random.choice([1.0, 3.0, 10.0, random.uniform(0, REFUSED_S_MAX), about_s])
     other = random.choice([other for other in range(len(members)) if other != node])
     lasts_s = min(lasts_s, plan.faults_s - at_s)
@@ -365,11 +368,12 @@ def _when_asked(random: Random, mishap: Mishap, members: tuple[Member, ...], sta
     """A stranger matters to who asks for the first time: half of them come then, and are soon gone again."""
     if mishap.fault is not Fault.SQUATTER or random.random() < 0.5:
         return mishap
-    asks_at_s = started_at_s[mishap.node] + _patience_s(members[mishap.node]) - random.uniform(0, 0.7)
+    asks_at_s = started_at_s[mishap.node] + patience_s(members[mishap.node]) - random.uniform(0, 0.7)
     return replace(mishap, at_s=max(asks_at_s, 0.0), duration_s=random.choice([0.1, 0.3, 0.6, 2.0]))
 
 
-def _patience_s(member: Member) -> float:
+def patience_s(member: Member) -> float:
+    """Its master-down interval."""
     return master_down_s(member.settings.advbase, member.settings.advskew)
 
 
@@ -377,7 +381,7 @@ def _draw_mishap(random: Random, members: tuple[Member, ...], faults: list[Fault
     node = random.randrange(len(members))
     at_s = random.uniform(0, faults_s)
     # Often about as long as the node's patience, or half of it: there the rules change.
-    about_s = random.uniform(0.4, 1.6) * _patience_s(members[node])
+    about_s = random.uniform(0.4, 1.6) * patience_s(members[node])
     lasts_s = [0.3, 1.0, 2.0, 5.0, random.uniform(0, STALL_S_MAX), about_s]
     return Mishap(
         at_s=at_s,

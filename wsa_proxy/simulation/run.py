@@ -27,6 +27,9 @@ from wsa_proxy.simulation.belief import Belief
 from wsa_proxy.simulation.belief import Freshness
 from wsa_proxy.simulation.bounds import Station
 from wsa_proxy.simulation.checker import Checker
+from wsa_proxy.simulation.filtered import FilteredSettling
+from wsa_proxy.simulation.filters import Filters
+from wsa_proxy.simulation.filters import Reports
 from wsa_proxy.simulation.hostile import Hostile
 from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.lan import Lan
@@ -47,9 +50,13 @@ from wsa_proxy.simulation.plan import Member
 from wsa_proxy.simulation.plan import Plan
 from wsa_proxy.simulation.plan import moving_plan_of
 from wsa_proxy.simulation.plan import plan_of
+from wsa_proxy.simulation.post import Post
+from wsa_proxy.simulation.reporting_plan import REPORTS_PORT
+from wsa_proxy.simulation.reporting_plan import reporting_plan_of
 from wsa_proxy.simulation.sealed import WALL_MS
 from wsa_proxy.simulation.sealed import SealedNode
 from wsa_proxy.simulation.settling import Settling
+from wsa_proxy.simulation.testimony import ReportsJudge
 from wsa_proxy.simulation.trust import Trust
 from wsa_proxy.simulation.twins import twins
 from wsa_proxy.simulation.violation import Violation
@@ -116,7 +123,12 @@ class Run:
         chance = self._chance(OPERATORS_PORT)
         self._mover = Mover(plan.move, movers, self.lan, chance, self._narrate, marks) if plan.move else None
         disturb = self._mover.go_on if self._mover else None
-        self._settling = Settling(plan, self.stations, self.lan, self._nemesis, marks, self._pass, disturb)
+        settling = FilteredSettling if plan.reports else Settling
+        self._settling = settling(plan, self.stations, self.lan, self._nemesis, marks, self._pass, disturb)
+        self._filters: Filters | None = None
+        self._testimony: ReportsJudge | None = None
+        if plan.reports:
+            self._report(plan.reports)
         self._settling.preempts_in_s = self.checker.preempts_in_s
         if self._mover:
             self._settling.laggards = self._mover.laggards
@@ -158,6 +170,18 @@ class Run:
         node.lateness_s = node.lateness_s_max = self.plan.lateness_s
         return node
 
+    def _report(self, reports: Reports) -> None:
+        """All nodes send member reports from now on."""
+        post = Post(self.lan, self._chance(REPORTS_PORT + 1))
+        self._filters = Filters(reports, self.lan, post, self._chance(REPORTS_PORT + 2), self._narrate)
+        self._testimony = ReportsJudge(self.nodes, self.checker.memories, post, self.checker.marks)
+        assert isinstance(self._settling, FilteredSettling)
+        self._settling.post = post
+        self.checker.marks.update(f"drawn: {each.what.value}" for each in reports.filters)
+        for node in self.nodes:
+            node.post, node.reports_chance = post, self._chance(REPORTS_PORT + 3 + node.number)
+            post.attach(node.number, node.read_report)
+
     def _judge_of_belief(self, earlier: Sequence[Advertised]) -> Belief | Freshness | Trust:
         if self.plan.move:
             return Trust(self.checker.marks, VHID, earlier[:OLD_ADVERTISEMENTS], earlier[OLD_ADVERTISEMENTS:])
@@ -196,6 +220,8 @@ class Run:
         try:
             self._faults()
             self._nemesis.heal()
+            if self._filters:
+                self._filters.heal()
             self._halt_mover()
             self._settling.quiet()
             self._halt_mover()
@@ -221,6 +247,8 @@ class Run:
             self._timeline.at(self._began_at_s, bystander.start)
         self._nemesis.schedule(self.plan.mishaps, for_ever=self.plan.sealed)
         self._nemesis.reload(self._chance(RELOADS_PORT), self.plan.faults_s)
+        if self._filters:
+            self._filters.begin()
         if self._mover:
             self._mover.begin()
         self._pass(self.plan.faults_s)
@@ -231,7 +259,12 @@ class Run:
             self._mover.halt()
 
     def _pass(self, duration_s: float) -> None:
-        self._timeline.run(self._timeline.now + duration_s, self.checker.look if self._judged else lambda: None)
+        self._timeline.run(self._timeline.now + duration_s, self._look if self._judged else lambda: None)
+
+    def _look(self) -> None:
+        self.checker.look()
+        if self._testimony:
+            self._testimony.look(self._timeline.whose)
 
     # -- the story -----------------------------------------------------------------------------------------------------
 
@@ -244,6 +277,8 @@ class Run:
             self.checker.told(node, kind, what)
             if kind in self._belief.LISTENS:
                 self._belief.told(node, kind, what)
+            if self._testimony and kind in self._testimony.LISTENS:
+                self._testimony.told(node, kind, what)
         else:
             self.checker.follow(node, kind, what)
 
@@ -290,6 +325,8 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "fence": lambda bowed_out: f"its guardian takes the addresses, and {'bows out' if bowed_out else 'is silent'}",
     "fenced": lambda _: "reads that it was fenced",
     "a guardian was replaced": lambda _: "starts another guardian",
+    "asks": lambda _: "asks the owner of the addresses",
+    "answered": lambda report: f"is answered by {report.node}",
 }
 """What of a node's story is told, by its kind."""
 
@@ -304,6 +341,11 @@ def play(seed: int, nodes: int | None = None, tell: Callable[[str], None] | None
             outcome = replace(outcome, invariant=invariant, violation=story)
         outcome.marks[f"compared without {difference}"] += 1
     return outcome
+
+
+def play_reporting(seed: int, nodes: int | None = None, tell: Callable[[str], None] | None = None) -> Outcome:
+    """Another run of this seed, in which the nodes send member reports."""
+    return Run(seed, reporting_plan_of(seed, nodes), tell).play()
 
 
 def play_moving(seed: int, nodes: int | None = None, tell: Callable[[str], None] | None = None) -> Outcome:

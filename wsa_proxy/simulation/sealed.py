@@ -151,6 +151,15 @@ class SealedNode(Node):
         if line_ms is not None and (moved or abs(line_ms - (saved.line_ms or 0.0)) > MOVED_MS):  # type: ignore[union-attr]
             self.saved = self.group_time.saved
 
+    def time_of_the_group_ms(self) -> int:
+        return self._credentials.group_ms(self.clock_ms)
+
+    def learn_time(self, group_ms: int) -> None:
+        self._credentials.learn_group_ms(group_ms, self.clock_ms)
+        self._write()
+        self._tell(self, "learned", group_ms)
+        self._tell(self, "done", None)
+
     # -- frames --------------------------------------------------------------------------------------------------------
 
     def _sign(self, command: SendAdvertisement | SendFarewell) -> bytes:
@@ -213,7 +222,7 @@ class SealedNode(Node):
         verdict = Verdict.FIRST_CONTACT if isinstance(heard, FirstContact) else Verdict.BELIEVED
         self._tell(self, verdict.value, Judged(frame, counter, verdict, arrived_s))
         self._write()
-        self._take_in(heard)
+        self.take_in(heard)
 
 
 _VERDICTS = {verdict.value: verdict for verdict in Verdict}

@@ -154,6 +154,9 @@ class Telling:
         frame = what.frame if isinstance(what, Judged) else what
         self._hears = _values(frame) != BOW_OUT  # who bows out is gone
 
+    def _answered(self, _: object) -> None:
+        self._hears = True
+
     def _done(self, _: None) -> None:
         self._hears = False
 
@@ -222,6 +225,7 @@ LISTENERS: dict[str, Callable[[Telling, Any], None]] = {
     "no way to a peer": Telling._has_no_way,
     "accept": Telling._accept,
     Verdict.BELIEVED.value: Telling._accept,
+    "answered": Telling._answered,
     "done": Telling._done,
     "commands": Telling._commands,
     "transition": Telling._transition,
