@@ -56,7 +56,6 @@ ANSWER_WAIT_SHARE = 1 / 6
 """Between two answers, or a share of a question's lead where that is less: several backups ask at the same time."""
 REPLIES_PER_INTERVAL = 4
 """So many of our reports may others provoke in an interval, by being new or by being a second master."""
-
 CONTACTS_PER_S = 40
 """So many reports of lives that were never believed are read; two of each are enough."""
 
@@ -90,18 +89,16 @@ class GroupReports:
         """What a planned switch has to say."""
         self.on_report: Callable[[Member], None] = lambda _: None
         """Told of each that is believed."""
-        self._clocks = clocks
-        self._identity = identity
+        self._clocks, self._identity = clocks, identity
         self._health, self._facts, self._maintenance = health, facts, maintenance
         self._send, self._source, self._random = send, source, random
         self._owner_questions = OwnerQuestions()
         self._contacts = Allowance(CONTACTS_PER_S, clocks.now_s)
-        self._packer = Packer()
+        self._packer, self._closed = Packer(), False
         self._lasts: tuple[tuple[object, ...], Report] | None = None
         """What our last report said that stays, with all that it was made of."""
         self._owed: dict[bytes, tuple[bytes, bool]] = {}
         """By life: the question, and whether it was for us whatever we are."""
-        self._closed = False
         self._reply_after_s = self._answer_after_s = self._ask_after_s = 0.0
         self.take(group, settings)
         self.standings = Standings(self, clocks.now_s())
