@@ -24,7 +24,7 @@ from wsa_proxy.doctor.ruleset import Chain
 from wsa_proxy.doctor.ruleset import Rule
 from wsa_proxy.doctor.ruleset import Verdict
 from wsa_proxy.runtime import reporting
-from wsa_proxy.runtime import standings
+from wsa_proxy.runtime.findings import blocked
 
 CHECKS = [check_members, check_redundancy, check_clocks]
 STRANGER = "somebody at 10.0.0.9 (unverified) advertises this group with another Shared Secret or other virtual IPs"
@@ -62,7 +62,7 @@ def test_what_the_node_has_found(sentence: str, fix: str) -> None:
 
 def test_what_other_checks_tell() -> None:
     """Advertisements that are blocked, in the very words of the node; a stranger that is heard."""
-    assert list(check_members(with_findings(standings._blocked("a", "b")))) == []
+    assert list(check_members(with_findings(blocked("a", "b")))) == []
     last = {"from": "10.0.0.9", "mac": "02:00:00:00:00:09", "age_s": 4.0, "hint": ""}
     counted = node(members=members(findings=[STRANGER]), rejected={"bad_secret": 1}, last_rejected={"bad_secret": last})
     assert list(check_members(facts(node=counted, with_keys=False))) == []

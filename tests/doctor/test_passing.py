@@ -19,7 +19,7 @@ from tests.watch.packets import captured
 from tests.watch.packets import heard
 from wsa_proxy.doctor.facts import Facts
 from wsa_proxy.doctor.passing import check
-from wsa_proxy.runtime import standings
+from wsa_proxy.runtime.findings import blocked
 from wsa_proxy.watch.decode import decode
 from wsa_proxy.watch.judge import Opinion
 
@@ -59,7 +59,7 @@ def test_too_short_a_time_is_no_silence() -> None:
 
 def test_what_the_node_has_found_out() -> None:
     """In its own words; then what was listened to adds nothing."""
-    sentence = standings._blocked("b", "a")
+    sentence = blocked("b", "a")
     found = members(member(state="master"), findings=[sentence, "node b: VIP 10.0.0.4/24, here 10.0.0.3/24"])
     assert only(check, facts(node=node(state="backup", members=found), sounds={"eth0": sound()})).evidence == sentence
 
@@ -76,7 +76,7 @@ def test_two_masters_that_are_heard() -> None:
 
 def test_unicast_has_another_remedy() -> None:
     peers = (ip_address("10.0.0.2"),)
-    blocked = members(member(), findings=[standings._blocked("a", "b")])
+    blocked = members(member(), findings=[blocked("a", "b")])
     assert "multicast" not in only(check, facts(group(peers=peers), node=node(members=blocked))).fix
 
 

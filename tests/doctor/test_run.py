@@ -25,7 +25,7 @@ from tests.watch.packets import BEGIN_S
 from tests.watch.packets import Sender
 from tests.watch.packets import frame
 from wsa_proxy import cli
-from wsa_proxy.runtime import standings
+from wsa_proxy.runtime.findings import blocked
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDS_NODE = {"running node", "memory", "advertisements between members", "members", "redundancy", "clocks"}
@@ -321,7 +321,7 @@ MASTER = {"pid": 0, "node": "a", "guardian": {"pid": None}}
         ),
         ({"findings": [DIFFERS]}, "members", DIFFERS),
         (
-            {"findings": [standings._blocked("a", "b")]},
+            {"findings": [blocked("a", "b")]},
             "advertisements between members",
             "the advertisements of group 1",
         ),

@@ -43,9 +43,10 @@ class World:
         """What it would say now, but for this."""
         assert node.reporter is not None
         heard = self.judge._witnesses[self.other.number].heard
-        last = heard.get(node.reporter.roster.life) or self.judge._witnesses[self.master.number].heard[
-            node.reporter.roster.life
-        ]
+        last = (
+            heard.get(node.reporter.roster.life)
+            or self.judge._witnesses[self.master.number].heard[node.reporter.roster.life]
+        )
         return replace(last, number=last.number + 1, **changes)  # type: ignore[arg-type]
 
     def life(self, node: Node) -> bytes:

@@ -29,6 +29,7 @@ from wsa_proxy.runtime.facts import ProxyFacts
 from wsa_proxy.runtime.group_reports import GroupReports
 from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.identity import Identity
+from wsa_proxy.runtime.members_status import members_status
 from wsa_proxy.runtime.ports import Kernel
 from wsa_proxy.runtime.rounds import Rounds
 from wsa_proxy.runtime.standings import OnRedundancy
@@ -254,4 +255,4 @@ class Reporting:
         if reports is None:
             redundancy = {"healthy_standbys": None, "lost_s": None, "why": None}
             return {"reports": NO_SECRET, "redundancy": redundancy, "findings": [], "list": []}
-        return reports.standings.status(self._clocks.now_s())
+        return members_status(reports, self._clocks.now_s())
