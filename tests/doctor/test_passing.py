@@ -76,8 +76,8 @@ def test_two_masters_that_are_heard() -> None:
 
 def test_unicast_has_another_remedy() -> None:
     peers = (ip_address("10.0.0.2"),)
-    blocked = members(member(), findings=[blocked("a", "b")])
-    assert "multicast" not in only(check, facts(group(peers=peers), node=node(members=blocked))).fix
+    told = members(member(), findings=[blocked("a", "b")])
+    assert "multicast" not in only(check, facts(group(peers=peers), node=node(members=told))).fix
 
 
 def test_a_membership_that_is_lost() -> None:
