@@ -77,3 +77,23 @@ async def test_maintenance_of_the_last_one_waits_for_nobody(make_host: MakeHost)
     began_s = a.loop.now
     await b.node.maintenance.on("new disk as well", "30s")
     assert owners([a, b]) == "b" and a.loop.now - began_s < 1.5 and b.driver.demotions.of("maintenance")
+
+
+async def test_a_group_that_cannot_be_handed_over_keeps_no_maintenance_away(
+    make_host: MakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is on the disk by then, so it must be in force; and the other groups go in order."""
+    a, b = make_host("a", 1, more_vhids=(2,)), make_host("b", 2, priority=200, advskew=55, more_vhids=(2,))
+    a.lan.carries_report = lambda sender, receiver: True
+    for host in (a, b):
+        await host.start()
+    await asyncio.sleep(5)
+
+    async def fails(to: str) -> None:
+        raise RuntimeError("nobody has thought of this")
+
+    monkeypatch.setattr(a.node.switches.groups[1], "order", fails)
+    watch = Watch([a, b])
+    told = await a.node.maintenance.on("new disk", "30m")
+    assert told["changes"][1:] == ["group 1: BACKUP", "group 2: BACKUP"] and a.node.maintenance.current() is not None
+    assert [each.is_master for each in b.node._drivers()] == [True, True] and watch.none_s == 0

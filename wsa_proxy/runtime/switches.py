@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from wsa_proxy.runtime.apart import apart
 from wsa_proxy.runtime.drill_report import DrillReport
 from wsa_proxy.runtime.group_drill import DrillRefused
 from wsa_proxy.runtime.group_reports import GroupReports
@@ -52,15 +53,20 @@ class Switches:
     async def handing_over(self) -> AsyncIterator[None]:
         """What is done in this block has healthy standbys take over: each group is with one by then, in order, if it
         can be. Who then holds to no decision comes back when that has ended."""
-        ways = [each.hand_over() for each in self.groups.values()]
+        ways = [self._hand_over(vhid, each) for vhid, each in self.groups.items()]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(HANDED_OVER_S_MAX):
                 await asyncio.gather(*ways)
         try:
             yield
         finally:
-            for each in self.groups.values():
-                each.let_go()
+            for vhid, each in self.groups.items():
+                with apart(vhid, "let go of a switch"):
+                    each.let_go()
+
+    async def _hand_over(self, vhid: int, group: GroupSwitch) -> None:
+        with apart(vhid, "be handed over"):
+            await group.hand_over()
 
     async def switch(self, vhids: list[int], group: str, to: str) -> dict[str, Any]:
         """Of one of the node's groups ``vhids`` by its id; answers ``changes`` or an ``error``."""
