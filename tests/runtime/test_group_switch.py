@@ -368,3 +368,20 @@ async def test_whoever_was_switched_away_knows_first_that_it_is_its_turn(make_ho
     await done(b, "a")
     said = [each for each in b.journal if each.startswith("advertise")]
     assert said[0] == "advertise v4 1/240" and all("own MAC" in each for each in said[1:]) and owners(hosts) == "a"
+
+
+async def test_it_comes_to_its_end_whatever_fails(make_host: MakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report that cannot be made, and nobody is heard any more: time passes all the same."""
+    a, b = await make(make_host, "ab")
+    proves(b, lambda: asyncio.sleep(1.0, ""))
+    order = answer(a)
+    await asyncio.sleep(0.001)
+    a.lan.carries_report = lambda sender, receiver: False
+
+    def fails(**more: Any) -> None:
+        raise RuntimeError("nobody has thought of this")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(a.node.reporting.groups[1], "send", fails)
+        await asyncio.sleep(0.06)
+    assert "a goes on" in (await order)["error"]

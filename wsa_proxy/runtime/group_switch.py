@@ -229,10 +229,13 @@ class GroupSwitch:
 
     def _beat(self) -> None:
         self._timer = None
-        if self.switching.is_active:
-            self._say()
-            self._advertise_again()
-        self._look()
+        try:
+            if self.switching.is_active:
+                self._say()
+                self._advertise_again()
+            self._look()
+        finally:
+            self._arm()  # whatever went wrong, what has begun comes to its end
 
     def _advertise_again(self) -> None:
         now_s, driver = self._reports.now_s(), self._driver
