@@ -16,6 +16,7 @@ from wsa_proxy.carp.wire import Reject
 from wsa_proxy.members.report import MEMBERS_MAX
 from wsa_proxy.net.ports import Datagram
 from wsa_proxy.net.ports import Packet
+from wsa_proxy.runtime import report_of
 from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.health import SelfTestResult
 
@@ -213,3 +214,20 @@ async def test_a_flood_provokes_no_flood(three: list[Host]) -> None:
         await asyncio.sleep(0.1)
     assert len(a.lan.reports) - before < 2 * 10
     assert len(reports.roster.members) <= MEMBERS_MAX
+
+
+async def test_who_asks_often_is_answered_once(three: list[Host], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an answer claims is looked up for each answer, not for each question."""
+    a, b, _ = three
+    await asyncio.sleep(6)
+    looked_up: list[float] = []
+
+    def serves(*values: Any) -> bool:
+        looked_up.append(a.loop.now)
+        return True
+
+    monkeypatch.setattr(report_of, "serves", serves)
+    for _ in range(20):
+        b.node.reporting.groups[1].ask_owner()
+    await asyncio.sleep(0.2)
+    assert len([at_s for at_s in looked_up if at_s]) <= 2 * 3, "each of three nodes, at once and after a wait"

@@ -332,8 +332,9 @@ class GroupReports:
         """Answer at once; what is claimed is looked up now."""
         if report.asked not in (b"", self.roster.life) or len(self._owed) >= MEMBERS_MAX:
             return
+        is_first = not self._owed
         self._owed[report.life] = report.question, bool(report.asked)
-        if len(self._owed) == 1:
+        if is_first:
             asyncio.get_running_loop().call_later(max(0.0, self._answer_after_s - self.now_s()), self._answer)
 
     def _answer(self) -> None:
