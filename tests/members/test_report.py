@@ -22,6 +22,7 @@ from tests.members.reports import near_reports
 from tests.members.reports import reports
 from wsa_proxy.carp.seal import Seal
 from wsa_proxy.members import equal
+from wsa_proxy.members.equal import fitting
 from wsa_proxy.members.report import CLOCK_MS_MAX
 from wsa_proxy.members.report import CUT
 from wsa_proxy.members.report import GROUP_MS_MAX
@@ -144,6 +145,14 @@ def test_what_lasts_is_packed_once_and_what_changes_each_time() -> None:
     for wrong in (b"\xc1", msgpack.packb([1])):
         with pytest.raises(BadReport):
             unpack(packed(lasting=wrong))
+
+
+def test_equal_settings_are_the_same_object() -> None:
+    """Of two nodes, and of this one itself: nobody need compare them name by name."""
+    here = fitting({"port": "8080", "mac": "virtual"})
+    b, c = (unpack(pack(replace(MINIMAL, node=name, settings=dict(here)))) for name in ("b", "c"))
+    assert b.settings is c.settings is here
+    assert unpack(pack(replace(MINIMAL, settings={"port": "8081"}))).settings == {"port": "8081"}
 
 
 @given(st.binary(max_size=REPORT_BYTES_MAX))

@@ -67,7 +67,8 @@ def short(value: str, characters_max: int = VALUE_CHARACTERS_MAX) -> str:
 def fitting(settings: Mapping[str, str]) -> Mapping[str, str]:
     """The settings as a report carries them, in at most SETTINGS_BYTES_MAX bytes: those of ``WORDS`` first, then the
     options by name, each ``short``; and of all from the first one on that has no room, one fingerprint. Depends on
-    nothing but the settings, so that equal ones stay equal. What fits already stays as it is."""
+    nothing but the settings, so that equal ones stay equal. What fits already stays as it is.
+    Equal ones become the same object."""
     return _fitting(tuple(settings.items()))
 
 
@@ -77,7 +78,7 @@ def _fitting(items: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
     order = [name for name in WORDS if name in settings] + sorted(name for name in settings if name not in WORDS)
     carried = {one_line(name): short(_printable(settings[name]), _characters_max(name)) for name in order}
     if sum(_bytes(name, value) for name, value in carried.items()) <= SETTINGS_BYTES_MAX:
-        return MappingProxyType(carried)
+        return _one(tuple(carried.items()))
     room = SETTINGS_BYTES_MAX - _bytes(MORE, "-" * DIGEST_CHARACTERS)
     kept: dict[str, str] = {}
     for name, value in carried.items():
@@ -86,7 +87,13 @@ def _fitting(items: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
             break
         kept[name] = value
     rest = repr([(name, value) for name, value in carried.items() if name not in kept])
-    return MappingProxyType(kept | {MORE: _digest(rest)})
+    return _one((*kept.items(), (MORE, _digest(rest))))
+
+
+@functools.lru_cache(maxsize=1024)
+def _one(items: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+    """Of equal ones the same object."""
+    return MappingProxyType(dict(items))
 
 
 def compare(ours: Mapping[str, str], theirs: Mapping[str, str], optional: Iterable[str] = ()) -> list[Mismatch]:

@@ -332,6 +332,15 @@ def _text_map(entries_max: int) -> Callable[[object], Mapping[str, str] | None]:
     return read_map
 
 
+_settings_map = _text_map(SETTINGS_MAX)
+
+
+def _settings(value: object) -> Mapping[str, str] | None:
+    """Of equal ones the same object, so that nobody need compare them name by name."""
+    settings = _settings_map(value)
+    return None if settings is None else equal.fitting(settings)
+
+
 def _texts(value: object) -> tuple[str, ...] | None:
     if not isinstance(value, list):
         return None
@@ -382,7 +391,7 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "hears_s": _map(_life, _seconds, MEMBERS_MAX),
     "advertisement_s": _seconds,
     "interval_s": _interval,
-    "settings": _text_map(SETTINGS_MAX),
+    "settings": _settings,
     "fits": _below(MEMBERS_MAX + 2),
     "maintenance": _maintenance,
     "switch": _map(_text, _anything, SWITCH_MAX),

@@ -8,6 +8,7 @@ something new: ``standings.py``.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 from collections.abc import Callable
@@ -110,6 +111,7 @@ class GroupReports:
         self.group, self.settings = group, settings
         self.interval_s = report_of.report_interval_s(group)
         """Between two of our reports."""
+        self.versions = group.versions
         self._shared: tuple[ProxyFacts, Mapping[str, str]] | None = None
         self._keys = [members_key(phrase) for phrase in group.pass_phrases]
         self.cipher = Cipher(group.vhid, self._keys, self._random)
@@ -353,5 +355,6 @@ def _news(report: Report) -> tuple[object, ...]:
     return report.state, report.leaves, report.health, report.reasons, report.settings, report.maintenance
 
 
+@functools.lru_cache(maxsize=1024)  # asked of each report of each group, and hardly ever another one
 def _addresses(text: str) -> frozenset[str]:
     return frozenset(each.partition("/")[0] for each in text.split(", "))

@@ -189,12 +189,12 @@ class GroupSwitch:
     # -- the pump ------------------------------------------------------------------------------------------------------
 
     def _heard(self, member: Member) -> None:
-        now_s = self._reports.now_s()
-        self.switching.hear(member, _time_of_day(), now_s)
+        now_s, phase = self._reports.now_s(), read(member.report).phase
+        self.switching.hear(member, _time_of_day() if phase is not None else "", now_s)
         self.drill.heard(member)
         self._after()
         # Whoever repeats what is to be done may not have heard that it was.
-        if read(member.report).phase is not None and now_s >= self._said_at_s + REPEATED_S / 2:
+        if phase is not None and now_s >= self._said_at_s + REPEATED_S / 2:
             self._say()
 
     def _advertised(self, advertisement: Advertisement) -> None:

@@ -20,7 +20,6 @@ from wsa_proxy.members.cipher import group_of
 from wsa_proxy.members.report import Maintenance
 from wsa_proxy.net.ports import Datagram
 from wsa_proxy.net.ports import ReportPort
-from wsa_proxy.net.ports import Version
 from wsa_proxy.runtime.allowance import Allowance
 from wsa_proxy.runtime.apart import apart
 from wsa_proxy.runtime.clocks import Clocks
@@ -110,8 +109,8 @@ class Reporting:
             health=self._health,
             facts=self._facts,
             maintenance=self._maintenance,
-            send=lambda datagram: self._send(reports.group, datagram),
-            source=lambda: self._source(reports.group),
+            send=lambda datagram: self._send(reports, datagram),
+            source=lambda: self._source(reports),
         )
         reports.standings.on_redundancy = self.on_redundancy
         self.groups[group.vhid] = reports
@@ -166,21 +165,20 @@ class Reporting:
                 asyncio.get_running_loop().add_reader(descriptor, self.drain)
         return self._ports[place]
 
-    def _send(self, group: GroupSettings, datagram: bytes) -> str | None:
+    def _send(self, reports: GroupReports, datagram: bytes) -> str | None:
         errors: list[str] = []
-        for version in group.versions:
+        for version in reports.versions:
             try:
-                self._port(group).send(version, group.peers, datagram)
+                self._port(reports.group).send(version, reports.group.peers, datagram)
             except OSError as error:
                 errors.append(error.strerror or str(error))
                 if error.errno in (errno.ENODEV, errno.EBADF, errno.ENXIO):
-                    self._close(self._place(group))
-        return "; ".join(dict.fromkeys(errors)) if len(errors) == len(group.versions) else None
+                    self._close(self._place(reports.group))
+        return "; ".join(dict.fromkeys(errors)) if len(errors) == len(reports.versions) else None
 
-    def _source(self, group: GroupSettings) -> str:
-        version: Version = group.versions[0]
+    def _source(self, reports: GroupReports) -> str:
         try:
-            return str(self._port(group).source_of(version, group.peers) or "")
+            return str(self._port(reports.group).source_of(reports.versions[0], reports.group.peers) or "")
         except OSError:
             return ""
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -76,7 +77,7 @@ class Standings:
         """Which of a member's settings are not ours."""
         ours = self._reports.shared_settings()
         report = member.report or member.contact
-        if not report.settings or report.settings == ours:  # none: of a version that tells none
+        if not report.settings or _alike(report.settings, ours):  # none: of a version that tells none
             return []
         options = [name for name in {*ours, *report.settings} if name not in equal.WORDS]
         return equal.compare(ours, report.settings, [*options, "secrets"])
@@ -132,7 +133,7 @@ class Standings:
             return [], []
         ours = self._reports.shared_settings()
         known = [member for member in self._reports.roster.members.values() if member.report is not None]
-        if all(member.report is not None and member.report.settings == ours for member in known):
+        if all(member.report is not None and _alike(member.report.settings, ours) for member in known):
             return [], []
         others, absent = [], []
         for member in known:
@@ -190,6 +191,11 @@ class Standings:
 def _reason(maintenance: Maintenance) -> str:
     """As the demotion for it has it."""
     return f"maintenance: {maintenance.reason}"
+
+
+def _alike(theirs: Mapping[str, str], ours: Mapping[str, str]) -> bool:
+    """Nearly always it is the same object, see ``members/report.py``."""
+    return theirs is ours or theirs == ours
 
 
 def _other_ca(one: Side, other: Side) -> bool:
