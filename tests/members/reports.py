@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from wsa_proxy.members import report as limits
+from wsa_proxy.members import values
 from wsa_proxy.members.report import Maintenance
 from wsa_proxy.members.report import Report
 
@@ -87,7 +88,7 @@ def reports() -> st.SearchStrategy[Report]:
         versions=st.dictionaries(_TEXT, _TEXT, max_size=10),
         clock_ms=st.integers(0, limits.CLOCK_MS_MAX - 1),
         hears_s=st.dictionaries(lives, st.floats(0, 1e9), max_size=40),
-        interval_s=st.floats(limits.INTERVAL_S_MIN, limits.INTERVAL_S_MAX),
+        interval_s=st.floats(values.INTERVAL_S_MIN, values.INTERVAL_S_MAX),
         settings=settings,
         maintenance=st.none() | st.builds(Maintenance, st.just("2026-11-29T02:30:00+00:00"), _TEXT),
         switch=st.dictionaries(_TEXT, _SCALAR, max_size=20),

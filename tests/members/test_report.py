@@ -26,10 +26,7 @@ from wsa_proxy.members.equal import fitting
 from wsa_proxy.members.report import CLOCK_MS_MAX
 from wsa_proxy.members.report import CUT
 from wsa_proxy.members.report import GROUP_MS_MAX
-from wsa_proxy.members.report import INTERVAL_S_MAX
-from wsa_proxy.members.report import INTERVAL_S_MIN
 from wsa_proxy.members.report import REPORT_BYTES_MAX
-from wsa_proxy.members.report import SECONDS_MAX
 from wsa_proxy.members.report import BadReport
 from wsa_proxy.members.report import Maintenance
 from wsa_proxy.members.report import Packer
@@ -37,6 +34,9 @@ from wsa_proxy.members.report import Report
 from wsa_proxy.members.report import head
 from wsa_proxy.members.report import pack
 from wsa_proxy.members.report import unpack
+from wsa_proxy.members.values import INTERVAL_S_MAX
+from wsa_proxy.members.values import INTERVAL_S_MIN
+from wsa_proxy.members.values import SECONDS_MAX
 
 FULL = Report(
     node="node-a.example.com",

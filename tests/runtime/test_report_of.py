@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tests.runtime.world import MakeHost
-from wsa_proxy.members.report import SECONDS_MAX
+from wsa_proxy.members.values import SECONDS_MAX
 from wsa_proxy.runtime import report_of
 from wsa_proxy.runtime.facts import ProxyFacts
 from wsa_proxy.runtime.health import Health

@@ -9,44 +9,38 @@ be too long, what matters least is left out (``CUT``).
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import fields
-from types import MappingProxyType
 from typing import Any
 from typing import NamedTuple
 
 import msgpack
 
 from wsa_proxy.members import equal
+from wsa_proxy.members import values
 from wsa_proxy.members.cipher import DATAGRAM_BYTES_MAX
 from wsa_proxy.members.cipher import OVERHEAD_BYTES
-from wsa_proxy.members.text import one_line
+from wsa_proxy.members.values import NAME_CHARACTERS_MAX
+from wsa_proxy.members.values import SECONDS_MAX
+from wsa_proxy.members.values import TEXTS_MAX
 
 REPORT_BYTES_MAX = DATAGRAM_BYTES_MAX - OVERHEAD_BYTES
 LIFE_BYTES = 8
 CHALLENGE_BYTES = 16
-NAME_CHARACTERS_MAX = 63
-"""Of a node's name, as its configuration allows, an address and a date: ASCII, as are state and health."""
 WORD_CHARACTERS_MAX = 16
-TEXTS_MAX = 8
 MEMBERS_MAX = 32
 """Lives that one report names: more nodes than any group has."""
 SETTINGS_MAX = 64
 SWITCH_MAX = 24
-SCALAR_BYTES_MAX = 64
 NUMBER_MAX = 2**63
 BYTE_MAX = 255
 GROUP_MS_MAX = 2**42
 """A sealed counter has 42 bits for it (``carp/seal.py``)."""
 CLOCK_MS_MAX = 253_402_300_800_000
 """The end of the year 9999: what lies before can be written as a date."""
-SECONDS_MAX = 1e9
-INTERVAL_S_MIN, INTERVAL_S_MAX = 1 / 256, 256.0
-"""Between two advertisements, as CARP can say it: whoever says more would be fresh for ever."""
 CUT = (
     ("versions", 0),
     ("reasons", 1),
@@ -257,82 +251,7 @@ def _plain(value: object) -> object:
 # -- reading: each answers None for what is not what it should be ------------------------------------------------------
 
 
-def _text(value: object) -> str | None:
-    return one_line(value) if isinstance(value, str) else None
-
-
-def _short(characters_max: int) -> Callable[[object], str | None]:
-    def read(value: object) -> str | None:
-        if not isinstance(value, str):
-            return None
-        return one_line(value if value.isascii() else value.encode("ascii", "replace").decode(), characters_max)
-
-    return read
-
-
-def _name(value: object) -> str | None:
-    return (_short(NAME_CHARACTERS_MAX)(value) or "").strip() or None
-
-
-def _below(limit: int) -> Callable[[object], int | None]:
-    def read(value: object) -> int | None:
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        return value if whole and 0 <= value < limit else None  # type: ignore[operator,return-value]
-
-    return read
-
-
-def _seconds(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= SECONDS_MAX:
-        return None
-    return float(value)
-
-
-def _interval(value: object) -> float | None:
-    seconds = _seconds(value)
-    return seconds if seconds is not None and INTERVAL_S_MIN <= seconds <= INTERVAL_S_MAX else None
-
-
-def _truth(value: object) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
-def _bytes(length: int) -> Callable[[object], bytes | None]:
-    return lambda value: value if isinstance(value, bytes) and len(value) == length else None
-
-
-def _map[Key, Value](
-    key: Callable[[object], Key | None], value: Callable[[object], Value | None], entries_max: int
-) -> Callable[[object], dict[Key, Value] | None]:
-    def read(given: object) -> dict[Key, Value] | None:
-        if not isinstance(given, dict):
-            return None
-        pairs = ((key(one), value(other)) for one, other in list(given.items())[:entries_max])
-        return {one: other for one, other in pairs if one is not None and other is not None}
-
-    return read
-
-
-def _text_map(entries_max: int) -> Callable[[object], Mapping[str, str] | None]:
-    """Of texts, which hardly ever change: read once."""
-    read = _map(_text, _text, entries_max)
-
-    @functools.lru_cache(maxsize=1024)
-    def read_items(items: tuple[tuple[object, object], ...]) -> Mapping[str, str]:
-        return MappingProxyType(read(dict(items)) or {})
-
-    def read_map(given: object) -> Mapping[str, str] | None:
-        if not isinstance(given, dict):
-            return None
-        try:
-            return read_items(tuple(given.items()))
-        except TypeError:  # a list among them, which has no hash
-            return read(given)
-
-    return read_map
-
-
-_settings_map = _text_map(SETTINGS_MAX)
+_settings_map = values.text_map(SETTINGS_MAX)
 
 
 def _settings(value: object) -> Mapping[str, str] | None:
@@ -341,60 +260,45 @@ def _settings(value: object) -> Mapping[str, str] | None:
     return None if settings is None else equal.fitting(settings)
 
 
-def _texts(value: object) -> tuple[str, ...] | None:
-    if not isinstance(value, list):
-        return None
-    return tuple(text for each in value[:TEXTS_MAX] if (text := _text(each)) is not None)
-
-
 def _maintenance(value: object) -> Maintenance | None:
     if not isinstance(value, dict):
         return None
-    until, reason = _name(value.get("until")), _text(value.get("reason", ""))
+    until, reason = values.name(value.get("until")), values.text(value.get("reason", ""))
     return None if until is None or reason is None else Maintenance(until, reason)
 
 
-def _anything(value: object) -> object:
-    """A scalar of a bounded size."""
-    if isinstance(value, str):
-        return one_line(value)
-    if isinstance(value, bytes):
-        return value if len(value) <= SCALAR_BYTES_MAX else None
-    return value if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)) else None
-
-
-_life, _challenge, _byte = _bytes(LIFE_BYTES), _bytes(CHALLENGE_BYTES), _below(BYTE_MAX + 1)
-_word, _address = _short(WORD_CHARACTERS_MAX), _short(NAME_CHARACTERS_MAX)
+_life, _challenge, _byte = values.bytes_of(LIFE_BYTES), values.bytes_of(CHALLENGE_BYTES), values.below(BYTE_MAX + 1)
+_word, _address = values.short_text(WORD_CHARACTERS_MAX), values.short_text(NAME_CHARACTERS_MAX)
 _READERS: dict[str, Callable[[object], Any]] = {
-    "node": _name,
+    "node": values.name,
     "life": _life,
-    "number": _below(NUMBER_MAX),
+    "number": values.below(NUMBER_MAX),
     "challenge": _challenge,
-    "echoes": _map(_life, _challenge, MEMBERS_MAX),
+    "echoes": values.map_of(_life, _challenge, MEMBERS_MAX),
     "question": _challenge,
     "asked": _life,
-    "answers": _map(_life, _challenge, MEMBERS_MAX),
+    "answers": values.map_of(_life, _challenge, MEMBERS_MAX),
     "state": _word,
-    "leaves": _truth,
-    "holds": _truth,
-    "proven_s": _seconds,
+    "leaves": values.truth,
+    "holds": values.truth,
+    "proven_s": values.seconds,
     "priority": _byte,
     "advbase": _byte,
     "advskew": _byte,
     "demotion": _byte,
-    "group_ms": _below(GROUP_MS_MAX),
+    "group_ms": values.below(GROUP_MS_MAX),
     "address": _address,
     "health": _word,
-    "reasons": _texts,
-    "versions": _text_map(TEXTS_MAX),
-    "clock_ms": _below(CLOCK_MS_MAX),
-    "hears_s": _map(_life, _seconds, MEMBERS_MAX),
-    "advertisement_s": _seconds,
-    "interval_s": _interval,
+    "reasons": values.texts,
+    "versions": values.text_map(TEXTS_MAX),
+    "clock_ms": values.below(CLOCK_MS_MAX),
+    "hears_s": values.map_of(_life, values.seconds, MEMBERS_MAX),
+    "advertisement_s": values.seconds,
+    "interval_s": values.interval,
     "settings": _settings,
-    "fits": _below(MEMBERS_MAX + 2),
+    "fits": values.below(MEMBERS_MAX + 2),
     "maintenance": _maintenance,
-    "switch": _map(_text, _anything, SWITCH_MAX),
+    "switch": values.map_of(values.text, values.scalar, SWITCH_MAX),
 }
 _REQUIRED = ("node", "life", "number", "challenge")
 LASTING = (

@@ -12,11 +12,11 @@ from wsa_proxy.carp import election
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.wire import Reject
 from wsa_proxy.members.cipher import Unread
-from wsa_proxy.members.report import SECONDS_MAX
 from wsa_proxy.members.roster import FRESH_INTERVALS
 from wsa_proxy.members.roster import Member
 from wsa_proxy.members.sides import side_of
 from wsa_proxy.members.sides import two_masters
+from wsa_proxy.members.values import SECONDS_MAX
 from wsa_proxy.runtime.driver import Driver
 
 if TYPE_CHECKING:

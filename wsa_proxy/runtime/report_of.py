@@ -10,7 +10,7 @@ from wsa_proxy.carp import election
 from wsa_proxy.carp.commands import State
 from wsa_proxy.members import equal
 from wsa_proxy.members.cipher import fingerprint
-from wsa_proxy.members.report import SECONDS_MAX
+from wsa_proxy.members.values import SECONDS_MAX
 from wsa_proxy.runtime.demotions import SWITCH
 from wsa_proxy.runtime.driver import Driver
 from wsa_proxy.runtime.facts import ProxyFacts

@@ -28,10 +28,10 @@ from wsa_proxy.members.cipher import Unread
 from wsa_proxy.members.owner_questions import OwnerQuestions
 from wsa_proxy.members.owner_questions import wins_tie
 from wsa_proxy.members.question import lead_s
-from wsa_proxy.members.report import SECONDS_MAX
 from wsa_proxy.members.report import Report
 from wsa_proxy.members.roster import Member
 from wsa_proxy.members.roster import Roster
+from wsa_proxy.members.values import SECONDS_MAX
 from wsa_proxy.runtime.asking import Asking
 from wsa_proxy.simulation.kernel import Kernel
 from wsa_proxy.simulation.post import Letter
