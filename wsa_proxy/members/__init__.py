@@ -6,11 +6,13 @@ what is random is given.
 
     cipher.py     authenticated encryption, with a key of the Shared Secret
     report.py     what a report says, to and from bytes
+    values.py     how single values of a report are read, and their bounds
     roster.py     whom a node believes: the members that are there, and what of them is fresh
     question.py   when a backup asks its silent master, and how long it waits for the answer
-    owner_questions.py  for how long an answer counts
+    owner_questions.py  whether an answer to that still counts
     text.py       what of another host's texts may be shown
     equal.py      the settings that must be equal, and the sentences for those that are not
     sides.py      which of two nodes that do not fit together gives way
     redundancy.py who could take over, and for how long nobody could
+    switching.py  a planned switch by consent; decision.py what stays of it, switch_words.py what reports say of both
 """
