@@ -106,8 +106,8 @@ SEEDS = 2000
 MARKED_SEEDS_MIN = 200  # fewer seeds may miss one by chance
 MARKED_MOVING_MIN = 60
 MOVING_EVERY = 25  # seeds: so many of them are played once more, with a group that is moved,
-REPORTING_EVERY = 20  # and so many with member reports
-MARKED_REPORTING_MIN = 80
+REPORTING_EVERY = 25  # and so many with member reports
+MARKED_REPORTING_MIN = 70
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
