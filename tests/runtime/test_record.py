@@ -12,6 +12,7 @@ from wsa_proxy.carp.commands import ReportWait
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.wire import Reject
 from wsa_proxy.runtime.record import LASTING
+from wsa_proxy.runtime.record import CROSSING_S
 from wsa_proxy.runtime.record import LINE_EVERY_S
 from wsa_proxy.runtime.record import SENDERS_MAX
 from wsa_proxy.runtime.record import TRANSITIONS_MAX
@@ -74,6 +75,23 @@ def test_a_reject_is_counted_always_and_logged_once_a_minute(caplog: pytest.LogC
         " the Shared Secret or the list of Virtual IPs differs there, or another group has this id"
     )
     assert "keepalived" in lines[1] and "count=1001" in lines[2]
+
+
+def test_advertisements_that_cross_in_a_takeover_are_counted_only(caplog: pytest.LogCaptureFixture) -> None:
+    """Two that become master at once each send the higher counter before they read the other's; whoever repeats what
+    he has captured goes on, or does so at another time."""
+    clock = Clock()
+    record = Record(1, clock)
+    clock.now += 100
+    record.transition(ReportTransition(State.BACKUP, State.MASTER, "master_bowed_out", ""))
+    clock.now += CROSSING_S - 0.1
+    record.rejected(Reject.REPLAY, "10.0.0.9", "00:00:5e:00:01:01")
+    assert record.rejects[Reject.REPLAY] == 1 and "rejected" not in caplog.text
+    record.rejected(Reject.BAD_SECRET, "10.0.0.9", "00:00:5e:00:01:01")
+    assert "rejected=bad_secret" in caplog.text
+    clock.now += 0.2
+    record.rejected(Reject.REPLAY, "10.0.0.9", "00:00:5e:00:01:01")
+    assert "rejected=replay count=2" in caplog.text
 
 
 def test_a_refusal_becomes_the_reason_of_the_status(caplog: pytest.LogCaptureFixture) -> None:

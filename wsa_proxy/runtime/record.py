@@ -26,6 +26,8 @@ LINE_EVERY_S = 60.0
 SAME_EVERY_S = 86_400.0
 """What lies in how the network is built, and does no harm meanwhile, is told once a day for the same sender."""
 SENDERS_MAX = 16  # whoever makes up more of them gets his line a minute
+CROSSING_S = 1.0
+"""So long after this node's own change of state an older counter is no news: two that spoke at once, as a rule."""
 LASTING = {Reject.ECHO, Reject.VRRP, Reject.BAD_VERSION}
 
 REJECT_HINTS = {
@@ -35,8 +37,8 @@ REJECT_HINTS = {
     Reject.PLAIN_MEMBER: "it speaks plain CARP with our secret: security must be the same on all nodes of a group",
     Reject.SEALED_MEMBER: "it speaks sealed with our secret: security must be the same on all nodes of a group",
     Reject.REWRITTEN: "a genuine advertisement with other values: somebody on this LAN forges",
-    Reject.REPLAY: "a genuine advertisement older than the newest: this proxy stood still and read it late, or somebody"
-    " on this LAN repeats what he has captured",
+    Reject.REPLAY: "a genuine advertisement older than the newest: two nodes spoke at once, this proxy stood still and"
+    " read it late, or somebody on this LAN repeats what he has captured",
     Reject.STALE: "a genuine advertisement that comes too late: held back, repeated, or this host's clock is wrong",
     Reject.ECHO: "our own advertisement came back, which does no harm: a switch reflects it (a Linux bridge's hairpin"
     " mode; ESXi with several uplinks: Net.ReversePathFwdCheckPromisc=1)",
@@ -152,6 +154,8 @@ class Record:
             logger.warning(line, self.vhid, reject.value, self.rejects[reject], source, source_mac, hint(reject))
 
     def _is_news(self, reject: Reject, source_mac: str) -> bool:
+        if reject is Reject.REPLAY and self._clock() < self.since_s + CROSSING_S:
+            return False
         told_s = self._told.get((reject, source_mac))
         return told_s is None or self._clock() >= told_s + SAME_EVERY_S
 
