@@ -11,8 +11,8 @@ from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import ReportWait
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.wire import Reject
-from wsa_proxy.runtime.record import LASTING
 from wsa_proxy.runtime.record import CROSSING_S
+from wsa_proxy.runtime.record import LASTING
 from wsa_proxy.runtime.record import LINE_EVERY_S
 from wsa_proxy.runtime.record import SENDERS_MAX
 from wsa_proxy.runtime.record import TRANSITIONS_MAX
