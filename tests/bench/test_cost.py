@@ -132,7 +132,7 @@ def test_what_a_report_costs(lan: Lan, has_member: bool) -> None:
                 if has_member:
                     packed = reports.cipher.open(other.report())
                     assert isinstance(packed, bytes)
-                    reports.receive(packed, reports.group.vhid, "10.0.0.2")
+                    reports.receive(packed, "10.0.0.2")
 
             return prepare, work
 
