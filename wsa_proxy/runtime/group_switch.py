@@ -165,8 +165,10 @@ class GroupSwitch:
 
     def says(self) -> Said:
         """For the next report."""
-        only = set(self._driver.demotions.reasons) == {SWITCH}
-        return dataclasses.replace(self.switching.says(), only=only, **self.drill.says())
+        said, more = self.switching.says(), self.drill.says()
+        if self._driver.demotions.reasons.keys() == {SWITCH}:
+            more["only"] = True
+        return dataclasses.replace(said, **more) if more else said  # asked for each report, and hardly ever needed
 
     def transition(self, transition: Transition) -> None:
         """The driver has changed its state, in the middle of a turn."""
