@@ -93,7 +93,7 @@ class Report:
     leaves: bool = False
     """An orderly end: the last report of this life."""
     holds: bool = False
-    """The kernel has the virtual IPs, asked when the report was made."""
+    """It is master and has its sockets; in an answer: the kernel has the virtual IPs, asked when that was made."""
     proven_s: float = SECONDS_MAX
     """So long ago a self-test of the proxy passed."""
     priority: int = 0
