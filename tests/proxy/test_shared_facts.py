@@ -60,3 +60,11 @@ def test_every_option_exists() -> None:
     """A name that mitmproxy does not have any more would be compared for nothing."""
     with taddons.context(*[addon for addon in default_addons() if not isinstance(addon, Core)]):
         assert not {*OPTIONS, *SECRET_OPTIONS} - set(ctx.options.keys())
+
+
+def test_what_may_be_a_token_is_told_by_a_fingerprint_only() -> None:
+    """The others see that it differs; so do their status and log, for whoever reads them."""
+    with taddons.context(*[addon for addon in default_addons() if not isinstance(addon, Core)]):
+        ctx.options.update(modify_headers=["/~d example.com/Authorization/Bearer 1234"], stickyauth="~all")
+        found = SharedFacts()()
+        assert found.options == {} and found.secret_options.keys() == {"modify_headers", "stickyauth"}

@@ -28,9 +28,10 @@ OPTIONS = (
     "certs", "client_certs", "add_upstream_certs_to_client_chain", "ciphers_client", "ciphers_server",
     "tls_version_client_min", "tls_version_client_max", "tls_version_server_min", "tls_version_server_max",
     "request_client_cert", "block_global", "block_private", "block_list", "map_local", "map_remote", "modify_body",
-    "modify_headers", "normalize_outbound_headers", "validate_inbound_headers", "upstream_cert",
+    "normalize_outbound_headers", "validate_inbound_headers", "upstream_cert",
 )  # fmt: skip
-SECRET_OPTIONS = ("proxyauth", "upstream_auth", "stickyauth", "stickycookie")
+SECRET_OPTIONS = ("proxyauth", "upstream_auth", "stickyauth", "stickycookie", "modify_headers")
+"""Of these the others, the status and the log learn only that they differ: a header that is set may be a token."""
 
 
 class SharedFacts:
