@@ -51,6 +51,7 @@ from wsa_proxy.proxy.modes import ListenerError
 from wsa_proxy.proxy.planned_stop import DRAIN_S_MAX
 from wsa_proxy.proxy.planned_stop import PlannedStop
 from wsa_proxy.proxy.planned_switch import PlannedSwitch
+from wsa_proxy.proxy.proof import SharedProof
 from wsa_proxy.proxy.proof import prove
 from wsa_proxy.proxy.questions import Questions
 from wsa_proxy.proxy.reload import Reloader
@@ -213,7 +214,7 @@ class CarpFailover(AddonCommands):
             on_fence=liveness.doubt,
             on_transition=self._addon_transitions.tell,
             facts=SharedFacts(),
-            proxy=ProxySide(self._prove, self._probe, PlannedSwitch(self._connections).hand_over),
+            proxy=ProxySide(SharedProof(self._prove), self._probe, PlannedSwitch(self._connections).hand_over),
             verbs=self._verbs(),
         )
 

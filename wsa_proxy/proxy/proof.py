@@ -6,6 +6,8 @@ or excused because others are answered. Here somebody is about to send all clien
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Protocol
@@ -13,6 +15,7 @@ from typing import Protocol
 from wsa_proxy.proxy.listener import LoopbackEndpoint
 from wsa_proxy.proxy.questions import ASKED
 from wsa_proxy.proxy.questions import TUNNELLING
+from wsa_proxy.runtime.tasks import create_task
 
 LIMIT_S = 1.2
 """Of each of the two questions; together less than is waited for."""
@@ -45,3 +48,25 @@ async def prove(asks: Asks, endpoints: Callable[[], Sequence[LoopbackEndpoint]])
     except OSError as error:
         return f"{question} failed: {error.strerror or error}"
     return ""
+
+
+class SharedProof:
+    """One proof for all groups that ask while it has not begun: they ask together when a node hands all of them over,
+    and hundreds of requests at once would be the reason why it cannot serve."""
+
+    def __init__(self, proof: Callable[[], Awaitable[str]]) -> None:
+        self._proof = proof
+        self._turn = asyncio.Lock()
+        self._waiting: asyncio.Task[str] | None = None
+
+    async def __call__(self) -> str:
+        """As ``prove``; begins after the call."""
+        if self._waiting is None:
+            self._waiting = create_task(self._take_turn(), name="failover proof")
+        return await asyncio.shield(self._waiting)  # whoever is cancelled calls nothing off
+
+    async def _take_turn(self) -> str:
+        await asyncio.sleep(0)  # mitmproxy's tasks are eager: else this would run before the task is known
+        async with self._turn:
+            self._waiting = None
+            return await self._proof()
