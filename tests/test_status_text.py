@@ -115,6 +115,14 @@ def test_a_node_that_was_switched_away_says_so() -> None:
     assert "switched away" not in status_text(STATUS | {"groups": [STATUS["groups"][0] | {"members": earlier}]})
 
 
+def test_of_a_silent_member_its_age_is_told_once_and_no_switch() -> None:
+    """What it held to is over: another life of it is not bound."""
+    silent = B | {"is_fresh": False, "is_ready": False, "not_ready": ["last heard 10.0 s ago"], "age_s": 10.0}
+    members = MEMBERS | {"list": [silent]}
+    lines = status_text(STATUS | {"groups": [STATUS["groups"][0] | {"members": members}]}).splitlines()
+    assert "  member b 10.0.0.2  UNKNOWN  priority 200  last heard 10.0 s ago" in lines
+
+
 @pytest.mark.parametrize(("names", "well"), [(["switch"], True), (["switch", "proxy"], False)])
 def test_it_is_well_unless_something_else_demotes_it(names: list[str], well: bool) -> None:
     """The operator wanted it so."""

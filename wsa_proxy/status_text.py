@@ -84,7 +84,8 @@ def _member_lines(members: dict[str, Any] | None) -> list[str]:
         if any(each.startswith("last heard") for each in member["not_ready"]):
             age = ""
         ready = "ready" if member["is_ready"] else "; ".join(member["not_ready"])
-        ready += _away_text(member.get("switched_away"), before="; ")
+        if member["is_fresh"]:  # a new life of it is not bound
+            ready += _away_text(member.get("switched_away"), before="; ")
         role = member["state"].upper() if member["is_fresh"] else "UNKNOWN"
         line = f"  member {member['node']} {member['address']}  {role}  priority {member['priority']}  {ready}  {age}"
         lines.append(line.rstrip())
