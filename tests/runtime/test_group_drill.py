@@ -17,6 +17,7 @@ from wsa_proxy.runtime.drill_report import KEPT_MAX
 from wsa_proxy.runtime.group_drill import ASKED_S_MAX
 from wsa_proxy.runtime.group_switch import ProxySide
 from wsa_proxy.runtime.health import Health
+from wsa_proxy.runtime.tasks import create_task
 
 
 def probed(hosts: list[Host], answers: Any = None) -> list[str]:
@@ -152,6 +153,23 @@ async def test_the_first_node_is_not_ready_for_the_way_back(make_host: MakeHost)
     told = (await drill(hosts[2]))["drill"]
     assert told["exit_status"] == 1 and told["legs"][1]["why_not"] == "node a cannot serve: no answer to GET; b goes on"
     assert told["ended_on"] == owners(hosts) == "a" and answers == []
+
+
+@pytest.mark.parametrize("by", "abc")
+async def test_the_operator_switches_to_a_third_node_in_the_middle(make_host: MakeHost, by: str) -> None:
+    """That order counts: the drill does not go on from a node that is master no more, and takes nothing back."""
+    hosts = a, b, c = await make(make_host)
+    probed(hosts)
+    running = create_task(drill(next(host for host in hosts if host.name == by)), name="drill")
+    await asyncio.sleep(1.2)
+    assert owners(hosts) == "b"
+    assert "changes" in await b.node.switch("1", "c")
+    told = (await running)["drill"]
+    assert owners(hosts) == "c" and told["exit_status"] == 1
+    assert [leg["why_not"] for leg in told["legs"]] == ["", "node c is master already"]
+    assert told["lines"][-1] == "not carried out: node c is master, not a as before"
+    await asyncio.sleep(5)
+    assert (a.state, b.state, c.state) == ("backup", "backup", "master")
 
 
 async def test_who_probes_does_not_answer(make_host: MakeHost) -> None:

@@ -2,7 +2,8 @@
 
 The member that probes is a third one, or the one that takes over: never the old master, which may have the address
 silently while its last answers leave. It is asked by the reports of whoever runs the drill, and says in its own what it
-has seen. Whatever happens in the middle, the end is a switch back to the first node, if that is there.
+has seen. Whatever happens in the middle, the end is a switch back to the first node, if that is there; unless the
+operator has switched to a third one meanwhile, or whoever runs the drill dies.
 """
 
 from __future__ import annotations
@@ -76,8 +77,9 @@ class GroupDrill:
         try:
             legs = [await self._leg(first, standby)]
             if not legs[0].why_not:
-                legs.append(await self._leg(standby, first))
-            await self._back_to(first)
+                legs.append(await self._leg_back(standby, first))
+            if not self._is_over_by_order({first, standby}):
+                await self._back_to(first)
         finally:
             self._is_running, self._says = False, {}
         return DrillReport(at, self._reports.group.vhid, objective_ms, legs, first, self._master())
@@ -95,6 +97,18 @@ class GroupDrill:
         if measured is None and not why_not:
             why_not = f"node {prober} has not said what it has seen"
         return Leg(source, target, prober, why_not, measured if measured is not None and measured.probes else None)
+
+    async def _leg_back(self, standby: str, first: str) -> Leg:
+        """Unless somebody else is master by now."""
+        if (master := self._master()) in (standby, ""):
+            return await self._leg(standby, first)
+        return Leg(standby, first, "", f"node {master} is master already")
+
+    def _is_over_by_order(self, nodes: set[str]) -> bool:
+        """The operator has switched to a third node meanwhile."""
+        own = self._switch.switching.says()
+        said = [own, *(read(each.report) for each in self._fresh())]
+        return any(each.held and each.held_node not in nodes for each in said)
 
     async def _back_to(self, first: str) -> None:
         """Wherever it is now, unless nobody can be asked."""
