@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
+from tests.runtime.fakes import FakeReports
 from tests.runtime.test_group_switch import USUAL_S
 from tests.runtime.test_group_switch import Watch
 from tests.runtime.test_group_switch import answer
 from tests.runtime.test_group_switch import away
+from tests.runtime.test_group_switch import done
 from tests.runtime.test_group_switch import make
 from tests.runtime.test_group_switch import owners
 from tests.runtime.test_group_switch import proves
+from tests.runtime.test_group_switch import refused
 from tests.runtime.world import MakeHost
 
 
@@ -97,3 +100,22 @@ async def test_a_group_that_cannot_be_handed_over_keeps_no_maintenance_away(
     told = await a.node.maintenance.on("new disk", "30m")
     assert told["changes"][1:] == ["group 1: BACKUP", "group 2: BACKUP"] and a.node.maintenance.current() is not None
     assert [each.is_master for each in b.node._drivers()] == [True, True] and watch.none_s == 0
+
+
+async def test_one_peer_without_a_route_refuses_nothing(make_host: MakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are sent to all the same, and whoever hears nobody is told so."""
+    hosts = a, b = await make(make_host, "ab")
+    sends = FakeReports.send
+
+    def partly(port: FakeReports, *values: Any) -> None:
+        sends(port, *values)
+        raise OSError(101, "Network is unreachable")
+
+    monkeypatch.setattr(FakeReports, "send", partly)
+    await asyncio.sleep(3)
+    assert a.node.reporting.groups[1].trouble == "Network is unreachable"
+    await done(b, "b")
+    assert owners(hosts) == "b"
+    a.lan.carries_report = lambda sender, receiver: False
+    await asyncio.sleep(3)
+    assert await refused(a) == "group 1: Network is unreachable"

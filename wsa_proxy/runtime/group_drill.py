@@ -69,8 +69,8 @@ class GroupDrill:
         first, standby = self._master(), self._best_standby()
         if not first:
             raise DrillRefused("nobody is known to be master")
-        if self._reports.trouble is not None or not standby:
-            raise DrillRefused(self._reports.trouble or f"no healthy standby: {self._reports.standings.redundancy.why}")
+        if self._switch.trouble is not None or not standby:
+            raise DrillRefused(self._switch.trouble or f"no healthy standby: {self._reports.standings.redundancy.why}")
         if self._address() is None:
             raise DrillRefused("it has only link-local virtual IPs, and these cannot be probed")
         at, self._is_running = datetime.now(UTC).isoformat(timespec="seconds"), True

@@ -129,7 +129,8 @@ class GroupSwitch:
 
     @property
     def trouble(self) -> str | None:
-        return self._reports.trouble
+        """One peer of many that cannot be sent to is a trouble, too; but whoever is fresh has heard this node."""
+        return None if self._reports.roster.fresh(self._reports.now_s()) else self._reports.trouble
 
     def not_ready(self, member: Member, now_s: float) -> list[str]:
         """As the standings have it."""
