@@ -125,3 +125,16 @@ async def test_a_silence_is_told_when_it_begins(make_host: MakeHost) -> None:
     assert members(a)["redundancy"]["healthy_standbys"] == 1
     await asyncio.sleep(0.1)
     assert members(a)["redundancy"]["healthy_standbys"] == 0
+
+
+async def test_the_same_secrets_in_another_order_are_the_same(make_host: MakeHost) -> None:
+    """As they are while a new one is put first, on one node after the other."""
+    phrases = (b"a good phrase", b"another good one")
+    hosts = [make_host("a", 1, pass_phrases=phrases), make_host("b", 2, pass_phrases=phrases[::-1], advskew=55)]
+    hosts.append(make_host("c", 9, pass_phrases=phrases[:1], advskew=155))
+    hosts[0].lan.carries_report = lambda sender, receiver: True
+    for host in hosts:
+        await host.start()
+    await asyncio.sleep(8)
+    assert listed(hosts[0])["b"]["mismatches"] == []
+    assert len(listed(hosts[0])["c"]["mismatches"]) == 1

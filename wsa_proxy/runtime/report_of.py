@@ -27,7 +27,9 @@ def shared_settings(
     group: GroupSettings, settings: Settings, keys: Sequence[bytes], facts: ProxyFacts
 ) -> dict[str, str]:
     """What must be equal, by name (``members/equal.py``). ``keys`` are those of its pass phrases, in their order."""
-    secrets = sorted(fingerprint(keys[0], phrase) for phrase in group.pass_phrases) if len(keys) > 1 else []
+    # Each with its own key, so that the same list in another order, as in the middle of a change, is the same.
+    several = zip(keys, group.pass_phrases, strict=True) if len(keys) > 1 else ()
+    secrets = sorted(fingerprint(key, phrase) for key, phrase in several)
     values = {
         "id": str(group.vhid),
         equal.VIRTUAL_IP: equal.short(equal.addresses_text(group.virtual_ips), equal.ADDRESSES_CHARACTERS_MAX),
