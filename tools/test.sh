@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All the tests. Most wait for real clocks: processes, kernels, leases. So at first three runs wait side by side, and
+# All the tests. Most wait for real clocks: processes, kernels, leases. So at first four runs wait side by side, and
 # beside them those that only reckon, on processors that would be idle. The lab's faults, in which milliseconds count,
 # come last, when most of that is done.
 # Arguments go to all runs of pytest.
@@ -12,7 +12,8 @@ ADDONS=$(echo tests/proxy/test_addon*.py)
 PATIENT="tests/lab/test_beside_vrrp.py tests/lab/test_end_to_end_members.py tests/lab/test_maintenance.py"
 PATIENT+=" tests/lab/test_reloading.py tests/lab/test_two_groups.py"
 PROXIES="tests/proxy $PATIENT"
-NETWORK="tests/net tests/runtime tests/watch tests/doctor tests/browser tests/interop"
+DOCTOR="tests/doctor"
+NETWORK="tests/net tests/runtime tests/watch tests/browser tests/interop"
 LAB="tests/lab tests/bench"
 NOTHING_SELECTED=5   # pytest's exit status when -k or -m leaves nothing of one run
 outputs=$(mktemp -d)
@@ -30,7 +31,7 @@ when_idle() {
 
 for room in tests/*/; do
     if compgen -G "${room}test_*.py" >/dev/null &&
-        [[ " $RECKONING $PROXIES $NETWORK $LAB " != *" ${room%/} "* ]]; then
+        [[ " $RECKONING $PROXIES $DOCTOR $NETWORK $LAB " != *" ${room%/} "* ]]; then
         echo "test: ${room%/} is in no list of tools/test.sh" >&2
         exit 2
     fi
@@ -53,13 +54,15 @@ told() {
 pytest() { .venv/bin/python -m pytest -o cache_dir=".pytest_cache/$1" "${@:2}"; }
 
 statuses=()
-echo "test: pytest; addons, proxies, and what only reckons, run beside it and are told when they are done"
+echo "test: pytest; addons, doctor, proxies, and what only reckons, run beside it and are told when they are done"
 beside reckoning when_idle .venv/bin/python -m pytest -o cache_dir=.pytest_cache/reckoning $RECKONING "$@"
 beside addons pytest addons $ADDONS "$@"
+beside doctor pytest doctor $DOCTOR "$@"
 beside proxies pytest proxies $PROXIES $(without $ADDONS) "$@"
 pytest network $NETWORK "$@"
 statuses+=($?)
 told addons
+told doctor
 told proxies
 echo "test: lab"
 pytest lab $LAB $(without $PATIENT) "$@"
