@@ -50,9 +50,19 @@ class Member:
     """Its wall clock when the newest report came, against ours."""
 
     @property
+    def newest(self) -> Report:
+        """The newest that was believed, else the newest authentic one: for what may be shown and not relied on."""
+        return self.report or self.contact
+
+    @property
+    def node(self) -> str:
+        """Its name."""
+        return self.newest.node
+
+    @property
     def interval_s(self) -> float:
         """Between two of its reports, as it says."""
-        return (self.report or self.contact).interval_s
+        return self.newest.interval_s
 
     def is_fresh(self, now_s: float) -> bool:
         """Believed within its last few intervals, and not gone in order."""
@@ -176,7 +186,7 @@ class Roster:
         """A node that has started anew is one member. Two that have one name both go on being heard, from an address of
         its own each, and both stay."""
         for life, member in list(self.members.items()):
-            told = member.report or member.contact
+            told = member.newest
             if life == report.life or told.node != report.node:
                 continue
             silent = now_s - member.contact_at_s > FRESH_INTERVALS * member.interval_s

@@ -266,15 +266,15 @@ class Switching:
             return f"the members' reports cannot be sent: {here.trouble}"
         if to == here.node:
             return f"node {to} is master already"
-        members = [each for each in self._roster.members.values() if not to or _node(each) == to]
+        members = [each for each in self._roster.members.values() if not to or each.node == to]
         if to and not members:
             return f"no member is called {to}"
-        unfit = {_life(each): self._unfit(each, now_s) for each in members}
-        fit = [each for each in members if not unfit[_life(each)]]
+        unfit = {each.contact.life: self._unfit(each, now_s) for each in members}
+        fit = [each for each in members if not unfit[each.contact.life]]
         if not fit:
-            reasons = [f"node {_node(each)}: {unfit[_life(each)]}" for each in members]
+            reasons = [f"node {each.node}: {unfit[each.contact.life]}" for each in members]
             return f"not ready: {', '.join(reasons)}" if reasons else "no other member has been heard"
-        return max(fit, key=lambda each: side_of(each.report or each.contact, each.vhid).rank)
+        return max(fit, key=lambda each: side_of(each.newest, each.vhid).rank)
 
     def _unfit(self, member: Member, now_s: float) -> str:
         """Why it could not take over; empty: it could."""
@@ -320,8 +320,8 @@ class Switching:
 
     def _step_confirmed(self, conduct: _Conduct, now_s: float) -> None:
         vhid = self._roster.members[conduct.life].vhid
-        others = [each for each in self._roster.fresh(now_s) if _life(each) != conduct.life and each.vhid == vhid]
-        missing = [_node(each) for each in others if read(each.report).held != conduct.id]
+        others = [each for each in self._roster.fresh(now_s) if each.contact.life != conduct.life and each.vhid == vhid]
+        missing = [each.node for each in others if read(each.report).held != conduct.id]
         if not missing:
             conduct.is_leaving, conduct.until_s = True, now_s + ALL_S_MAX
             self._wishes.append(HandOver(conduct.id, conduct.node))
@@ -371,7 +371,7 @@ class Switching:
         member = self._roster.members.get(life)
         node, priority = self._here.node, self._here.priority
         if member is not None:
-            report = member.report or member.contact
+            report = member.newest
             node, priority = report.node, report.priority
         self._past.append(order_id)
         self.last_ended = f"node {node} is to be master"
@@ -390,11 +390,3 @@ class Switching:
 
 def _is_master_by(report: Report | None, order_id: bytes) -> bool:
     return report is not None and report.state == "master" and read(report).held == order_id
-
-
-def _life(member: Member) -> bytes:
-    return (member.report or member.contact).life
-
-
-def _node(member: Member) -> str:
-    return (member.report or member.contact).node

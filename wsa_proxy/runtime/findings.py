@@ -45,7 +45,7 @@ class Findings:
             found = [*self._filtered(fresh, now_s), *found, *self._one_way(now_s), *self._two_masters(now_s)]
             found += self._same_names(fresh)
             for member in fresh:
-                node = (member.report or member.contact).node
+                node = member.node
                 found += [f"node {node}: {each.text}" for each in self._reports.standings.mismatches(member)]
         if (stranger := self._reports.driver.strangers.finding()) is not None:
             found.append(stranger)
@@ -54,7 +54,7 @@ class Findings:
         return found
 
     def _same_names(self, fresh: Collection[Member]) -> list[str]:
-        own, names = self._reports.settings.node, [(each.report or each.contact).node for each in fresh]
+        own, names = self._reports.settings.node, [each.node for each in fresh]
         twice = {name for name in names if name == own or names.count(name) > 1}
         return [f"two nodes are called {name}; give each a name of its own (node)" for name in sorted(twice)]
 

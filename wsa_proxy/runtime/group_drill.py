@@ -75,11 +75,13 @@ class GroupDrill:
             raise DrillRefused("it has only link-local virtual IPs, and these cannot be probed")
         at, self._is_running = datetime.now(UTC).isoformat(timespec="seconds"), True
         try:
-            legs = [await self._leg(first, standby)]
-            if not legs[0].why_not:
-                legs.append(await self._leg_back(standby, first))
-            if not self._is_over_by_order({first, standby}):
-                await self._back_to(first)
+            try:
+                legs = [await self._leg(first, standby)]
+                if not legs[0].why_not:
+                    legs.append(await self._leg_back(standby, first))
+            finally:  # whatever was raised in the middle, the service does not stay where the drill has put it
+                if not self._is_over_by_order({first, standby}):
+                    await self._back_to(first)
         finally:
             self._is_running, self._says = False, {}
         return DrillReport(at, self._reports.group.vhid, objective_ms, legs, first, self._master())
@@ -125,7 +127,7 @@ class GroupDrill:
             self._start()
             return ""
         member = self._member(prober)
-        life = (member.report or member.contact).life if member is not None else b""
+        life = member.contact.life if member is not None else b""
         self._says = {"probe": drill_id, "prober": life}
         if await self._repeat(lambda: self._said(prober).probing == drill_id):
             return ""
@@ -156,13 +158,13 @@ class GroupDrill:
         """Its name; empty if nobody is, as far as is known."""
         if self._reports.driver.is_master:
             return self._reports.settings.node
-        return next((_node(each) for each in self._fresh() if each.report and each.report.state == "master"), "")
+        return next((each.node for each in self._fresh() if each.report and each.report.state == "master"), "")
 
     def _best_standby(self) -> str:
         """The healthy one of the greatest (priority, address), this node included."""
         reports, now_s = self._reports, self._reports.now_s()
         found = [
-            (side_of(each.report, each.vhid).rank, _node(each))
+            (side_of(each.report, each.vhid).rank, each.node)
             for each in self._fresh()
             if each.report and each.report.state == "backup" and not reports.standings.not_ready(each, now_s)
         ]
@@ -171,7 +173,7 @@ class GroupDrill:
         return max(found)[1] if found else ""
 
     def _prober(self, source: str, target: str) -> str:
-        names = [self._reports.settings.node, *sorted(_node(each) for each in self._fresh())]
+        names = [self._reports.settings.node, *sorted(each.node for each in self._fresh())]
         return next((name for name in names if name not in (source, target)), target)
 
     def _fresh(self) -> list[Member]:
@@ -179,7 +181,7 @@ class GroupDrill:
         return [each for each in members if each.vhid == self._reports.group.vhid]
 
     def _member(self, name: str) -> Member | None:
-        return next((each for each in self._fresh() if _node(each) == name), None)
+        return next((each for each in self._fresh() if each.node == name), None)
 
     def _said(self, name: str) -> Any:
         member = self._member(name)
@@ -193,7 +195,7 @@ class GroupDrill:
 
     def heard(self, member: Member) -> None:
         """A report that is believed: it may ask this node to probe, or no more."""
-        said, asker = read(member.report), (member.report or member.contact).life
+        said, asker = read(member.report), member.contact.life
         if said.probe and said.prober == self._reports.roster.life:
             is_free = self._probing is None or self._probing.is_over
             if is_free and self._seen.get("probed") != said.probe:
@@ -228,7 +230,3 @@ class GroupDrill:
         """The group ends."""
         if self._probing is not None:
             self._probing.close()
-
-
-def _node(member: Member) -> str:
-    return (member.report or member.contact).node

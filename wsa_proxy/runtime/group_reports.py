@@ -301,7 +301,7 @@ class GroupReports:
 
     def _fits(self, member: Member) -> bool:
         """It is of this group, and means the same addresses."""
-        theirs = (member.report or member.contact).settings.get(equal.VIRTUAL_IP, "")
+        theirs = member.newest.settings.get(equal.VIRTUAL_IP, "")
         ours = self.shared_settings()[equal.VIRTUAL_IP]
         return member.vhid == self.group.vhid and _addresses(theirs) == _addresses(ours)
 

@@ -35,7 +35,7 @@ def members_status(reports: GroupReports, now_s: float) -> dict[str, Any]:
 
 
 def _member_status(reports: GroupReports, life: bytes, member: Member, now_s: float) -> dict[str, Any]:
-    report = member.report or member.contact
+    report = member.newest
     not_ready = reports.standings.not_ready(member, now_s)
     maintenance = report.maintenance
     return {

@@ -76,7 +76,7 @@ class Standings:
     def mismatches(self, member: Member) -> list[Mismatch]:
         """Which of a member's settings are not ours."""
         ours = self._reports.shared_settings()
-        report = member.report or member.contact
+        report = member.newest
         if not report.settings or _alike(report.settings, ours):  # none: of a version that tells none
             return []
         options = [name for name in {*ours, *report.settings} if name not in equal.WORDS]
@@ -180,7 +180,7 @@ class Standings:
         own = [*driver.obstacles.values(), *driver.demotions.beside([SWITCH]).values()]
         found = [Candidate(reports.settings.node, driver.is_master, "; ".join(dict.fromkeys(own)))]
         for member in reports.roster.members.values():
-            report = member.report or member.contact
+            report = member.newest
             is_master = member.is_fresh(now_s) and report.state == "master"
             found.append(Candidate(report.node, is_master, "; ".join(self.not_ready(member, now_s))))
         known = {each.name for each in found}
