@@ -205,16 +205,16 @@ async def test_whatever_is_raised_in_the_middle_the_service_goes_back(make_host:
     """And the next drill is not under way already."""
     hosts = await make(make_host)
     probed(hosts)
-    group_drill = hosts[0].node.switches.groups[1].drill
+    group_drill: Any = hosts[0].node.switches.groups[1].drill
     leg_back = group_drill._leg_back
 
     async def broken(*_: str) -> Any:
         raise RuntimeError("in the middle")
 
-    group_drill._leg_back = broken  # type: ignore[method-assign]
+    group_drill._leg_back = broken
     with pytest.raises(RuntimeError, match="in the middle"):
         await drill(hosts[0])
     await asyncio.sleep(3)
     assert owners(hosts) == "a" and not any(host.driver.demotions.reasons for host in hosts)
-    group_drill._leg_back = leg_back  # type: ignore[method-assign]
+    group_drill._leg_back = leg_back
     assert (await drill(hosts[0]))["drill"]["exit_status"] == 0
