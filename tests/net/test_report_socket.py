@@ -273,6 +273,7 @@ def test_interface_down_and_gone(lan: Any) -> None:
     lan.ip(f"link set {lan.LEFT} up")
     lan.wait_up(lan.LEFT)
     with lan.on_the_right():
+        lan.wait_up(lan.RIGHT)  # until then the kernel drops what is sent there, and says nothing
         right = open_socket(lan.RIGHT)
     left.send(4, (), REPORT)
     assert len(heard(lan, right, 1)) == 1
