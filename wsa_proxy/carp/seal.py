@@ -232,7 +232,7 @@ class GroupTime:
             self._follow(counter, ms - clock_ms, clock_ms)
             self._is_hearsay = True
             return Verdict.FIRST_CONTACT
-        sunk_ms = self.line_ms - (clock_ms - self._line_at_ms) * SINK
+        sunk_ms = self._sunk_ms(self.line_ms, clock_ms)
         # A bow-out that is seconds old is none of who is back since, and signs with another secret.
         limit_ms = AGE_BOW_OUT_MS if bows_out and counter > top_of_others else max(limit_ms, AGE_MS_MIN)
         if ms < arrived_ms + sunk_ms - limit_ms:
@@ -257,7 +257,7 @@ class GroupTime:
         """The time of the group now; 0 where it is not known, or from a first contact only."""
         if self.line_ms is None or self._is_hearsay:
             return 0
-        return max(0, int(clock_ms + self.line_ms - (clock_ms - self._line_at_ms) * SINK))
+        return max(0, int(clock_ms + self._sunk_ms(self.line_ms, clock_ms)))
 
     def learn(self, group_ms: int, clock_ms: float) -> None:
         """A member says the time of the group, and proves that it does so now. Whoever is ahead is followed: a backup
@@ -265,8 +265,11 @@ class GroupTime:
         may have been a replay, and those that follow it would be new."""
         line_ms = min(group_ms, YEAR_2110_MS) - clock_ms
         if self.line_ms is not None:
-            line_ms = max(line_ms, self.line_ms - (clock_ms - self._line_at_ms) * SINK)
+            line_ms = max(line_ms, self._sunk_ms(self.line_ms, clock_ms))
         self.line_ms, self._line_at_ms, self._is_hearsay = line_ms, clock_ms, False
+
+    def _sunk_ms(self, line_ms: float, clock_ms: float) -> float:
+        return line_ms - (clock_ms - self._line_at_ms) * SINK
 
     def _follow(self, counter: int, line_ms: float, clock_ms: float) -> None:
         self.line_ms, self._line_at_ms, self.top = line_ms, clock_ms, counter
