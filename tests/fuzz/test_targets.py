@@ -81,7 +81,7 @@ BROKEN_SEALED: list[Bug] = [
     (seal, "Verdict.DUPLICATE if is_copy else", "", "a duplicate is called a replay"),
     (seal, "if bows_out or is_farewell(counter) or ms", "if ms", "first contact with a bow-out"),
     (seal, "wall_ms - self._tolerance_ms", "wall_ms - 2 * self._tolerance_ms", "first contact with what is old"),
-    (seal, "sunk_ms = self.line_ms -", "sunk_ms = self.line_ms = self.line_ms -", "a refused one sinks"),
+    (seal, "sunk_ms = self._sunk_ms(", "sunk_ms = self.line_ms = self._sunk_ms(", "a refused one sinks"),
     (seal, "(clock_ms - self._line_at_ms) * SINK", "0", "no sink"),
     (seal, "ms < arrived_ms + sunk_ms", "ms < clock_ms + sunk_ms", "a late loop makes old"),
     (seal, "max(limit_ms, AGE_MS_MIN)", "limit_ms", "no time on its way"),

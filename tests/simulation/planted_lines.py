@@ -168,7 +168,7 @@ BUGS: list[tuple[str, Any, str, str, str, set[str]]] = [
     ("clock of another boot", GroupTime, "__init__", "saved.boot_id == boot_id and", "", {"I4"}),
     ("top of the file alone", GroupTime, "__init__", "max(saved.top, ", "min(saved.top, ", {"I4"}),
     ("line not lifted", GroupTime, "sign", "self.line_ms = ms - clock_ms", "pass", {"I4", "V5"}),
-    ("time of the group rises", GroupTime, "judge", "self.line_ms - (clock", "self.line_ms + (clock", {"I4"}),
+    ("time of the group rises", GroupTime, "_sunk_ms", "line_ms - (clock", "line_ms + (clock", {"I4"}),
     ("time of the group by a bow out", GroupTime, "judge", "if bows_out:", "if False:", {"I4"}),
     (
         "no first contact from ahead",
