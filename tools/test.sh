@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# All the tests. Most wait for real clocks: processes, kernels, leases. So at first four runs wait side by side, and
+# All the tests. Most wait for real clocks: processes, kernels, leases. So at first five runs wait side by side, and
 # beside them those that only reckon, on processors that would be idle. The lab's faults, in which milliseconds count,
-# come last, when most of that is done.
+# come last, when most of that is done, in two runs: each of them mostly waits.
 # Arguments go to all runs of pytest.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -9,11 +9,13 @@ cd "$(dirname "$0")/.."
 RECKONING="tests/carp tests/config tests/fuzz tests/members tests/simulation tests/test_*.py"
 ADDONS=$(echo tests/proxy/test_addon*.py)
 # Real nodes as well, but seconds are enough for these.
-PATIENT="tests/lab/test_beside_vrrp.py tests/lab/test_end_to_end_members.py tests/lab/test_maintenance.py"
-PATIENT+=" tests/lab/test_reloading.py tests/lab/test_two_groups.py"
+PATIENT="tests/lab/test_beside_vrrp.py tests/lab/test_drilling.py tests/lab/test_end_to_end_members.py"
+PATIENT+=" tests/lab/test_maintenance.py tests/lab/test_reloading.py tests/lab/test_two_groups.py"
 PROXIES="tests/proxy $PATIENT"
 DOCTOR="tests/doctor"
-NETWORK="tests/net tests/runtime tests/watch tests/browser tests/interop"
+PUMP="tests/runtime"
+NETWORK="tests/net tests/watch tests/browser tests/interop"
+FAULTS="tests/lab/test_end_to_end.py tests/lab/test_end_to_end_addresses.py tests/lab/test_end_to_end_ailments.py"
 LAB="tests/lab tests/bench"
 NOTHING_SELECTED=5   # pytest's exit status when -k or -m leaves nothing of one run
 outputs=$(mktemp -d)
@@ -31,7 +33,7 @@ when_idle() {
 
 for room in tests/*/; do
     if compgen -G "${room}test_*.py" >/dev/null &&
-        [[ " $RECKONING $PROXIES $DOCTOR $NETWORK $LAB " != *" ${room%/} "* ]]; then
+        [[ " $RECKONING $PROXIES $DOCTOR $PUMP $NETWORK $LAB " != *" ${room%/} "* ]]; then
         echo "test: ${room%/} is in no list of tools/test.sh" >&2
         exit 2
     fi
@@ -54,19 +56,23 @@ told() {
 pytest() { .venv/bin/python -m pytest -o cache_dir=".pytest_cache/$1" "${@:2}"; }
 
 statuses=()
-echo "test: pytest; addons, doctor, proxies, and what only reckons, run beside it and are told when they are done"
+echo "test: pytest; addons, doctor, pump, proxies, and what only reckons, run beside it and are told when they are done"
 beside reckoning when_idle .venv/bin/python -m pytest -o cache_dir=.pytest_cache/reckoning $RECKONING "$@"
 beside addons pytest addons $ADDONS "$@"
 beside doctor pytest doctor $DOCTOR "$@"
+beside pump pytest pump $PUMP "$@"
 beside proxies pytest proxies $PROXIES $(without $ADDONS) "$@"
 pytest network $NETWORK "$@"
 statuses+=($?)
 told addons
 told doctor
+told pump
 told proxies
-echo "test: lab"
-pytest lab $LAB $(without $PATIENT) "$@"
+echo "test: faults; the rest of the lab runs beside them"
+beside lab pytest lab $LAB $(without $PATIENT $FAULTS) "$@"
+pytest faults $FAULTS "$@"
 statuses+=($?)
+told lab
 told reckoning
 selected=
 for status in "${statuses[@]}"; do
