@@ -28,6 +28,11 @@ CALM_S = 1.0
 """For so long after an order the client is watched."""
 
 
+def unwell(lab: Lab) -> list[str]:
+    """The nodes whose status says that something is wrong."""
+    return [name for name in "ab" if not is_well(status(lab, name))]
+
+
 def command(lab: Lab, name: str, *arguments: str) -> dict[str, Any]:
     """`wsa-proxy ... FILE` on this node: its exit status and all that it says."""
     say(f"{name}: {' '.join(arguments)}")
@@ -94,5 +99,6 @@ def maintained() -> dict[str, Any]:
     found["states"].append(states(lab))
     found["off"] = command(lab, "b", "maintenance", "off")
     lab.settle()
-    found["well"] = [is_well(status(lab, name)) for name in "ab"]
+    lab.wait_for("the news of its end", lambda: ", ".join(unwell(lab)) or None, STEP_S_MAX)  # with each node's next report
+    found["well"] = not unwell(lab)
     return seen(lab, **found)
