@@ -99,6 +99,7 @@ def maintained() -> dict[str, Any]:
     found["states"].append(states(lab))
     found["off"] = command(lab, "b", "maintenance", "off")
     lab.settle()
-    lab.wait_for("the news of its end", lambda: ", ".join(unwell(lab)) or None, STEP_S_MAX)  # with each node's next report
+    # It comes with each node's next report.
+    lab.wait_for("the news of its end", lambda: ", ".join(unwell(lab)) or None, STEP_S_MAX)
     found["well"] = not unwell(lab)
     return seen(lab, **found)
