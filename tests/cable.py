@@ -20,6 +20,7 @@ import traceback
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,11 @@ class Lan:
     def wait_up(self, interface: str) -> None:
         """The kernel starts the queue of a new link a moment after its carrier; until then it drops what is sent."""
         self.until(lambda: self.operating(interface), f"{interface} is up")
+
+    def wait_askable(self, address: IPv6Address) -> None:
+        """A worker of the kernel has this host hear who asks for an address that it has just been given."""
+        group = f"ff0200000000000000000001ff{address.packed[-3:].hex()}"  # solicited-node, RFC 4291 2.7.1
+        self.until(lambda: group in Path("/proc/thread-self/net/igmp6").read_text(), f"{address} can be asked for")
 
     def operating(self, interface: str) -> bool:
         found = json.loads(self.ip(f"-json link show dev {interface}"))

@@ -115,8 +115,7 @@ def test_foreign_host_answers(lan: Any) -> None:
         lan.ip(f"address add {VIP6}/64 dev {lan.RIGHT} nodad")
         # A worker of the kernel makes it one that is answered for.
         lan.until(lambda: "tentative" not in lan.ip(f"-6 address show dev {lan.RIGHT}"), "the address is ready")
-        asked_at = "ff0200000000000000000001ff000003"  # the solicited-node group of fd00:77::3
-        lan.until(lambda: asked_at in Path("/proc/thread-self/net/igmp6").read_text(), "it hears who asks for it")
+        lan.wait_askable(VIP6)
         mac = lan.mac(lan.RIGHT)
     neighbours.probe()
     found = answers(lan, neighbours, 2)

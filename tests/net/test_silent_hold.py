@@ -101,6 +101,7 @@ def test_nobody_is_told_where_it_is(lan: Any, mac: str) -> None:
     port for it."""
     lease = open_lease(lan, mac)
     lease.acquire()
+    lan.wait_askable(VIP6)
     with lan.on_the_right():
         assert _finds(lan, VIP4) and _finds(lan, VIP6)
     lease.hold_silently()
