@@ -24,6 +24,12 @@ class Daemon:
         with inside(self._network), self._log.open("ab") as log:
             self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
+    def end(self) -> None:
+        """For whoever runs it where nothing ends with the namespace."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(timeout=10)
+
     @property
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None

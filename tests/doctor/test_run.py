@@ -123,8 +123,11 @@ def test_keepalived_with_the_same_id(lan: Any, tmp_path: Path, capsys: Capsys, v
     folder = tmp_path / "keepalived"
     router = Keepalived(Path(lan.path_of_right), folder, version, 1, ["10.0.0.77"], lan.RIGHT)
     router.start()
-    lan.until(lambda: "Entering MASTER STATE" in router.log, "keepalived is master", within_s=20)
-    finding = patient.examine(capsys).only("other speakers")
+    try:
+        lan.until(lambda: "Entering MASTER STATE" in router.log, "keepalived is master", within_s=20)
+        finding = patient.examine(capsys).only("other speakers")
+    finally:
+        router.end()
     assert finding.what == "a VRRP router (keepalived, for one) uses id 1 on this LAN, the id of our group"
     assert f"from 10.0.0.2 (unverified), {mac_of_right(lan)}" in finding.evidence
     assert finding.evidence.endswith(f": VRRP {version}, priority 255, for 10.0.0.77")
