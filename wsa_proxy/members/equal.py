@@ -111,8 +111,7 @@ def compare(ours: Mapping[str, str], theirs: Mapping[str, str], optional: Iterab
 
 def _named(mismatch: Mismatch) -> Mismatch:
     """Of the same virtual IPs it is the netmask that differs."""
-    addresses = [[each.partition("/")[0] for each in text.split(", ")] for text in (mismatch.theirs, mismatch.ours)]
-    if mismatch.name != VIRTUAL_IP or addresses[0] != addresses[1]:
+    if mismatch.name != VIRTUAL_IP or addresses_of(mismatch.theirs) != addresses_of(mismatch.ours):
         return mismatch
     return Mismatch(NETMASK, mismatch.theirs, mismatch.ours)
 
@@ -136,6 +135,12 @@ def _printable(text: str) -> str:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:DIGEST_CHARACTERS]
+
+
+@functools.lru_cache(maxsize=1024)  # asked of each report of each group, and hardly ever another one
+def addresses_of(text: str) -> frozenset[str]:
+    """The virtual IPs of ``addresses_text``, without their prefixes."""
+    return frozenset(each.partition("/")[0] for each in text.split(", ") if each)
 
 
 def addresses_text(virtual_ips: Iterable[IPv4Interface | IPv6Interface]) -> str:

@@ -18,6 +18,7 @@ from ipaddress import ip_address
 from wsa_proxy.members.equal import ADVERTISING
 from wsa_proxy.members.equal import SECURITY
 from wsa_proxy.members.equal import VIRTUAL_IP
+from wsa_proxy.members.equal import addresses_of
 from wsa_proxy.members.report import Report
 
 
@@ -97,7 +98,7 @@ def gives_way_to(
 
 
 def _addresses(side: Side) -> frozenset[str]:
-    return frozenset(each.partition("/")[0] for each in side.settings.get(VIRTUAL_IP, "").split(", ") if each)
+    return addresses_of(side.settings.get(VIRTUAL_IP, ""))
 
 
 def _accepts(one: Side, other: Side) -> bool:

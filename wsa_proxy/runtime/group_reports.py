@@ -8,7 +8,6 @@ something new: ``standings.py``.
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 import os
 from collections.abc import Callable
@@ -262,7 +261,7 @@ class GroupReports:
 
     def _means_ours(self, settings: Mapping[str, str]) -> bool:
         theirs, ours = (each.get(equal.VIRTUAL_IP, "") for each in (settings, self.shared_settings()))
-        return bool(_addresses(theirs) & _addresses(ours))
+        return bool(equal.addresses_of(theirs) & equal.addresses_of(ours))
 
     def _is_copy(self, life: bytes, number: int) -> bool:
         """Of the last one: by IPv4 and IPv6, or by a network with two ways."""
@@ -303,7 +302,7 @@ class GroupReports:
         """It is of this group, and means the same addresses."""
         theirs = member.newest.settings.get(equal.VIRTUAL_IP, "")
         ours = self.shared_settings()[equal.VIRTUAL_IP]
-        return member.vhid == self.group.vhid and _addresses(theirs) == _addresses(ours)
+        return member.vhid == self.group.vhid and equal.addresses_of(theirs) == equal.addresses_of(ours)
 
     @property
     def _lead_s(self) -> float:
@@ -353,8 +352,3 @@ class GroupReports:
 def _news(report: Report) -> tuple[object, ...]:
     """What others react to at once."""
     return report.state, report.leaves, report.health, report.reasons, report.settings, report.maintenance
-
-
-@functools.lru_cache(maxsize=1024)  # asked of each report of each group, and hardly ever another one
-def _addresses(text: str) -> frozenset[str]:
-    return frozenset(each.partition("/")[0] for each in text.split(", "))

@@ -119,7 +119,6 @@ class ReportsJudge:
         self._witnesses = {node.number: Witness() for node in nodes}
         self._answers: dict[tuple[bytes, int], Report] = {}
         """By life and number: what an owner has said."""
-        self._clean_since_s: dict[tuple[int, int], float] = {}
 
     def told(self, node: Node, kind: str, what: Any) -> None:
         """One line of the story, as it happens."""
