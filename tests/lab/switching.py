@@ -36,6 +36,9 @@ def begun(overrides: Mapping[str, Any], nodes: int = 2) -> Lab:
 def switches(overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Whoever is backup is switched to; the better node is held away by nothing but the operator's word."""
     lab = begun(overrides)
+    if status(lab, "a")["groups"][0]["state"] != "master":  # a busy machine had b listen first, and b keeps the group
+        do(lab, "switch", "a")
+        lab.settle()
     rounds = []
     for number in range(int(os.environ.get("SWITCHES", SWITCHES))):
         target = "ba"[number % 2]
