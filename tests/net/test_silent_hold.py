@@ -80,6 +80,8 @@ def test_a_connection_that_is_there_can_still_be_answered(lan: Any, mac: str, ad
     lease = open_lease(lan, mac)
     lease.acquire()
     listening = socket.create_server((str(address), 8080), family=_family(address))
+    if address.version == 6:
+        lan.wait_askable(address)
     with lan.on_the_right():
         client = socket.create_connection((str(address), 8080), timeout=5)
     ours, _ = listening.accept()
