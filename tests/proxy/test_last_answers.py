@@ -189,6 +189,7 @@ def test_the_fin_of_a_last_answer_is_not_repeated(lan: Any, monkeypatch: pytest.
     monkeypatch.setattr(mitmproxy_internals, "is_connected", lambda _: False)
     vip = ip_address("fd00:77::3")
     lan.ip(f"address add {vip}/128 dev {lan.LEFT} nodad")
+    lan.wait_askable(vip)
     with socket.create_server((str(vip), 8080), family=socket.AF_INET6) as listening:
         with lan.on_the_right():
             client = socket.create_connection((str(vip), 8080))
