@@ -50,6 +50,16 @@ def test_whoever_wants_to_know_is_told_of_each_transition() -> None:
     assert told == [(42, record.transitions[-1])]
 
 
+def test_transitions_are_counted_by_word() -> None:
+    """By the name of the obstacle where there is one, since its reason is a sentence; beyond those that are kept."""
+    record = Record(1, Clock())
+    for number in range(TRANSITIONS_MAX + 50):
+        record.transition(ReportTransition(State.MASTER, State.INIT, f"eth{number} is down", ""), "link")
+        record.transition(ReportTransition(State.INIT, State.BACKUP, "ready", ""))
+    times = TRANSITIONS_MAX + 50
+    assert record.transition_counts == {("master", "init", "link"): times, ("init", "backup", "ready"): times}
+
+
 def test_the_transitions_that_are_kept_are_bounded() -> None:
     """I9: a node that flaps for a week does not grow."""
     record = Record(1, Clock())

@@ -16,6 +16,7 @@ GROUP_KEYS = {
     "id", "description", "hostname", "virtual_ip", "interface", "priority", "port", "advertisement_interval_s",
     "master_down_interval_s", "state", "since", "age_s", "reason", "evidence", "obstacles", "virtual_ip_held",
     "advskew", "demotion", "last_master", "advertisements_sent", "advertisements_received", "rejected", "transitions",
+    "lease_age_s", "transition_counts",
     "security", "peers", "last_rejected", "virtual_mac", "preemption", "demoted_by", "members",
 }  # fmt: skip
 
@@ -106,3 +107,32 @@ async def test_an_interval_below_one_second_is_told_in_seconds(make_host: MakeHo
     await host.start()
     group = host.node.status()["groups"][0]
     assert group["advertisement_interval_s"] == 13 / 256 and group["master_down_interval_s"] == 42 / 256
+
+
+async def test_transitions_are_counted_by_a_word(make_host: MakeHost) -> None:
+    """The reason of an obstacle is a sentence, with names in it: what is counted is the obstacle's name."""
+    host = make_host("a", 1)
+    await host.start()
+    for reason in ("no listener", "no descriptors"):
+        await asyncio.sleep(3.5)
+        host.node.set_health(Health(hard=reason, soft=None))
+        host.node.set_health(Health(hard=None, soft=None))
+    counts = host.node.status()["groups"][0]["transition_counts"]
+    assert {(each["from"], each["to"], each["reason"]): each["count"] for each in counts} == {
+        ("init", "backup", "ready"): 3,
+        ("backup", "master", "master_silent"): 2,
+        ("master", "init", "proxy"): 2,
+    }
+
+
+async def test_the_lease_has_its_age_where_it_is(make_host: MakeHost) -> None:
+    """It grows while the loop stands still; who has no lease has no age of it."""
+    a, b = make_host("a", 1), make_host("b", 2, advskew=55)
+    await a.start()
+    await b.start()
+    await asyncio.sleep(4.1)
+    assert 0 <= a.node.status()["groups"][0]["lease_age_s"] <= 0.25
+    assert b.node.status()["groups"][0]["lease_age_s"] is None
+    a.beat()
+    a.loop.now += 0.7
+    assert a.node.status()["groups"][0]["lease_age_s"] == 0.7

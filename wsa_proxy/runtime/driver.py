@@ -96,7 +96,7 @@ class Driver:
         )
         self.timer = DeadlineTimer(clock, self._next_deadline, self.turn)
         self._readers, self._retry = Readers(self.turn), Retry(clock)
-        self._put_back = PutBack(self.record.vhid, self.turn, lambda: self.is_master, lambda: self.ports, clock)
+        self.put_back = PutBack(self.record.vhid, self.turn, lambda: self.is_master, lambda: self.ports, clock)
         self.demotions, self._skipped = Demotions(), list[Command]()
         self.asking = Asking(virtual_host, clock)
         self.strangers = Strangers(self.record.vhid, lambda: self.ports, self._stop_probing, clock)
@@ -176,14 +176,14 @@ class Driver:
 
     def address_removed(self, address: Address) -> None:
         """A virtual address went away on our interface: if we are still master after the next turn, it is put back."""
-        self._put_back.undone(f"removed the virtual IP {address}")
+        self.put_back.undone(f"removed the virtual IP {address}")
 
     def virtual_interface_changed(self, *, running: bool) -> None:
         """The virtual MAC's interface went down: likewise. Or up: unless we are master it must not stay so."""
         if running:
             self.leaving.is_up()
         else:
-            self._put_back.undone("set the virtual MAC's interface down")
+            self.put_back.undone("set the virtual MAC's interface down")
 
     def answered(self, advbase: int, advskew: int, demotion: int, sender: str) -> None:
         """A master has answered our question: as an advertisement with these values, in each IP version."""
@@ -208,7 +208,7 @@ class Driver:
             if self._retry.due():
                 self.set_obstacle("kernel", None)
             self._look_at_sending()
-            self._put_back.look(self.renewed)
+            self.put_back.look(self.renewed)
         finally:
             self._arm()  # whatever went wrong, the next deadline is kept
 
@@ -298,7 +298,7 @@ class Driver:
     def _execute(self, command: Command) -> None:
         match command:
             case ReportTransition():
-                self.record.transition(command)
+                self.record.transition(command, next(iter(self.obstacles), ""))
                 if command.new is not State.BACKUP:
                     self._identity.remember()
                     self._stop_probing()
@@ -312,10 +312,10 @@ class Driver:
             case SendAdvertisement() | SendFarewell():
                 self._sending.send(self.ports.advertisements, command)
             case AcquireAddresses():
-                self._put_back.renewed_at_s = self._clock()
+                self.put_back.renewed_at_s = self._clock()
                 self.ports.addresses.acquire()
             case ReleaseAddresses():
-                self._put_back.forget()
+                self.put_back.forget()
                 self.leaving.release()
             case AnnounceAddresses():
                 self.ports.neighbours.announce()
@@ -339,7 +339,7 @@ class Driver:
 
         Not each time: while its advertisement is not due and the beat in time, no lease and no patience has ended."""
         holds = self.virtual_host.state is State.MASTER or (late and self.leaving.keeps)
-        if holds and (late or self._put_back.needed or self._deadline_passed()):
+        if holds and (late or self.put_back.needed or self._deadline_passed()):
             self.turn()
         return (self.virtual_host.state is State.MASTER or self.leaving.keeps) and self.ports is not None
 
@@ -349,7 +349,7 @@ class Driver:
             self._leave(str(error))
             self.leaving.end()
             return
-        self._put_back.renewed_at_s = decided_at_s
+        self.put_back.renewed_at_s = decided_at_s
         if self.virtual_host.state is State.MASTER:  # else it hands over, and has said all
             self._will.renew(decided_at_s)
         if not self._sending.errors.failing:

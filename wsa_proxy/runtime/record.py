@@ -8,6 +8,7 @@ told once, and counted.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -92,6 +93,8 @@ class Record:
         self.rejects = dict.fromkeys(Reject, 0)
         self.last_rejected: dict[Reject, Rejected] = {}
         self.transitions: deque[Transition] = deque(maxlen=TRANSITIONS_MAX)
+        self.transition_counts: Counter[tuple[str, str, str]] = Counter()
+        """By old state, new state and one word: as many as there are words, however long it runs."""
         self.since = datetime.now(UTC)
         self.since_s = clock()
         self.reason = "starting"
@@ -104,8 +107,9 @@ class Record:
         self._told: dict[tuple[Reject, str], float] = {}
         """When a line was written about a sender of what lasts, the newest last."""
 
-    def transition(self, report: ReportTransition) -> None:
-        """Keep it and write its line."""
+    def transition(self, report: ReportTransition, obstacle: str = "") -> None:
+        """Keep it, count it and write its line. ``obstacle`` is the name of what stands in the way: where there is one,
+        the report's reason is a sentence, and the name is what is counted."""
         self.since = datetime.now(UTC)
         self.since_s = self._clock()
         self.reason, self.evidence = report.reason, report.evidence
@@ -113,6 +117,7 @@ class Record:
         self._next_line_s.pop("refusal", None)
         transition = Transition(self.since, report)
         self.transitions.append(transition)
+        self.transition_counts[report.old.value, report.new.value, obstacle or report.reason] += 1
         line = "carp vhid=%d %s -> %s reason=%s %s"
         logger.info(line, self.vhid, report.old.name, report.new.name, _quoted(report.reason), report.evidence)
         self.on_transition(self.vhid, transition)

@@ -16,6 +16,7 @@ from wsa_proxy.net.ports import MacVerdict
 from wsa_proxy.net.virtual_interface import virtual_mac
 from wsa_proxy.runtime.driver import Driver
 from wsa_proxy.runtime.health import Health
+from wsa_proxy.runtime.record import Record
 from wsa_proxy.runtime.record import Transition
 from wsa_proxy.runtime.record import hint
 from wsa_proxy.settings import GroupSettings
@@ -96,6 +97,7 @@ def _group_status(group: GroupSettings, driver: Driver, now: float) -> dict[str,
         "evidence": record.evidence,
         "obstacles": dict(driver.obstacles),
         "virtual_ip_held": _held(driver),
+        "lease_age_s": _lease_age_s(driver, now),
         "advskew": host.advskew,
         "demotion": host.demotion,
         "demoted_by": driver.demotions.reasons,
@@ -106,16 +108,9 @@ def _group_status(group: GroupSettings, driver: Driver, now: float) -> dict[str,
         "security": list(group.security),
         "peers": [str(peer) for peer in group.peers],
         "rejected": {reject.value: count for reject, count in record.rejects.items()},
-        "last_rejected": {
-            reject.value: {
-                "from": last.source,
-                "mac": last.source_mac,
-                "age_s": round(now - last.at_s, 2),
-                "hint": hint(reject),
-            }
-            for reject, last in record.last_rejected.items()
-        },
+        "last_rejected": _last_rejected(record, now),
         "transitions": [_transition_status(transition) for transition in record.transitions],
+        "transition_counts": _transition_counts(record),
     }
 
 
@@ -148,9 +143,34 @@ def _transition_status(transition: Transition) -> dict[str, Any]:
     }
 
 
+def _transition_counts(record: Record) -> list[dict[str, Any]]:
+    """Since the group began here, by a word; see ``Record.transition_counts``."""
+    counts = record.transition_counts.items()
+    return [{"from": old, "to": new, "reason": reason, "count": count} for (old, new, reason), count in counts]
+
+
+def _last_rejected(record: Record, now: float) -> dict[str, Any]:
+    """By reason: the last packet that was not believed for it."""
+    return {
+        reject.value: {
+            "from": last.source,
+            "mac": last.source_mac,
+            "age_s": round(now - last.at_s, 2),
+            "hint": hint(reject),
+        }
+        for reject, last in record.last_rejected.items()
+    }
+
+
 def _held(driver: Driver) -> list[str] | None:
     """What the kernel has, asked now; None when it could not be asked."""
     try:
         return sorted(str(address) for address in driver.ports.addresses.held()) if driver.ports else []
     except OSError:
         return None
+
+
+def _lease_age_s(driver: Driver, now: float) -> float | None:
+    """How long ago the virtual IPs' lease was prolonged last; None while this node has none."""
+    holds = driver.is_master or driver.leaving.keeps
+    return round(now - driver.put_back.renewed_at_s, 3) if holds else None
