@@ -33,6 +33,7 @@ ARROWS: dict[str, set[str]] = {
     "watch": {"settings", "config", "carp", "net"},
     "doctor": {"settings", "config", "runtime", "carp", "net", "watch"},
     "status_text": set(),
+    "admin": {"settings", "config", "runtime", "status_text"},
     "cli": {"settings", "resources", "config", "runtime", "status_text", "lab", "simulation", "watch", "doctor"},
 }
 

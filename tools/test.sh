@@ -6,7 +6,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-RECKONING="tests/carp tests/config tests/fuzz tests/members tests/simulation tests/test_*.py"
+RECKONING="tests/admin tests/carp tests/config tests/fuzz tests/members tests/simulation tests/test_*.py"
 ADDONS=$(echo tests/proxy/test_addon*.py)
 # Real nodes as well, but seconds are enough for these.
 PATIENT="tests/lab/test_beside_vrrp.py tests/lab/test_drilling.py tests/lab/test_end_to_end_members.py"
