@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import mean
+from statistics import median
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from tests.bench.world import build_lan
 from tests.bench.world import drivers_of
 from tests.bench.world import make_node
 from tests.bench.world import settle
+from wsa_proxy.admin.metrics import exposition
 from wsa_proxy.carp.commands import State
 from wsa_proxy.net.packet_socket import Headers
 from wsa_proxy.net.packet_socket import PacketSocket
@@ -33,6 +35,7 @@ from wsa_proxy.runtime.rounds import SLICE_MAX
 
 WORSE, BETTER = 254, 0
 OPERATIONS = 1000
+SCRAPES = 20
 PREEMPTED = 0.02  # this share of the samples, the longest, are another process's doing
 
 
@@ -147,6 +150,33 @@ def operations() -> dict[str, dict[str, float]]:
             return result
 
         return asyncio.run(live())
+
+
+def scrape() -> dict[str, float]:
+    """Milliseconds of the status document, which asks the kernel for each group's addresses, and of its metrics."""
+    wanted = parameters()
+    lan = build_lan()
+
+    async def live() -> dict[str, float]:
+        node = make_node(wanted["groups"], virtual_mac=wanted["virtual_mac"])
+        Members(lan, wanted["groups"]).report_on()
+        await settle(node, State.MASTER)
+        await asyncio.sleep(3)
+        assert believed(node) == wanted["groups"], f"{believed(node)} groups have a healthy standby"
+        document_ms, text_ms, text = [], [], b""
+        for _ in range(SCRAPES):
+            began_s = time.perf_counter()
+            document = node.status()
+            asked_s = time.perf_counter()
+            text = exposition(document)
+            document_ms.append((asked_s - began_s) * 1e3)
+            text_ms.append((time.perf_counter() - asked_s) * 1e3)
+            await asyncio.sleep(0.1)
+        node.stop("measured")
+        node.close()
+        return {"document_ms": median(document_ms), "text_ms": median(text_ms), "lines": text.count(b"\n")}
+
+    return asyncio.run(live())
 
 
 def advertise(driver: Driver) -> tuple[Callable[[], None], Callable[[], None]]:
