@@ -114,7 +114,7 @@ def test_wheel_carries_the_product_and_nothing_else(wheel: zipfile.ZipFile) -> N
     }
     assert "wsa_proxy/_data/addons/carp_failover.py" in data
     assert {"wsa_proxy/_data/configs/node-a.yaml", "wsa_proxy/_data/configs/node-b.yaml"} <= data.keys()
-    assert names == package | data.keys() | {"wsa_proxy/py.typed"}
+    assert names == package | data.keys() | {"wsa_proxy/py.typed", "wsa_proxy/proxy/pac.js"}
     for name, path in data.items():
         assert wheel.read(name) == path.read_bytes(), name
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from ipaddress import IPv4Interface
+from ipaddress import IPv4Network
 from ipaddress import IPv6Address
 from ipaddress import IPv6Interface
+from ipaddress import IPv6Network
 from pathlib import Path
 from typing import Literal
 
@@ -109,6 +111,23 @@ class HealthSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PacSettings:
+    """The PAC file that the proxy answers with on its virtual IPs."""
+
+    groups: tuple[int, ...] = ()
+    """The ids of those that have the file and are named in it, in this order; empty: all, in the file's order."""
+    share: Literal["none", "client", "host"] = "none"
+    """Which group comes first: the one that was asked, or one chosen by the client's address or by the host's name."""
+    direct: bool = False
+    """A browser that reaches no group goes without a proxy."""
+    bypass_names: tuple[str, ...] = ()
+    """Asked without a proxy; in lower case. ``intranet`` is that name, ``.example.com`` that domain with everything
+    below, ``*.example.com`` only what is below, ``<local>`` every name without a dot."""
+    bypass_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Likewise, where the host is asked for by its address."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """One node's whole configuration."""
 
@@ -129,6 +148,9 @@ class Settings:
     """So long an orderly stop may take for the requests that are being answered."""
 
     health: HealthSettings = HealthSettings()
+
+    pac: PacSettings | None = None
+    """None: the proxy answers with no PAC file."""
 
     @property
     def socket_path(self) -> Path:

@@ -110,6 +110,30 @@ async def test_an_observer_that_fails_harms_nobody(
     assert caplog.text.count("an observer of the hooks failed at request") == 2
 
 
+async def test_what_is_answered_here_is_seen_by_nobody(
+    inside: taddons.context, calls: HookCalls, told: list[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """No addon and no observer; who should have answered and fails has not answered."""
+    addon = Addon(told)
+    addon.waits.set()
+    inside.master.addons.add(addon)
+    hook, asked = HttpRequestHook(tflow.tflow()), []
+
+    def answers(hook: Hook) -> bool:
+        asked.append(hook)
+        if len(asked) == 3:
+            raise KeyError("of whoever answers")
+        return len(asked) == 1
+
+    calls.answers = answers
+    await inside.master.addons.handle_lifecycle(hook)
+    assert told == [] and asked == [hook]
+    await inside.master.addons.handle_lifecycle(hook)
+    assert told == AROUND
+    await inside.master.addons.handle_lifecycle(hook)
+    assert told == AROUND * 2 and "the PAC file failed at request" in caplog.text
+
+
 class Witness:
     """Sees every hook of a connection, and refuses every client."""
 

@@ -224,6 +224,15 @@ def test_the_layer_with_a_server(above: Any, data: bytes, chosen: list[type], mo
     assert getattr(own.layer, "mode", None) is mode
 
 
+@pytest.mark.parametrize("above", [HttpProxy, HttpUpstreamProxy])
+def test_what_a_client_says_to_the_proxy_itself(above: Any) -> None:
+    """At first; what it says later is for a server, or protected."""
+    asked = asked_below(above, b"GET / HTTP/1.1")
+    assert mitmproxy_internals.is_for_proxy(asked)
+    HttpLayer(asked.context, HTTPMode.regular)
+    assert not mitmproxy_internals.is_for_proxy(asked)
+
+
 def asked_below(above: Any, data: bytes) -> NextLayer:
     context = Context(tflow.tclient_conn(), Options())
     above(context)

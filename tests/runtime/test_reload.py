@@ -18,6 +18,7 @@ from wsa_proxy.runtime.reload import make_plan
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import HealthSettings
 from wsa_proxy.settings import Limits
+from wsa_proxy.settings import PacSettings
 from wsa_proxy.settings import Settings
 
 VIP, OTHER = ip_interface("10.0.0.3/24"), ip_interface("10.0.0.4/24")
@@ -122,6 +123,7 @@ def test_what_stands_at_the_top_concerns_all_groups(changes: dict[str, Any], lin
         ({"health": HealthSettings(descriptors=Limits(64, 10, 5))}, "health.tests.descriptors.limit: 16 -> 64"),
         ({"health": HealthSettings(addons=Limits(2.0, 2, 6))}, "health.tests.addons.fall: 5 -> 6"),
         ({"health": HealthSettings(held=Limits(60.0, 2, 3))}, "health.tests.held.limit: 2 -> 60"),
+        ({"pac": PacSettings()}, "pac: off -> on"),
     ],
 )
 def test_what_stands_at_the_top_and_concerns_no_group(changes: dict[str, Any], line: str) -> None:

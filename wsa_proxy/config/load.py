@@ -16,6 +16,8 @@ from wsa_proxy.config.files import read_secrets
 from wsa_proxy.config.health import health_settings
 from wsa_proxy.config.host_check import check_host
 from wsa_proxy.config.members import members_settings
+from wsa_proxy.config.pac import check_pac
+from wsa_proxy.config.pac import pac_settings
 from wsa_proxy.config.peer import Address
 from wsa_proxy.config.peers import check_peers
 from wsa_proxy.config.schema import GroupKeys
@@ -70,6 +72,7 @@ def load(
         _check_running(document, keys, state_dir, running)
     _check_shared(document, keys)
     _check_upstream(document, keys, listen_port)
+    check_pac(document, keys.pac, [group.id for group in keys.groups or ()])
     secrets = [read_secrets(document, ("groups", n), group) for n, group in enumerate(keys.groups or ())]
     for n, group in enumerate(keys.groups or ()):
         _check_security(document, ("groups", n), group)
@@ -102,6 +105,7 @@ def _settings(path: Path, keys: TopKeys, state_dir: Path, groups: tuple[GroupSet
         stall_limit_s=keys.stall_limit,
         drain_timeout_s=keys.drain_timeout,
         health=health_settings(keys.health),
+        pac=pac_settings(keys.pac),
     )
 
 

@@ -32,6 +32,9 @@ from wsa_proxy.config.health import known_keys
 from wsa_proxy.config.members import MEMBERS_ALLOWED
 from wsa_proxy.config.members import MEMBERS_KEYS
 from wsa_proxy.config.members import MembersKeys
+from wsa_proxy.config.pac import PAC_ALLOWED
+from wsa_proxy.config.pac import PAC_KEYS
+from wsa_proxy.config.pac import PacKeys
 from wsa_proxy.config.peer import PEERS_MAX
 from wsa_proxy.config.peer import PEERS_TEXT
 from wsa_proxy.config.peer import read_peer
@@ -83,16 +86,18 @@ ALLOWED = {
     "preempt_delay_max": f"must be a number of seconds from 0 to {WAIT_S_MAX}",
     **MEMBERS_ALLOWED,
     **HEALTH_ALLOWED,
+    **PAC_ALLOWED,
 }
 TOP_KEYS = (
-    "node", "failover_handling", "state_dir", "stall_limit", "clock_tolerance", "drain_timeout", "health", "groups"
+    "node", "failover_handling", "state_dir", "stall_limit", "clock_tolerance", "drain_timeout", "health", "pac",
+    "groups",
 )  # fmt: skip
-_NESTED = {*HEALTH_ALLOWED, *MEMBERS_KEYS} - {"port"}
+_NESTED = {*HEALTH_ALLOWED, *MEMBERS_KEYS, *PAC_KEYS} - {"port"}
 GROUP_KEYS = tuple(key for key in ALLOWED if key not in (*TOP_KEYS, *_NESTED))
 REQUIRED = ("id", "hostname", "virtual_ip", "priority")
 SECONDS_KEYS = ("stall_limit", "clock_tolerance", "drain_timeout", "preempt_delay", "preempt_delay_max")
 NUMBER_KEYS = ("id", "priority", "port", "advertisement_interval", *SECONDS_KEYS, *LIMIT_KEYS)
-NOT_YET = ("admin", "pac", "notify")
+NOT_YET = ("admin", "notify")
 OTHER_WORDS = {
     "vhid": "id", "virtual_router_id": "id", "group_id": "id", "vip": "virtual_ip", "address": "virtual_ip",
     "virtual_ipaddress": "virtual_ip", "virtual_ip_address": "virtual_ip", "failover_group_id": "id",
@@ -238,6 +243,7 @@ class TopKeys(Keys):
     clock_tolerance: Annotated[float, _seconds("clock_tolerance", 1, CLOCK_TOLERANCE_S_MAX)] = 3600
     drain_timeout: Annotated[float, _seconds("drain_timeout", 0, WAIT_S_MAX)] = 60
     health: HealthKeys = HealthKeys()
+    pac: PacKeys | None = None
     groups: Annotated[list[GroupKeys], Field(min_length=1, max_length=255)] | None = None
 
 
@@ -303,7 +309,7 @@ class _KeyReader:
                 continue
             if not self._told(at):
                 quotes = "; one that starts with # & ! or * needs quotes" if HIDDEN_KEYS.intersection(at) else ""
-                needed = key in REQUIRED or key == "groups"
+                needed = key in REQUIRED or at == ("groups",)
                 fix = f"it {ALLOWED[str(key)]}" if needed else f"write one or remove the line{quotes}"
                 self.document.error(at, f"has no value; {fix}", value="")
             self._take_out(at)
@@ -361,8 +367,9 @@ class _KeyReader:
         key = str(path[-1])
         in_group = len(path) > 1
         known, elsewhere = (GROUP_KEYS, TOP_KEYS) if in_group else (TOP_KEYS, GROUP_KEYS)
-        if path[0] == "health" or "members" in path[:-1]:
-            here = known_keys(path) if path[0] == "health" else MEMBERS_KEYS
+        if path[0] in ("health", "pac") or "members" in path[:-1]:
+            nested = {"health": known_keys(path), "pac": PAC_KEYS}
+            here = nested.get(str(path[0]), MEMBERS_KEYS)
             near = next(iter(difflib.get_close_matches(key.lower(), here, 1)), "")
             return f"unknown key; did you mean {near}?" if near else f"unknown key; known here are {', '.join(here)}"
         if key in NOT_YET:

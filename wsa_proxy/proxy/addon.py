@@ -48,6 +48,7 @@ from wsa_proxy.proxy.listener import FailoverListener
 from wsa_proxy.proxy.listening_socket import Address
 from wsa_proxy.proxy.liveness import Liveness
 from wsa_proxy.proxy.modes import ListenerError
+from wsa_proxy.proxy.pac_requests import PacRequests
 from wsa_proxy.proxy.planned_stop import DRAIN_S_MAX
 from wsa_proxy.proxy.planned_stop import PlannedStop
 from wsa_proxy.proxy.planned_switch import PlannedSwitch
@@ -122,6 +123,7 @@ class CarpFailover(AddonCommands):
         self._self_tests = SelfTests()
         self._questions = Questions(self._self_tests, boottime_s)
         self._hooks = HookCalls(self._self_tests)
+        self._pac = PacRequests(self._in_force)
         self._addon_transitions = AddonTransitions()
         self._addon_tests = AddonTests(clock=boottime_s)
         self._liveness: Liveness | None = None
@@ -179,6 +181,7 @@ class CarpFailover(AddonCommands):
             self._reloader = Reloader(self._node, self._listener, _load, self._drain, self._change_health)
             await self._node.start()
             self._hooks.observers = [SignsOfLife(self._node.pulse.look), *self._addon_tests.observers]
+            self._hooks.answers = self._pac.answers
         except PermissionError as error:
             _refuse_to_run(f"wsa-proxy: {error.strerror or error}")
         except (ListenerError, ControlError, OSError) as error:
@@ -216,7 +219,11 @@ class CarpFailover(AddonCommands):
             facts=SharedFacts(),
             proxy=ProxySide(SharedProof(self._prove), self._probe, PlannedSwitch(self._connections).hand_over),
             verbs=self._verbs(),
+            more_status=lambda: {"pac": self._pac.status()},
         )
+
+    def _in_force(self) -> Settings | None:
+        return self._node.settings if self._node is not None else None
 
     async def _prove(self) -> str:
         """By requests that begin now, before a planned switch."""

@@ -1,8 +1,8 @@
 """The one way by which every hook of every connection reaches the addons.
 
-Two things stand there: those of a self-test are answered and shown to nobody (``self_tests.py``), and observers are
-told of all the others, before and after the addons. A hook that a person holds (mitmweb's intercept) has ended for
-them: mitmproxy waits after the addons.
+Three things stand there: the hooks of a self-test are answered and shown to nobody (``self_tests.py``), so are those of
+a request for the PAC file (``pac_requests.py``), and observers are told of all the others, before and after the addons.
+A hook that a person holds (mitmweb's intercept) has ended for them: mitmproxy waits after the addons.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ class HookCalls:
     def __init__(self, self_tests: SelfTests) -> None:
         self.observers: list[HookObserver] = []
         """Told in this order. May be changed at any time: who misses a ``began`` may still get its ``ended``."""
+        self.answers: Callable[[Hook], bool] | None = None
+        """Does itself what there is to do at a hook, and says so; then nobody else sees that hook."""
         self._self_tests = self_tests
         self._call_addons: HandleHook | None = None
 
@@ -56,6 +58,8 @@ class HookCalls:
         if client is not None and self._self_tests.is_self_test(client, first=hook.name == "client_connected"):
             await self._self_tests.handle(hook, client)
             return
+        if self.answers is not None and self._is_answered(self.answers, hook):
+            return
         for observer in self.observers:
             self._tell(observer.began, hook)
         assert self._call_addons is not None
@@ -64,6 +68,14 @@ class HookCalls:
         finally:
             for observer in self.observers:
                 self._tell(observer.ended, hook)
+
+    @staticmethod
+    def _is_answered(answers: Callable[[Hook], bool], hook: Hook) -> bool:
+        try:
+            return answers(hook)
+        except Exception:  # the request goes on as any other
+            logger.exception("failover: the PAC file failed at %s", hook.name)
+            return False
 
     @staticmethod
     def _tell(tell: Callable[[Hook], None], hook: Hook) -> None:

@@ -263,6 +263,11 @@ def _path_to_client(hook: Hook) -> Callable[[Hook], Client] | None:
     return None
 
 
+def is_for_proxy(asked: NextLayer) -> bool:
+    """Whether these bytes are for the proxy itself, and not for a server in a tunnel."""
+    return len(asked.context.layers) == 1
+
+
 def choose_layer(asked: NextLayer, *, to_server: bool) -> None:
     """TLS where the client begins it, else HTTP. Unless ``to_server``, without a layer that connects to anything.
 

@@ -87,9 +87,11 @@ class Node:
         verbs: Mapping[str, Verb] | None = None,
         facts: Callable[[], ProxyFacts] = ProxyFacts,
         proxy: ProxySide = ProxySide(),  # noqa: B008 - frozen
+        more_status: Callable[[], dict[str, Any]] = dict,
     ) -> None:
         """``verbs``: what the control socket answers beside those of the node itself. ``on_fence`` is told why the
-        guardian has given the addresses up: whoever knows the proxy will want a proof that it works again."""
+        guardian has given the addresses up: whoever knows the proxy will want a proof that it works again.
+        ``more_status``: what the proxy's side adds to the status document."""
         self.settings = settings
         self.health = UNPROVEN
         self._kernel = kernel
@@ -98,6 +100,7 @@ class Node:
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="failover files")
         self._submit: Submit = submit or self._writer.submit
         self._loop_lag_s = loop_lag_s
+        self._more_status = more_status
         self._tell_others = on_transition
         self.reporting = Reporting(
             kernel,
@@ -330,7 +333,7 @@ class Node:
 
     def status(self) -> dict[str, Any]:
         """The status document, see ``status.py``."""
-        return node_status(
+        document = node_status(
             self.settings,
             self._groups,
             self.health,
@@ -344,3 +347,4 @@ class Node:
             loop_lag_s=self._loop_lag_s(),
             now=self._clocks.now_s(),
         )
+        return document | self._more_status()

@@ -18,6 +18,7 @@ from wsa_proxy.net.ports import Address
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import HealthSettings
 from wsa_proxy.settings import Limits
+from wsa_proxy.settings import PacSettings
 from wsa_proxy.settings import Settings
 
 NOTHING = "nothing has changed"
@@ -68,6 +69,13 @@ IN_PLACE: dict[str, tuple[frozenset[str], Callable[[GroupSettings], str | None]]
 }
 """The keys that a running group takes: which fields of its settings they are, and how a value is shown, if it may."""
 
+PAC_SHOWN: dict[str, Callable[[PacSettings], str]] = {
+    "groups": lambda pac: ", ".join(map(str, pac.groups)) or "all",
+    "share": lambda pac: pac.share,
+    "direct": lambda pac: "true" if pac.direct else "false",
+    "bypass": lambda pac: ", ".join([*pac.bypass_names, *map(str, pac.bypass_networks)]) or "none",
+}
+
 
 def make_plan(present: Settings, new: Settings) -> Plan:
     """Compare; neither of them is changed, and nothing is done."""
@@ -110,6 +118,7 @@ def _top_lines(present: Settings, new: Settings) -> Iterator[str]:
     if present.drain_timeout_s != new.drain_timeout_s:
         yield f"drain_timeout: {present.drain_timeout_s:g} s -> {new.drain_timeout_s:g} s"
     yield from _health_lines(present.health, new.health)
+    yield from _pac_lines(present.pac, new.pac)
 
 
 def _health_lines(present: HealthSettings, new: HealthSettings) -> Iterator[str]:
@@ -123,6 +132,16 @@ def _health_lines(present: HealthSettings, new: HealthSettings) -> Iterator[str]
         for key in ("limit", "rise", "fall"):
             if getattr(old, key) != getattr(now, key):
                 yield f"health.tests.{test}.{key}: {getattr(old, key):g} -> {getattr(now, key):g}"
+
+
+def _pac_lines(present: PacSettings | None, new: PacSettings | None) -> Iterator[str]:
+    if present is None or new is None:
+        if present != new:
+            yield f"pac: {'off' if present is None else 'on'} -> {'off' if new is None else 'on'}"
+        return
+    for key, show in PAC_SHOWN.items():
+        if show(present) != show(new):
+            yield f"pac.{key}: {show(present)} -> {show(new)}"
 
 
 def _seconds(value: float | None) -> str:
