@@ -1,6 +1,6 @@
 # Each command does all the set-up that it needs, also on a fresh machine.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test simulate-million mutants fuzz cost objectives calm lint packages lock clean
+.PHONY: help setup run test simulate-million mutants fuzz cost objectives calm screenshots lint packages lock clean
 SHELL := /bin/bash
 
 PYTEST_FLAGS ?=
@@ -38,6 +38,9 @@ objectives: setup    ## how long each fault of a proxy is felt by a client, agai
 
 calm: setup          ## ten minutes of load, with up to 1,000 clients: no node may change its state; needs wrk (CALM="--seconds 20")
 	@.venv/bin/python -m tests.bench.calm $(CALM)
+
+screenshots: setup   ## the page as Chromium shows it, into docs/images; needs chromium-driver and pngquant
+	@.venv/bin/python -m tests.browser.screenshots
 
 lint: setup          ## ruff and mypy --strict
 	@echo "lint: ruff" && .venv/bin/ruff check

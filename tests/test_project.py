@@ -103,7 +103,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 
 def test_wheel_carries_the_product_and_nothing_else(wheel: zipfile.ZipFile) -> None:
-    """The wheel has the package, and as its data the addon script and the example configurations, byte for byte."""
+    """The wheel has the package with the files of the page, and as its data the addon script and the example
+    configurations, byte for byte."""
     names = {name for name in wheel.namelist() if ".dist-info/" not in name}
     package = {path.relative_to(ROOT).as_posix() for path in (ROOT / "wsa_proxy").rglob("*.py")}
     data = {
@@ -112,6 +113,9 @@ def test_wheel_carries_the_product_and_nothing_else(wheel: zipfile.ZipFile) -> N
         for path in (ROOT / folder).iterdir()
         if path.is_file()
     }
+    static = [path for path in (ROOT / "wsa_proxy" / "admin" / "static").iterdir() if path.is_file()]
+    assert {"index.html", "login.html", "page.css", "page.js"} <= {path.name for path in static}
+    data |= {path.relative_to(ROOT).as_posix(): path for path in static}
     assert "wsa_proxy/_data/addons/carp_failover.py" in data
     assert {"wsa_proxy/_data/configs/node-a.yaml", "wsa_proxy/_data/configs/node-b.yaml"} <= data.keys()
     assert names == package | data.keys() | {"wsa_proxy/py.typed", "wsa_proxy/proxy/pac.js"}

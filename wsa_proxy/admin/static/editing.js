@@ -1,0 +1,134 @@
+// Submit, then Commit Changes: what was submitted waits, and is shown as a diff of the file, until it is committed.
+
+import { act, get, send } from "./api.js";
+import { ask } from "./dialog.js";
+import { h } from "./dom.js";
+import { effectText } from "./actions.js";
+import { askGroup } from "./group_form.js";
+import { button } from "./groups.js";
+
+const HANDLING = { preemptive: "Preemptive", "non-preemptive": "Non-preemptive" };
+
+/** The yellow bar; nothing when nothing waits. */
+export function pendingBar(configuration) {
+  const pending = configuration?.pending;
+  if (!pending || pending.changes.length === 0) return null;
+  return h(
+    "section",
+    { class: "pending-bar", "data-key": "pending", "aria-labelledby": "pending-title" },
+    h("h2", { id: "pending-title" }, "Uncommitted changes"),
+    h("ul", {}, pending.changes.map((sentence) => h("li", {}, sentence))),
+    h("details", { open: true }, h("summary", {}, `What changes in ${configuration.file}`), diffText(pending.diff)),
+    h("p", { class: "buttons" }, button("commit", "Commit Changes"), button("abandon", "Abandon Changes...")),
+  );
+}
+
+function diffText(diff) {
+  const kinds = { "+": "added", "-": "removed", "@": "place" };
+  const kindOf = (line) => (/^(---|\+\+\+) /.test(line) ? "place" : (kinds[line[0]] ?? "same"));
+  return h("pre", { class: "diff", tabindex: 0 }, diff.trimEnd().split("\n").map((line) => h("span", { class: kindOf(line) }, `${line}\n`)));
+}
+
+/** High Availability Global Settings. */
+export function globalSection(view, configuration) {
+  const whyNot = configuration?.writable ? null : (configuration?.why_not ?? "the configuration is not known yet");
+  const handling = configuration?.failover_handling ?? view.status.failover_handling;
+  const isPending = handling !== view.status.failover_handling;
+  return h(
+    "section",
+    { "data-key": "global", "aria-labelledby": "global-title" },
+    h("h2", { id: "global-title" }, "High Availability Global Settings"),
+    h("dl", {}, h("dt", {}, "Failover Handling"), h("dd", {}, HANDLING[view.status.failover_handling], isPending && h("small", { class: "pending" }, ` ${HANDLING[handling]} after Commit Changes`)), configuration && [h("dt", {}, "File"), h("dd", {}, configuration.file)]),
+    h("p", { class: "buttons" }, button("global", "Edit Settings...", {}, whyNot), button("reload", "Read the file again...")),
+    whyNot && h("p", { class: "why-not" }, `Edit Settings is off: ${whyNot}`),
+  );
+}
+
+/** The handlers by the name of the button. `page` has view(), configuration(), taken(configuration), say(lines). */
+export function editing(page) {
+  const formOf = (data) => page.configuration().groups.find((form) => String(form.id) === data.group);
+  return {
+    add: () => askGroup(page.configuration(), null, page.taken),
+    edit: (data) => askGroup(page.configuration(), formOf(data), page.taken),
+    delete: (data) => askDelete(page, data.group),
+    global: () => askGlobal(page),
+    commit: () => askCommit(page),
+    abandon: () => askAbandon(page),
+    reload: () => askReload(page),
+  };
+}
+
+function askDelete(page, id) {
+  ask({
+    title: `Delete Failover Group ${id}`,
+    confirm: "Delete",
+    danger: true,
+    content: () => {
+      const { status } = page.view();
+      const group = status.groups.find((each) => String(each.id) === id);
+      const body = [h("p", {}, "It waits for Commit Changes, as every change does. Then this node takes part in it no more.")];
+      if (group) body.push(h("p", {}, `With Commit Changes: ${effectOfDelete(status, group)}`));
+      return { body, whyNot: null };
+    },
+    done: async () => page.taken(await send("DELETE", `/api/configuration/groups/${id}`)),
+  });
+}
+
+function effectOfDelete(status, group) {
+  const text = effectText(status, group);
+  return text.startsWith("no node") ? `no node is ready to take over: nobody serves ${group.virtual_ip.join(", ")} any more.` : text;
+}
+
+function askGlobal(page) {
+  const chosen = page.configuration().failover_handling;
+  const radios = Object.entries(HANDLING).map(([value, text]) =>
+    h("label", { class: "choice" }, h("input", { type: "radio", name: "failover_handling", value, checked: value === chosen }), ` ${text}: `, value === "preemptive" ? "the node with the highest priority takes over when it comes back" : "the master stays master for as long as it is well"),
+  );
+  ask({
+    title: "Edit High Availability Global Settings",
+    confirm: "Submit",
+    content: () => ({ body: [h("fieldset", {}, h("legend", {}, "Failover Handling"), radios.map((label) => label.cloneNode(true)))], whyNot: null }),
+    done: async (form) => page.taken(await send("PUT", "/api/configuration/global", Object.fromEntries(new FormData(form)))),
+  });
+}
+
+function askCommit(page) {
+  ask({
+    title: "Commit Changes",
+    confirm: "Commit Changes",
+    content: () => ({
+      body: [h("p", {}, "The file is written and this node takes it, now. Clients are not cut unless a line says so."), h("ul", {}, page.configuration().pending.changes.map((sentence) => h("li", {}, sentence)))],
+      whyNot: null,
+    }),
+    done: async () => {
+      const { changes, warnings = [] } = await send("POST", "/api/configuration/commit", {});
+      page.say([...changes, ...warnings.map((warning) => `Warning: ${warning}`)]);
+      page.taken(await get("/api/configuration"));
+    },
+  });
+}
+
+function askAbandon(page) {
+  ask({
+    title: "Abandon Changes",
+    confirm: "Abandon Changes",
+    danger: true,
+    content: () => ({ body: [h("p", {}, "What was submitted and not committed is forgotten. The file stays as it is.")], whyNot: null }),
+    done: async () => {
+      await send("POST", "/api/configuration/abandon", {});
+      page.taken(await get("/api/configuration"));
+    },
+  });
+}
+
+function askReload(page) {
+  ask({
+    title: "Read the file again",
+    confirm: "Read it again",
+    content: () => ({ body: [h("p", {}, "What has changed in the file is taken, and only that; what is wrong with it is said, and changes nothing.")], whyNot: null }),
+    done: async () => {
+      page.say((await act("reload")).changes);
+      page.taken(await get("/api/configuration"));
+    },
+  });
+}
