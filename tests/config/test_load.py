@@ -223,3 +223,20 @@ def test_what_a_running_node_cannot_change_is_told_with_all_else(
     Path("f.yaml").write_text(GOOD.replace("node: a\n", ""))
     with pytest.raises(ConfigError, match="node: the running node is a; a change"):
         load(Path("f.yaml"), host=HOST, running=running)
+
+
+def test_a_text_is_judged_before_it_is_in_the_file(tmp_path: Path) -> None:
+    """With the file's name and the folder's secrets, as a reload would; the file itself stays."""
+    loaded(tmp_path, GOOD)
+    text = changed("priority: 255", "priority: 256") + "drain_timeout: x\n"
+    with pytest.raises(ConfigError) as caught:
+        load(Path("f.yaml"), text=text, host=HOST)
+    assert [str(problem) for problem in caught.value.problems] == [
+        "f.yaml:9: groups[0].priority: 256: must be a whole number from 1 to 255",
+        "f.yaml:11: drain_timeout: x: must be a number of seconds from 0 to 3600",
+    ]
+    other = load(Path("f.yaml"), text=changed("priority: 255", "priority: 5"), host=HOST)
+    assert other.settings.groups[0].priority == 5
+    assert load(Path("f.yaml"), host=HOST).settings.groups[0].priority == 255
+    with pytest.raises(ConfigError, match="has 1048577 bytes; a configuration has 1048576 at most"):
+        load(Path("f.yaml"), text=GOOD + "#" * (2**20 + 1 - len(GOOD)), host=HOST)

@@ -56,11 +56,11 @@ def check_host(document: Document, keys: TopKeys, without_prefix: dict[KeyPath, 
 def _with_prefix(usual: str, host: HostFacts) -> str:
     """The address with the prefix of the interface in whose network it is, else with the usual one."""
     virtual_ip = ip_interface(usual)
-    networks = [network for interface in _usable(host) for network in _networks(interface, virtual_ip)]
+    networks = [network for interface in usable_interfaces(host) for network in _networks(interface, virtual_ip)]
     return f"{virtual_ip.ip}/{networks[0].prefixlen}" if networks else usual
 
 
-def _usable(host: HostFacts) -> list[InterfaceFacts]:
+def usable_interfaces(host: HostFacts) -> list[InterfaceFacts]:
     """The interfaces on which neighbours can be told who has an address: Ethernet ones, but for a running node's."""
     return [
         interface
@@ -110,7 +110,7 @@ def _choose(document: Document, virtual_ips: dict[KeyPath, VirtualIP], host: Hos
     """``auto``: the one interface in whose subnet all virtual IPs of the group are."""
     fitting: dict[KeyPath, list[InterfaceFacts]] = {}
     for at, virtual_ip in virtual_ips.items():
-        fitting[at] = [interface for interface in _usable(host) if _networks(interface, virtual_ip)]
+        fitting[at] = [interface for interface in usable_interfaces(host) if _networks(interface, virtual_ip)]
         if not fitting[at]:
             document.error(
                 at,
@@ -119,7 +119,7 @@ def _choose(document: Document, virtual_ips: dict[KeyPath, VirtualIP], host: Hos
             )
     if not fitting or not all(fitting.values()):
         return None
-    common = [each for each in _usable(host) if all(each in interfaces for interfaces in fitting.values())]
+    common = [each for each in usable_interfaces(host) if all(each in interfaces for interfaces in fitting.values())]
     group: KeyPath = next(iter(fitting))[:2]
     if not common:
         leads = ", ".join(f"{virtual_ips[at].ip} to {fitting[at][0].name}" for at in fitting)
@@ -142,7 +142,7 @@ def _named(
     if chosen is None:
         # eth0:1 is an address label of former times, and the interface is eth0.
         meant = name.partition(":")[0]
-        names = ["auto", *(interface.name for interface in _usable(host))]
+        names = ["auto", *(interface.name for interface in usable_interfaces(host))]
         near = [meant] if meant in names else difflib.get_close_matches(meant.lower(), names, 1)
         hint = f"; did you mean {near[0]}?" if near else ""
         document.error(at, f"there is no such interface on this host; there are {_list(host)}{hint}")
@@ -153,7 +153,7 @@ def _named(
         return None
     outside = [virtual_ip for virtual_ip in virtual_ips.values() if not _networks(chosen, virtual_ip)]
     if outside:
-        right = [each.name for each in _usable(host) if all(_networks(each, each_ip) for each_ip in outside)]
+        right = [each.name for each in usable_interfaces(host) if all(_networks(each, each_ip) for each_ip in outside)]
         hint = f"; in that subnet is {' and '.join(right)}" if right else ""
         document.error(
             at, f"{SAME_SUBNET}: {', '.join(map(str, outside))} is not in a subnet of {_describe(chosen)}{hint}"
@@ -185,9 +185,13 @@ def _check_interface(
 
 
 def _list(host: HostFacts) -> str:
-    return ", ".join(_describe(interface) for interface in _usable(host)) or "none but the loopback interface"
+    return ", ".join(_describe(interface) for interface in usable_interfaces(host)) or "none but the loopback interface"
 
 
 def _describe(interface: InterfaceFacts) -> str:
-    addresses = [str(facts.address) for facts in interface.addresses if not _is_lease(facts)]
-    return f"{interface.name} ({', '.join(addresses) or 'no address'})"
+    return f"{interface.name} ({', '.join(lasting_addresses(interface)) or 'no address'})"
+
+
+def lasting_addresses(interface: InterfaceFacts) -> list[str]:
+    """Its addresses with their prefixes, but for virtual IPs that it holds."""
+    return [str(facts.address) for facts in interface.addresses if not _is_lease(facts)]

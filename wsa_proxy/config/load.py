@@ -49,14 +49,20 @@ class Loaded:
 
 
 def load(
-    path: Path, *, listen_port: int = 8080, host: HostFacts | None = None, running: Settings | None = None
+    path: Path,
+    *,
+    text: str | None = None,
+    listen_port: int = 8080,
+    host: HostFacts | None = None,
+    running: Settings | None = None,
 ) -> Loaded:
     """Read and judge one file. Raises ConfigError with everything that is wrong.
 
-    ``host``: its interfaces; read from the kernel when None. ``running``: of the node that reads the file again, which
+    ``text``: what the file is to hold, judged before it is written; the file's own when None. ``host``: its
+    interfaces; read from the kernel when None. ``running``: of the node that reads the file again, which
     cannot change all of them. Works inside a running event loop.
     """
-    document = read_document(path)
+    document = read_document(path, text)
     keys, without_prefix = read_keys(document)
     if host is None:
         try:

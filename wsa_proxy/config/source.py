@@ -126,13 +126,16 @@ def printable(text: str) -> str:
     return text if text.isprintable() else json.dumps(text)[1:-1]
 
 
-def read_document(path: Path) -> Document:
+def read_document(path: Path, text: str | None = None) -> Document:
     """The file's content, with doubled keys and the like already in ``errors``.
 
-    Raises ConfigError when nothing can be made of it.
+    ``text``: what is to be written there, judged before it is. Raises ConfigError when nothing can be made of it.
     """
     document = Document(path)
-    text = _read_text(path)
+    if text is None:
+        text = _read_text(path)
+    elif (size := len(text.encode())) > FILE_BYTES_MAX:
+        raise _whole(path, _too_large(size))
     node = _compose(path, text)
     if node is None:
         raise _whole(path, "is empty; a configuration has at least the key groups; start from configs/node-a.yaml")
@@ -154,7 +157,7 @@ def _read_text(path: Path) -> str:
         if not stat.S_ISREG(status.st_mode):  # a pipe or a device would never end
             raise _whole(path, "is not a regular file; name the configuration file itself")
         if status.st_size > FILE_BYTES_MAX:
-            raise _whole(path, f"has {status.st_size} bytes; a configuration has {FILE_BYTES_MAX} at most")
+            raise _whole(path, _too_large(status.st_size))
         content = path.read_bytes()
     except FileNotFoundError:
         raise _whole(path, "there is no such file; name the failover configuration, such as node-a.yaml") from None
@@ -166,6 +169,10 @@ def _read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise _whole(path, "is not UTF-8 text; save it as UTF-8", line) from None
+
+
+def _too_large(size: int) -> str:
+    return f"has {size} bytes; a configuration has {FILE_BYTES_MAX} at most"
 
 
 def _compose(path: Path, text: str) -> Node | None:

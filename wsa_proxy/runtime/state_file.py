@@ -26,7 +26,7 @@ def store(path: Path, document: Any) -> None:
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
-    _sync_folder(path)
+    sync_folder(path)
 
 
 def load(path: Path) -> Any:
@@ -43,10 +43,10 @@ def remove(path: Path) -> None:
     """Gone from the disk when this returns; harmless when repeated. Raises OSError: it is still there."""
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
-        _sync_folder(path)
+        sync_folder(path)
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
     """What has happened to the file is what any process sees from now on; where the folder cannot be synced, a power
     failure may still undo it."""
     try:
