@@ -16,7 +16,7 @@ from tests.runtime.world import Host
 from tests.runtime.world import Lan
 from tests.runtime.world import MakeHost
 
-REAL_TIME = {"test_control.py", "test_readers.py", "test_tasks.py"}  # they use real descriptors
+REAL_TIME = {"test_asker.py", "test_control.py", "test_readers.py", "test_tasks.py"}  # they use real descriptors
 
 
 def pytest_asyncio_loop_factories(

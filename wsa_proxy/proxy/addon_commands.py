@@ -14,9 +14,9 @@ from mitmproxy import exceptions
 
 from wsa_proxy.proxy.addon_tests import AddonTests
 from wsa_proxy.proxy.reload import Reloader
-from wsa_proxy.runtime.control import Verb
 from wsa_proxy.runtime.node import Node
 from wsa_proxy.runtime.tasks import create_task
+from wsa_proxy.runtime.verbs import Verb
 
 NOT_STARTED = "failover has not started yet"
 

@@ -8,29 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import json
 import logging
 import os
 import socket
 import struct
 from collections.abc import Awaitable
-from collections.abc import Callable
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from wsa_proxy.runtime.asker import asker
 from wsa_proxy.runtime.patient_socket import PatientSocket
+from wsa_proxy.runtime.verbs import Answer
+from wsa_proxy.runtime.verbs import Verb
+from wsa_proxy.runtime.verbs import WrongArguments
+from wsa_proxy.runtime.verbs import call
 
 logger = logging.getLogger(__name__)
 
 REQUEST_BYTES_MAX = 4096
 REQUEST_TIME_LIMIT_S = 5.0
 CONNECTIONS_MAX = 16
-
-type Answer = dict[str, Any]
-type Verb = Callable[..., Answer | Awaitable[Answer]]
-"""What is asked for, with the arguments that it names, all of them text: known at once, or some time later."""
 
 
 class ControlError(Exception):
@@ -40,7 +38,7 @@ class ControlError(Exception):
 class ControlSocket:
     """Answers the verbs it is given. ``start`` raises ControlError when another node answers there already."""
 
-    def __init__(self, path: Path, verbs: dict[str, Verb]) -> None:
+    def __init__(self, path: Path, verbs: Mapping[str, Verb]) -> None:
         self._path = path
         self._verbs = verbs
         self._server: asyncio.Server | None = None
@@ -75,6 +73,7 @@ class ControlSocket:
             if self._connections <= CONNECTIONS_MAX:
                 async with asyncio.timeout(REQUEST_TIME_LIMIT_S):
                     line = await reader.readline()
+                asker.set(f"uid {_uid_of(writer)}")  # for this connection's task, and what it begins
                 answer = self._answer(line)
                 # Whoever asks for what takes its time decides himself for how long he waits.
                 answer = answer if isinstance(answer, dict) else await answer
@@ -93,14 +92,10 @@ class ControlSocket:
             verb, arguments = self._verbs[request["verb"]], request.get("arguments", {})
         except (ValueError, TypeError, KeyError):
             return {"error": f"expected a JSON line with one of the verbs {', '.join(sorted(self._verbs))}"}
-        wanted = inspect.signature(verb)
         try:
-            wanted.bind(**arguments)
-        except TypeError:
-            return {"error": f"{request['verb']} takes the arguments: {', '.join(wanted.parameters) or 'none'}"}
-        if not all(isinstance(each, str) for each in arguments.values()):
-            return {"error": f"{request['verb']}: each argument must be text"}
-        return verb(**arguments)
+            return call(request["verb"], verb, arguments)
+        except WrongArguments as error:
+            return {"error": str(error)}
 
 
 def _bind_for_owner(listening: socket.socket, path: Path) -> None:
@@ -155,6 +150,14 @@ def ask(path: Path, verb: str, arguments: Mapping[str, str] | None = None, *, ti
             raise ControlError(f"{path}: no answer within {time_limit_s:g} s; {_why_silent(connection)}") from error
         except (OSError, ValueError) as error:
             raise ControlError(f"{path}: {error}") from error
+
+
+def _uid_of(writer: asyncio.StreamWriter) -> int:
+    """Of the process at the other end, as the kernel knows it."""
+    connection: socket.socket = writer.get_extra_info("socket")
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    uid: int = struct.unpack("3i", credentials)[1]
+    return uid
 
 
 def _why_silent(connection: socket.socket) -> str:

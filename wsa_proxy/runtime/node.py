@@ -31,7 +31,6 @@ from wsa_proxy.runtime.beat import stall_limit_s
 from wsa_proxy.runtime.clocks import Clocks
 from wsa_proxy.runtime.clocks import host_clocks
 from wsa_proxy.runtime.control import ControlSocket
-from wsa_proxy.runtime.control import Verb
 from wsa_proxy.runtime.departure import Departure
 from wsa_proxy.runtime.drill_report import DrillReport
 from wsa_proxy.runtime.drill_report import keep
@@ -64,6 +63,7 @@ from wsa_proxy.runtime.reporting import Reporting
 from wsa_proxy.runtime.seal_file import SealFile
 from wsa_proxy.runtime.status import node_status
 from wsa_proxy.runtime.switches import Switches
+from wsa_proxy.runtime.verbs import Verb
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
 
