@@ -26,15 +26,17 @@ ARROWS: dict[str, set[str]] = {
     "config": {"settings", "carp", "net"},
     "members": set(),
     "runtime": {"settings", "carp", "net", "members"},
-    "proxy": {"settings", "config", "runtime"},
+    "admin": {"settings", "config", "runtime", "status_text"},
+    "proxy": {"settings", "config", "runtime", "admin"},
     "addons": {"proxy"},
     "lab": {"settings", "resources", "config", "runtime", "net"},
     "simulation": {"carp", "net", "members", "runtime"},
     "watch": {"settings", "config", "carp", "net"},
     "doctor": {"settings", "config", "runtime", "carp", "net", "watch"},
     "status_text": set(),
-    "admin": {"settings", "config", "runtime", "status_text"},
-    "cli": {"settings", "resources", "config", "runtime", "status_text", "lab", "simulation", "watch", "doctor"},
+    "cli": {
+        "settings", "resources", "config", "runtime", "status_text", "admin", "lab", "simulation", "watch", "doctor"
+    },  # fmt: skip
 }
 
 # The protocol knows no socket, clock, loop, log or chance: time is an argument, the rest are commands.

@@ -4,7 +4,8 @@ The rooms, and the arrows between them (one way only)::
 
     addons/carp_failover.py -> proxy -> runtime -> carp      the protocol: events and time in, commands out
                                    |          \\-> net       the kernel: packets, addresses, neighbours, links
-                                   \\-> config -> settings   the file, its errors, the frozen result
+                                   |-> config -> settings   the file, its errors, the frozen result
+                                   \\-> admin -> runtime     the page for its operator, and what scripts ask over HTTP
     simulation -> carp, net.failures, runtime.sending        a LAN with faults in virtual time, and its judge
     watch -> carp, net, config                               who advertises what on a LAN, and who is believed
     doctor -> config, runtime.control, carp, net, watch      what is wrong with a host, its network and its groups

@@ -7,6 +7,7 @@ and CARP's (advskew, advbase); everybody else reads CARP's here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import field
 from ipaddress import IPv4Address
 from ipaddress import IPv4Interface
 from ipaddress import IPv4Network
@@ -128,6 +129,18 @@ class PacSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AdminSettings:
+    """The node's page for its operator."""
+
+    host: str = "127.0.0.1"
+    """An address, or a name that is resolved when the page begins to listen."""
+    port: int = 8112
+    """TCP."""
+    password: str | None = field(default=None, repr=False)
+    """Plain, or an argon2 hash (``$argon2...``); None: a random token at each start."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """One node's whole configuration."""
 
@@ -148,6 +161,9 @@ class Settings:
     """So long an orderly stop may take for the requests that are being answered."""
 
     health: HealthSettings = HealthSettings()
+
+    admin: AdminSettings | None = AdminSettings()
+    """None: there is no page."""
 
     pac: PacSettings | None = None
     """None: the proxy answers with no PAC file."""

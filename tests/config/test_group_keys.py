@@ -141,7 +141,7 @@ CASES: list[Case] = [
     (
         "    interface: auto\n",
         "    interface: auto\n    admin: {password: hunter2}\n",
-        "9: groups[0].admin: not yet: this key comes with a later version; remove it",
+        "9: groups[0].admin: is a key of the whole file; move it out of the group",
     ),
     ("    interface: auto\n", "    interface: auto\n    vhid: 1\n", "9: groups[0].vhid: unknown key; did you mean id?"),
     (

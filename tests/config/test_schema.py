@@ -9,6 +9,7 @@ from tests.config.example import Case
 from tests.config.example import changed
 from tests.config.example import loaded
 from tests.config.example import told
+from wsa_proxy.config.admin import ADMIN_ALLOWED
 from wsa_proxy.config.health import HEALTH_ALLOWED
 from wsa_proxy.config.members import MEMBERS_ALLOWED
 from wsa_proxy.config.pac import PAC_ALLOWED
@@ -213,7 +214,7 @@ def test_every_key_has_its_words() -> None:
     """Each key of the models has the sentence that says what it may hold, and no sentence is left over."""
     assert set(TopKeys.model_fields) == set(TOP_KEYS)
     assert set(GroupKeys.model_fields) == set(GROUP_KEYS)
-    nested = {*HEALTH_ALLOWED, *MEMBERS_ALLOWED, *PAC_ALLOWED}
+    nested = {*HEALTH_ALLOWED, *MEMBERS_ALLOWED, *PAC_ALLOWED, *ADMIN_ALLOWED}
     assert set(TopKeys.model_fields) | set(GroupKeys.model_fields) | nested == set(ALLOWED)
 
 

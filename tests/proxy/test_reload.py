@@ -49,8 +49,8 @@ class World:
         self.may_read = threading.Event()
         self.may_read.set()
         self.refusal: Exception | None = None
-        self.health: list[HealthSettings] = []
-        self.reloader = Reloader(self, self, self.read, self.drain, self.health.append)
+        self.taken: list[Settings] = []
+        self.reloader = Reloader(self, self, self.read, self.drain, self.taken.append)
 
     def read(self, present: Settings) -> Loaded:
         assert present is self.settings
@@ -108,10 +108,10 @@ async def test_the_self_tests_take_what_the_file_says_of_them(world: World) -> N
     world.file = replace(PRESENT, health=HealthSettings(upstream="http://a.b/"))
     world.refusal = OSError("no")
     await world.reloader.request()
-    assert world.health == []
+    assert world.taken == []
     world.refusal = None
     report = await world.reloader.request()
-    assert report.changes == ("health.upstream: none -> http://a.b/",) and world.health == [world.file.health]
+    assert report.changes == ("health.upstream: none -> http://a.b/",) and world.taken == [world.file]
 
 
 async def test_a_file_that_says_the_same_disturbs_nobody(world: World) -> None:

@@ -1,10 +1,24 @@
-"""The page of a running node: its configuration file, edited.
+"""The node's page for its operator, and what scripts ask over HTTP: a small web server on the proxy's own loop.
 
-yaml_places         where each value stands in a YAML text
-yaml_patch          one value of the text replaced, added or removed; every other character stays
-masking             a text without its secrets, and what differs between two of them
-form                the fields of a form as typed, and the values that they become
-pending             changes that were submitted and not yet committed
-configuration_file  the file: whether it can be written, and how
-editing             submit, commit and abandon, for one node
+A request goes through these files in this order::
+
+    door           where it listens, how many connections there may be, and for how long
+    handler        the checks that every request meets: whom it was sent to, who asks, and, before something is changed,
+                   that the page itself asks (access, sessions, attempts, secret)
+    pages, api, event_stream (and what other rooms' tables add)
+                   what is answered
+    routes         the one table of all that can be asked; openapi makes its description of it
+
+It listens on ``admin: listen`` and nowhere else. Nobody is let in without the token or the password, and what changes
+something leaves a line in the log that says who has asked for it.
+
+The configuration file is edited by::
+
+    yaml_places         where each value stands in a YAML text
+    yaml_patch          one value of the text replaced, added or removed; every other character stays
+    masking             a text without its secrets, and what differs between two of them
+    form                the fields of a form as typed, and the values that they become
+    pending             changes that were submitted and not yet committed
+    configuration_file  the file: whether it can be written, and how
+    editing             submit, commit and abandon, for one node
 """

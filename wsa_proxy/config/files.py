@@ -52,8 +52,9 @@ def read_secrets(document: Document, path: KeyPath, group: GroupKeys) -> tuple[b
 
 def check_own_mode(document: Document, keys: TopKeys) -> None:
     """Warn when others can read a configuration file that holds a secret."""
-    places = (("groups", n, "shared_secret") for n, group in enumerate(keys.groups or ()) if group.shared_secret)
-    at = next(places, None)
+    places: list[KeyPath] = [("admin", "password")] if keys.admin.password else []
+    places += [("groups", n, "shared_secret") for n, group in enumerate(keys.groups or ()) if group.shared_secret]
+    at = next(iter(places), None)
     mode = _mode(document.source)
     if at and mode is not None and mode & 0o077:
         name = printable(str(document.source))

@@ -10,6 +10,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from wsa_proxy.carp.election import ADVSKEW_DEMOTED
+from wsa_proxy.config.admin import admin_settings
+from wsa_proxy.config.admin_check import check_admin
 from wsa_proxy.config.files import check_own_mode
 from wsa_proxy.config.files import check_state_dir
 from wsa_proxy.config.files import read_secrets
@@ -79,6 +81,7 @@ def load(
     _check_shared(document, keys)
     _check_upstream(document, keys, listen_port)
     check_pac(document, keys.pac, [group.id for group in keys.groups or ()])
+    check_admin(document, keys, listen_port)
     secrets = [read_secrets(document, ("groups", n), group) for n, group in enumerate(keys.groups or ())]
     for n, group in enumerate(keys.groups or ()):
         _check_security(document, ("groups", n), group)
@@ -112,6 +115,7 @@ def _settings(path: Path, keys: TopKeys, state_dir: Path, groups: tuple[GroupSet
         drain_timeout_s=keys.drain_timeout,
         health=health_settings(keys.health),
         pac=pac_settings(keys.pac),
+        admin=admin_settings(keys.admin),
     )
 
 

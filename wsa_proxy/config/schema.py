@@ -25,6 +25,9 @@ from pydantic import PlainValidator
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from wsa_proxy.config.admin import ADMIN_ALLOWED
+from wsa_proxy.config.admin import ADMIN_KEYS
+from wsa_proxy.config.admin import AdminKeys
 from wsa_proxy.config.health import HEALTH_ALLOWED
 from wsa_proxy.config.health import LIMIT_KEYS
 from wsa_proxy.config.health import HealthKeys
@@ -84,20 +87,21 @@ ALLOWED = {
     "drain_timeout": f"must be a number of seconds from 0 to {WAIT_S_MAX}",
     "preempt_delay": f"must be a number of seconds from 0 to {WAIT_S_MAX}",
     "preempt_delay_max": f"must be a number of seconds from 0 to {WAIT_S_MAX}",
+    **ADMIN_ALLOWED,
     **MEMBERS_ALLOWED,
     **HEALTH_ALLOWED,
     **PAC_ALLOWED,
 }
 TOP_KEYS = (
-    "node", "failover_handling", "state_dir", "stall_limit", "clock_tolerance", "drain_timeout", "health", "pac",
-    "groups",
+    "node", "failover_handling", "state_dir", "stall_limit", "clock_tolerance", "drain_timeout", "health", "admin",
+    "pac", "groups",
 )  # fmt: skip
-_NESTED = {*HEALTH_ALLOWED, *MEMBERS_KEYS, *PAC_KEYS} - {"port"}
+_NESTED = {*HEALTH_ALLOWED, *MEMBERS_KEYS, *PAC_KEYS, *ADMIN_KEYS} - {"port"}
 GROUP_KEYS = tuple(key for key in ALLOWED if key not in (*TOP_KEYS, *_NESTED))
 REQUIRED = ("id", "hostname", "virtual_ip", "priority")
 SECONDS_KEYS = ("stall_limit", "clock_tolerance", "drain_timeout", "preempt_delay", "preempt_delay_max")
 NUMBER_KEYS = ("id", "priority", "port", "advertisement_interval", *SECONDS_KEYS, *LIMIT_KEYS)
-NOT_YET = ("admin", "notify")
+NOT_YET = ("notify",)
 OTHER_WORDS = {
     "vhid": "id", "virtual_router_id": "id", "group_id": "id", "vip": "virtual_ip", "address": "virtual_ip",
     "virtual_ipaddress": "virtual_ip", "virtual_ip_address": "virtual_ip", "failover_group_id": "id",
@@ -243,6 +247,7 @@ class TopKeys(Keys):
     clock_tolerance: Annotated[float, _seconds("clock_tolerance", 1, CLOCK_TOLERANCE_S_MAX)] = 3600
     drain_timeout: Annotated[float, _seconds("drain_timeout", 0, WAIT_S_MAX)] = 60
     health: HealthKeys = HealthKeys()
+    admin: AdminKeys = AdminKeys()
     pac: PacKeys | None = None
     groups: Annotated[list[GroupKeys], Field(min_length=1, max_length=255)] | None = None
 
@@ -367,8 +372,8 @@ class _KeyReader:
         key = str(path[-1])
         in_group = len(path) > 1
         known, elsewhere = (GROUP_KEYS, TOP_KEYS) if in_group else (TOP_KEYS, GROUP_KEYS)
-        if path[0] in ("health", "pac") or "members" in path[:-1]:
-            nested = {"health": known_keys(path), "pac": PAC_KEYS}
+        if path[0] in ("health", "pac", "admin") or "members" in path[:-1]:
+            nested = {"health": known_keys(path), "pac": PAC_KEYS, "admin": ADMIN_KEYS}
             here = nested.get(str(path[0]), MEMBERS_KEYS)
             near = next(iter(difflib.get_close_matches(key.lower(), here, 1)), "")
             return f"unknown key; did you mean {near}?" if near else f"unknown key; known here are {', '.join(here)}"

@@ -4,7 +4,8 @@ The YAML is composed to nodes and not constructed to objects: so every value kee
 doubled keys are found and not only the first, no tag can make an object, and nothing is converted behind the
 operator's back (a date stays the text it was).
 
-A Shared Secret never appears in a problem: not its value, not its text in a syntax error, not in a mistyped line.
+A Shared Secret or a password never appears in a problem: not its value, not its text in a syntax error, not in a
+mistyped line.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ DEPTH_MAX = 8  # groups, item, virtual_ip, item is 4
 SHOWN_CHARACTERS_MAX = 60
 
 TAG = "tag:yaml.org,2002:"
-HIDDEN_KEYS = frozenset({"shared_secret"})
+HIDDEN_KEYS = frozenset({"shared_secret", "password"})
 HIDDEN_TEXT = re.compile(r"(?i)(secret|passw\w*)\W*[:=].*", re.DOTALL)  # key and value, taken for one text
 
 

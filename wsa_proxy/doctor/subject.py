@@ -67,7 +67,7 @@ def read_subject(file: Path, host: HostFacts) -> Subject:
         clock_tolerance_s=keys.clock_tolerance,
         state_dir=folder.absolute() / keys.state_dir,
         secret_files=tuple(folder / each.shared_secret_file for each in groups if each.shared_secret_file is not None),
-        holds_secret=any(each.shared_secret for each in groups),
+        holds_secret=keys.admin.password is not None or any(each.shared_secret for each in groups),
     )
 
 

@@ -39,6 +39,7 @@ from wsa_proxy.proxy import hangup
 from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy import self_connect
 from wsa_proxy.proxy.addon_commands import AddonCommands
+from wsa_proxy.proxy.addon_page import AddonPage
 from wsa_proxy.proxy.addon_tests import AddonTests
 from wsa_proxy.proxy.addon_transitions import AddonTransitions
 from wsa_proxy.proxy.collector import spare_the_collector
@@ -67,10 +68,10 @@ from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.identity import derive_keys
 from wsa_proxy.runtime.kernel import LinuxKernel
 from wsa_proxy.runtime.node import Node
+from wsa_proxy.runtime.record import Transition
 from wsa_proxy.runtime.reload import addresses_of
 from wsa_proxy.runtime.service import ServiceManager
 from wsa_proxy.runtime.tasks import create_task
-from wsa_proxy.settings import HealthSettings
 from wsa_proxy.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -125,6 +126,7 @@ class CarpFailover(AddonCommands):
         self._hooks = HookCalls(self._self_tests)
         self._pac = PacRequests(self._in_force)
         self._addon_transitions = AddonTransitions()
+        self._page = AddonPage()
         self._addon_tests = AddonTests(clock=boottime_s)
         self._liveness: Liveness | None = None
         self._node: Node | None = None
@@ -178,10 +180,11 @@ class CarpFailover(AddonCommands):
             self._liveness = self._make_liveness(self._settings, self._listener)
             self._node = self._make_node(self._settings, kernel, self._liveness)
             self._node.reporting.on_redundancy = self._addon_transitions.tell_redundancy
-            self._reloader = Reloader(self._node, self._listener, _load, self._drain, self._change_health)
+            self._reloader = Reloader(self._node, self._listener, _load, self._drain, self._take)
             await self._node.start()
             self._hooks.observers = [SignsOfLife(self._node.pulse.look), *self._addon_tests.observers]
             self._hooks.answers = self._pac.answers
+            await self._page.start(self._node)
         except PermissionError as error:
             _refuse_to_run(f"wsa-proxy: {error.strerror or error}")
         except (ListenerError, ControlError, OSError) as error:
@@ -215,11 +218,11 @@ class CarpFailover(AddonCommands):
             close_connections=self._connections.close,
             loop_lag_s=lambda: liveness.loop_lag_s,
             on_fence=liveness.doubt,
-            on_transition=self._addon_transitions.tell,
+            on_transition=self._tell_transition,
             facts=SharedFacts(),
             proxy=ProxySide(SharedProof(self._prove), self._probe, PlannedSwitch(self._connections).hand_over),
             verbs=self._verbs(),
-            more_status=lambda: {"pac": self._pac.status()},
+            more_status=lambda: {"pac": self._pac.status(), **self._page.status()},
         )
 
     def _in_force(self) -> Settings | None:
@@ -241,6 +244,7 @@ class CarpFailover(AddonCommands):
             task.cancel()
         if self._reloader is not None:
             await self._reloader.close()
+        await self._page.close()
         if self._node is not None:
             await self._stop(self._node)
         self._listener.close_listeners()
@@ -286,11 +290,17 @@ class CarpFailover(AddonCommands):
                 logger.exception("failover: the tests of the addons have died, and begin anew")
             await asyncio.sleep(TEST_AGAIN_S)
 
-    def _change_health(self, settings: HealthSettings) -> None:
-        """How the proxy is tested from now on."""
-        self._addon_tests.change(settings)
+    def _take(self, settings: Settings) -> None:
+        """The configuration was read again: how the proxy is tested from now on, and where the page is."""
+        self._addon_tests.change(settings.health)
         if self._liveness is not None:
-            self._liveness.change(settings)
+            self._liveness.change(settings.health)
+        self._page.change(settings.admin)
+
+    def _tell_transition(self, vhid: int, transition: Transition) -> None:
+        """An ``OnTransition``."""
+        self._addon_transitions.tell(vhid, transition)
+        self._page.transition(vhid, transition)
 
     def _set_health(self, health: Health) -> None:
         if self._node is not None:
@@ -307,7 +317,8 @@ class CarpFailover(AddonCommands):
 
     async def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         if self._listener is not None:
-            await self_connect.refuse(data, self._listener.listening_addresses())
+            own = (*self._listener.listening_addresses(), *self._page.listening_addresses())
+            await self_connect.refuse(data, own)
 
     def server_connected(self, data: server_hooks.ServerConnectionHookData) -> None:
         self._loop_guard.server_connected(data)

@@ -32,7 +32,6 @@ from wsa_proxy.runtime.reload import Plan
 from wsa_proxy.runtime.reload import addresses_of
 from wsa_proxy.runtime.reload import make_plan
 from wsa_proxy.runtime.tasks import create_task
-from wsa_proxy.settings import HealthSettings
 from wsa_proxy.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -76,7 +75,8 @@ class Node(Protocol):
 
 
 class Reloader:
-    """Of one node. ``read`` loads the file for a node with the settings in force; it may take its time."""
+    """Of one node. ``read`` loads the file for a node with the settings in force; it may take its time. ``take``:
+    the rest of the proxy is told the settings that the node has by then."""
 
     def __init__(
         self,
@@ -84,13 +84,13 @@ class Reloader:
         listener: Listener,
         read: Callable[[Settings], Loaded],
         drain: Callable[[Collection[Address]], Awaitable[None]],
-        change_health: Callable[[HealthSettings], None],
+        take: Callable[[Settings], None],
     ) -> None:
         self._node = node
         self._listener = listener
         self._read = read
         self._drain = drain
-        self._change_health = change_health
+        self._take = take
         self._turn = asyncio.Lock()
         self._waiting: asyncio.Task[Report] | None = None
         self._running: asyncio.Task[Report] | None = None
@@ -145,7 +145,7 @@ class Reloader:
             leaving = plan.ids(Fate.ENDED, Fate.RESTARTED)
             await self._drain(addresses_of([group for group in present.groups if group.vhid in leaving]))
             self._node.apply(plan)
-            self._change_health(plan.settings.health)
+            self._take(plan.settings)
         except (ListenerError, OSError) as error:
             return Report(warnings=_texts(loaded.warnings), errors=(str(error),), refused=True)
         finally:

@@ -85,13 +85,13 @@ class Node:
         clocks: Clocks | None = None,
         submit: Submit | None = None,
         verbs: Mapping[str, Verb] | None = None,
+        more_status: Callable[[], dict[str, Any]] = dict,
         facts: Callable[[], ProxyFacts] = ProxyFacts,
         proxy: ProxySide = ProxySide(),  # noqa: B008 - frozen
-        more_status: Callable[[], dict[str, Any]] = dict,
     ) -> None:
-        """``verbs``: what the control socket answers beside those of the node itself. ``on_fence`` is told why the
-        guardian has given the addresses up: whoever knows the proxy will want a proof that it works again.
-        ``more_status``: what the proxy's side adds to the status document."""
+        """``verbs``: what can be asked and ordered beside the node's own. ``on_fence`` is told why the guardian has
+        given the addresses up: whoever knows the proxy will want a proof that it works again. ``more_status``: keys of
+        the status document that the proxy's side has to tell."""
         self.settings = settings
         self.health = UNPROVEN
         self._kernel = kernel
@@ -120,7 +120,8 @@ class Node:
         intent = MaintenanceFile(settings.state_dir / MAINTENANCE_FILE, self._submit)
         drivers, drain = self._drivers, self._fences.drain
         self.maintenance = Maintenance(intent, drivers, drain, self._clocks, self.switches.handing_over)
-        self._control = ControlSocket(settings.socket_path, {**self._verbs(), **(verbs or {})})
+        self.verbs: Mapping[str, Verb] = {**self._verbs(), **(verbs or {})}
+        self._control = ControlSocket(settings.socket_path, self.verbs)
         self._mac_check = MacCheck(kernel.foreign_mac_test)
         self._news = KernelNews(kernel, self._mac_check, self.reporting)
         self.pulse = Pulse(self._clocks.now_s)
@@ -304,7 +305,7 @@ class Node:
     # -- what others ask ---------------------------------------------------------------------------------------------
 
     def _verbs(self) -> dict[str, Verb]:
-        """What the control socket answers, whatever the proxy is."""
+        """What can be asked and ordered, whatever the proxy is."""
         return {
             "status": self.status,
             "preempt": self.preempt,

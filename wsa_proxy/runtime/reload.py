@@ -15,6 +15,7 @@ from dataclasses import fields
 from enum import Enum
 
 from wsa_proxy.net.ports import Address
+from wsa_proxy.settings import AdminSettings
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import HealthSettings
 from wsa_proxy.settings import Limits
@@ -119,6 +120,7 @@ def _top_lines(present: Settings, new: Settings) -> Iterator[str]:
         yield f"drain_timeout: {present.drain_timeout_s:g} s -> {new.drain_timeout_s:g} s"
     yield from _health_lines(present.health, new.health)
     yield from _pac_lines(present.pac, new.pac)
+    yield from _admin_lines(present.admin, new.admin)
 
 
 def _health_lines(present: HealthSettings, new: HealthSettings) -> Iterator[str]:
@@ -142,6 +144,15 @@ def _pac_lines(present: PacSettings | None, new: PacSettings | None) -> Iterator
     for key, show in PAC_SHOWN.items():
         if show(present) != show(new):
             yield f"pac.{key}: {show(present)} -> {show(new)}"
+
+
+def _admin_lines(present: AdminSettings | None, new: AdminSettings | None) -> Iterator[str]:
+    """Where the page is; a password is never told."""
+    old, now = (f"{each.host}:{each.port}" if each else "off" for each in (present, new))
+    if old != now:
+        yield f"admin.listen: {old} -> {now}"
+    if present and new and present.password != new.password:
+        yield "admin.password has changed"
 
 
 def _seconds(value: float | None) -> str:

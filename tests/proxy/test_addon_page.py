@@ -1,0 +1,114 @@
+"""The page of a real node in a real mitmdump: told in its log, of the node, and not to be reached through the proxy."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cable import Lan
+from tests.proxy.test_addon import CONFIG
+from tests.proxy.test_addon import START_S_MAX
+from tests.proxy.test_addon import Node
+from tests.proxy.test_addon import get
+from tests.proxy.test_addon_reload import reload
+from tests.proxy.test_addon_reload import write
+
+PASSWORD = "correct horse battery staple"
+TOKEN = re.compile(r"page: listening at (http://127\.0\.0\.1:8112/)login\?token=([\w-]{43})$", re.MULTILINE)
+
+
+def asked(
+    method: str, path: str, headers: dict[str, str], port: int = 8112, body: str | None = None
+) -> tuple[int, str, http.client.HTTPMessage]:
+    """Status, body and headers."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request(method, path, body, headers)
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    connection.close()
+    return answer.status, text, answer.headers
+
+
+def test_the_page_of_a_running_node(lan: Lan, tmp_path: Path) -> None:
+    """The log's address logs in; the status is the control socket's; an order is carried out, in the log with who gave
+    it; a page that is open hears of the transition at once; and the token is nowhere else."""
+    node = Node(lan, tmp_path)
+    node.wait_master()
+    found = TOKEN.search(node.log)
+    assert found is not None, node.log
+    url, token = found.groups()
+    status, _, headers = asked("GET", f"/login?token={token}", {})
+    assert status == 303
+    cookie = {"Cookie": headers["Set-Cookie"].partition(";")[0]}
+    session = json.loads(asked("GET", "/api/session", cookie)[1])
+    assert session["node"] == "a"
+    document = json.loads(asked("GET", "/api/status", cookie)[1])
+    assert document["groups"][0]["state"] == "master" and document["admin"] == {"url": url, "trouble": None}
+    assert document.keys() == node.status().keys() and token not in str(node.status())
+    with socket.create_connection(("127.0.0.1", 8112), timeout=10) as page:
+        page.sendall(f"GET /api/events HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie['Cookie']}\r\n\r\n".encode())
+        heard = page.recv(65536)
+        changing = {**cookie, "X-CSRF-Token": session["csrf"], "Content-Type": "application/json"}
+        status, text, _ = asked("POST", "/api/actions/demote", changing, body='{"reason": "a disk is full"}')
+        assert status == 200 and json.loads(text)["changes"], text
+        began_s = time.monotonic()
+        while b'"reason": "a disk is full"' not in heard:
+            heard += page.recv(65536)
+        assert time.monotonic() - began_s < 5.0
+    log = node.end()
+    assert re.search(r'page: 127\.0\.0\.1 \(session \w+\) POST /api/actions/demote reason="a disk is full": 200', log)
+    assert log.count(token) == 1 and "Traceback" not in log, log
+
+
+def test_nobody_reaches_the_page_through_the_proxy(lan: Lan, tmp_path: Path) -> None:
+    """On loopback a client of the proxy would pass for this host; by whatever name of it."""
+    write(tmp_path, CONFIG + f'admin: {{listen: "0.0.0.0:8112", password: "{PASSWORD}"}}\n')
+    node = Node(lan, tmp_path)
+    node.wait_master()
+    bearer = f"Authorization: Bearer {PASSWORD}"
+    assert asked("GET", "/api/status", {"Authorization": f"Bearer {PASSWORD}"})[0] == 200
+    for target in ("127.0.0.1", "localhost", "127.0.0.2", "10.0.0.1", "[::ffff:127.0.0.1]"):
+        answer = get(lan, f"http://{target}:8112/api/status", f"{bearer}\r\n")
+        assert answer.startswith(b"HTTP/1.1 502 ") and b"refuses to connect to itself" in answer, answer
+    assert "Traceback" not in node.end()
+
+
+def test_a_reload_changes_where_and_for_whom_it_is(lan: Lan, tmp_path: Path) -> None:
+    """Another port, another password, off; told without the password; the node itself does not notice."""
+    write(tmp_path, CONFIG + f'admin: {{password: "{PASSWORD}"}}\n')
+    node = Node(lan, tmp_path)
+    node.wait_master()
+    assert "login?token=" not in node.log
+    write(tmp_path, CONFIG + 'admin: {listen: "127.0.0.1:8113", password: another-password}\n')
+    told = reload(tmp_path).stdout
+    assert "admin.listen: 127.0.0.1:8112 -> 127.0.0.1:8113\n" in told and "admin.password has changed\n" in told
+    another = {"Authorization": "Bearer another-password"}
+    lan.until(lambda: node.status()["admin"]["url"] == "http://127.0.0.1:8113/", "the page", START_S_MAX)  # type: ignore[index]
+    assert asked("GET", "/api/status", {"Authorization": f"Bearer {PASSWORD}"}, 8113)[0] == 401
+    assert asked("GET", "/api/status", another, 8113)[0] == 200
+    with pytest.raises(ConnectionRefusedError):
+        asked("GET", "/", {})
+    write(tmp_path, CONFIG + "admin: {listen: off}\n")
+    assert "admin.listen: 127.0.0.1:8113 -> off" in reload(tmp_path).stdout
+    with pytest.raises(ConnectionRefusedError):
+        asked("GET", "/", {}, 8113)
+    assert node.status()["admin"] is None and node.transitions() == 2
+    log = node.end()
+    assert PASSWORD not in log and "another-password" not in log + told and "Traceback" not in log, log
+
+
+def test_a_port_that_is_taken_leaves_the_node_alone(lan: Lan, tmp_path: Path) -> None:
+    """It is master all the same; the log and the status say what is wrong."""
+    with socket.create_server(("127.0.0.1", 8112)):
+        node = Node(lan, tmp_path)
+        node.wait_master()
+        trouble = "http://127.0.0.1:8112/: Address already in use"
+        assert f"page: cannot listen: {trouble}; it is tried again every 10 s" in node.log
+        assert node.status()["admin"] == {"url": "http://127.0.0.1:8112/", "trouble": trouble}
+    assert "Traceback" not in node.end()
