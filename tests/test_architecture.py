@@ -36,7 +36,7 @@ ARROWS: dict[str, set[str]] = {
     "status_text": set(),
     "cli": {
         "settings", "resources", "config", "runtime", "status_text", "admin", "lab", "simulation", "watch", "doctor"
-    },  # fmt: skip
+    },
 }
 
 # The protocol knows no socket, clock, loop, log or chance: time is an argument, the rest are commands.

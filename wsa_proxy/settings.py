@@ -162,11 +162,10 @@ class Settings:
 
     health: HealthSettings = HealthSettings()
 
-    admin: AdminSettings | None = AdminSettings()
-    """None: there is no page."""
-
     pac: PacSettings | None = None
     """None: the proxy answers with no PAC file."""
+    admin: AdminSettings | None = AdminSettings()
+    """None: there is no page."""
 
     @property
     def socket_path(self) -> Path:

@@ -73,11 +73,11 @@ async def test_a_form_that_says_nothing_is_wrong(world: World) -> None:
 
 async def test_files_are_asked_about_and_not_sent_again(world: World) -> None:
     """By their ETag; the page itself is not kept by the browser."""
-    style = await world.client("/page.css")
+    style = await world.client("/static/page.css")
     assert style.body.decode() == FILES["page.css"] and style.headers["Cache-Control"] == "no-cache"
-    again = await world.client("/page.css", headers={"If-None-Match": style.headers["Etag"]})
+    again = await world.client("/static/page.css", headers={"If-None-Match": style.headers["Etag"]})
     assert (again.code, again.body) == (304, b"")
-    other = await world.client("/page.css", headers={"If-None-Match": '"other"'})
+    other = await world.client("/static/page.css", headers={"If-None-Match": '"other"'})
     assert other.code == 200
     page = await (await world.client.logged_in())("/")
     assert page.headers["Cache-Control"] == "no-store"

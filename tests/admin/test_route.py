@@ -20,8 +20,8 @@ from wsa_proxy.admin.route import Route
         ("/api/actions/{verb}", "/api/actions/a%2Fb", ("a%2Fb",)),
         ("/api/actions/{verb}", "/api/actions/", None),
         ("/api/actions/{verb}", "/api/actions/a/b", None),
-        ("/{file}", "/page.css", ("page.css",)),
-        ("/{file}", "/", None),
+        ("/static/{file}", "/static/page.css", ("page.css",)),
+        ("/static/{file}", "/static/", None),
     ],
 )
 def test_a_path_is_matched_whole(path: str, asked: str, arguments: tuple[str, ...] | None) -> None:

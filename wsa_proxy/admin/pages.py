@@ -59,7 +59,7 @@ class Page(FileHandler):
 
 
 class Static(FileHandler):
-    """``GET /NAME``: a part of the page."""
+    """``GET /static/NAME``: a part of the page."""
 
     def is_open(self) -> bool:
         file = self.site.files.get(self.path_args[0])

@@ -87,10 +87,12 @@ ROUTES = (
     Route("/api/openapi.json", Description, {"GET": Operation("This description")}),
 )
 METRICS = Route("/metrics", Metrics, {"GET": Operation("The node's metrics, for Prometheus", kind="text/plain")})
-STATIC = Route("/{file}", Static, {"GET": Operation("A part of the page", kind="*/*", refusals={304: "unchanged"})})
+STATIC = Route(
+    "/static/{file}", Static, {"GET": Operation("A part of the page", kind="*/*", refusals={304: "unchanged"})}
+)
 
 
 def table(site: Site, more: Collection[Route] = ()) -> tuple[Route, ...]:
-    """All routes of a site. The page's files come last: none of them hides anything else."""
+    """All routes of a site."""
     metrics = (METRICS,) if site.exposition is not None else ()
-    return (*ROUTES, *more, *metrics, STATIC)
+    return (*ROUTES, STATIC, *more, *metrics)

@@ -93,8 +93,8 @@ ALLOWED = {
     **PAC_ALLOWED,
 }
 TOP_KEYS = (
-    "node", "failover_handling", "state_dir", "stall_limit", "clock_tolerance", "drain_timeout", "health", "admin",
-    "pac", "groups",
+    "node", "failover_handling", "state_dir", "stall_limit", "clock_tolerance", "drain_timeout", "health", "pac",
+    "admin", "groups",
 )  # fmt: skip
 _NESTED = {*HEALTH_ALLOWED, *MEMBERS_KEYS, *PAC_KEYS, *ADMIN_KEYS} - {"port"}
 GROUP_KEYS = tuple(key for key in ALLOWED if key not in (*TOP_KEYS, *_NESTED))
@@ -247,8 +247,8 @@ class TopKeys(Keys):
     clock_tolerance: Annotated[float, _seconds("clock_tolerance", 1, CLOCK_TOLERANCE_S_MAX)] = 3600
     drain_timeout: Annotated[float, _seconds("drain_timeout", 0, WAIT_S_MAX)] = 60
     health: HealthKeys = HealthKeys()
-    admin: AdminKeys = AdminKeys()
     pac: PacKeys | None = None
+    admin: AdminKeys = AdminKeys()
     groups: Annotated[list[GroupKeys], Field(min_length=1, max_length=255)] | None = None
 
 

@@ -85,13 +85,13 @@ class Node:
         clocks: Clocks | None = None,
         submit: Submit | None = None,
         verbs: Mapping[str, Verb] | None = None,
-        more_status: Callable[[], dict[str, Any]] = dict,
         facts: Callable[[], ProxyFacts] = ProxyFacts,
         proxy: ProxySide = ProxySide(),  # noqa: B008 - frozen
+        more_status: Callable[[], dict[str, Any]] = dict,
     ) -> None:
-        """``verbs``: what can be asked and ordered beside the node's own. ``on_fence`` is told why the guardian has
-        given the addresses up: whoever knows the proxy will want a proof that it works again. ``more_status``: keys of
-        the status document that the proxy's side has to tell."""
+        """``verbs``: what can be asked and ordered beside the node's own. ``on_fence`` is told why the
+        guardian has given the addresses up: whoever knows the proxy will want a proof that it works again.
+        ``more_status``: what the proxy's side adds to the status document."""
         self.settings = settings
         self.health = UNPROVEN
         self._kernel = kernel
