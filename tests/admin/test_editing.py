@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
 
 from tests.config.example import GOOD
 from tests.config.example import HOST
@@ -21,6 +28,7 @@ from wsa_proxy.admin.editing import OTHER_REVISION
 from wsa_proxy.admin.editing import Editing
 from wsa_proxy.admin.editing import NoSuchGroup
 from wsa_proxy.admin.editing import Refused
+from wsa_proxy.admin.form import GROUP_FORM
 from wsa_proxy.admin.form import FormError
 from wsa_proxy.config import Loaded
 from wsa_proxy.config import load
@@ -215,6 +223,29 @@ async def test_what_is_wrong_elsewhere_in_the_file_is_told_of_the_whole(world: W
     assert await refused(world.editing.edit_group(1, {"priority": 5})) == {
         "": "drain_timeout: x: must be a number of seconds from 0 to 3600"
     }
+
+
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda odd: st.lists(odd, max_size=3) | st.dictionaries(st.text(max_size=5), odd, max_size=2),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(form=st.dictionaries(st.sampled_from([*GROUP_FORM, "other"]), ODD), new=st.booleans())
+async def test_whatever_is_sent_as_a_form_is_taken_or_told(world: World, form: dict[str, Any], new: bool) -> None:
+    """No script brings the page to its knees; and what is taken stands in a file that the node would take."""
+    submit = world.editing.add_group if new else partial(world.editing.edit_group, 1)
+    await world.editing.abandon()
+    with contextlib.suppress(FormError, Refused):
+        document = await submit({**(SECOND if new else {}), **form})
+        json.dumps(document)
+        if document["pending"]["changes"]:
+            world.report = None
+            await world.editing.commit()
+            world.check(world.file.read_text())
+            world.write(GOOD)
 
 
 async def test_global_settings(world: World) -> None:

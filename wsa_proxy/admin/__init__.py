@@ -12,13 +12,16 @@ A request goes through these files in this order::
 It listens on ``admin: listen`` and nowhere else. Nobody is let in without the token or the password, and what changes
 something leaves a line in the log that says who has asked for it.
 
-The configuration file is edited by::
+The editing of the configuration file, from the text up::
 
     yaml_places         where each value stands in a YAML text
+    yaml_spelling       how a value is written
     yaml_patch          one value of the text replaced, added or removed; every other character stays
     masking             a text without its secrets, and what differs between two of them
     form                the fields of a form as typed, and the values that they become
     pending             changes that were submitted and not yet committed
     configuration_file  the file: whether it can be written, and how
     editing             submit, commit and abandon, for one node
+
+Nobody but the file's own check (``config``) judges what a configuration may say.
 """

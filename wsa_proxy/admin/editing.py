@@ -48,6 +48,7 @@ from wsa_proxy.config import Loaded
 from wsa_proxy.config.interfaces import InterfaceChoice
 from wsa_proxy.config.interfaces import interface_choices
 from wsa_proxy.config.source import read_document
+from wsa_proxy.runtime.reload import Fate
 from wsa_proxy.runtime.reload import make_plan
 from wsa_proxy.runtime.tasks import create_task
 from wsa_proxy.settings import Settings
@@ -273,10 +274,12 @@ class Editing:
             }  # fmt: skip
         before, after = (read_document(self._file, text).data for text in (pending.base.text, pending.text))
         groups = groups_of(after)
+        plan = make_plan(self._present(), pending.loaded.settings)
+        anew = [f"Group {vhid} starts anew on this node: its connections end" for vhid in plan.ids(Fate.RESTARTED)]
         changed = base is None or base.raw != pending.base.raw
         return {
-            "changes": sentences(before, after, pending.operations),
-            "effects": list(make_plan(self._present(), pending.loaded.settings).lines),
+            "changes": [*sentences(before, after, pending.operations), *anew],
+            "effects": list(plan.lines),
             "warnings": [told(problem, groups) for problem in pending.loaded.warnings],
             "diff": masked_diff(pending.base.text, pending.text, self._file.name),
             "by": pending.by,

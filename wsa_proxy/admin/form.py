@@ -128,8 +128,8 @@ def _is_said_by(group: Mapping[str, Any], field: str, problem: Problem) -> bool:
 
 def unknown_fields(form: Mapping[str, Any], known: tuple[str, ...]) -> dict[str, str]:
     """The errors of a form with a field that it does not have."""
-    unknown = [field for field in form if field not in known]
-    return {"": f"there is no field {', '.join(unknown)}; known are {', '.join(known)}"} if unknown else {}
+    unknown = ", ".join(field for field in form if field not in known)
+    return {"": f"there is no field {printable(unknown)}; known are {', '.join(known)}"} if unknown else {}
 
 
 def _value(field: str, typed: object) -> Value:
