@@ -149,9 +149,12 @@ class Editing:
     async def commit(self) -> dict[str, Any]:
         """Write the file and have the node take it: its changes and warnings. Raises Refused: the file is as it was,
         unless the text says something else."""
-        commit: asyncio.Task[dict[str, Any]] = create_task(self._commit(), name="failover commit")
+        commit: asyncio.Task[dict[str, Any] | Refused] = create_task(self._end_of_commit(), name="failover commit")
         await asyncio.wait([commit])  # whoever hangs up does not leave a file that the node has not seen
-        return commit.result()
+        end = commit.result()
+        if isinstance(end, Refused):
+            raise end
+        return end
 
     async def _submit(self, form: Form, make: Callable[[Document], Operation]) -> dict[str, Any]:
         by, since = self._asker(), datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -213,6 +216,13 @@ class Editing:
                 vhid = operation.values.get("id", operation.vhid)
                 n = next(n for n, group in enumerate(groups) if group.get("id") == vhid)
             raise FormError(errors_by_field(error.problems, groups, n)) from None
+
+    async def _end_of_commit(self) -> dict[str, Any] | Refused:
+        """A refusal is an end of the task, not its death."""
+        try:
+            return await self._commit()
+        except Refused as refusal:
+            return refusal
 
     async def _commit(self) -> dict[str, Any]:
         async with self._turn:
