@@ -193,6 +193,22 @@ def history(now: datetime = NOW) -> list[Document]:
     ]
 
 
+def history_of_backup(now: datetime = NOW) -> list[Document]:
+    """Of node b: it served while node a was killed, and was restarted since."""
+    started = event(4, 1200, "", "started", now, sentence="Node b has started.", group=0)
+    better = {"reason": "better_advertisement_received", "evidence": "from=10.0.0.1"}
+    outage = {"ms_min": 14.0, "ms_max": 17.0, "how": "bow-out heard; the virtual IP answered 17 ms later"}
+    return [
+        event(5, 1199, "init", "backup", now, sentence="Node b became BACKUP of group 1: it takes part again."),
+        started,
+        event(3, 1260, "", "stopped", now, sentence="Node b has stopped.", group=0),
+        event(2, 2950, "master", "backup", now, sentence="Node b became BACKUP of group 1: a better master was heard.")
+        | better,
+        event(1, 3020, "backup", "master", now, sentence="Node b became MASTER of group 1: the master gave it up.")
+        | {"reason": "master_bowed_out", "evidence": "silent_s=0.00 last_master=10.0.0.1", "outage": outage},
+    ]
+
+
 def form(vhid: int = 1, **more: Any) -> Document:
     return {
         "id": vhid,

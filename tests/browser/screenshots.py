@@ -29,7 +29,7 @@ def healthy(node: FakeNode) -> None:
 
 
 def backup(node: FakeNode) -> None:
-    healthy(node)
+    node.history = documents.history_of_backup(datetime.now(UTC))
     node.status = documents.status(documents.group("backup"), node="b")
     node.configuration = documents.configuration(documents.form(priority=200))
 

@@ -166,6 +166,21 @@ def test_the_timeline_is_read_with_the_keyboard(page: Page, node: FakeNode) -> N
     assert "switched to node b" in page.text("#timeline-detail")
 
 
+def test_the_timeline_knows_when_the_node_was_not_there(page: Page, node: FakeNode) -> None:
+    """Stopped in order: unknown until it started. Ended without a word: told so, and nobody knows when."""
+    node.status = documents.status(documents.group("backup"))
+    node.history = documents.history_of_backup(datetime.now(UTC))
+    page.open()
+    page.until(lambda: page.has(".stretch[data-key=event-5]"))
+    script = "return [...document.querySelectorAll('.stretch')].map((each) => each.getAttribute('class'))"
+    assert page.run(script) == [
+        f"stretch {role}" for role in ("backup", "master", "backup", "unknown", "init", "backup")
+    ]
+    node.happen(documents.event(6, 0, "", "started", datetime.now(UTC), group=0, sentence="Node b has started."))
+    page.until(lambda: page.has(".stretch.backup.unsure[data-key=event-5]"))
+    assert "ended at some time before" in str(page.attribute(".stretch.unsure", "aria-label"))
+
+
 def test_a_phone_has_cards_and_nothing_beside_the_screen(page: Page, node: FakeNode) -> None:
     """360 pixels wide; the longest names that there may be."""
     node.status = documents.lost(documents.status(documents.group()))

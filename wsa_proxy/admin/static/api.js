@@ -4,11 +4,11 @@ let session = null;
 
 /** What the node did not do, with its own words; `errors` are those of the fields of a form, by their names. */
 export class Refused extends Error {
-  constructor(status, answer) {
-    const { error, errors = {} } = answer;
-    super(error ?? errors[""] ?? Object.values(errors)[0] ?? `the node answered with status ${status}`);
+  constructor(status, { error, errors = {} }) {
+    const reasons = [error, ...(Array.isArray(errors) ? errors : [])].filter(Boolean);
+    super(reasons.join("; ") || Object.values(errors)[0] || `the node answered with status ${status}`);
     this.status = status;
-    this.errors = errors;
+    this.errors = Array.isArray(errors) ? {} : errors;
   }
 }
 

@@ -6,6 +6,7 @@ import { h } from "./dom.js";
 import { effectText } from "./actions.js";
 import { askGroup } from "./group_form.js";
 import { button } from "./groups.js";
+import { counted, moment } from "./words.js";
 
 const HANDLING = { preemptive: "Preemptive", "non-preemptive": "Non-preemptive" };
 
@@ -17,10 +18,20 @@ export function pendingBar(configuration) {
     "section",
     { class: "pending-bar", "data-key": "pending", "aria-labelledby": "pending-title" },
     h("h2", { id: "pending-title" }, "Uncommitted changes"),
-    h("ul", {}, pending.changes.map((sentence) => h("li", {}, sentence))),
+    begunBy(pending),
+    h("ul", {}, [...pending.changes, ...warningsOf(pending)].map((sentence) => h("li", {}, sentence))),
     h("details", { open: true }, h("summary", {}, `What changes in ${configuration.file}`), diffText(pending.diff)),
     h("p", { class: "buttons" }, button("commit", "Commit Changes"), button("abandon", "Abandon Changes...")),
   );
+}
+
+function begunBy({ by, since }) {
+  return by && h("p", {}, `Begun by ${by}, `, moment(since), ".");
+}
+
+/** What is worth a second look before they are committed. */
+function warningsOf({ warnings = [], trouble = null }) {
+  return [...(trouble ? [trouble] : []), ...warnings].map((text) => `Warning: ${text}`);
 }
 
 function diffText(diff) {
@@ -38,10 +49,14 @@ export function globalSection(view, configuration) {
     "section",
     { "data-key": "global", "aria-labelledby": "global-title" },
     h("h2", { id: "global-title" }, "High Availability Global Settings"),
-    h("dl", {}, h("dt", {}, "Failover Handling"), h("dd", {}, HANDLING[view.status.failover_handling], isPending && h("small", { class: "pending" }, ` ${HANDLING[handling]} after Commit Changes`)), configuration && [h("dt", {}, "File"), h("dd", {}, configuration.file)]),
+    h("dl", {}, h("dt", {}, "Failover Handling"), h("dd", {}, HANDLING[view.status.failover_handling], isPending && h("small", { class: "pending" }, ` ${HANDLING[handling]} after Commit Changes`)), configuration && [h("dt", {}, "File"), h("dd", {}, configuration.file)], pacLines(view.status)),
     h("p", { class: "buttons" }, button("global", "Edit Settings...", {}, whyNot), button("reload", "Read the file again...")),
     whyNot && h("p", { class: "why-not" }, `Edit Settings is off: ${whyNot}`),
   );
+}
+
+function pacLines({ pac }) {
+  return pac && [h("dt", {}, "PAC file"), h("dd", {}, `${pac.url}, served ${counted(pac.served, "time")}`)];
 }
 
 /** The handlers by the name of the button. `page` has view(), configuration(), taken(configuration), say(lines). */
@@ -88,7 +103,7 @@ function askGlobal(page) {
     title: "Edit High Availability Global Settings",
     confirm: "Submit",
     content: () => ({ body: [h("fieldset", {}, h("legend", {}, "Failover Handling"), radios.map((label) => label.cloneNode(true)))], whyNot: null }),
-    done: async (form) => page.taken(await send("PUT", "/api/configuration/global", Object.fromEntries(new FormData(form)))),
+    done: async (form) => page.taken(await send("PUT", "/api/configuration/global", { ...Object.fromEntries(new FormData(form)), revision: page.configuration().revision })),
   });
 }
 
@@ -96,10 +111,12 @@ function askCommit(page) {
   ask({
     title: "Commit Changes",
     confirm: "Commit Changes",
-    content: () => ({
-      body: [h("p", {}, "The file is written and this node takes it, now. Clients are not cut unless a line says so."), h("ul", {}, page.configuration().pending.changes.map((sentence) => h("li", {}, sentence)))],
-      whyNot: null,
-    }),
+    content: () => {
+      const { changes, effects = [] } = page.configuration().pending;
+      const sentences = effects.length > 0 ? effects : changes;
+      const body = [h("p", {}, "The file is written, and this node takes it at once:"), h("ul", {}, sentences.map((sentence) => h("li", {}, sentence)))];
+      return { body, whyNot: null };
+    },
     done: async () => {
       const { changes, warnings = [] } = await send("POST", "/api/configuration/commit", {});
       page.say([...changes, ...warnings.map((warning) => `Warning: ${warning}`)]);

@@ -6,7 +6,7 @@ import { h } from "./dom.js";
 
 const MASTER_PRIORITY = "255";
 const NEW = { id: "", description: "", hostname: "", virtual_ip: [], interface: "auto", priority: 255, has_secret: true, advertisement_interval: 1 };
-const FIELDS = ["id", "description", "hostname", "virtual_ip", "interface", "priority", "shared_secret", "shared_secret_again", "advertisement_interval"];
+const FIELDS = ["id", "description", "hostname", "virtual_ip", "interface", "priority", "has_secret", "shared_secret", "shared_secret_again", "advertisement_interval"];
 
 /** Ask for a group; `form` is null for a new one. `taken(configuration)` is told the configuration that follows. */
 export function askGroup(configuration, form, taken) {
@@ -20,7 +20,7 @@ export function askGroup(configuration, form, taken) {
       try {
         errors = {};
         const path = "/api/configuration/groups";
-        const texts = asTyped(element);
+        const texts = { ...asTyped(element), revision: configuration.revision };
         taken(form ? await send("PUT", `${path}/${form.id}`, texts) : await send("POST", path, texts));
       } catch (error) {
         errors = error.errors ?? {};
@@ -62,10 +62,12 @@ function fields(configuration, group, isEdit, errors) {
 
 function secretFields(group, isEdit, errors) {
   const keep = isEdit && group.has_secret ? "leave empty to keep the one that is set" : "12 to 19 bytes, the same on all nodes";
-  const secret = { type: "password", autocomplete: "new-password" };
+  const hint = group.secret_file ? `it is in the file ${group.secret_file}; change it there` : keep;
+  const secret = { type: "password", autocomplete: "new-password", disabled: Boolean(group.secret_file) };
+  const security = h("input", { type: "checkbox", name: "security", checked: group.has_secret, ...marks("has_secret", errors) });
   return [
-    h("p", { class: "field", "data-key": "security" }, h("label", {}, h("input", { type: "checkbox", name: "security", checked: group.has_secret }), " Enable Security for Service")),
-    line("shared_secret", "Shared Secret", keep, input("shared_secret", "", errors, secret), errors),
+    h("p", { class: "field", "data-key": "security" }, h("label", {}, security, " Enable Security for Service"), errorText("has_secret", errors)),
+    line("shared_secret", "Shared Secret", hint, input("shared_secret", "", errors, secret), errors),
     line("shared_secret_again", "Retype Shared Secret", null, input("shared_secret_again", "", errors, secret), errors),
   ];
 }

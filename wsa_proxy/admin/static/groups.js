@@ -2,7 +2,7 @@
 
 import { serviceState } from "./overview.js";
 import { h } from "./dom.js";
-import { counted, duration, reasonText, roleMark, roleOf } from "./words.js";
+import { duration, outageText, reasonText, roleMark, roleOf } from "./words.js";
 
 const COLUMNS = [
   "Failover Group ID",
@@ -82,7 +82,12 @@ function statusCell(view, group, isStranger) {
 
 function ownerCell(view, group) {
   const service = serviceState(view, group);
-  return [h("span", {}, view.isStale ? "unknown" : ownerOf(view.status, group)), h("small", { class: service.kind }, service.word)];
+  const outage = group.last_outage;
+  return [
+    h("span", {}, view.isStale ? "unknown" : ownerOf(view.status, group)),
+    h("small", { class: service.kind }, service.word),
+    outage && h("small", { title: outage.how }, `last outage ${outageText(outage)}, ${duration(outage.age_s + view.elapsedS)} ago`),
+  ];
 }
 
 /** The node that holds the virtual IP, as far as this one knows. */
@@ -140,6 +145,7 @@ const MEMBER_COLUMNS = ["Group", "Node", "Address", "Role", "Priority", "Could t
 
 /** Every node of every group, this one first. */
 export function membersSection(view) {
+  if (view.status.groups.length === 0) return null;
   const rows = view.status.groups.flatMap((group) => [
     ownRow(view, group),
     ...(group.members?.list ?? []).map((member) => memberRow(view, group, member)),
@@ -191,11 +197,6 @@ function memberRow(view, group, member) {
 function fitText(wrong, state) {
   if (wrong.length > 0) return h("span", { class: "bad" }, `no: ${wrong.join("; ")}`);
   return state === "master" ? "it serves" : h("span", { class: "good" }, "yes");
-}
-
-/** "1 member", for those who ask how many there are. */
-export function membersText(group) {
-  return counted((group.members?.list.length ?? 0) + 1, "member");
 }
 
 function lines(texts) {

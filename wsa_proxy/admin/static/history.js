@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { button, row, table } from "./groups.js";
-import { SPANS_S, timeline } from "./timeline.js";
+import { SPANS_S, WHOLE_NODE, timeline } from "./timeline.js";
 import { moment, outageText, reasonText } from "./words.js";
 
 const COLUMNS = ["When", "Group", "Change", "Cause", "Evidence", "Ordered by", "Outage"];
@@ -55,11 +55,11 @@ function zone() {
 }
 
 function eventRow(event) {
-  const change = event.to ? `${event.from ?? "?"} \u2192 ${event.to}` : "";
+  const change = event.from ? `${event.from} \u2192 ${event.to}` : event.to;
   const cause = event.sentence ?? reasonText(event.reason);
   return row(`history-${event.number}`, COLUMNS, [
     moment(event.at),
-    String(event.group ?? ""),
+    event.group === WHOLE_NODE ? "all" : String(event.group),
     change,
     cause,
     event.evidence && h("small", {}, event.evidence),

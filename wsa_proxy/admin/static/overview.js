@@ -11,7 +11,7 @@ export function nodePanel(view) {
   const words = [...roles].map(([role, of]) =>
     h("p", { class: "big" }, roleMark(view.isStale ? "unknown" : role), groups.length > 1 && h("span", { class: "of" }, ` ${of.join(", ")}`)),
   );
-  const lines = groups.length === 1 ? [sinceLine(view, groups[0])] : [h("p", {}, `${counted(groups.length, "failover group")}, see below`)];
+  const lines = groups.length === 1 ? [sinceLine(view, groups[0])] : [h("p", {}, groups.length ? `${counted(groups.length, "failover group")}, see below` : "it has no virtual IP")];
   const last = h("p", {}, `last seen ${[...roles.keys()].join(", ").toUpperCase()}, ${duration(view.elapsedS)} ago`);
   return panel("This node", h("p", { class: "name" }, status.node), words.length ? words : h("p", { class: "big" }, "no group"), view.isStale ? last : lines);
 }
@@ -57,6 +57,7 @@ export function serviceState(view, group) {
 
 /** How many nodes could serve, of how many; LOST when no other one could. */
 export function redundancyPanel(view) {
+  if (view.status.groups.length === 0) return panel("Redundancy", h("p", { class: "big" }, "none"));
   const known = view.status.groups.filter((group) => group.members);
   if (known.length === 0) return panel("Redundancy", h("p", { class: "big unknown" }, "unknown"), h("p", {}, "without a Shared Secret the nodes tell each other nothing"));
   if (view.isStale) return panel("Redundancy", h("p", { class: "big unknown" }, "unknown"), h("p", {}, `last seen ${duration(view.elapsedS)} ago`));
@@ -86,9 +87,9 @@ function panel(title, ...content) {
 /** The tab: the role as a word in its title and as a letter in its picture. */
 export function showInTab(view, warnings) {
   const roles = view.status ? [...rolesOf(view.status.groups).keys()] : [];
-  const role = view.isStale || roles.length === 0 ? "unknown" : roles[0];
+  const role = view.isStale ? "unknown" : (roles[0] ?? "unknown");
   const count = warnings > 0 && !view.isStale ? `(${warnings}) ` : "";
-  const words = view.isStale || roles.length === 0 ? "UNKNOWN" : roles.join(" + ").toUpperCase();
+  const words = view.isStale ? "UNKNOWN" : roles.join(" + ").toUpperCase() || "NO GROUP";
   const title = `${count}${words} ${view.status?.node ?? ""} - High Availability`;
   if (document.title !== title) document.title = title;
   const icon = document.getElementById("favicon");

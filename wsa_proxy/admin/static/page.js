@@ -75,7 +75,7 @@ function warningsSection(warnings, seen) {
 function showConnection(seen) {
   const node = document.getElementById("node");
   const roles = [...new Set((seen.status?.groups ?? []).map((group) => roleOf(group.state)))];
-  const marks = seen.isStale || roles.length === 0 ? [roleMark("unknown")] : roles.map(roleMark);
+  const marks = seen.isStale ? [roleMark("unknown")] : roles.map(roleMark);
   if (seen.status) renew(node, h("span", { id: "node" }, h("strong", {}, seen.status.node), ...marks));
   const line = document.getElementById("connection");
   const ago = Number.isFinite(seen.elapsedS) ? `last news ${duration(seen.elapsedS)} ago` : "no news yet";

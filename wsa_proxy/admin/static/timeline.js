@@ -8,30 +8,36 @@ const BAR = 22;
 const SHARE_MIN = 0.2; // per cent of the width: so short a stretch is still seen
 const LETTER_SHARE = 4; // per cent: a narrower one has no room for its letter, on a phone
 
+/** The group of events that concern all of them: the node has started, or stopped in order. */
+export const WHOLE_NODE = 0;
+const ROLE_AFTER = { started: "init", stopped: "unknown" };
+
 /** How much of the past is shown, by its name in the menu. */
 export const SPANS_S = { "last 10 minutes": 600, "last hour": 3600, "last day": 86400, "last week": 604800 };
 
 /**
- * [{from, to, role, event}] of one group within the span, in milliseconds, the oldest first. `events` are the newest
- * first; what was before the oldest that is known is told by its `from`.
+ * [{from, to, role, event, isUnsure}] of one group within the span, in milliseconds, the oldest first. `events` are the
+ * newest first; what was before the oldest that is known is told by its `from`. Unsure is a stretch in which the process
+ * ended without a word: nobody knows when.
  */
 export function stretches(events, group, fromMs, toMs, stateNow) {
   const changes = events
-    .filter((event) => event.group === group && event.to)
+    .filter((event) => event.group === group || event.group === WHOLE_NODE)
     .map((event) => ({ at: Date.parse(event.at), event }))
     .filter((change) => change.at <= toMs)
     .reverse();
   const found = [];
-  let role = changes.length ? roleOf(changes[0].event.from) : roleOf(stateNow);
+  let role = changes.length ? roleOf(changes[0].event.from) : roleOf(stateNow); // before a start: nobody knows
   let since = fromMs;
   let cause = null;
   for (const { at, event } of changes) {
-    if (at > since) found.push({ from: since, to: at, role, event: cause });
+    const isUnsure = event.to === "started" && cause?.to !== "stopped";
+    if (at > since) found.push({ from: since, to: at, role, event: cause, isUnsure });
     since = Math.max(at, fromMs);
-    role = roleOf(event.to);
+    role = ROLE_AFTER[event.to] ?? roleOf(event.to);
     cause = event;
   }
-  found.push({ from: since, to: toMs, role, event: cause });
+  found.push({ from: since, to: toMs, role, event: cause, isUnsure: false });
   return found;
 }
 
@@ -60,7 +66,7 @@ function lane(found, group, index, fromMs, toMs) {
       const text = stretchText(each, group.id);
       return svg(
         "g",
-        { class: `stretch ${each.role}`, "data-key": each.event ? `event-${each.event.number}` : "first", tabindex: place === found.length - 1 ? 0 : -1, role: "img", "aria-label": text, "data-detail": text },
+        { class: `stretch ${each.role}${each.isUnsure ? " unsure" : ""}`, "data-key": each.event ? `event-${each.event.number}` : "first", tabindex: place === found.length - 1 ? 0 : -1, role: "img", "aria-label": text, "data-detail": text },
         svg("title", {}, text),
         svg("rect", { x: `${x(each.from).toFixed(2)}%`, y: index * LANE + 3, width: `${width.toFixed(2)}%`, height: BAR }),
         width > LETTER_SHARE && svg("text", { x: `${x(each.from).toFixed(2)}%`, dx: 5, y: index * LANE + 19 }, each.role[0].toUpperCase()),
@@ -69,8 +75,9 @@ function lane(found, group, index, fromMs, toMs) {
   );
 }
 
-function stretchText({ role, from, event }, group) {
+function stretchText({ role, from, to, event, isUnsure }, group) {
   const since = moment(new Date(event ? Date.parse(event.at) : from).toISOString()).textContent;
   const why = event ? `: ${event.sentence ?? reasonText(event.reason)}` : ", or longer";
-  return `Group ${group}: ${role.toUpperCase()} since ${since}${why}`;
+  const end = isUnsure ? ` Its process ended at some time before ${moment(new Date(to).toISOString()).textContent}.` : "";
+  return `Group ${group}: ${role.toUpperCase()} since ${since}${why}${end}`;
 }
