@@ -55,7 +55,7 @@ function groupRow(view, group, configuration) {
   return row(`group-${group.id}`, COLUMNS, [
     editLink(group.id, configuration),
     group.description,
-    group.hostname,
+    breakable(group.hostname),
     lines(group.virtual_ip),
     group.interface,
     [String(group.priority), h("small", {}, `(advskew ${group.advskew})`)],
@@ -114,7 +114,7 @@ function waitingRow(form, configuration) {
   return row(`group-${form.id}`, COLUMNS, [
     editLink(form.id, configuration),
     form.description,
-    form.hostname,
+    breakable(form.hostname),
     lines(form.virtual_ip),
     form.interface === "auto" ? "automatically" : form.interface,
     String(form.priority),
@@ -197,6 +197,11 @@ function memberRow(view, group, member) {
 function fitText(wrong, state) {
   if (wrong.length > 0) return h("span", { class: "bad" }, `no: ${wrong.join("; ")}`);
   return state === "master" ? "it serves" : h("span", { class: "good" }, "yes");
+}
+
+/** A name that is broken at its dots first, where it has to be. */
+function breakable(name) {
+  return name.split(/(?<=\.)/).flatMap((label) => [label, h("wbr")]);
 }
 
 function lines(texts) {

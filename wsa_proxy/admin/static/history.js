@@ -6,6 +6,7 @@ import { SPANS_S, WHOLE_NODE, timeline } from "./timeline.js";
 import { moment, outageText, reasonText } from "./words.js";
 
 const COLUMNS = ["When", "Group", "Change", "Cause", "Evidence", "Ordered by", "Outage"];
+const LEGEND = { master: "M master", backup: "B backup", init: "I init", unknown: "U unknown: not running" };
 const KEPT_MAX = 1000;
 export const PAGE = 50;
 
@@ -44,7 +45,7 @@ export function historySection(view, events, span) {
 }
 
 function legend() {
-  return h("span", { class: "legend" }, ["master", "backup", "init"].map((role) => h("span", { class: `key ${role}` }, `${role[0].toUpperCase()} ${role}`)));
+  return h("span", { class: "legend" }, Object.entries(LEGEND).map(([role, text]) => h("span", { class: `key ${role}` }, text)));
 }
 
 function zone() {
