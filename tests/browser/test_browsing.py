@@ -78,7 +78,7 @@ class Surfer:
     def gap_s(self, loads: list[Document]) -> float:
         """The longest time between the ends of two pages that were shown."""
         ends = [load["at"] + load["took_s"] for load in loads if not load["error"]]
-        return max(after - before for before, after in pairwise(ends))
+        return float(max(after - before for before, after in pairwise(ends)))
 
 
 def browse() -> dict[str, Document]:
