@@ -13,17 +13,21 @@ export function svg(name, attributes = {}, ...children) {
 }
 
 function filled(element, attributes, children) {
-  for (const [name, value] of Object.entries(attributes)) {
+  for (const name in attributes) {
+    const value = attributes[name];
     if (value !== null && value !== undefined && value !== false) {
       element.setAttribute(name, value === true ? "" : String(value));
     }
   }
-  for (const child of children.flat(Infinity)) {
-    if (child !== null && child !== undefined && child !== false && child !== "") {
-      element.append(child instanceof Node ? child : String(child));
-    }
-  }
+  append(element, children);
   return element;
+}
+
+function append(element, children) {
+  for (const child of children) {
+    if (Array.isArray(child)) append(element, child);
+    else if (child !== null && child !== undefined && child !== false && child !== "") element.append(child);
+  }
 }
 
 /**
@@ -34,6 +38,10 @@ function filled(element, attributes, children) {
 export function renew(live, wanted) {
   if (live.hasAttribute("data-keep")) return;
   renewAttributes(live, wanted);
+  if (live.childElementCount + wanted.childElementCount === 0) {
+    if (live.textContent !== wanted.textContent) live.textContent = wanted.textContent;
+    return;
+  }
   const keys = new Set([...wanted.childNodes].map(keyOf).filter((key) => key !== null));
   const known = new Map();
   for (const child of [...live.childNodes]) {
@@ -75,12 +83,12 @@ function sameNode(here, next, known) {
 
 /** Whether a <details> is open is the reader's choice, whatever it was at first. */
 function renewAttributes(live, wanted) {
-  for (const { name } of [...live.attributes]) {
-    if (!wanted.hasAttribute(name) && !(name === "open" && live.nodeName === "DETAILS")) live.removeAttribute(name);
+  const isKept = (name) => name === "open" && live.nodeName === "DETAILS";
+  for (const name of live.getAttributeNames()) {
+    if (!wanted.hasAttribute(name) && !isKept(name)) live.removeAttribute(name);
   }
-  for (const { name, value } of [...wanted.attributes]) {
-    if (live.getAttribute(name) !== value && !(name === "open" && live.nodeName === "DETAILS")) {
-      live.setAttribute(name, value);
-    }
+  for (const name of wanted.getAttributeNames()) {
+    const value = wanted.getAttribute(name);
+    if (live.getAttribute(name) !== value && !isKept(name)) live.setAttribute(name, value);
   }
 }
