@@ -25,7 +25,6 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
     " form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
-CSRF = "the-token-of-this-session"
 EVERY_S = 0.3
 """How often the status is told; a real node tells it once a second."""
 
@@ -41,6 +40,7 @@ class FakeNode:
         """What "METHOD /path" is answered in place of what is usual: status and document."""
         self.asked: list[tuple[str, Any]] = []
         """Every request that changes something: "METHOD /path" and what came with it."""
+        self.csrf = "the-token-of-this-session"
         self.is_logged_in = True
         self.is_silent = False
         self.listeners: set[Events] = set()
@@ -169,9 +169,9 @@ class Anything(OfNode):
 
     def get(self) -> None:
         usual: dict[str, Document] = {
-            "/api/session": {"csrf": CSRF, "node": self.node.status["node"]},
+            "/api/session": {"csrf": self.node.csrf, "node": self.node.status["node"]},
             "/api/configuration": self.node.configuration,
-            "/api/history": {"history": self.node.history},
+            "/api/history": {"history": self._history()},
             "/api/why": {"why": [{"group": 1, "state": "master", "sentences": ["One.", "Two.", "Three."]}]},
         }
         if not self.node.is_logged_in:
@@ -180,6 +180,10 @@ class Anything(OfNode):
             self._answer_or({"status": 200, "document": usual[self.request.path]})
         else:
             self.answer({"error": "no such page"}, 404)
+
+    def _history(self) -> list[Document]:
+        limit, before = int(self.get_query_argument("limit", "100")), self.get_query_argument("before", "")
+        return [each for each in self.node.history if not before or each["number"] < int(before)][:limit]
 
     def post(self) -> None:
         self._change()
@@ -191,7 +195,7 @@ class Anything(OfNode):
         self._change()
 
     def _change(self) -> None:
-        if self.request.headers.get("X-CSRF-Token") != CSRF:
+        if self.request.headers.get("X-CSRF-Token") != self.node.csrf:
             self.answer({"error": "the X-CSRF-Token is missing"}, 403)
             return
         body = json.loads(self.request.body) if self.request.body else None

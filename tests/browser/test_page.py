@@ -181,6 +181,20 @@ def test_the_timeline_knows_when_the_node_was_not_there(page: Page, node: FakeNo
     assert "ended at some time before" in str(page.attribute(".stretch.unsure", "aria-label"))
 
 
+def test_older_events_are_shown_when_they_are_asked_for(page: Page, node: FakeNode) -> None:
+    """Fifty at a time; what is known already is not shown twice."""
+    node.history = [documents.event(number, 9000 - number, "backup", "master") for number in range(70, 0, -1)]
+    page.open()
+    page.until(lambda: len(page.texts(".history tbody tr")) == 50)
+    page.press("[data-action=older]")
+    page.until(lambda: len(page.texts(".history tbody tr")) == 70)
+    assert not page.has("[data-action=older]")
+    outage = {"ms_min": 3.0, "ms_max": 5.0, "how": "measured"}
+    node.happen(documents.event(70, 0, "backup", "master", outage=outage))  # known some moments later
+    page.until_text("3 to 5 ms", ".history tbody tr:first-child")
+    assert len(page.texts(".history tbody tr")) == 70
+
+
 def test_a_phone_has_cards_and_nothing_beside_the_screen(page: Page, node: FakeNode) -> None:
     """360 pixels wide; the longest names that there may be."""
     node.status = documents.lost(documents.status(documents.group()))

@@ -47,6 +47,17 @@ def test_a_refusal_is_shown_in_the_words_of_the_node(page: Page, node: FakeNode)
     assert page.attribute("dialog [type=submit]", "disabled") is None
 
 
+def test_a_session_that_was_begun_anew_in_another_tab_goes_on(page: Page, node: FakeNode) -> None:
+    """Its token is another one: it is asked for, and what was ordered is done once."""
+    page.statuses_expected = {403}
+    page.open()
+    node.csrf = "the-token-of-the-next-session"
+    page.press("[data-action=switch]")
+    page.press("dialog [type=submit]")
+    page.until_text("done", "#messages")
+    assert node.asked == [(SWITCH, {"group": "1", "to": "b"})]
+
+
 @pytest.mark.parametrize(
     ("action", "typed", "verb", "texts"),
     [

@@ -17,7 +17,7 @@ export function healthSection(view) {
     "section",
     { "data-key": "health", "aria-labelledby": "health-title" },
     h("h2", { id: "health-title" }, "Health of this Proxy"),
-    h("p", {}, "The proxy is ", h("strong", { class: kind }, word), `; its loop is ${milliseconds(view.status.loop_lag_s * 1000)} late.`),
+    h("p", {}, "The proxy is ", h("strong", { class: kind }, word), view.isStale ? "." : `; its loop is ${milliseconds(view.status.loop_lag_s * 1000)} late.`),
     table("health", COLUMNS, tests.map((test) => testRow(view, test))),
   );
 }
