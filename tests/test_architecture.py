@@ -25,7 +25,7 @@ ARROWS: dict[str, set[str]] = {
     "resources": set(),
     "config": {"settings", "carp", "net"},
     "members": set(),
-    "runtime": {"settings", "carp", "net", "members"},
+    "runtime": {"settings", "carp", "net", "members", "status_warnings"},
     "admin": {"settings", "config", "runtime", "status_text"},
     "proxy": {"settings", "config", "runtime", "admin"},
     "addons": {"proxy"},
@@ -33,9 +33,21 @@ ARROWS: dict[str, set[str]] = {
     "simulation": {"carp", "net", "members", "runtime"},
     "watch": {"settings", "config", "carp", "net"},
     "doctor": {"settings", "config", "runtime", "carp", "net", "watch"},
-    "status_text": set(),
+    "init": {"settings", "resources", "config", "net"},
+    "status_warnings": set(),
+    "status_text": {"status_warnings"},
     "cli": {
-        "settings", "resources", "config", "runtime", "status_text", "admin", "lab", "simulation", "watch", "doctor"
+        "settings",
+        "resources",
+        "config",
+        "runtime",
+        "status_text",
+        "admin",
+        "lab",
+        "simulation",
+        "watch",
+        "doctor",
+        "init",
     },
 }
 
@@ -56,6 +68,7 @@ DECLARATIONS = {
 TESTED_BY = {
     "addons/carp_failover.py": "tests/proxy/test_addon.py",  # a few lines that decide nothing
     "wsa_proxy/lab/__main__.py": "tests/lab/inside.py",  # every test on the test track goes through it
+    "wsa_proxy/cli/__main__.py": "tests/cli/test_entry.py",
 }
 
 FILE_LINES_MAX = 400

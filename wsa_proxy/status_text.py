@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from wsa_proxy.status_warnings import status_warnings
+from wsa_proxy.status_warnings import warning_lines
+
 
 def status_text(status: dict[str, Any]) -> str:
-    """What this node is, since when, why; then what is wrong."""
+    """What is wrong, with what helps; then what this node is, since when, and why."""
     head = f"node {status['node']}  {status['failover_handling']}  wsa-proxy {status['version']}  pid {status['pid']}"
     lines = [head]
     if status.get("maintenance") is not None:
         lines += ["", *maintenance_lines(status)]
+    lines += _warnings(status)
     for group in status["groups"]:
         lines += ["", *_group_lines(group)]
     operator = status.get("demoted_by_operator")
@@ -22,6 +26,13 @@ def status_text(status: dict[str, Any]) -> str:
         limit = f"gives the virtual IPs up when the proxy's loop stands still for {guardian['stall_limit_s']:g} s"
         lines += [f"guardian: process {guardian['pid']}, {limit}" if guardian["pid"] else "guardian: none"]
     return "\n".join(lines)
+
+
+def _warnings(status: dict[str, Any]) -> list[str]:
+    """Maintenance has its own lines. A node of an earlier version tells no warnings, only what they are made from."""
+    warnings = status["warnings"] if "warnings" in status else status_warnings(status)
+    lines = [line for each in warnings if each["kind"] != "maintenance" for line in warning_lines(each)]
+    return ["", *lines] if lines else []
 
 
 def maintenance_lines(status: dict[str, Any]) -> list[str]:
@@ -89,7 +100,7 @@ def _member_lines(members: dict[str, Any] | None) -> list[str]:
         role = member["state"].upper() if member["is_fresh"] else "UNKNOWN"
         line = f"  member {member['node']} {member['address']}  {role}  priority {member['priority']}  {ready}  {age}"
         lines.append(line.rstrip())
-    return lines + [f"  WARNING {finding}" for finding in members["findings"]]
+    return lines
 
 
 def _away_text(away: dict[str, Any] | None, before: str = "") -> str:
@@ -114,11 +125,7 @@ def _group_lines(group: dict[str, Any]) -> list[str]:
         if count and last:
             at = f"last {_duration(last['age_s'])} ago from {last['from']} (unverified), {last['mac']}"
             lines.append(f"  rejected: {reason} {count}, {at}")
-            lines += [f"    {last['hint']}"] if "hint" in last else []  # a node of an earlier version has none
-    virtual_mac = group["virtual_mac"]
-    if virtual_mac and virtual_mac["network"] == "refused":
-        lines.append(f"  the network seems to refuse the virtual MAC {virtual_mac['address']}; see the log")
-    return lines + [f"  out because {name}: {reason}" for name, reason in group["obstacles"].items()]
+    return lines
 
 
 def _health_lines(health: dict[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ from tests.lab.inside import needs_namespaces
 from tests.lab.inside import run_inside
 from tests.learning_switch import run
 from wsa_proxy import cli
+from wsa_proxy.cli import asking
 from wsa_proxy.lab.lab import Lab
 from wsa_proxy.lab.namespace import inside
 
@@ -50,7 +51,7 @@ def beside_nodes() -> dict[str, Any]:
     asked = len(lab.samples)
     found: dict[str, Any] = {"before": {name: group_of(lab, name) for name in "ab"}}
     found["clean"] = {name: examine(lab, name) for name in "ab"}
-    cli.DEFAULT_SOCKET = lab.nodes["b"].state_dir / "control.sock"
+    asking.DEFAULT_SOCKET = lab.nodes["b"].state_dir / "control.sock"
     found["without a file"] = examine(lab, "b", with_file=False)
     found["after"] = {name: group_of(lab, name) for name in "ab"}
     found["failed"] = [sample.error for sample in list(lab.samples)[asked:] if not sample.ok]

@@ -355,7 +355,7 @@ def test_what_only_a_running_node_knows(
 
 def test_it_cannot_run(tmp_path: Path, capsys: Capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a file and without a node, and with a file that is none: why, and status 1."""
-    monkeypatch.setattr("wsa_proxy.cli.DEFAULT_SOCKET", tmp_path / "control.sock")
+    monkeypatch.setattr("wsa_proxy.cli.asking.DEFAULT_SOCKET", tmp_path / "control.sock")
     assert cli.main(["doctor"]) == 1
     said = capsys.readouterr()
     assert (said.out, said.err) == (

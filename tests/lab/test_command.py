@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from tests.lab.inside import ROOT
+from wsa_proxy import cli
 from wsa_proxy.lab import command
 from wsa_proxy.lab.faults import FAULTS
 from wsa_proxy.lab.script import WAITS
@@ -18,13 +19,16 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def test_the_help_has_every_word_of_a_script() -> None:
-    """It is made from the tables that scripts are read with; and it says what the exit statuses mean."""
-    text = parser().format_help()
+def test_the_help_has_every_word_of_a_script(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is made from the tables that scripts are read with."""
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        cli.main(["lab", "--help"])
+    text = capsys.readouterr().out
     for word in [*FAULTS, *WAITS]:
         assert f"\n  {word}" in text
-    assert "exit status: 0" in text
-    assert max(map(len, text.split("the words of --script")[1].splitlines())) <= 120
 
 
 @pytest.mark.parametrize(

@@ -30,5 +30,5 @@ def test_the_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_parser_imports_nothing_slow() -> None:
     """Every ``wsa-proxy status`` builds it."""
-    code = "import sys; from wsa_proxy import cli; cli._parser(); sys.exit('scapy' in sys.modules)"
+    code = "import sys; from wsa_proxy.cli.parser import make_parser; make_parser(); sys.exit('scapy' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

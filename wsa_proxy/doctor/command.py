@@ -13,16 +13,11 @@ Examines this host, its network and its failover groups, and says of each thing 
 and what helps. It works beside a running node, which it asks for its status, and without one. It changes nothing; it
 sends ARP probes and neighbour solicitations, which claim no address, and never an advertisement. A check that could not
 be made is named."""
-EPILOG = """\
-exit status: 0 nothing found, 1 it could not be run, 2 wrong use, 3 something was found
-"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
     parser.description = DESCRIPTION
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = EPILOG
     parser.add_argument(
         "file", type=Path, metavar="FILE", nargs="?", help="the node's configuration; else that of the running node"
     )

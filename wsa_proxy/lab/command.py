@@ -15,13 +15,11 @@ from wsa_proxy.lab.script import WAITS
 DESCRIPTION = """\
 Two or more real mitmproxy nodes, a client and a web server on a LAN of their own inside this machine, and faults to
 try on them. It needs no root, touches nothing, and vanishes when it ends."""
-STATUSES = "exit status: 0 the service came back after every fault, 1 it did not, 2 wrong use, 77 no namespaces here"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
     parser.description = DESCRIPTION
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _words_help()
     parser.add_argument("--nodes", type=int, default=2, metavar="N", help="number of nodes, 2 to 5 (default 2)")
     parser.add_argument("--script", metavar="STEPS", help='faults and waits: "kill a; wait; start a; cable b"')
@@ -37,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Run the lab; see STATUSES for what is returned."""
+    """Run the lab, and answer the exit status."""
     from wsa_proxy.lab import session
 
     return session.main(arguments)
@@ -50,4 +48,4 @@ def _words_help() -> str:
     lines += [f"  {form:{max(map(len, texts))}} {text}" for form, text in texts.items()]
     lines += ["", "without --script: the live screen on a terminal, else this tour:"]
     lines += textwrap.wrap(TOUR, 78, initial_indent="  ", subsequent_indent="  ")
-    return "\n".join([*lines, "", STATUSES])
+    return "\n".join(lines)

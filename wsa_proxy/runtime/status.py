@@ -21,6 +21,7 @@ from wsa_proxy.runtime.record import Transition
 from wsa_proxy.runtime.record import hint
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
+from wsa_proxy.status_warnings import status_warnings
 
 SCHEMA = 1
 
@@ -41,7 +42,7 @@ def node_status(
     now: float,
 ) -> dict[str, Any]:
     """The whole document; times in ISO 8601 UTC, ages and durations in seconds."""
-    return {
+    document = {
         "schema": SCHEMA,
         "node": settings.node,
         "version": __version__,
@@ -59,6 +60,7 @@ def node_status(
             for group, driver in groups
         ],
     }
+    return document | {"warnings": status_warnings(document)}
 
 
 def _health_status(health: Health, now: float) -> dict[str, Any]:

@@ -116,7 +116,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "The real protocol core on a simulated LAN in virtual time: faults first, then quiet, then one drill."
         " A seed decides everything."
     )
-    parser.epilog = "exit status: 0 every promise was kept, 1 one was broken or something was never seen, 2 wrong use"
     parser.add_argument("--seeds", type=int, metavar="N", help=f"how many runs (default {SEEDS})")
     parser.add_argument("--first-seed", type=int, metavar="K", help="the first seed (default 0)")
     parser.add_argument(

@@ -13,9 +13,14 @@ Shows everything of IP protocol 112 on an interface or in a capture: who adverti
 node with the given configuration believes it, else why not. It only listens. On a terminal a live table, else a line
 for each packet."""
 EXAMPLES = """\
-  wsa-proxy watch --config /etc/wsa-proxy/node.yaml         on a node: who is master, whom does this node believe
-  wsa-proxy watch --interface eth0 --write evidence.pcap    on any host of the LAN, and keep what was heard
-  wsa-proxy watch --read evidence.pcap --config node.yaml   afterwards, anywhere
+on a node: who is master, and whom does this node believe?
+  wsa-proxy watch --config /etc/wsa-proxy/node.yaml
+
+on any host of the LAN, and keep what was heard:
+  wsa-proxy watch --interface eth0 --write evidence.pcap
+
+afterwards, anywhere:
+  wsa-proxy watch --read evidence.pcap --config node.yaml
   ssh node tcpdump -U -w - proto 112 | wsa-proxy watch --read - --lines
 """
 
@@ -23,8 +28,7 @@ EXAMPLES = """\
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
     parser.description = DESCRIPTION
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = f"examples:\n{EXAMPLES}"
+    parser.epilog = EXAMPLES
     parser.add_argument(
         "--interface", action="append", default=[], metavar="NAME", help="where to listen; may be given several times"
     )

@@ -1,0 +1,43 @@
+"""Which node is asked, and what is said when none answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.test_status_text import STATUS
+from wsa_proxy import cli
+
+
+def test_the_node_is_found_by_its_configuration_even_a_wrong_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file may have been edited badly since the node started; the node is asked all the same."""
+    asked: list[Path] = []
+
+    def ask(path: Path, verb: str) -> dict[str, Any]:
+        asked.append(path)
+        return STATUS
+
+    monkeypatch.setattr("wsa_proxy.runtime.control.ask", ask)
+    file = tmp_path / "node.yaml"
+    file.write_text("state_dir: elsewhere\ngroups: nonsense\n")
+    assert cli.main(["status", str(file)]) == cli.main(["status"]) == 3
+    assert asked == [tmp_path / "elsewhere" / "control.sock", Path("/var/lib/wsa-proxy/control.sock")]
+
+
+def test_nobody_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit status 1 and the reason on stderr."""
+    file = tmp_path / "node.yaml"
+    file.write_text("state_dir: nowhere\n")
+    assert cli.main(["status", str(file)]) == 1
+    assert "no node runs with this state_dir" in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Named, with exit status 1."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["status", str(tmp_path / "none.yaml")])
+    assert ended.value.code == 1 and "none.yaml" in capsys.readouterr().err
