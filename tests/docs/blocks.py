@@ -1,9 +1,10 @@
 """The fenced blocks of a page, and what the words behind their language ask of the test.
 
 A block of the language ``sh`` is run: on host a, or on the hosts that its words name, by ``bash -eu`` in the checkout.
-Its other words: ``background`` (it goes on until the page ends, like a node in the foreground of a terminal), ``exit=3``
-(its exit status), ``again`` (it is repeated until it shows what the page shows: something else has to happen first) and
-``elsewhere`` (it cannot be run here; its commands must stand in ``elsewhere.py``, which says why).
+Its other words: ``background`` (it goes on until the page ends, like a node in the foreground of a terminal; with
+``ends`` a later block ends it), ``exit=3`` (its exit status), ``again`` (it is repeated until it shows what the page
+shows: something else has to happen first) and ``elsewhere`` (it cannot be run here; its commands must stand in
+``elsewhere.py``, which says why).
 
 A block of the language ``text`` straight behind one that is run is what that shows.
 """
@@ -19,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SHELL = ("sh", "shell", "bash")
 HOSTS = ("a", "b", "c", "client")
-FLAGS = ("background", "again", "elsewhere")
+FLAGS = ("background", "ends", "again", "elsewhere")
 FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<text>.*?)^```[ ]*$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"(?:[0-9A-F]{2}:){5,}[0-9A-F]{2}|(?:[0-9a-f]{2}:){5}[0-9a-f]{2}|\d+(?:\.\d+)*")
 REST = "..."

@@ -1,15 +1,13 @@
-"""Plays a page: all its blocks that are run, in its order, on hosts of its own; see tests/lab/inside.py for where.
+"""Plays pages: all their blocks that are run, in their order, on hosts of their own; see tests/lab/inside.py for where.
 
-The page is named by the environment, since a function that is run inside takes no arguments.
+Pages that begin with two running nodes share these; before each page they have the example files again.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tests.docs.blocks import ROOT
 from tests.docs.blocks import Block
@@ -18,10 +16,19 @@ from tests.docs.blocks import not_said
 from tests.docs.hosts import Network
 from tests.docs.hosts import Started
 
-PAGE = "WSA_PROXY_TESTS_PAGE"
-PREPARED = "WSA_PROXY_TESTS_PREPARED"
-AGAIN_S_MAX = 30.0
-AGAIN_EVERY_S = 0.25
+PAGES_OF_A_PAIR = (
+    "docs/warnings.md",
+    "docs/browsers.md",
+    "docs/certificate-authority.md",
+    "docs/virtual-machines.md",
+    "docs/without-multicast.md",
+    "README.md",
+)
+PAGES_OF_TWO_HOSTS = ("docs/two-hosts.md",)
+PAGES_OF_AN_INSTALLATION = ("docs/migrating.md",)
+NODES = "ab"
+AGAIN_S_MAX = 60.0  # a deadline, not a pause
+AGAIN_EVERY_S = 1.0  # each time a Python starts
 LOG_LINES_TOLD = 12
 INSTALL = f"""ln -s {ROOT}/.venv /opt/wsa-proxy
 ln -s /opt/wsa-proxy/bin/wsa-proxy /usr/local/bin/
@@ -47,42 +54,51 @@ class Kept:
 
 
 class Player:
-    """One page on its network."""
+    """Some pages on one network."""
 
-    def __init__(self, page: str, prepared: str) -> None:
-        self._blocks = [each for each in blocks_of(ROOT / page) if each.is_run]
-        names = {name for each in self._blocks for name in each.hosts} | set(prepared.partition(":")[2])
+    def __init__(self, pages: Sequence[str]) -> None:
+        self._pages = {page: [each for each in blocks_of(ROOT / page) if each.is_run] for page in pages}
+        names = {name for blocks in self._pages.values() for each in blocks for name in each.hosts}
         self._network = Network(sorted(names))
         self._kept: list[Kept] = []
-        if prepared:
-            self._prepare(prepared)
 
-    def _prepare(self, prepared: str) -> None:
-        """``installed``: on all hosts, and a has an authority; ``pair:ab``: and nodes of the example files run there."""
+    def install(self) -> None:
+        """On all hosts; a has an authority."""
         for name in self._network.machines:
             self._carry_out(name, INSTALL)
         self._carry_out("a", MAKE_AUTHORITY)
-        running = prepared.partition(":")[2]
-        for name in running:
+
+    def start_nodes(self) -> None:
+        """Nodes of the example files run on a and b."""
+        for name in NODES:
             self._carry_out("a", COPY_AUTHORITY.format(name=name))
             self._carry_out(name, CONFIGURE.format(name=name))
             self._network.machines[name].start(RUN)
-        for name in running:
+        self._wait_nodes()
+
+    def put_back(self) -> None:
+        """The nodes have the example files again."""
+        for name in NODES:
+            self._carry_out(name, f"{CONFIGURE.format(name=name)}wsa-proxy reload")
+        self._wait_nodes()
+
+    def _wait_nodes(self) -> None:
+        for name in NODES:
             self._network.machines[name].wait_node()
 
     def _carry_out(self, name: str, text: str) -> None:
         started = self._network.machines[name].start(text)
         assert started.wait() == 0, started.said
 
-    def play(self) -> list[str]:
+    def play(self, page: str) -> list[str]:
         """Play all blocks; the first one that is not as the page says ends it, and is told in full."""
-        for block in self._blocks:
+        for block in self._pages[page]:
             wrong = self._play(block)
             if wrong is not None:
                 return [f"{block.place}: {wrong}", *self._said_by_nodes()]
         for kept in self._kept:
-            if not kept.started.is_running:
-                return [f"{kept.block.place}: it should go on and has ended:\n{kept.started.said}"]
+            if kept.started.is_running is ("ends" in kept.block.words):
+                return [f"{kept.block.place}: it should go on, or end, and does not:\n{kept.started.said}"]
         return []
 
     def _said_by_nodes(self) -> list[str]:
@@ -116,6 +132,26 @@ def _judged(block: Block, started: Started) -> str | None:
     return None if missing is None else f"the page shows the line\n{missing}\nbut it said:\n{started.said}"
 
 
-def play() -> Sequence[Any]:
-    """What is wrong with the page; nothing if all went as it says."""
-    return Player(os.environ[PAGE], os.environ[PREPARED]).play()
+def two_hosts() -> dict[str, list[str]]:
+    """What is wrong with each page that begins with nothing; nothing if all went as it says."""
+    player = Player(PAGES_OF_TWO_HOSTS)
+    return {page: player.play(page) for page in PAGES_OF_TWO_HOSTS}
+
+
+def installation() -> dict[str, list[str]]:
+    """The same for pages that begin with an installed wsa-proxy."""
+    player = Player(PAGES_OF_AN_INSTALLATION)
+    player.install()
+    return {page: player.play(page) for page in PAGES_OF_AN_INSTALLATION}
+
+
+def pair() -> dict[str, list[str]]:
+    """The same for pages that begin with two running nodes."""
+    player = Player(PAGES_OF_A_PAIR)
+    player.install()
+    player.start_nodes()
+    wrong = {}
+    for page in PAGES_OF_A_PAIR:
+        wrong[page] = player.play(page)
+        player.put_back()
+    return wrong

@@ -39,10 +39,11 @@ def by_recipe(key: bytes, header: Sequence[int], addresses: Sequence[str], count
     message = bytes([2, 1, vhid]) + b"".join(each.packed for each in ordered) + counter
     digest = hmac.new(key, message, hashlib.sha1).digest()
     head = bytes([0x21, vhid, advskew, 7, demotion, advbase])
-    total = sum(struct.unpack("!18H", head + bytes(2) + counter + digest))
+    total: int = sum(struct.unpack("!18H", head + bytes(2) + counter + digest))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
-    return head + (total ^ 0xFFFF).to_bytes(2) + counter + digest
+    checksum = (total ^ 0xFFFF).to_bytes(2)
+    return head + checksum + counter + digest
 
 
 def test_the_rows_are_the_whole_packet() -> None:
