@@ -74,7 +74,7 @@ def test_dependencies_are_what_we_import() -> None:
                 imported.add(str(node.module))
     tops = {"ruamel.yaml" if name.startswith("ruamel.yaml") else name.partition(".")[0] for name in imported}
     tops = {"pydantic" if name == "pydantic_core" else name for name in tops}  # pydantic pins its own core exactly
-    tops = {"argon2-cffi" if name == "argon2" else name for name in tops}  # the one whose package has another name
+    tops = {"argon2_cffi" if name == "argon2" else name for name in tops}  # the one whose package has another name
     third_party = tops - sys.stdlib_module_names - {"wsa_proxy"}
     # A distribution may have a hyphen in its name, its module has an underscore there.
     declared = {name_of(requirement).replace("-", "_") for requirement in PROJECT["project"]["dependencies"]}
@@ -161,7 +161,7 @@ def test_notice_names_every_direct_dependency() -> None:
 def readme_commands() -> list[str]:
     """The lines of the README's code blocks that begin with a prompt, and what it writes in `back quotes`."""
     text = (ROOT / "README.md").read_text()
-    blocks = "\n".join(re.findall(r"^```[a-z]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    blocks = "\n".join(re.findall(r"^```[^\n]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
     inline = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
     return [line.removeprefix("$ ").removeprefix("# ").strip() for line in [*blocks.splitlines(), *inline]]
 
