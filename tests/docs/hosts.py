@@ -85,7 +85,7 @@ class Machine:
 
     def status(self) -> dict[str, Any] | None:
         """Of the node that runs here; None when it does not answer."""
-        socket = Path(f"/proc/{self._keeper.pid}/root/var/lib/wsa-proxy/control.sock")
+        socket = Path("/proc", str(self._keeper.pid), "root", "var/lib/wsa-proxy/control.sock")
         try:
             return ask(socket, "status", time_limit_s=1.0)
         except ControlError:
