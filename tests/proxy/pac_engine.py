@@ -16,17 +16,18 @@ import pytest
 NODE = shutil.which("node")
 RUN = """
 const {script, read, hosts} = JSON.parse(require("fs").readFileSync(0, "utf8"));
-const context = require("vm").createContext({});
-require("vm").runInContext(script, context);
+const vm = require("vm"), context = vm.createContext({});
+vm.runInContext(script, context);
 const answers = hosts.map(host => context.FindProxyForURL("http://" + host + "/", host));
-process.stdout.write(JSON.stringify([answers, read.map(name => context[name]), Object.keys(context)]));
+const values = read.map(code => vm.runInContext(code, context));
+process.stdout.write(JSON.stringify([answers, values, Object.keys(context)]));
 """
 
 needs_node = pytest.mark.skipif(NODE is None, reason="node is missing: apt-get install nodejs")
 
 
 def evaluated(script: bytes, hosts: Sequence[str], read: Sequence[str] = ()) -> tuple[list[str], list[Any], list[str]]:
-    """What it answers for each host, the values of these of its variables, and the names of all of them."""
+    """What it answers for each host, what these expressions come to after it, and the names that it defines."""
     assert NODE is not None
     given = json.dumps({"script": script.decode("ascii"), "hosts": hosts, "read": read})
     ended = subprocess.run([NODE, "-e", RUN], input=given, capture_output=True, text=True, timeout=60, check=False)

@@ -26,6 +26,7 @@ THIRD = replace(GROUP, vhid=3, virtual_ips=(ip_interface("fd00::9/64"),))
 GROUPS = [GROUP, SECOND, THIRD]
 MANY = [replace(GROUP, vhid=vhid, virtual_ips=(ip_interface(f"10.0.1.{vhid}/24"),)) for vhid in (1, 2, 3, 9, 200)]
 CLIENT = ip_address("10.0.0.20")
+ORDERS = {"10.0.0.20": [200, 3, 9, 1, 2], "2001:db8::1": [1, 2, 3, 9, 200]}
 
 
 def named(file: bytes) -> list[tuple[str, str]]:
@@ -79,6 +80,8 @@ def test_the_group_that_was_asked_comes_first() -> None:
     assert files.groups == [THIRD, GROUP]
     asked = Asked(1, ip_address("10.0.0.4"), ip_address("fd00::20"), 3128)
     assert named(files.file(asked)) == [("1", "PROXY 10.0.0.4:3128"), ("3", "PROXY [fd00::9]:3128")]
+    over_ipv6 = Asked(2, ip_address("10.0.0.7"), ip_address("fd00::20"), None)
+    assert named(PacFiles(PacSettings(), GROUPS).file(over_ipv6))[1] == ("1", "PROXY [fd00::3]:8080")
 
 
 def test_a_file_is_made_once() -> None:
@@ -107,6 +110,12 @@ def test_a_client_has_one_order_everywhere() -> None:
         group = chance.choice(MANY).vhid
         there = order(PacSettings(share="client"), shuffled, client, group)
         assert there == order(PacSettings(share="client"), MANY, client, 1)
+
+
+def test_the_order_of_a_client_is_for_ever() -> None:
+    """Nodes of two versions must not send one client to two groups."""
+    orders = {text: order(PacSettings(share="client"), MANY, ip_address(text), 1) for text in ORDERS}
+    assert orders == ORDERS
 
 
 def test_groups_that_go_move_only_their_own_clients() -> None:

@@ -189,6 +189,16 @@ def test_a_group_that_is_not_configured_for_it_has_none() -> None:
     assert Asking(settings).first_proxy(host="10.0.0.3", port=8080) is None
 
 
+def test_the_clients_address_counts() -> None:
+    """Where the load is shared by clients: not the virtual IP's, which is the same for all."""
+    asking = Asking(replace(SETTINGS, pac=PacSettings(share="client")))
+    first = set()
+    for number in range(20):
+        asking.client.peername = (f"10.0.0.{number}", 40000)
+        first.add(asking.first_proxy(host="10.0.0.4", port=8080))
+    assert first == {"10.0.0.3:8080", "10.0.0.4:8080"}
+
+
 def test_the_settings_in_force_count() -> None:
     """Off before there are any; then as they are at each request, without a word to anybody."""
     asking, name = Asking(None), {"host": "10.0.0.4", "port": 8080}

@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from ipaddress import ip_network
+from typing import Literal
 
 import pytest
 
@@ -18,8 +19,10 @@ from wsa_proxy.settings import PacSettings
 pytestmark = needs_node
 
 TWO = [("1", "10.0.0.3:8080"), ("2", "[fd00::4]:3128")]
+SHARES: list[Literal["none", "client", "host"]] = ["none", "client", "host"]
 BOTH = "PROXY 10.0.0.3:8080; PROXY [fd00::4]:3128"
 FIVE = [(str(number), f"10.0.0.{number}:8080") for number in (1, 2, 3, 9, 200)]
+JENKINS = {"a": 0xCA2E9442, "The quick brown fox jumps over the lazy dog": 0x519E91F5}
 HOSTS = [f"{name}{number}.example" for number in range(1000) for name in ("www.", "cdn-", "a", "mail")]
 
 
@@ -27,6 +30,8 @@ def test_the_proxies_in_their_order() -> None:
     """The first is tried first; DIRECT comes last, and only where it is wanted."""
     assert found(pac_script(PacSettings(), TWO), ["a.example"]) == [BOTH]
     assert found(pac_script(PacSettings(direct=True), TWO[:1]), ["a.example"]) == ["PROXY 10.0.0.3:8080; DIRECT"]
+    for share in SHARES[:2]:
+        assert found(pac_script(PacSettings(share=share), TWO), HOSTS[:20]) == [BOTH] * 20
 
 
 @pytest.mark.parametrize(
@@ -121,6 +126,17 @@ def test_a_group_that_goes_moves_only_its_own_hosts() -> None:
     assert less == [[proxy for proxy in order if proxy != gone] for order in full]
     heirs = Counter(order[1] for order in full if order[0] == gone)
     assert len(heirs) == len(FIVE) - 1 and min(heirs.values()) > len(HOSTS) / 40
+
+
+def test_the_order_of_a_host_is_for_ever() -> None:
+    """Nodes of two versions must not send one host's clients to two groups. The weights are those that the
+    hash is published with."""
+    script = pac_script(PacSettings(share="host"), FIVE)
+    said = found(script, ["www.example.com", "a"])
+    numbers = [[int(proxy.split(".")[3].removesuffix(":8080")) for proxy in each.split("; ")] for each in said]
+    assert numbers == [[200, 9, 3, 1, 2], [1, 3, 200, 9, 2]]
+    weights = evaluated(script, [], [f"weightOf({json.dumps(text)})" for text in JENKINS])[1]
+    assert weights == list(JENKINS.values())
 
 
 def test_the_spelling_of_a_host_changes_nothing() -> None:

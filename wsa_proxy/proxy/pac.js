@@ -61,7 +61,7 @@ function bitsOf(host) {
         head.push("0");
     }
     var words = head.concat(tail);
-    return words.length === 8 && /^([0-9a-f]{1,4}:){8}$/.test(words.join(":") + ":") ? "6:" + joined(words, 16, 16) : "";
+    return /^([0-9a-f]{1,4}:){8}$/.test(words.join(":") + ":") ? "6:" + joined(words, 16, 16) : "";
 }
 
 function wordsOf(text) {
@@ -80,10 +80,10 @@ function joined(numbers, base, width) {
 function orderFor(host) {
     var weighed = [], n;
     for (n = 0; n < PROXIES.length; n++) {
-        weighed.push([PROXIES[n][0], PROXIES[n][1], weightOf(PROXIES[n][0] + "/" + host), n]);
+        weighed.push([PROXIES[n][0], PROXIES[n][1], weightOf(PROXIES[n][0] + "/" + host)]);
     }
     return weighed.sort(function (one, other) {
-        return other[2] - one[2] || one[3] - other[3];
+        return other[2] - one[2];
     });
 }
 

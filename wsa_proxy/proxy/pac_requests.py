@@ -94,10 +94,8 @@ class PacRequests:
         return self._made
 
     def _look(self, asked: NextLayer) -> None:
-        client = asked.context.client
-        is_ours = mitmproxy_internals.is_for_proxy(asked) and client.proxy_mode.type_name in MODES
-        if is_ours and FIRST_LINE.match(asked.data_client()):
-            self._direct.add(client)
+        if mitmproxy_internals.is_for_proxy(asked) and FIRST_LINE.match(asked.data_client()):
+            self._direct.add(asked.context.client)
 
     def _answer(self, flow: http.HTTPFlow) -> bool:
         client, request = flow.client_conn, flow.request
