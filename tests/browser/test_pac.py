@@ -77,7 +77,7 @@ def browse() -> dict[str, Any]:
 def visited(lab: Lab, browser: Chrome, nodes: str) -> dict[str, Any]:
     """What the browser sees, and how often these nodes have served the file."""
     pages = [
-        {"text": shown(browser, f"{scheme}://origin.example.com/"), "asked_by": browser.execute_script(ASKED_BY)}  # type: ignore[no-untyped-call]
+        {"text": shown(browser, f"{scheme}://origin.example.com/"), "asked_by": browser.execute_script(ASKED_BY)}
         for scheme in ("http", "https")
     ]
     direct = [shown(browser, f"http://{host}:8000/") for host in ("direct.example.net", CLIENT.ipv4.ip)]
