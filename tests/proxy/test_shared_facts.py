@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,10 @@ from wsa_proxy.proxy import shared_facts
 from wsa_proxy.proxy.shared_facts import OPTIONS
 from wsa_proxy.proxy.shared_facts import SECRET_OPTIONS
 from wsa_proxy.proxy.shared_facts import SharedFacts
+from wsa_proxy.settings import PacSettings
+from wsa_proxy.settings import Settings
+
+SETTINGS = Settings(Path("node.yaml"), "a", True, Path("state"), ())
 
 
 @pytest.fixture
@@ -54,6 +59,14 @@ def test_only_what_is_not_as_usual(tls: TlsConfig) -> None:
     same = facts()
     now_s = 2.0
     assert facts() is same
+
+
+def test_the_pac_file_is_the_same_on_all_nodes(tls: TlsConfig) -> None:
+    """Or a browser would be told something else after a switch; off is as usual, and before there are settings."""
+    pac = PacSettings(bypass_names=("localhost",))
+    in_force: list[Settings | None] = [None, SETTINGS, replace(SETTINGS, pac=pac)]
+    told = [SharedFacts(settings=lambda each=each: each)().options for each in in_force]  # type: ignore[misc]
+    assert told == [{}, {}, {"pac": "groups all, share none, direct false, bypass localhost"}]
 
 
 def test_every_option_exists() -> None:

@@ -219,7 +219,7 @@ class CarpFailover(AddonCommands):
             loop_lag_s=lambda: liveness.loop_lag_s,
             on_fence=liveness.doubt,
             on_transition=self._tell_transition,
-            facts=SharedFacts(),
+            facts=SharedFacts(settings=self._in_force),
             proxy=ProxySide(SharedProof(self._prove), self._probe, PlannedSwitch(self._connections).hand_over),
             verbs=self._verbs(),
             more_status=lambda: {"pac": self._pac.status(), **self._page.status()},

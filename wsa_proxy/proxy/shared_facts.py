@@ -17,6 +17,8 @@ from mitmproxy import version
 
 from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.runtime.facts import ProxyFacts
+from wsa_proxy.runtime.reload import pac_text
+from wsa_proxy.settings import Settings
 
 FINGERPRINT_CHARACTERS = 16
 LOOK_EVERY_S = 1.0
@@ -37,8 +39,12 @@ SECRET_OPTIONS = ("proxyauth", "upstream_auth", "stickyauth", "stickycookie", "m
 class SharedFacts:
     """Answers the same object as long as nothing has changed."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, settings: Callable[[], Settings | None] = lambda: None
+    ) -> None:
+        """``settings``: those in force."""
         self._clock = clock
+        self._settings = settings
         self._facts = ProxyFacts()
         self._look_after_s = -math.inf
 
@@ -50,12 +56,18 @@ class SharedFacts:
         facts = ProxyFacts(
             versions={"mitmproxy": version.VERSION, "python": platform.python_version()},
             ca=ca_fingerprint(),
-            options=_unusual(OPTIONS),
+            options=_unusual(OPTIONS) | self._own(),
             secret_options=_unusual(SECRET_OPTIONS),
         )
         if facts != self._facts:
             self._facts = facts
         return self._facts
+
+    def _own(self) -> dict[str, str]:
+        """Of our own file, what mitmproxy's side does with it, where it is not as usual."""
+        settings = self._settings()
+        text = pac_text(settings.pac) if settings is not None else ""
+        return {"pac": text} if text else {}
 
 
 def ca_fingerprint() -> str:

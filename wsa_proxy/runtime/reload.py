@@ -155,6 +155,11 @@ def _admin_lines(present: AdminSettings | None, new: AdminSettings | None) -> It
         yield "admin.password has changed"
 
 
+def pac_text(pac: PacSettings | None) -> str:
+    """The whole key in one line, as the nodes compare it; empty when it is off."""
+    return "" if pac is None else ", ".join(f"{key} {show(pac)}" for key, show in PAC_SHOWN.items())
+
+
 def _seconds(value: float | None) -> str:
     return "by the intervals" if value is None else f"{value:g} s"
 
