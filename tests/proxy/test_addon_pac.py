@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import socket
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +88,14 @@ def test_every_way_to_ask_and_nobody_sees_it(lan: Lan, tmp_path: Path) -> None:
         "10.0.0.4": SECOND_FIRST, "second.example.com": SECOND_FIRST, "[::ffff:10.0.0.4]": SECOND_FIRST,
     }.items():  # fmt: skip
         assert_file(asked(lan, f"GET http://{name}:8080/proxy.pac HTTP/1.1", f"Host: {name}\r\n"), proxies)
-    assert node.status()["pac"] == {"url": "http://10.0.0.3:8080/proxy.pac", "served": 13}
+    assert_file(protected(lan, b"GET /proxy.pac HTTP/1.1\r\nHost: second.example.com:8080\r\n\r\n"), SECOND_FIRST)
+    assert node.status()["pac"] == {"url": "http://10.0.0.3:8080/proxy.pac", "served": 14}
+    # mitmproxy itself refuses it, before it calls anybody.
+    assert asked(lan, "GET /proxy.pac HTTP/1.0", "").startswith(b"HTTP/1.1 400")
     # With the answer the connection has ended, and with it what follows in it.
     pipelined = asked(lan, "GET /proxy.pac HTTP/1.1", "Host: a\r\n\r\nGET /proxy.pac HTTP/1.1\r\nHost: b\r\n")
     assert_file(pipelined, FIRST_FIRST)
-    seen = set(re.findall('TEST hook "r (?!failover_)([a-z_]+)"', node.log))
+    seen = set(re.findall('TEST hook "r (?!failover_|tls_)([a-z_]+)"', node.log))
     assert seen == {"client_connected", "next_layer", "client_disconnected"}, seen
     assert lookups(tmp_path) == before
     for line in (
@@ -109,6 +113,17 @@ def test_every_way_to_ask_and_nobody_sees_it(lan: Lan, tmp_path: Path) -> None:
     with (tmp_path / "flows").open("rb") as saved:
         paths = [flow.request.path for flow in FlowReader(saved).stream() if flow.response.status_code == 200]  # type: ignore[attr-defined]
     assert paths == ["/proxy.pac", "/proxy.pac"], "those of the origin, and no other"
+
+
+def protected(lan: Lan, request: bytes) -> bytes:
+    """With TLS to the proxy itself."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with lan.on_the_right():
+        client = socket.create_connection((VIP, 8080), timeout=10)
+    with context.wrap_socket(client) as inside:
+        inside.sendall(request)
+        return read_all(inside)
 
 
 def lookups(folder: Path) -> list[str]:
