@@ -31,13 +31,16 @@ pytestmark = [needs_namespaces, needs_chromium]
 
 def test_chromium_browses_by_the_pac_file() -> None:
     """HTTP and HTTPS through the node that serves, before and after a kill, in the browser that was open meanwhile and
-    in a new one, which gets the file from the successor; what is to be asked directly comes to this very host."""
+    in a new one, which gets the file from the successor; what is to be asked directly comes to this very host. That the
+    two nodes have different files, they say."""
     seen = run_inside(browse, 110)
     for when, node in (("before", "a"), ("after", "b"), ("anew", "b")):
         http, https = seen[when]["pages"]
         assert http["text"].startswith("origin origin") and https["text"].startswith("origin origin"), seen
         assert [NODES[http["asked_by"]], NODES[https["asked_by"]]] == [node, node], seen
         assert seen[when]["direct"] == [str(CLIENT.ipv4.ip)] * 2, seen
+    ((mismatch,),) = seen["mismatches"]
+    assert mismatch.startswith("option pac groups all, share none, direct true"), mismatch
     assert seen["before"]["served"]["a"] >= 1
     assert seen["anew"]["served"]["b"] > seen["after"]["served"]["b"]
 
@@ -57,8 +60,9 @@ class Echo(http.server.BaseHTTPRequestHandler):
 def browse() -> dict[str, Any]:
     """Inside the namespaces."""
     pac = {"bypass": ["direct.example.net", f"{CLIENT.ipv4.ip}/32"]}
-    lab = Lab(overrides={"pac": pac}, say=scenarios.say).__enter__()
+    lab = Lab(overrides={"pac": pac, "b.pac": pac | {"direct": True}}, say=scenarios.say).__enter__()
     lab.settle()
+    mismatches = [each["mismatches"] for each in scenarios.status(lab, "a")["groups"][0]["members"]["list"]]
     with (FOLDER / "hosts").open("a") as hosts:
         hosts.write(f"{CLIENT.ipv4.ip} direct.example.net\n")
     with namespace.inside(lab.topology.networks["client"]):
@@ -71,7 +75,7 @@ def browse() -> dict[str, Any]:
             after = visited(lab, browser, "b")
         with chromium(*FLAGS) as browser:
             anew = visited(lab, browser, "b")
-    return {"before": before, "after": after, "anew": anew}
+    return {"before": before, "after": after, "anew": anew, "mismatches": mismatches}
 
 
 def visited(lab: Lab, browser: Chrome, nodes: str) -> dict[str, Any]:
