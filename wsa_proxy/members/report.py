@@ -37,6 +37,7 @@ SETTINGS_MAX = 64
 SWITCH_MAX = 24
 NUMBER_MAX = 2**63
 BYTE_MAX = 255
+PORT_MAX = 65_535
 GROUP_MS_MAX = 2**42
 """A sealed counter has 42 bits for it (``carp/seal.py``)."""
 CLOCK_MS_MAX = 253_402_300_800_000
@@ -125,6 +126,8 @@ class Report:
     maintenance: Maintenance | None = None
     switch: Mapping[str, Any] = field(default_factory=dict)
     """What a planned switch needs to say; see ``runtime``."""
+    probes_from: int = 0
+    """The port of its own address from which it asks whether a virtual IP answers; 0: it does not tell."""
 
 
 _packb: Callable[[object], bytes] = msgpack.Packer().pack
@@ -299,11 +302,13 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "fits": values.below(MEMBERS_MAX + 2),
     "maintenance": _maintenance,
     "switch": values.map_of(values.text, values.scalar, SWITCH_MAX),
+    "probes_from": values.below(PORT_MAX + 1),
 }
 _REQUIRED = ("node", "life", "number", "challenge")
 LASTING = (
     "node", "life", "state", "priority", "advbase", "advskew", "demotion", "address", "health", "reasons", "versions",
     "interval_s", "settings", "fits", "maintenance", "switch",
+    "probes_from",
 )  # fmt: skip
 _LASTING = "lasting"
 _FIELDS = tuple(each.name for each in fields(Report))

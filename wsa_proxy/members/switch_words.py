@@ -49,6 +49,8 @@ class Said:
     since: str = ""
     only: bool = False
     """Nothing else demotes it."""
+    by: str = ""
+    """Who has ordered the switch that it carries out, holds to, or passes on."""
     order: bytes = b""
     """An order that is to be taken up by whoever is master, to the node ``order_to`` if it names one."""
     order_to: str = ""
@@ -114,6 +116,7 @@ _RIGHT: dict[str, Callable[[object], bool]] = {
     "held_node": _is_text,
     "since": _is_text,
     "only": _is_truth,
+    "by": _is_text,
     "order": _bytes(ID_BYTES),
     "order_to": _is_text,
     "probe": _bytes(ID_BYTES),

@@ -19,3 +19,5 @@ class ProxyFacts:
     """Those that make two nodes behave differently, where they are not as usual. None of them shows a secret."""
     secret_options: Mapping[str, str] = field(default_factory=dict)
     """Likewise, with a secret in the value: it is told as a keyed fingerprint."""
+    probes_from: int = 0
+    """The port from which it asks whether a virtual IP of another node answers; 0: it asks none."""

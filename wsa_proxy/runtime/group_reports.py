@@ -190,6 +190,7 @@ class GroupReports:
                 fits=self.standings.fits,
                 maintenance=maintenance,
                 switch=written(switch),
+                probes_from=facts.probes_from,
                 **report_of.says(self.driver, self.group),
             )
             self._lasts = made_of, report
