@@ -37,7 +37,7 @@ class World:
         self.settings = self.check(GOOD).settings
         self.report: dict[str, Any] | None = None
         self.taken: list[str] = []
-        self.who = "page from 127.0.0.1"
+        self.who = "operator (page, 127.0.0.1)"
         self.editing = Editing(
             lambda: self.settings,
             self.check,

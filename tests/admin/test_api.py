@@ -60,7 +60,7 @@ async def test_an_action_is_the_verb_of_the_control_socket(
     json_text = {"Content-Type": "application/json; charset=utf-8"}
     found = await world.client.with_bearer()(f"/api/actions/{verb}", "POST", arguments, json_text)
     assert (found.code, document_of(found)) == (code, answer)
-    assert world.node.called == ([(*called, "page from 127.0.0.1")] if called else [])
+    assert world.node.called == ([(*called, "operator (page, 127.0.0.1)")] if called else [])
 
 
 async def test_what_is_not_there_is_named(world: World) -> None:

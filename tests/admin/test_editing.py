@@ -72,7 +72,7 @@ async def test_the_document_has_what_the_forms_show_and_no_secret(world: World) 
 async def test_what_is_submitted_is_pending_for_all_sessions_until_it_is_committed(world: World) -> None:
     """The second session adds to what the first one began; the file has nothing of it."""
     await world.editing.add_group(SECOND)
-    world.who = "page from 10.0.0.9"
+    world.who = "operator (page, 10.0.0.9)"
     document = await world.editing.edit_group(1, {"priority": 100})
     assert document == await world.editing.document() and world.file.read_text() == GOOD
     pending = document["pending"]
@@ -81,7 +81,7 @@ async def test_what_is_submitted_is_pending_for_all_sessions_until_it_is_committ
         "Group 2 is added: 10.0.0.4/24, Priority 200",
     ]
     assert pending["effects"] == ["group 1: priority 255 -> 100", "group 2 begins: 10.0.0.4/24 on eth0"]
-    assert pending["by"] == "page from 127.0.0.1" and pending["since"].endswith("+00:00")
+    assert pending["by"] == "operator (page, 127.0.0.1)" and pending["since"].endswith("+00:00")
     assert "+    shared_secret: ******** (changed)\n" in pending["diff"] and "another-secret!" not in str(document)
     assert [group["priority"] for group in document["groups"]] == [100, 200]
     assert await world.editing.commit() == {"changes": ["group 2 begins"], "warnings": ["a word"]}

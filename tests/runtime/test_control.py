@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from wsa_proxy.runtime.asker import asker
 from wsa_proxy.runtime.control import CONNECTIONS_MAX
 from wsa_proxy.runtime.control import ControlError
 from wsa_proxy.runtime.control import ControlSocket
@@ -36,6 +37,20 @@ async def path(tmp_path: Path) -> AsyncIterator[Path]:
 async def test_a_verb_is_answered(path: Path) -> None:
     """The way of `wsa-proxy status`."""
     assert await asyncio.to_thread(ask, path, "status") == {"node": "a"}
+
+
+async def test_a_verb_learns_who_has_asked(tmp_path: Path) -> None:
+    """From the kernel; for this order alone, also when it takes its time."""
+
+    async def tell() -> dict[str, str]:
+        await asyncio.sleep(0)
+        return {"asker": asker.get()}
+
+    control = ControlSocket(tmp_path / "control.sock", {"who": tell})
+    await control.start()
+    answer = await asyncio.to_thread(ask, tmp_path / "control.sock", "who")
+    control.close()
+    assert (answer, asker.get()) == ({"asker": f"operator (uid {os.getuid()}, cli)"}, "")
 
 
 async def test_only_its_owner_may_ask(path: Path) -> None:

@@ -34,7 +34,7 @@ class ApiHandler(Handler):
         verb = self.site.node.verbs.get(name)
         if verb is None:
             raise Refusal(404, f"there is no {name}; there are {', '.join(sorted(self.site.node.verbs))}")
-        before = asker.set(f"page from {self.address}")
+        before = asker.set(f"operator (page, {self.address})")
         try:
             answer = call(name, verb, arguments)
             document = answer if isinstance(answer, dict) else await answer

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from wsa_proxy.runtime.asker import asker
+from wsa_proxy.runtime.asker import asker_at
 from wsa_proxy.runtime.patient_socket import PatientSocket
 from wsa_proxy.runtime.verbs import Answer
 from wsa_proxy.runtime.verbs import Verb
@@ -73,7 +74,7 @@ class ControlSocket:
             if self._connections <= CONNECTIONS_MAX:
                 async with asyncio.timeout(REQUEST_TIME_LIMIT_S):
                     line = await reader.readline()
-                asker.set(f"uid {_uid_of(writer)}")  # for this connection's task, and what it begins
+                asker.set(asker_at(writer.get_extra_info("socket")))
                 answer = self._answer(line)
                 # Whoever asks for what takes its time decides himself for how long he waits.
                 answer = answer if isinstance(answer, dict) else await answer
@@ -150,14 +151,6 @@ def ask(path: Path, verb: str, arguments: Mapping[str, str] | None = None, *, ti
             raise ControlError(f"{path}: no answer within {time_limit_s:g} s; {_why_silent(connection)}") from error
         except (OSError, ValueError) as error:
             raise ControlError(f"{path}: {error}") from error
-
-
-def _uid_of(writer: asyncio.StreamWriter) -> int:
-    """Of the process at the other end, as the kernel knows it."""
-    connection: socket.socket = writer.get_extra_info("socket")
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    uid: int = struct.unpack("3i", credentials)[1]
-    return uid
 
 
 def _why_silent(connection: socket.socket) -> str:
