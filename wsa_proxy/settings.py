@@ -166,6 +166,8 @@ class Settings:
     """None: the proxy answers with no PAC file."""
     admin: AdminSettings | None = AdminSettings()
     """None: there is no page."""
+    notify: tuple[str, ...] = ()
+    """The command that is told of each change, with its arguments; empty: none is."""
 
     @property
     def socket_path(self) -> Path:

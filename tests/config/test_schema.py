@@ -161,7 +161,6 @@ CASES: list[Case] = [
         "node: a\ndrain_timeout: 3601\n",
         "2: drain_timeout: 3601: must be a number of seconds from 0 to 3600",
     ),
-    ("node: a\n", "node: a\nnotify: ~\n", "2: notify: not yet: this key comes with a later version; remove it"),
     ("node: a", "node: ''", "1: node: '': must be a name of 1 to 63 letters, digits, '.', '_' and '-'"),
     ("node: a", "node: a b", "1: node: a b: must be a name of 1 to 63 letters, digits, '.', '_' and '-'"),
     ("node: a", "node: 5", "1: node: 5: must be a name of 1 to 63 letters, digits, '.', '_' and '-'; put it in quotes"),

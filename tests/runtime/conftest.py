@@ -16,7 +16,8 @@ from tests.runtime.world import Host
 from tests.runtime.world import Lan
 from tests.runtime.world import MakeHost
 
-REAL_TIME = {"test_asker.py", "test_control.py", "test_readers.py", "test_tasks.py"}  # they use real descriptors
+# They use real descriptors.
+REAL_TIME = {"test_asker.py", "test_control.py", "test_notify.py", "test_readers.py", "test_tasks.py"}
 
 
 def pytest_asyncio_loop_factories(

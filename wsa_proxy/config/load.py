@@ -18,6 +18,7 @@ from wsa_proxy.config.files import read_secrets
 from wsa_proxy.config.health import health_settings
 from wsa_proxy.config.host_check import check_host
 from wsa_proxy.config.members import members_settings
+from wsa_proxy.config.notify import check_notify
 from wsa_proxy.config.pac import check_pac
 from wsa_proxy.config.pac import pac_settings
 from wsa_proxy.config.peer import Address
@@ -76,6 +77,7 @@ def load(
     state_dir = document.source.parent.absolute() / keys.state_dir
     check_state_dir(document, state_dir)
     check_own_mode(document, keys)
+    check_notify(document, keys.notify)
     if running is not None:
         _check_running(document, keys, state_dir, running)
     _check_shared(document, keys)
@@ -116,6 +118,7 @@ def _settings(path: Path, keys: TopKeys, state_dir: Path, groups: tuple[GroupSet
         health=health_settings(keys.health),
         pac=pac_settings(keys.pac),
         admin=admin_settings(keys.admin),
+        notify=keys.notify,
     )
 
 

@@ -35,6 +35,8 @@ from wsa_proxy.config.health import known_keys
 from wsa_proxy.config.members import MEMBERS_ALLOWED
 from wsa_proxy.config.members import MEMBERS_KEYS
 from wsa_proxy.config.members import MembersKeys
+from wsa_proxy.config.notify import NOTIFY_TEXT
+from wsa_proxy.config.notify import read_notify
 from wsa_proxy.config.pac import PAC_ALLOWED
 from wsa_proxy.config.pac import PAC_KEYS
 from wsa_proxy.config.pac import PacKeys
@@ -88,20 +90,20 @@ ALLOWED = {
     "preempt_delay": f"must be a number of seconds from 0 to {WAIT_S_MAX}",
     "preempt_delay_max": f"must be a number of seconds from 0 to {WAIT_S_MAX}",
     **ADMIN_ALLOWED,
+    "notify": NOTIFY_TEXT,
     **MEMBERS_ALLOWED,
     **HEALTH_ALLOWED,
     **PAC_ALLOWED,
 }
 TOP_KEYS = (
     "node", "failover_handling", "state_dir", "stall_limit", "clock_tolerance", "drain_timeout", "health", "pac",
-    "admin", "groups",
+    "admin", "notify", "groups",
 )  # fmt: skip
 _NESTED = {*HEALTH_ALLOWED, *MEMBERS_KEYS, *PAC_KEYS, *ADMIN_KEYS} - {"port"}
 GROUP_KEYS = tuple(key for key in ALLOWED if key not in (*TOP_KEYS, *_NESTED))
 REQUIRED = ("id", "hostname", "virtual_ip", "priority")
 SECONDS_KEYS = ("stall_limit", "clock_tolerance", "drain_timeout", "preempt_delay", "preempt_delay_max")
 NUMBER_KEYS = ("id", "priority", "port", "advertisement_interval", *SECONDS_KEYS, *LIMIT_KEYS)
-NOT_YET = ("notify",)
 OTHER_WORDS = {
     "vhid": "id", "virtual_router_id": "id", "group_id": "id", "vip": "virtual_ip", "address": "virtual_ip",
     "virtual_ipaddress": "virtual_ip", "virtual_ip_address": "virtual_ip", "failover_group_id": "id",
@@ -249,6 +251,7 @@ class TopKeys(Keys):
     health: HealthKeys = HealthKeys()
     pac: PacKeys | None = None
     admin: AdminKeys = AdminKeys()
+    notify: Annotated[tuple[str, ...], PlainValidator(read_notify)] = ()
     groups: Annotated[list[GroupKeys], Field(min_length=1, max_length=255)] | None = None
 
 
@@ -377,15 +380,13 @@ class _KeyReader:
             here = nested.get(str(path[0]), MEMBERS_KEYS)
             near = next(iter(difflib.get_close_matches(key.lower(), here, 1)), "")
             return f"unknown key; did you mean {near}?" if near else f"unknown key; known here are {', '.join(here)}"
-        if key in NOT_YET:
-            return "not yet: this key comes with a later version; remove it"
         if key in elsewhere:
             there = "the whole file; move it out of the group" if in_group else "a group; move it into one"
             return f"is a key of {there}"
         if key == "<<":
             return "merging (<<) is not supported; write the keys out"
         word = key.lower().replace("-", "_").replace(" ", "_")
-        near = OTHER_WORDS.get(word) or next(iter(difflib.get_close_matches(word, known + elsewhere + NOT_YET, 1)), "")
+        near = OTHER_WORDS.get(word) or next(iter(difflib.get_close_matches(word, known + elsewhere, 1)), "")
         if not near:
             return f"unknown key; known here are {', '.join(known)}"
         self.meant.add((*path[:-1], near))

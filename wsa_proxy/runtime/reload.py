@@ -118,6 +118,8 @@ def _top_lines(present: Settings, new: Settings) -> Iterator[str]:
         yield f"stall_limit: {_seconds(present.stall_limit_s)} -> {_seconds(new.stall_limit_s)}"
     if present.drain_timeout_s != new.drain_timeout_s:
         yield f"drain_timeout: {present.drain_timeout_s:g} s -> {new.drain_timeout_s:g} s"
+    if present.notify != new.notify:
+        yield f"notify: {' '.join(present.notify) or 'nobody'} -> {' '.join(new.notify) or 'nobody'}"
     yield from _health_lines(present.health, new.health)
     yield from _pac_lines(present.pac, new.pac)
     yield from _admin_lines(present.admin, new.admin)
