@@ -48,6 +48,11 @@ class FakeNode:
     def status(self) -> dict[str, Any]:
         return {"node": "a"}
 
+    def why(self, group: str) -> dict[str, Any]:
+        if group == "9":
+            return {"error": "no group has the id 9"}
+        return {"why": [{"group": 1, "state": "backup", "sentences": ["What.", "What holds it.", "What changes it."]}]}
+
     def preempt(self, group: str) -> dict[str, Any]:
         return {"changes": [f"group {group} waits no longer"]}
 
@@ -82,6 +87,13 @@ async def test_each_order_reaches_the_node(console: Any) -> None:
     assert console.call("failover.restore") == "changed"
     assert console.call("failover.reload") == "/etc/node.yaml is being read again; the log says what has changed"
     assert console.node.told == [("demote", "kernel update"), ("restore",), ("reload",)]
+
+
+async def test_why_is_answered_in_three_sentences(console: Any) -> None:
+    """One line for each group; a group that is not there is an error."""
+    assert console.call("failover.why") == console.call("failover.why", "1") == "What. What holds it. What changes it."
+    with pytest.raises(exceptions.CommandError, match="no group has the id 9"):
+        console.call("failover.why", "9")
 
 
 async def test_maintenance_is_begun_and_ended_without_waiting_for_the_disk(console: Any) -> None:

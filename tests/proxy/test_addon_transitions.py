@@ -21,7 +21,7 @@ from wsa_proxy.proxy.addon_transitions import AddonTransitions
 from wsa_proxy.runtime.record import Transition
 
 REPORT = ReportTransition(State.BACKUP, State.MASTER, "master_silent", "silent_s=3.21")
-TAKEOVER = Transition(datetime(2026, 1, 1, tzinfo=UTC), REPORT)
+TAKEOVER = Transition(datetime(2026, 1, 1, tzinfo=UTC), REPORT, "operator (page)")
 
 
 class World:
@@ -51,7 +51,8 @@ async def test_every_addon_is_told_but_not_in_the_middle_of_the_turn(factory: An
     for _ in range(3):
         await asyncio.sleep(0)
     assert world.told == [
-        FailoverTransitionData(vhid, "backup", "master", "master_silent", "silent_s=3.21") for vhid in (1, 2)
+        FailoverTransitionData(vhid, "backup", "master", "master_silent", "silent_s=3.21", "operator (page)")
+        for vhid in (1, 2)
     ]
 
 

@@ -162,3 +162,22 @@ async def test_one_that_goes_to_a_server_is_not_answered_here(inside: taddons.co
             await tests.handle(hook, flow.client_conn)
         assert flow.response is None and server.server.error is None
         assert flow.request.headers["Proxy-Authorization"].startswith("Basic ")
+
+
+async def test_a_members_probe_is_known_each_time() -> None:
+    """By the address and the port that it has told; as long as it tells them, and not by the port alone."""
+    tests = SelfTests()
+    name = ("10.0.0.2", 4000)
+    tests.expect_members([name])
+    for _ in range(2):
+        probe = client_at(name)
+        assert tests.is_self_test(probe, first=True) and not passes(tests, name)
+        await tests.handle(ClientConnectedHook(probe), probe)
+        await tests.handle(ClientDisconnectedHook(probe), probe)
+    assert not tests.is_self_test(client_at(("10.0.0.3", 4000)), first=True) and passes(tests, ("10.0.0.3", 4000))
+    flow = tflow.tflow()
+    flow.client_conn, flow.request.path = probe, "/"
+    await tests.handle(HttpRequestHeadersHook(flow), probe)
+    assert flow.response is None, "no request is right"
+    tests.expect_members([])
+    assert not tests.is_self_test(client_at(name), first=True) and passes(tests, name)

@@ -10,6 +10,9 @@ from wsa_proxy.carp.commands import ReportRefusal
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import ReportWait
 from wsa_proxy.carp.commands import State
+from wsa_proxy.carp.events import AdvertisementReceived
+from wsa_proxy.carp.events import FarewellReceived
+from wsa_proxy.carp.wire import Advertisement
 from wsa_proxy.carp.wire import Reject
 from wsa_proxy.runtime.record import CROSSING_S
 from wsa_proxy.runtime.record import LASTING
@@ -19,6 +22,8 @@ from wsa_proxy.runtime.record import TRANSITIONS_MAX
 from wsa_proxy.runtime.record import Record
 from wsa_proxy.runtime.record import Transition
 
+ADVERTISED = AdvertisementReceived(Advertisement(1, 1, 0, 0, 0, b""), 4, "10.0.0.9")
+BOW_OUT = AdvertisementReceived(Advertisement(1, 255, 255, 0, 0, b""), 4, "10.0.0.9")
 LOGGER = "wsa_proxy.runtime.driver"
 
 
@@ -118,12 +123,27 @@ def test_a_refusal_ends_when_a_master_is_heard() -> None:
     record.transition(ReportTransition(State.INIT, State.BACKUP, "ready", "listening_s=3.00"))
     for _ in range(2):
         record.stays(ReportRefusal("address_answered_by_another_host", "mac=02:00:00:00:00:99"))
-    record.heard()
+    record.heard(ADVERTISED)
     assert (record.reason, record.evidence, record.received) == ("ready", "listening_s=3.00", 1)
     record.stays(ReportRefusal("address_answered_by_another_host", "mac=02:00:00:00:00:99"))
     record.transition(ReportTransition(State.BACKUP, State.MASTER, "master_silent", ""))
-    record.heard()
+    record.heard(ADVERTISED)
     assert record.reason == "master_silent"
+
+
+def test_a_bow_out_is_no_sign_of_service() -> None:
+    """When somebody served last, and when he gave up, is what the length of an outage is reckoned from."""
+    clock = Clock()
+    record = Record(1, clock)
+    record.heard(ADVERTISED)
+    for _ in range(2):
+        clock.now += 1
+        record.heard(BOW_OUT)
+    record.heard(FarewellReceived("10.0.0.9"))
+    assert (record.served_at_s, record.bowed_out_at_s, record.heard_at_s) == (100.0, 101.0, 102.0)
+    clock.now += 1
+    record.answered()
+    assert (record.served_at_s, record.bowed_out_at_s) == (103.0, None)
 
 
 def test_a_refusal_is_told_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:

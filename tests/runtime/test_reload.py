@@ -116,6 +116,7 @@ def test_what_stands_at_the_top_concerns_all_groups(changes: dict[str, Any], lin
     [
         ({"stall_limit_s": 0.5}, "stall_limit: by the intervals -> 0.5 s"),
         ({"drain_timeout_s": 5.0}, "drain_timeout: 60 s -> 5 s"),
+        ({"notify": ("/bin/tell", "a token")}, "notify: nobody -> /bin/tell"),
         ({"health": HealthSettings(upstream="http://a.b/")}, "health.upstream: none -> http://a.b/"),
         ({"health": HealthSettings(get=Limits(2.0, 3, 2))}, "health.tests.get.rise: 2 -> 3"),
         ({"health": HealthSettings(connect=Limits(2.5, 2, 2))}, "health.tests.connect.limit: 2 -> 2.5"),
@@ -140,6 +141,13 @@ def test_a_secret_that_no_other_member_can_have_yet_starts_the_group_anew(pass_p
     assert plan.lines[1] == "group 1 starts anew: no shared_secret of before is left"
     for step in ((b"old", b"new"), (b"new", b"old")):
         assert make_plan(PRESENT, changed(pass_phrases=step)).fates[1] is Fate.CHANGED
+
+
+def test_no_line_tells_the_arguments_of_notify() -> None:
+    """A token may be among them."""
+    before, after = (replace(PRESENT, notify=("/bin/tell", token)) for token in ("s3cret", "t0ken"))
+    assert make_plan(before, after).lines == ("notify: other arguments",)
+    assert make_plan(after, PRESENT).lines == ("notify: /bin/tell -> nobody",)
 
 
 def test_no_line_tells_a_secret() -> None:

@@ -33,6 +33,7 @@ from wsa_proxy.net.ports import Packet
 from wsa_proxy.runtime.clocks import Clocks
 from wsa_proxy.runtime.driver import Driver
 from wsa_proxy.runtime.facts import ProxyFacts
+from wsa_proxy.runtime.group_switch import ProxySide
 from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.node import Node
 from wsa_proxy.runtime.ports import Ports
@@ -126,6 +127,7 @@ class Host:
         preempt = changes.pop("preempt", True)
         self.facts = changes.pop("facts", ProxyFacts())
         submit = changes.pop("submit", at_once)
+        proxy = ProxySide(service=changes.pop("service", None))
         more_vhids = changes.pop("more_vhids", ())
         more_groups = changes.pop("more_groups", ())
         virtual_ips = changes.pop("virtual_ips", ("10.0.0.3/24",))
@@ -156,6 +158,7 @@ class Host:
             clocks=clocks,
             submit=submit,
             facts=lambda: self.facts,
+            proxy=proxy,
         )
 
     # what the node's kernel must offer

@@ -20,6 +20,7 @@ import logging
 import sys
 from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -46,6 +47,7 @@ from wsa_proxy.proxy.collector import spare_the_collector
 from wsa_proxy.proxy.connections import Connections
 from wsa_proxy.proxy.hook_calls import HookCalls
 from wsa_proxy.proxy.listener import FailoverListener
+from wsa_proxy.proxy.listener import LoopbackEndpoint
 from wsa_proxy.proxy.listening_socket import Address
 from wsa_proxy.proxy.liveness import Liveness
 from wsa_proxy.proxy.modes import ListenerError
@@ -59,6 +61,7 @@ from wsa_proxy.proxy.questions import Questions
 from wsa_proxy.proxy.reload import Reloader
 from wsa_proxy.proxy.reload import virtual_addresses
 from wsa_proxy.proxy.self_tests import SelfTests
+from wsa_proxy.proxy.service_probe import ServiceProbe
 from wsa_proxy.proxy.shared_facts import SharedFacts
 from wsa_proxy.proxy.vip_probe import probe
 from wsa_proxy.runtime.clocks import boottime_s
@@ -81,6 +84,8 @@ LARGE_BODIES = (
     "failover: stream_large_bodies is not set: while mitmproxy puts a body of some hundred MB together its loop stands"
     " still, and any client can move the virtual IPs so; --set stream_large_bodies=50m prevents it"
 )
+NOTIFIED_S_MAX = 3.0
+"""So long a stop waits for what ``notify`` runs."""
 TEST_AGAIN_S = 1.0  # after the self-tests have died of an error
 
 
@@ -122,6 +127,7 @@ class CarpFailover(AddonCommands):
         self._connections = Connections()
         self._loop_guard = self_connect.LoopGuard()
         self._self_tests = SelfTests()
+        self._service_probe = ServiceProbe(self._self_tests, self._endpoints)
         self._questions = Questions(self._self_tests, boottime_s)
         self._hooks = HookCalls(self._self_tests)
         self._pac = PacRequests(self._in_force)
@@ -179,7 +185,7 @@ class CarpFailover(AddonCommands):
             await asyncio.to_thread(derive_keys, self._settings.groups)
             self._liveness = self._make_liveness(self._settings, self._listener)
             self._node = self._make_node(self._settings, kernel, self._liveness)
-            self._node.reporting.on_redundancy = self._addon_transitions.tell_redundancy
+            self._node.reporting.on_redundancy = self._tell_redundancy
             self._reloader = Reloader(self._node, self._listener, _load, self._drain, self._take)
             await self._node.start()
             self._hooks.observers = [SignsOfLife(self._node.pulse.look), *self._addon_tests.observers]
@@ -219,8 +225,13 @@ class CarpFailover(AddonCommands):
             loop_lag_s=lambda: liveness.loop_lag_s,
             on_fence=liveness.doubt,
             on_transition=self._tell_transition,
-            facts=SharedFacts(settings=self._in_force),
-            proxy=ProxySide(SharedProof(self._prove), self._probe, PlannedSwitch(self._connections).hand_over),
+            facts=SharedFacts(settings=self._in_force, probes_from=self._service_probe.open()),
+            proxy=ProxySide(
+                SharedProof(self._prove),
+                self._probe,
+                PlannedSwitch(self._connections).hand_over,
+                self._service_probe,
+            ),
             verbs=self._verbs(),
             more_status=lambda: {"pac": self._pac.status(), **self._page.status()},
         )
@@ -228,13 +239,21 @@ class CarpFailover(AddonCommands):
     def _in_force(self) -> Settings | None:
         return self._node.settings if self._node is not None else None
 
+    def _tell_redundancy(self, vhid: int, healthy_standbys: int, text: str) -> None:
+        self._addon_transitions.tell_redundancy(vhid, healthy_standbys, text)
+        if self._node is not None:
+            self._node.chronicle.redundancy(vhid, healthy_standbys, text)
+
     async def _prove(self) -> str:
         """By requests that begin now, before a planned switch."""
         return await prove(self._questions, self._listener.loopback_endpoints) if self._listener else "not started"
 
     async def _probe(self, address: Address, port: int) -> bool:
         """In a drill."""
-        return self._listener is not None and await probe(self._listener.loopback_endpoints, address, port)
+        return await probe(self._endpoints, address, port)
+
+    def _endpoints(self) -> Sequence[LoopbackEndpoint]:
+        return self._listener.loopback_endpoints() if self._listener is not None else ()
 
     async def done(self) -> None:
         if self._listener is None:
@@ -248,6 +267,7 @@ class CarpFailover(AddonCommands):
         if self._node is not None:
             await self._stop(self._node)
         self._listener.close_listeners()
+        self._service_probe.close()
         self._hooks.uninstall()
         if self._feed_task is not None:
             self._feed_task.cancel()
@@ -261,6 +281,7 @@ class CarpFailover(AddonCommands):
         finally:
             node.close()
         await stop.finish(mitmproxy_internals.stop_listening)
+        await node.chronicle.notify.finish(NOTIFIED_S_MAX)
 
     async def _drain(self, addresses: Collection[Address]) -> None:
         """Let the requests being answered there finish: the groups of these addresses are about to end."""

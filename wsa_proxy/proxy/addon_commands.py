@@ -38,6 +38,14 @@ class AddonCommands:
         """What this node is, holds and has seen, as JSON."""
         return json.dumps(self._started().status(), indent=2)
 
+    @command.command("failover.why")  # type: ignore[untyped-decorator]
+    def why(self, group: str = "") -> str:
+        """Why a group is what it is, or all: its cause, what holds it there, what would change that."""
+        answer = self._started().why(group)
+        if "error" in answer:
+            raise exceptions.CommandError(answer["error"])
+        return "\n".join(" ".join(each["sentences"]) for each in answer["why"])
+
     @command.command("failover.reload")  # type: ignore[untyped-decorator]
     def reload(self) -> str:
         """Read the configuration again and take what has changed; the log says what came of it."""

@@ -52,12 +52,15 @@ class FailoverTransitionData:
     """Why, as in the log: a word like ``master_silent``, or a sentence."""
     evidence: str
     """What was seen, as in the log: ``silent_s=3.21 last_master=10.0.0.1``; may be empty."""
+    who: str = ""
+    """Who has ordered it, as far as is known by now: ``operator (uid 0, cli)``; empty: nobody has."""
 
 
 @dataclass
 class FailoverTransitionHook(Hook):
     """Called some moments after a group has changed its state; nothing waits for it.
 
+    How long clients got no service is not known yet then: ``notify`` and ``wsa-proxy history`` tell it.
     Handlers are called in the order of the transitions. One that is async and still under way after ten seconds is
     cancelled. What changes while mitmproxy ends is not told to everybody any more.
     """

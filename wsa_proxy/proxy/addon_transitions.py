@@ -41,7 +41,8 @@ class AddonTransitions:
     def tell(self, vhid: int, transition: Transition) -> None:
         """An ``OnTransition``. mitmproxy's tasks are eager, and an addon must not run in the middle of a turn."""
         report = transition.report
-        data = FailoverTransitionData(vhid, report.old.value, report.new.value, report.reason, report.evidence)
+        old, new = report.old.value, report.new.value
+        data = FailoverTransitionData(vhid, old, new, report.reason, report.evidence, transition.who)
         asyncio.get_running_loop().call_soon(self._call_all, FailoverTransitionHook.name, data, data.new)
 
     def tell_redundancy(self, vhid: int, healthy_standbys: int, text: str) -> None:

@@ -372,12 +372,14 @@ def upstream_proxy(server: Server) -> SocketName | None:
 
 
 class HiddenClients(logging.Filter):
-    """Drops the lines about clients that are our own self-tests; what went wrong there is the self-test's evidence."""
+    """Drops the lines about clients that are self-tests, ours or other members'; what went wrong is their evidence."""
 
     def __init__(self) -> None:
         super().__init__()
         self.hidden: dict[SocketName, str] = {}
         """With the token of the self-test, as a port may be used again."""
+        self.members: frozenset[SocketName] = frozenset()
+        """Where other nodes' probes of the virtual IPs come from."""
 
     def install(self) -> None:
         logging.getLogger("mitmproxy.proxy.server").addFilter(self)
@@ -387,4 +389,6 @@ class HiddenClients(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         client = getattr(record, "client", None)
-        return record.levelno >= logging.ERROR or client is None or client[:2] not in self.hidden
+        if record.levelno >= logging.ERROR or client is None:
+            return True
+        return client[:2] not in self.hidden and client[:2] not in self.members

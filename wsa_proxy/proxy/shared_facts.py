@@ -40,11 +40,14 @@ class SharedFacts:
     """Answers the same object as long as nothing has changed."""
 
     def __init__(
-        self, clock: Callable[[], float] = time.monotonic, settings: Callable[[], Settings | None] = lambda: None
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        settings: Callable[[], Settings | None] = lambda: None,
+        probes_from: int = 0,
     ) -> None:
         """``settings``: those in force."""
-        self._clock = clock
-        self._settings = settings
+        self._clock, self._settings, self._probes_from = clock, settings, probes_from
         self._facts = ProxyFacts()
         self._look_after_s = -math.inf
 
@@ -58,6 +61,7 @@ class SharedFacts:
             ca=ca_fingerprint(),
             options=_unusual(OPTIONS) | self._own(),
             secret_options=_unusual(SECRET_OPTIONS),
+            probes_from=self._probes_from,
         )
         if facts != self._facts:
             self._facts = facts

@@ -237,7 +237,7 @@ class Driver:
         if isinstance(event, Reject):
             self.record.rejected(event, packet.source, packet.source_mac)
             return
-        self.record.heard()
+        self.record.heard(event)
         self._believe(event)
 
     def _believe(self, event: Believed) -> None:

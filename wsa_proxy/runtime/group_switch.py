@@ -32,6 +32,7 @@ from wsa_proxy.members.switching import Prove
 from wsa_proxy.members.switching import Switching
 from wsa_proxy.members.switching import Wish
 from wsa_proxy.net.ports import Address
+from wsa_proxy.runtime.asker import asker
 from wsa_proxy.runtime.demotions import SWITCH
 from wsa_proxy.runtime.driver import Driver
 from wsa_proxy.runtime.group_drill import GroupDrill
@@ -39,6 +40,7 @@ from wsa_proxy.runtime.group_reports import GroupReports
 from wsa_proxy.runtime.probing import Probe
 from wsa_proxy.runtime.probing import answered
 from wsa_proxy.runtime.record import Transition
+from wsa_proxy.runtime.service_watch import ServiceProbe
 from wsa_proxy.runtime.tasks import create_task
 
 logger = logging.getLogger(__name__)
@@ -49,6 +51,9 @@ ADVERTISED_AGAIN_S = 0.1
 """A master that is demoted for the other's sake says so again, in case that was lost."""
 OUTCOME_S_MAX = 20.0
 """Longer than any order takes to come to its end."""
+
+
+ORDERS_KEPT = 16
 
 
 class Departure(Protocol):
@@ -91,6 +96,7 @@ class ProxySide:
     prove: Prover = proven
     probe: Probe = answered
     hand_over: HandsOver = at_once
+    service: ServiceProbe | None = None
 
 
 class GroupSwitch:
@@ -101,6 +107,8 @@ class GroupSwitch:
         self._driver: Driver = reports.driver
         self.switching = Switching(self, reports.roster, os.urandom)
         self._waiting: dict[bytes, asyncio.Future[Outcome]] = {}
+        self._by: dict[bytes, str] = {}
+        """Who has given an order, by its id."""
         self._timer: asyncio.TimerHandle | None = None
         self._said, self._said_at_s = Said(), 0.0
         self._advertised_at_s = 0.0
@@ -142,6 +150,7 @@ class GroupSwitch:
         """Switch to this node, or to the best standby if it is empty. Answers what came of it."""
         self._driver.turn()  # whoever has overslept is master no more
         order_id = self.switching.order(to, self._reports.now_s())
+        self._given(order_id, asker.get())
         waiting: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting[order_id] = waiting
         self._look()
@@ -167,9 +176,23 @@ class GroupSwitch:
     def says(self) -> Said:
         """For the next report."""
         said, more = self.switching.says(), self.drill.says()
+        if by := next((self._by[each] for each in _orders(said) if each in self._by), ""):
+            more["by"] = by
         if self._driver.demotions.reasons.keys() == {SWITCH}:
             more["only"] = True
         return dataclasses.replace(said, **more) if more else said  # asked for each report, and hardly ever needed
+
+    @property
+    def ordered_by(self) -> str:
+        """Who has ordered the switch that this group holds to; empty: nobody is known to have."""
+        decision = self.switching.decision
+        return self._by.get(decision.id, "") if decision is not None else ""
+
+    def _given(self, order_id: bytes, by: str) -> None:
+        if by and order_id not in self._by:
+            self._by[order_id] = by
+            if len(self._by) > ORDERS_KEPT:
+                del self._by[next(iter(self._by))]
 
     def transition(self, transition: Transition) -> None:
         """The driver has changed its state, in the middle of a turn."""
@@ -192,7 +215,10 @@ class GroupSwitch:
     # -- the pump ------------------------------------------------------------------------------------------------------
 
     def _heard(self, member: Member) -> None:
-        now_s, phase = self._reports.now_s(), read(member.report).phase
+        said = read(member.report)
+        now_s, phase = self._reports.now_s(), said.phase
+        for order_id in _orders(said):
+            self._given(order_id, said.by)
         self.switching.hear(member, _time_of_day() if phase is not None else "", now_s)
         self.drill.heard(member)
         self._after()
@@ -338,6 +364,11 @@ class _GroupDeparture:
     def _stops(self) -> bool:
         """The whole node leaves meanwhile, in an order of its own."""
         return "stop" in self._driver.obstacles
+
+
+def _orders(said: Said) -> list[bytes]:
+    """The orders that it is about."""
+    return [each for each in (said.order, said.id, said.held) if each]
 
 
 def _time_of_day() -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import functools
 import logging
 from collections.abc import Callable
@@ -28,6 +29,7 @@ from wsa_proxy.runtime.apart import apart
 from wsa_proxy.runtime.beat import Beat
 from wsa_proxy.runtime.beat import beat_every_s
 from wsa_proxy.runtime.beat import stall_limit_s
+from wsa_proxy.runtime.chronicle import Chronicle
 from wsa_proxy.runtime.clocks import Clocks
 from wsa_proxy.runtime.clocks import host_clocks
 from wsa_proxy.runtime.control import ControlSocket
@@ -64,6 +66,7 @@ from wsa_proxy.runtime.seal_file import SealFile
 from wsa_proxy.runtime.status import node_status
 from wsa_proxy.runtime.switches import Switches
 from wsa_proxy.runtime.verbs import Verb
+from wsa_proxy.runtime.why import why
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
 
@@ -110,6 +113,7 @@ class Node:
             maintenance=lambda: self.maintenance.reported(),
         )
         self.switches = Switches(self.reporting, proxy, self._keep_drill)
+        self.chronicle = Chronicle(settings, self._clocks, self._submit, self.reporting, self.switches, proxy.service)
         self._started_at = datetime.now(UTC)
         self._beat: Beat | None = None
         self._is_reporting = False
@@ -120,7 +124,7 @@ class Node:
         intent = MaintenanceFile(settings.state_dir / MAINTENANCE_FILE, self._submit)
         drivers, drain = self._drivers, self._fences.drain
         self.maintenance = Maintenance(intent, drivers, drain, self._clocks, self.switches.handing_over)
-        self.verbs: Mapping[str, Verb] = {**self._verbs(), **(verbs or {})}
+        self.verbs: Mapping[str, Verb] = self.chronicle.orders.watched({**self._verbs(), **(verbs or {})})
         self._control = ControlSocket(settings.socket_path, self.verbs)
         self._mac_check = MacCheck(kernel.foreign_mac_test)
         self._news = KernelNews(kernel, self._mac_check, self.reporting)
@@ -134,6 +138,7 @@ class Node:
     def _set_groups(self, groups: Sequence[tuple[GroupSettings, Driver]]) -> None:
         self._groups = list(groups)
         self._news.set_groups(groups)
+        self.chronicle.take(groups, self.settings)
         if self._is_reporting:
             self.reporting.set_groups(groups, self.settings, self._identities)
         if self._beat is not None:
@@ -169,6 +174,7 @@ class Node:
         self.maintenance.read()
         await self._control.start()
         self.maintenance.begin()
+        await self.chronicle.begin()
         self._remove_leftovers([group for group, _ in self._groups])
         self._news.follow(self.drain_kernel)
         self._leases = self._kernel.leases()
@@ -206,6 +212,7 @@ class Node:
         self._news.close()
         self._kernel.keep_claims(())
         self._control.close()
+        self.chronicle.close()
         self._writer.shutdown()
 
     # -- other settings ----------------------------------------------------------------------------------------------
@@ -279,7 +286,8 @@ class Node:
     def _on_transition(self, vhid: int, transition: Transition) -> None:
         self.switches.transition(vhid, transition)
         self.reporting.state_changed(vhid)
-        self._tell_others(vhid, transition)
+        event = self.chronicle.transition(vhid, transition)
+        self._tell_others(vhid, dataclasses.replace(transition, who=event.who))
 
     # -- the proxy's health ------------------------------------------------------------------------------------------
 
@@ -308,6 +316,8 @@ class Node:
         """What can be asked and ordered, whatever the proxy is."""
         return {
             "status": self.status,
+            "history": self.chronicle.history.read,
+            "why": self.why,
             "preempt": self.preempt,
             "switch": self.switch,
             "drill": self.drill,
@@ -318,6 +328,10 @@ class Node:
     def preempt(self, group: str = "") -> dict[str, Any]:
         """The operator wants this group, or all, to wait no longer before it preempts."""
         return end_waits(self._groups, group)
+
+    def why(self, group: str = "") -> dict[str, Any]:
+        """Three sentences for this group, or for each: what it is, what holds it there, what would change that."""
+        return why(self.status(), group)
 
     async def switch(self, group: str, to: str = "") -> dict[str, Any]:
         """Let the node ``to``, or the best standby, be master of this group by consent (``members/switching.py``)."""
@@ -348,4 +362,4 @@ class Node:
             loop_lag_s=self._loop_lag_s(),
             now=self._clocks.now_s(),
         )
-        return document | self._more_status()
+        return self.chronicle.add_to(document | self._more_status())

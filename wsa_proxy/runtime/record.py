@@ -18,6 +18,8 @@ from datetime import datetime
 from wsa_proxy.carp.commands import ReportRefusal
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import ReportWait
+from wsa_proxy.carp.credentials import Believed
+from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.wire import Reject
 
 logger = logging.getLogger("wsa_proxy.runtime.driver")
@@ -70,6 +72,8 @@ class Transition:
 
     at: datetime
     report: ReportTransition
+    who: str = ""
+    """Who has ordered it; empty: nobody has, or nobody knows yet."""
 
 
 type OnTransition = Callable[[int, Transition], None]
@@ -90,6 +94,10 @@ class Record:
         self.received = 0
         self.heard_at_s: float | None = None
         """When the last advertisement was believed, monotonic."""
+        self.served_at_s: float | None = None
+        """When a master that stays one was heard, or has answered, last."""
+        self.bowed_out_at_s: float | None = None
+        """When a master has bowed out; None: another one was heard since."""
         self.rejects = dict.fromkeys(Reject, 0)
         self.last_rejected: dict[Reject, Rejected] = {}
         self.transitions: deque[Transition] = deque(maxlen=TRANSITIONS_MAX)
@@ -136,14 +144,26 @@ class Record:
         if self._may_log("refusal"):
             logger.warning("carp vhid=%d stays BACKUP reason=%s %s", self.vhid, _quoted(report.reason), report.evidence)
 
-    def heard(self) -> None:
+    def heard(self, event: Believed) -> None:
         """Count an advertisement that is believed. It is a reason to be backup; that of a refusal is history."""
         self.received += 1
         self.heard_at_s = self._clock()
-        self.answered()
+        if isinstance(event, AdvertisementReceived):
+            if event.advertisement.is_bow_out:
+                self.bowed_out_at_s = self.bowed_out_at_s or self.heard_at_s
+            else:
+                self._serves()
+        self._goes_on()
 
     def answered(self) -> None:
-        """The master is there: it was heard, or has answered."""
+        """The master has answered a question."""
+        self._serves()
+        self._goes_on()
+
+    def _serves(self) -> None:
+        self.served_at_s, self.bowed_out_at_s = self._clock(), None
+
+    def _goes_on(self) -> None:
         if self._why_before_refusal is not None:
             (self.reason, self.evidence), self._why_before_refusal = self._why_before_refusal, None
 

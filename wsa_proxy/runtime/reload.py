@@ -118,8 +118,10 @@ def _top_lines(present: Settings, new: Settings) -> Iterator[str]:
         yield f"stall_limit: {_seconds(present.stall_limit_s)} -> {_seconds(new.stall_limit_s)}"
     if present.drain_timeout_s != new.drain_timeout_s:
         yield f"drain_timeout: {present.drain_timeout_s:g} s -> {new.drain_timeout_s:g} s"
-    if present.notify != new.notify:
-        yield f"notify: {' '.join(present.notify) or 'nobody'} -> {' '.join(new.notify) or 'nobody'}"
+    if present.notify[:1] != new.notify[:1]:
+        yield f"notify: {_program(present.notify)} -> {_program(new.notify)}"
+    elif present.notify != new.notify:
+        yield "notify: other arguments"  # a token may be among them
     yield from _health_lines(present.health, new.health)
     yield from _pac_lines(present.pac, new.pac)
     yield from _admin_lines(present.admin, new.admin)
@@ -160,6 +162,10 @@ def _admin_lines(present: AdminSettings | None, new: AdminSettings | None) -> It
 def pac_text(pac: PacSettings | None) -> str:
     """The whole key in one line, as the nodes compare it; empty when it is off."""
     return "" if pac is None else ", ".join(f"{key} {show(pac)}" for key, show in PAC_SHOWN.items())
+
+
+def _program(command: tuple[str, ...]) -> str:
+    return command[0] if command else "nobody"
 
 
 def _seconds(value: float | None) -> str:

@@ -49,6 +49,10 @@ class Switches:
         if vhid in self.groups:
             self.groups[vhid].transition(transition)
 
+    def ordered_by(self, vhid: int) -> str:
+        """As ``GroupSwitch`` has it; empty for a group without reports."""
+        return self.groups[vhid].ordered_by if vhid in self.groups else ""
+
     @asynccontextmanager
     async def handing_over(self) -> AsyncIterator[None]:
         """What is done in this block has healthy standbys take over: each group is with one by then, in order, if it
