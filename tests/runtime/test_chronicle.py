@@ -13,6 +13,7 @@ from tests.runtime.services import FakeService
 from tests.runtime.world import Host
 from tests.runtime.world import MakeHost
 from wsa_proxy.runtime.asker import asker
+from wsa_proxy.runtime.chronicle import MEASURED_AT_ONCE
 from wsa_proxy.runtime.chronicle import MEASURED_S_MAX
 from wsa_proxy.runtime.facts import ProxyFacts
 
@@ -161,3 +162,15 @@ async def test_the_members_ports_are_told_to_the_proxy(make_host: MakeHost) -> N
     _, second = await pair(make_host, service, facts=ProxyFacts(probes_from=40_001))
     assert service.expected == {("10.0.0.1", 40_001), ("10.0.0.2", 0)}
     assert second.state == "backup"
+
+
+async def test_many_takeovers_at_once_ask_a_few_times(make_host: MakeHost) -> None:
+    """One proxy serves all groups: 30 questions in the moment in which the clients come would keep these waiting."""
+    service = FakeService(takes_s=0.004)
+    first, second = await pair(make_host, service, more_vhids=range(2, 31))
+    asked = len(service.asked)
+    first.node.stop("orderly stop")
+    await asyncio.sleep(0.1)
+    assert sum(here for *_, here in service.asked[asked:]) <= MEASURED_AT_ONCE + 1
+    newest = {each["group"]: each["outage"] for each in reversed(await history_of(second, ""))}
+    assert len(newest) == 31 and all(each["ms_max"] < 50 for vhid, each in newest.items() if vhid)

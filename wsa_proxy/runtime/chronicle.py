@@ -28,6 +28,7 @@ from wsa_proxy.runtime.reporting import Reporting
 from wsa_proxy.runtime.service_watch import THIS_PROCESS
 from wsa_proxy.runtime.service_watch import GroupService
 from wsa_proxy.runtime.service_watch import Member
+from wsa_proxy.runtime.service_watch import Seen
 from wsa_proxy.runtime.service_watch import ServiceProbe
 from wsa_proxy.runtime.service_watch import ServiceWatch
 from wsa_proxy.runtime.switches import Switches
@@ -37,6 +38,8 @@ from wsa_proxy.settings import Settings
 
 MEASURED_S_MAX = 10.0
 """A new master whose virtual IP does not answer within so long has measured nothing."""
+MEASURED_AT_ONCE = 4
+"""Takeovers; when many groups come at once, the others need not ask: one proxy serves all of them."""
 AGAIN_S = 0.005
 """Between two questions of a new master to itself."""
 OPERATORS = ("demoted by the operator", "maintenance:")
@@ -78,6 +81,9 @@ class Chronicle:
         self._reporting, self._switches = reporting, switches
         self._watch = ServiceWatch(probe, clocks.now_s, self._probing_members) if probe is not None else None
         self._measuring: dict[int, _Measuring] = {}
+        self._turns = asyncio.Semaphore(MEASURED_AT_ONCE)
+        self._answered: Seen | None = None
+        """The last question to this node itself that a new master has asked, and that was answered."""
         self._last: dict[int, _Known] = {}
         self._groups: dict[int, Driver] = {}
 
@@ -158,13 +164,19 @@ class Chronicle:
         self.notify.redundancy(self._node, vhid, healthy_standbys, text)
 
     async def _serves(self, driver: Driver, service: GroupService, since_s: float) -> float | None:
-        """When the virtual IP has answered here; None if it has not in time, or this node is master no more."""
+        """When the virtual IP has answered here, or another one of this node that was asked since; None if it has not
+        in time, or this node is master no more."""
         assert self._watch is not None
-        while driver.is_master and self._clocks.now_s() < since_s + MEASURED_S_MAX:
-            answered = await self._watch.ask(service)
-            if answered is not None and answered.is_well:
-                return self._clocks.now_s()
-            await asyncio.sleep(AGAIN_S)
+        async with self._turns:
+            while driver.is_master and self._clocks.now_s() < since_s + MEASURED_S_MAX:
+                if self._answered is not None and self._answered.began_s >= since_s:
+                    return self._answered.ended_s
+                began_s = self._clocks.now_s()
+                answered = await self._watch.ask(service)
+                if answered is not None and answered.is_well:
+                    self._answered = Seen(began_s, self._clocks.now_s(), answered)
+                else:
+                    await asyncio.sleep(AGAIN_S)
         return None
 
     # -- what the others have said -------------------------------------------------------------------------------------

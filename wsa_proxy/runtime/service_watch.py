@@ -22,6 +22,7 @@ from wsa_proxy.settings import GroupSettings
 
 PROBES_PER_S = 5
 INTERVAL_S_MIN = 1.0
+MEMBERS_EVERY_S = 0.5
 KNOWN_AFTER_INTERVALS = 2
 KNOWN_AFTER_S_MAX = 10.0
 """A group is asked first when the others have heard by its reports where from; or their logs would show it."""
@@ -142,9 +143,12 @@ class ServiceWatch:
             self._running = None
 
     async def _run(self) -> None:
+        look_at_s = 0.0
         while True:
             now_s = self._clock()
-            self._probe.expect(self._members())
+            if now_s >= look_at_s:
+                self._probe.expect(self._members())
+                look_at_s = now_s + MEMBERS_EVERY_S
             due = [each for each in self.groups.values() if _can_be_asked(each)]
             service = min(due, key=lambda each: each.due_s, default=None)
             if service is not None and service.due_s <= now_s:
