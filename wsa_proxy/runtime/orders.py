@@ -15,8 +15,8 @@ from wsa_proxy.carp.commands import Reason
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import State
 from wsa_proxy.runtime.asker import asker
-from wsa_proxy.runtime.verbs import Verb
 from wsa_proxy.runtime.driver import Driver
+from wsa_proxy.runtime.verbs import Verb
 
 REMEMBERED_S = 60.0
 """So long an order that demotes nobody (``restore``, ``preempt``, ``reload``) can be the cause of what happens."""
