@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.admin.world import FILES
 from tests.admin.world import World
 from tests.admin.world import document_of
 from wsa_proxy.admin.attempts import AT_ONCE
@@ -21,7 +22,7 @@ from wsa_proxy.admin.routes import STATIC
 from wsa_proxy.settings import AdminSettings
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-OPEN = {"/login", "/login.html", "/page.css"}
+OPEN = {"/login", "/static/login.html", "/static/page.css"}
 """What is answered to whoever comes."""
 UNKNOWN = ("/nothing", "/api/actions/", "/static/", "/static/../page.css", "/static/%2e%2e%2fpage.css", "/page.css")
 
@@ -31,7 +32,8 @@ def paths_of(world: World) -> Iterator[str]:
     for route in world.server.routes:
         if route is not STATIC:  # its files follow
             yield re.sub(r"\{[a-z]+\}", "restore", route.path)
-    yield from ("/index.html", "/login.html", "/page.css", "/page.js", *UNKNOWN)
+    yield from (f"/static/{name}" for name in FILES)
+    yield from UNKNOWN
 
 
 async def test_nobody_is_let_in_unknown(world: World) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+from wsa_proxy.admin.pages import MESSAGE
+from wsa_proxy.admin.static_files import FOLDER
 from wsa_proxy.admin.static_files import read_static_files
 
 
@@ -25,6 +28,21 @@ def test_files_of_known_types_are_read(tmp_path: Path) -> None:
     assert {name for name, file in files.items() if file.open} == {"login.html", "login.js", "page.css", "icon.svg"}
     assert {name for name, file in files.items() if not file.open} == {"index.html", "page.js"}
     assert files["page.js"].kind == "text/javascript; charset=utf-8" and files["page.js"].body == b"page.js"
+
+
+def test_the_page_names_files_that_are_there() -> None:
+    """What the pages and scripts of the product load from this server, it has; the form to log in, without a login, and
+    with a place for what was wrong."""
+    files = read_static_files(FOLDER)
+    for name, file in files.items():
+        text = file.body.decode()
+        named = set(re.findall(r"""(?:src|href)="/static/([^"]+)"|from "\./([^"]+)\"""", text))
+        needed = {one or other for one, other in named}
+        assert needed <= files.keys(), name
+        if file.open:
+            assert all(files[each].open for each in needed), name
+    assert files["login.html"].open and not files["index.html"].open
+    assert MESSAGE in files["login.html"].body
 
 
 def test_the_etag_is_of_the_content(tmp_path: Path) -> None:

@@ -18,6 +18,10 @@ from tests.proxy.test_addon import Node
 from tests.proxy.test_addon import get
 from tests.proxy.test_addon_reload import reload
 from tests.proxy.test_addon_reload import write
+from tests.runtime.test_status_page import OF_THE_PROXY
+from tests.status_keys import containers
+from tests.status_keys import described
+from tests.status_keys import keys_of
 
 PASSWORD = "correct horse battery staple"
 TOKEN = re.compile(r"page: listening at (http://127\.0\.0\.1:8112/)login\?token=([\w-]{43})$", re.MULTILINE)
@@ -38,6 +42,7 @@ def asked(
 def test_the_page_of_a_running_node(lan: Lan, tmp_path: Path) -> None:
     """The log's address logs in; the status is the control socket's; an order is carried out, in the log with who gave
     it; a page that is open hears of the transition at once; and the token is nowhere else."""
+    write(tmp_path, CONFIG + "pac: {}\n")
     node = Node(lan, tmp_path)
     node.wait_master()
     found = TOKEN.search(node.log)
@@ -49,8 +54,14 @@ def test_the_page_of_a_running_node(lan: Lan, tmp_path: Path) -> None:
     session = json.loads(asked("GET", "/api/session", cookie)[1])
     assert session["node"] == "a"
     document = json.loads(asked("GET", "/api/status", cookie)[1])
+    seen, told = set(keys_of(document)), described()
+    assert seen - told - containers(seen | told) == set(), "docs/status.md says nothing of these"
+    assert {key for key in told if key.partition(".")[0] in OF_THE_PROXY} <= seen, "docs/status.md describes these"
     assert document["groups"][0]["state"] == "master" and document["admin"] == {"url": url, "trouble": None}
     assert document.keys() == node.status().keys() and token not in str(node.status())
+    assert "High Availability" in asked("GET", "/", cookie)[1]
+    status, text, _ = asked("GET", "/metrics", {"Authorization": f"Bearer {token}"})
+    assert status == 200 and "# TYPE wsa_proxy_" in text
     with socket.create_connection(("127.0.0.1", 8112), timeout=10) as page:
         page.sendall(f"GET /api/events HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie['Cookie']}\r\n\r\n".encode())
         heard = page.recv(65536)
@@ -110,5 +121,7 @@ def test_a_port_that_is_taken_leaves_the_node_alone(lan: Lan, tmp_path: Path) ->
         node.wait_master()
         trouble = "http://127.0.0.1:8112/: Address already in use"
         assert f"page: cannot listen: {trouble}; it is tried again every 10 s" in node.log
-        assert node.status()["admin"] == {"url": "http://127.0.0.1:8112/", "trouble": trouble}
+        status = node.status()
+        assert status["admin"] == {"url": "http://127.0.0.1:8112/", "trouble": trouble}
+        assert "admin_trouble" in [each["kind"] for each in status["warnings"]]  # type: ignore[attr-defined]
     assert "Traceback" not in node.end()

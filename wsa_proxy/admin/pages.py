@@ -30,7 +30,7 @@ class FileHandler(Handler):
         self.set_status(status)
         self.set_header("Content-Type", file.kind)
         if message:
-            note = f'<p class="message" role="alert">{html.escape(message)}</p>'.encode()
+            note = f'<p class="message error" role="alert">{html.escape(message)}</p>'.encode()
             self.finish(file.body.replace(MESSAGE, note))
             return
         self.set_header("Etag", file.etag)

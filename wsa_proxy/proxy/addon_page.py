@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from wsa_proxy.admin.metrics import exposition
 from wsa_proxy.admin.server import AdminServer
 from wsa_proxy.admin.static_files import FOLDER
 from wsa_proxy.admin.static_files import read_static_files
@@ -44,7 +45,8 @@ class AddonPage:
     async def start(self, node: Node) -> None:
         """Listen if the settings say so; the node runs without the page as well."""
         files = await asyncio.to_thread(read_static_files, FOLDER)
-        self._server = AdminServer(node.settings.admin, ShownNode(node), files=files)
+        self._server = AdminServer(node.settings.admin, ShownNode(node), files=files, exposition=exposition)
+        node.chronicle.history.on_event.append(self._server.tell)
         await self._server.start()
 
     def change(self, settings: AdminSettings | None) -> None:

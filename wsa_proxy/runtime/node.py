@@ -69,6 +69,7 @@ from wsa_proxy.runtime.verbs import Verb
 from wsa_proxy.runtime.why import why
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
+from wsa_proxy.status_warnings import status_warnings
 
 logger = logging.getLogger(__name__)
 
@@ -361,5 +362,7 @@ class Node:
             started_at=self._started_at,
             loop_lag_s=self._loop_lag_s(),
             now=self._clocks.now_s(),
+            more=self._more_status(),
         )
-        return self.chronicle.add_to(document | self._more_status())
+        document = self.chronicle.add_to(document)
+        return document | {"warnings": status_warnings(document)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +22,6 @@ from wsa_proxy.runtime.record import Transition
 from wsa_proxy.runtime.record import hint
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
-from wsa_proxy.status_warnings import status_warnings
 
 SCHEMA = 1
 
@@ -40,9 +40,11 @@ def node_status(
     started_at: datetime,
     loop_lag_s: float,
     now: float,
+    more: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The whole document; times in ISO 8601 UTC, ages and durations in seconds."""
-    document = {
+    """The document but for its warnings; times in ISO 8601 UTC, ages and durations in seconds. ``more``: keys that
+    others tell."""
+    return {
         "schema": SCHEMA,
         "node": settings.node,
         "version": __version__,
@@ -59,8 +61,8 @@ def node_status(
             | {"virtual_mac": _virtual_mac_status(group, mac_verdict), "members": members(group.vhid)}
             for group, driver in groups
         ],
+        **more,
     }
-    return document | {"warnings": status_warnings(document)}
 
 
 def _health_status(health: Health, now: float) -> dict[str, Any]:
