@@ -59,12 +59,14 @@ def main() -> int:
     results = [run("foreign", {}) for _ in range(wanted.runs)]
     for number in results[0]:
         print(f"{number + ' groups':40} {spread([each[number] for each in results]):>18}")
-    print("\na scrape of the metrics, in milliseconds\n")
-    print(f"{'':40} {'status document':>18} {'its metrics':>18} {'lines':>6}")
+    print("\na scrape of the metrics, and what the open pages are told, in milliseconds\n")
+    print(f"{'':40} {'status document':>18} {'its metrics':>18} {'lines':>6} {'the event':>18} {'bytes':>8}")
     for groups in (1, 255):
         results = [run("scrape", {"groups": groups}) for _ in range(wanted.runs)]
-        document, text = (spread([each[part] for each in results]) for part in ("document_ms", "text_ms"))
-        print(f"{f'{groups} groups':40} {document:>18} {text:>18} {results[0]['lines']:6}")
+        parts = ("document_ms", "text_ms", "message_ms")
+        document, text, message = (spread([each[part] for each in results]) for part in parts)
+        lines, size = results[0]["lines"], results[0]["bytes"]
+        print(f"{f'{groups} groups':40} {document:>18} {text:>18} {lines:6} {message:>18} {size:8}")
     return 0
 
 

@@ -24,6 +24,7 @@ from tests.bench.world import build_lan
 from tests.bench.world import drivers_of
 from tests.bench.world import make_node
 from tests.bench.world import settle
+from wsa_proxy.admin.events import message_of
 from wsa_proxy.admin.metrics import exposition
 from wsa_proxy.carp.commands import State
 from wsa_proxy.net.packet_socket import Headers
@@ -153,7 +154,8 @@ def operations() -> dict[str, dict[str, float]]:
 
 
 def scrape() -> dict[str, float]:
-    """Milliseconds of the status document, which asks the kernel for each group's addresses, and of its metrics."""
+    """Milliseconds of the status document, which asks the kernel for each group's addresses, of its metrics, and of the
+    message to the open pages; how many bytes that has."""
     wanted = parameters()
     lan = build_lan()
 
@@ -163,18 +165,27 @@ def scrape() -> dict[str, float]:
         await settle(node, State.MASTER)
         await asyncio.sleep(3)
         assert believed(node) == wanted["groups"], f"{believed(node)} groups have a healthy standby"
-        document_ms, text_ms, text = [], [], b""
+        document_ms, text_ms, message_ms, text, message = [], [], [], b"", b""
         for _ in range(SCRAPES):
             began_s = time.perf_counter()
             document = node.status()
             asked_s = time.perf_counter()
             text = exposition(document)
             document_ms.append((asked_s - began_s) * 1e3)
-            text_ms.append((time.perf_counter() - asked_s) * 1e3)
+            scraped_s = time.perf_counter()
+            message = message_of("status", document)
+            message_ms.append((time.perf_counter() - scraped_s) * 1e3)
+            text_ms.append((scraped_s - asked_s) * 1e3)
             await asyncio.sleep(0.1)
         node.stop("measured")
         node.close()
-        return {"document_ms": median(document_ms), "text_ms": median(text_ms), "lines": text.count(b"\n")}
+        return {
+            "document_ms": median(document_ms),
+            "text_ms": median(text_ms),
+            "lines": text.count(b"\n"),
+            "message_ms": median(message_ms),
+            "bytes": len(message),
+        }
 
     return asyncio.run(live())
 

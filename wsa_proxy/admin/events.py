@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 LISTENERS_MAX = 16
 EVERY_S = 1.0
-SHARE_MAX = 0.05  # of the loop's time: with many groups the document is made less often
+SHARE_MAX = 0.1  # of the loop's time: with many groups the document is made less often
 AGAIN_S_MIN = 0.1  # after a transition: 255 groups change together, and one document tells of all of them
 
 
