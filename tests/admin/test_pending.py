@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ruamel.yaml import YAML
 from tests.admin.texts import SECRET
 from tests.admin.texts import Written
 from tests.admin.texts import configurations
+from wsa_proxy.admin.masking import masked_diff
 from wsa_proxy.admin.pending import AddGroup
 from wsa_proxy.admin.pending import CannotApply
 from wsa_proxy.admin.pending import DeleteGroup
@@ -22,6 +24,7 @@ from wsa_proxy.admin.pending import EditGroup
 from wsa_proxy.admin.pending import Operation
 from wsa_proxy.admin.pending import apply
 from wsa_proxy.admin.pending import sentences
+from wsa_proxy.config.source import ConfigError
 from wsa_proxy.config.source import read_document
 
 FILE = Path("node.yaml")
@@ -147,6 +150,23 @@ def test_a_secret_that_is_removed_takes_what_needs_it_with_it(written: Written, 
         assert after == written.text
 
 
+@settings(max_examples=60)
+@given(configurations(), st.data())
+def test_whatever_a_file_looks_like_a_change_is_made_or_told(written: Written, data: st.DataObject) -> None:
+    """Somebody has made a slip in it; what comes of it is never another error, and never another change than meant."""
+    at = data.draw(st.integers(0, len(written.text)))
+    slip = data.draw(
+        st.sampled_from(["", " ", "\n", "\t", "- ", ": ", "#", "&a ", "*a", "'", "[", "}", "!!x ", "? ", "|"])
+    )
+    text = written.text[:at] + slip + written.text[at + data.draw(st.integers(0, 3)) :]
+    key = data.draw(st.sampled_from(sorted(OTHER_VALUES)))
+    edit = EditGroup(1, {key: data.draw(OTHER_VALUES[key])})
+    off, handling = EditGroup(1, {}, secret_off=True), EditGlobal({"failover_handling": "non-preemptive"})
+    for operation in (edit, off, AddGroup(NEW), DeleteGroup(1), handling):
+        with contextlib.suppress(CannotApply, ConfigError):
+            masked_diff(text, apply(text, operation, FILE), "f")
+
+
 @pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.name)
 @pytest.mark.parametrize(
     ("operation", "removed", "added"),
@@ -191,6 +211,14 @@ def test_what_stands_for_several_things_is_not_changed_for_one_of_them(text: str
     """It is left to a person."""
     with pytest.raises(CannotApply, match="change the file by hand"):
         apply(text, EditGroup(1, {"priority": 7}), FILE)
+
+
+def test_the_whole_files_keys_change_also_where_the_groups_are_wrong() -> None:
+    """Or where the file says the same already, in other words: then it stays."""
+    operation = EditGlobal({"failover_handling": "non-preemptive"})
+    assert apply("groups: 5 # none\n", operation, FILE) == "groups: 5 # none\nfailover_handling: non-preemptive\n"
+    for text in ("failover_handling: 'non-preemptive'\n", "failover_handling: preemptive\n"):
+        assert apply(text, operation, FILE) == text.replace(" preemptive", " non-preemptive")
 
 
 def test_a_value_that_refers_to_another_one_becomes_one_of_its_own() -> None:

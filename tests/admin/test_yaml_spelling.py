@@ -49,6 +49,7 @@ def test_a_text_that_means_something_else_is_quoted(text: str) -> None:
         ("plain", '"', '"plain"'),
         ('a "b" \\', "", '"a \\"b\\" \\\\"'),
         ("a: b", "", '"a: b"'),
+        ("a: b: c", "", '"a: b: c"'),
         ("a #b", "", '"a #b"'),
         ("tab\there", "'", '"tab\\x09here"'),
         ("\u2028\U0001f600\ud800", "", '"\\u2028\U0001f600\\ud800"'),

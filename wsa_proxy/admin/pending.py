@@ -79,8 +79,12 @@ type Operation = AddGroup | EditGroup | DeleteGroup | EditGlobal
 
 def groups_of(document: Document) -> list[dict[str, Any]]:
     """Those of a file that have keys, in its order; a file that is wrong may have others."""
+    return [group for group in _items(document) if isinstance(group, dict)]
+
+
+def _items(document: Document) -> list[Any]:
     groups = document.get("groups")
-    return [group for group in groups if isinstance(group, dict)] if isinstance(groups, list) else []
+    return list(groups) if isinstance(groups, list) else []
 
 
 def apply(text: str, operation: Operation, file: Path) -> str:
@@ -131,7 +135,7 @@ def _patched(text: str, before: Document, operation: Operation) -> str:
 
 
 def _meant(before: Document, operation: Operation) -> dict[str, Any]:
-    groups = list(before.get("groups") or ())
+    groups = _items(before)
     match operation:
         case AddGroup(values):
             groups.append(dict(values))
@@ -154,7 +158,7 @@ def _secret_keys(group: Document) -> list[str]:
 
 
 def _index(document: Document, vhid: int) -> int:
-    for n, group in enumerate(document.get("groups") or ()):
+    for n, group in enumerate(_items(document)):
         if isinstance(group, dict) and group.get("id") == vhid:
             return n
     raise CannotApply(f"the file has no group {vhid}")
@@ -166,14 +170,11 @@ def _single(value: Value) -> Value:
 
 def _normal(document: Document) -> dict[str, Any]:
     """Equal for two documents that say the same in the keys that a form has."""
-    groups = document.get("groups")
-    if not isinstance(groups, list):
-        return dict(document)
     said = [
         {**group, **{key: value_of(group, key) for key in (*LABELS, *LISTS)}} if isinstance(group, dict) else group
-        for group in groups
+        for group in _items(document)
     ]
-    return {**document, "groups": said}
+    return {**document, "groups": said or document.get("groups")}
 
 
 def sentences(before: Document, after: Document, operations: Sequence[Operation]) -> list[str]:
