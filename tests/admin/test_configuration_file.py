@@ -44,6 +44,22 @@ def test_another_text_takes_the_files_place(file: Path) -> None:
     assert names(file.parent) == ["node.yaml"]
 
 
+def test_a_power_failure_does_not_bring_the_old_text_back(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The text is on the disk before it takes its place, and then its name."""
+    done: list[str] = []
+    real = Path.replace
+
+    def replace(path: Path, target: Path) -> Path:
+        done.append("replace")
+        return real(path, target)
+
+    monkeypatch.setattr(os, "fsync", lambda descriptor: done.append("file"))
+    monkeypatch.setattr(Path, "replace", replace)
+    monkeypatch.setattr(configuration_file, "sync_folder", lambda path: done.append("folder"))
+    write(file, NEW, OLD)
+    assert done == ["file", "replace", "folder"]
+
+
 def test_a_byte_order_mark_stays(file: Path) -> None:
     """It is no part of the text."""
     file.write_bytes(b"\xef\xbb\xbfa: 1\n")

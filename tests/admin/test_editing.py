@@ -215,6 +215,12 @@ async def test_what_clients_feel_is_told_before(world: World) -> None:
     assert document["pending"]["changes"] == ['Group 1: Description "" -> "x"']
 
 
+async def test_what_the_file_leaves_out_is_shown_as_what_it_means(world: World) -> None:
+    """Also Failover Handling."""
+    world.write(changed("failover_handling: preemptive\n", ""))
+    assert (await world.editing.document())["failover_handling"] == "preemptive"
+
+
 async def test_warnings_come_with_what_is_pending(world: World) -> None:
     """In the group's words, without the place in a file that is not written."""
     document = await world.editing.edit_group(1, {"has_secret": False, "priority": 5})

@@ -96,6 +96,10 @@ def test_an_empty_form_says_what_is_missing_field_by_field() -> None:
             {"shared_secret_again": "is not the same as the Shared Secret above; type both again"},
         ),
         (
+            {"shared_secret_again": ""},
+            {"shared_secret_again": "is not the same as the Shared Secret above; type both again"},
+        ),
+        (
             {"shared_secret": "", "shared_secret_again": ""},
             {"shared_secret": "missing; write one of 12 to 19 bytes, the same on all hosts"},
         ),

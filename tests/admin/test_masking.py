@@ -27,6 +27,7 @@ groups:
       folded-secret
     description: &s by-anchor-1
   - {id: 4, shared_secret: *s}
+  - {id: 5, shared_secret: {text: no-text-at-all}}
 """
 SECRETS = (
     "first-secret",
@@ -36,6 +37,7 @@ SECRETS = (
     "folded-secret",
     "by-anchor-1",
     "see the safe",
+    "no-text-at-all",
 )
 
 
