@@ -190,7 +190,7 @@ class CarpFailover(AddonCommands):
             await self._node.start()
             self._hooks.observers = [SignsOfLife(self._node.pulse.look), *self._addon_tests.observers]
             self._hooks.answers = self._pac.answers
-            await self._page.start(self._node)
+            await self._page.start(self._node, self._reloader, _load)
         except PermissionError as error:
             _refuse_to_run(f"wsa-proxy: {error.strerror or error}")
         except (ListenerError, ControlError, OSError) as error:
@@ -369,9 +369,12 @@ def _config_file() -> Path:
     return Path(ctx.options.failover_config).expanduser()
 
 
-def _load(running: Settings | None = None) -> Loaded:
-    """At the start, or again for the node that runs with these settings. Raises ConfigError."""
-    return load(_config_file(), listen_port=ctx.options.listen_port or 8080, running=running)
+def _load(running: Settings | None = None, text: str | None = None) -> Loaded:
+    """At the start, or again for the node that runs with these settings; of a text that is not in the file yet.
+
+    Raises ConfigError.
+    """
+    return load(_config_file(), text=text, listen_port=ctx.options.listen_port or 8080, running=running)
 
 
 def _refuse_to_run(text: str) -> NoReturn:
