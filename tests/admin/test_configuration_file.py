@@ -69,6 +69,11 @@ def test_a_byte_order_mark_stays(file: Path) -> None:
     assert read(file).with_text("b: 2\n") == b"b: 2\n"
 
 
+def test_a_files_content_is_in_no_representation(file: Path) -> None:
+    """A traceback may show one, and there are secrets in it."""
+    assert "old" not in repr(read(file))
+
+
 def test_line_ends_are_what_they_are(file: Path) -> None:
     """Windows' among them."""
     file.write_bytes(b"a: 1\r\nb: 2")

@@ -150,7 +150,7 @@ def test_a_secret_that_is_removed_takes_what_needs_it_with_it(written: Written, 
         assert after == written.text
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(configurations(), st.data())
 def test_whatever_a_file_looks_like_a_change_is_made_or_told(written: Written, data: st.DataObject) -> None:
     """Somebody has made a slip in it; what comes of it is never another error, and never another change than meant."""

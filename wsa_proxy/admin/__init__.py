@@ -22,6 +22,7 @@ The editing of the configuration file, from the text up::
     pending             changes that were submitted and not yet committed
     configuration_file  the file: whether it can be written, and how
     editing             submit, commit and abandon, for one node
+    editing_api         the same over HTTP; editing_schemas describes what it takes and answers
 
 Nobody but the file's own check (``config``) judges what a configuration may say.
 """

@@ -18,6 +18,7 @@ import pwd
 import re
 import stat
 from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
 
 from wsa_proxy.config.source import FILE_BYTES_MAX
@@ -43,8 +44,8 @@ class ChangedMeanwhile(FileError):
 class Content:
     """What a file held at one moment."""
 
-    raw: bytes
-    text: str
+    raw: bytes = field(repr=False)  # there are secrets in it
+    text: str = field(repr=False)
     """Without a byte order mark."""
 
     def with_text(self, text: str) -> bytes:

@@ -84,7 +84,13 @@ class Pending:
     operations: tuple[Operation, ...]
     text: str = field(repr=False)
     """What they make of the file."""
-    loaded: Loaded = field(repr=False)
+    document: Document = field(repr=False)
+    """The values of that text."""
+    settings: Settings = field(repr=False)
+    """What it would be loaded as."""
+    changes: tuple[str, ...]
+    warnings: tuple[str, ...]
+    diff: str
     by: str
     """Who began it."""
     since: str
@@ -186,9 +192,26 @@ class Editing:
         loaded = self._judged(text, operation)
         if text == base.text:
             return None
-        first = self._pending
+        if self._pending:
+            by, since = self._pending.by, self._pending.since
+        return self._with_words(base, (*operations, operation), text, loaded, by, since)
+
+    def _with_words(
+        self, base: Content, operations: tuple[Operation, ...], text: str, loaded: Loaded, by: str, since: str
+    ) -> Pending:
+        """What is shown of it, made once: of a file with 255 groups it takes seconds."""
+        before, after = (read_document(self._file, each).data for each in (base.text, text))
         return Pending(
-            base, (*operations, operation), text, loaded, first.by if first else by, first.since if first else since
+            base=base,
+            operations=operations,
+            text=text,
+            document=after,
+            settings=loaded.settings,
+            changes=tuple(sentences(before, after, operations)),
+            warnings=tuple(told(problem, groups_of(after)) for problem in loaded.warnings),
+            diff=masked_diff(base.text, text, self._file.name),
+            by=by,
+            since=since,
         )
 
     def _with_all(self, base: Content) -> str:
@@ -263,7 +286,7 @@ class Editing:
         try:
             base = configuration_file.read(self._file)
             text = pending.text if pending else base.text
-            data: Document = read_document(self._file, text).data
+            data = pending.document if pending else read_document(self._file, text).data
         except (FileError, ConfigError) as error:
             base, text, data, why_not = None, "", {}, str(error)
         return {
@@ -282,16 +305,14 @@ class Editing:
             return {
                 "changes": [], "effects": [], "warnings": [], "diff": "", "by": None, "since": None, "trouble": None
             }  # fmt: skip
-        before, after = (read_document(self._file, text).data for text in (pending.base.text, pending.text))
-        groups = groups_of(after)
-        plan = make_plan(self._present(), pending.loaded.settings)
+        plan = make_plan(self._present(), pending.settings)
         anew = [f"Group {vhid} starts anew on this node: its connections end" for vhid in plan.ids(Fate.RESTARTED)]
         changed = base is None or base.raw != pending.base.raw
         return {
-            "changes": [*sentences(before, after, pending.operations), *anew],
+            "changes": [*pending.changes, *anew],
             "effects": list(plan.lines),
-            "warnings": [told(problem, groups) for problem in pending.loaded.warnings],
-            "diff": masked_diff(pending.base.text, pending.text, self._file.name),
+            "warnings": list(pending.warnings),
+            "diff": pending.diff,
             "by": pending.by,
             "since": pending.since,
             "trouble": CHANGED_MEANWHILE if changed else None,
