@@ -115,7 +115,7 @@ def test_wheel_carries_the_product_and_nothing_else(wheel: zipfile.ZipFile) -> N
         if path.is_file()
     }
     static = [path for path in (ROOT / "wsa_proxy" / "admin" / "static").iterdir() if path.is_file()]
-    assert {"index.html", "login.html", "page.css", "page.js"} <= {path.name for path in static}
+    assert {"index.html", "login.html", "page.css", "page.js", "narrow.css"} <= {path.name for path in static}
     data |= {path.relative_to(ROOT).as_posix(): path for path in static}
     assert "wsa_proxy/_data/addons/carp_failover.py" in data
     assert {"wsa_proxy/_data/configs/node-a.yaml", "wsa_proxy/_data/configs/node-b.yaml"} <= data.keys()

@@ -54,7 +54,7 @@ def test_silence_turns_everything_grey_and_it_comes_back_by_itself(page: Page, n
     )
     node.is_silent = False
     page.until(lambda: page.text(".panel .role") == "MASTER")
-    assert page.text("#connection").strip() == "live"
+    assert page.text("#connection") == "live"
 
 
 def test_a_stream_that_ends_is_begun_again(page: Page, node: FakeNode) -> None:

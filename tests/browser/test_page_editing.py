@@ -122,6 +122,16 @@ def test_a_group_is_edited_with_what_it_has(page: Page, node: FakeNode) -> None:
     }
 
 
+def test_security_is_turned_off(page: Page, node: FakeNode) -> None:
+    """Enable Security for Service, without its tick, takes the secret away."""
+    page.open()
+    page.press("[data-action=edit]")
+    page.press("dialog [name=security]")
+    page.press("dialog [type=submit]")
+    page.until(lambda: node.asked)
+    assert node.asked[0][1]["has_secret"] is False
+
+
 def test_a_deletion_says_what_it_does_before(page: Page, node: FakeNode) -> None:
     """Who takes over; and that nobody does."""
     page.open()

@@ -17,7 +17,11 @@ export function operatorSection(view) {
     { "data-key": "operator", "aria-labelledby": "operator-title" },
     h("h2", { id: "operator-title" }, "Maintenance"),
     maintenance
-      ? h("p", { class: "warn" }, `In maintenance for another ${duration(Math.max(0, maintenance.left_s - view.elapsedS))}: ${maintenance.reason}`)
+      ? h(
+          "p",
+          { class: "warn" },
+          `In maintenance for another ${duration(maintenance.left_s - view.elapsedS)}: ${maintenance.reason}`,
+        )
       : h("p", {}, "Not in maintenance: this node serves, or takes over when it has to."),
     demoted && h("p", { class: "warn" }, `Demoted for ${duration(demoted.age_s + view.elapsedS)}: ${demoted.reason}`),
     h(
@@ -40,7 +44,7 @@ export function candidates(status, group) {
   return [...self, ...others];
 }
 
-/** The handlers by the name of the button. `page` has view(), say(lines), reload(). */
+/** The handlers by the name of the button. `page` has view(), say(lines), renew(). */
 export function actions(page) {
   const groupOf = (data) => page.view().status.groups.find((group) => String(group.id) === data.group);
   return {
@@ -49,9 +53,16 @@ export function actions(page) {
     why: (data) => showWhy(page, data.group),
     preempt: (data) => askPreempt(page, () => groupOf(data)),
     maintenance: () => askMaintenance(page),
-    "maintenance-off": () => askPlain(page, "End Maintenance", "Priorities count again: this node may take the virtual IP back.", "maintenance_off"),
+    "maintenance-off": () =>
+      askPlain(
+        page,
+        "End Maintenance",
+        "Priorities count again: this node may take the virtual IP back.",
+        "maintenance_off",
+      ),
     demote: () => askDemote(page),
-    restore: () => askPlain(page, "Restore", "This node is demoted no more and may take the virtual IP back.", "restore"),
+    restore: () =>
+      askPlain(page, "Restore", "This node is demoted no more and may take the virtual IP back.", "restore"),
   };
 }
 
@@ -60,7 +71,8 @@ const NO_GROUP = { body: [h("p", {}, "This group has ended.")], whyNot: "the gro
 function noStandby(page, group) {
   if (page.view().isStale) return "the connection to this node is lost";
   if (!group.members) return "without a Shared Secret the nodes cannot agree on a switch";
-  if (candidates(page.view().status, group).every((each) => each.whyNot !== null)) return "no node is ready to take over";
+  if (candidates(page.view().status, group).every((each) => each.whyNot !== null))
+    return "no node is ready to take over";
   return null;
 }
 
@@ -73,8 +85,19 @@ function askSwitch(page, group) {
       const { status } = page.view();
       const first = candidates(status, group()).find((each) => each.whyNot === null)?.node;
       const body = [
-        h("p", {}, `${ownerOf(status, group())} has ${group().virtual_ip.join(", ")} now. The other node proves first that it serves; if it does not, nothing changes. Requests that are being answered are finished; tunnels and long downloads are cut.`),
-        h("fieldset", {}, h("legend", {}, "Switch to"), candidates(status, group()).map((each) => choice(each, each.node === first))),
+        h(
+          "p",
+          {},
+          `${ownerOf(status, group())} has ${group().virtual_ip.join(", ")} now. The other node proves first that it`,
+          " serves; if it does not, nothing changes. Requests that are being answered are finished; tunnels and long",
+          " downloads are cut.",
+        ),
+        h(
+          "fieldset",
+          {},
+          h("legend", {}, "Switch to"),
+          candidates(status, group()).map((each) => choice(each, each.node === first)),
+        ),
       ];
       return { body, whyNot: noStandby(page, group()) };
     },
@@ -88,7 +111,13 @@ function askSwitch(page, group) {
 
 function choice({ node, whyNot }, isFirst) {
   const radio = h("input", { type: "radio", name: "to", value: node, checked: isFirst, disabled: whyNot !== null });
-  return h("label", { class: "choice", "data-key": node }, radio, ` ${node}: `, h("span", { class: whyNot === null ? "good" : "bad" }, whyNot ?? "ready"));
+  return h(
+    "label",
+    { class: "choice", "data-key": node },
+    radio,
+    ` ${node}: `,
+    h("span", { class: whyNot === null ? "good" : "bad" }, whyNot ?? "ready"),
+  );
 }
 
 function askDrill(page, group) {
@@ -99,7 +128,12 @@ function askDrill(page, group) {
       if (!group()) return NO_GROUP;
       const ready = candidates(page.view().status, group()).filter((each) => each.whyNot === null);
       const body = [
-        h("p", {}, `The virtual IP is switched to the standby (${ready.map((each) => each.node).join(", ") || "none is ready"}) and back, and a member measures how long clients notice it. Tunnels and long downloads are cut, twice.`),
+        h(
+          "p",
+          {},
+          `The virtual IP is switched to the standby (${ready.map((each) => each.node).join(", ") || "none is ready"})`,
+          " and back, and a member measures how long clients notice it. Tunnels and long downloads are cut, twice.",
+        ),
         field("objective_ms", "Objective in milliseconds", OBJECTIVE_MS, { inputmode: "numeric" }),
       ];
       return { body, whyNot: noStandby(page, group()) };
@@ -115,7 +149,10 @@ function askPreempt(page, group) {
   ask({
     title: `Take failover group ${group().id} over now`,
     confirm: "Take over now",
-    content: () => ({ body: [h("p", {}, "This node outranks the master and waits (preempt_delay). It would take over at once.")], whyNot: null }),
+    content: () => ({
+      body: [h("p", {}, "This node outranks the master and waits (preempt_delay). It would take over at once.")],
+      whyNot: null,
+    }),
     done: async () => page.say((await act("preempt", { group: String(group().id) })).changes),
   });
 }
@@ -142,7 +179,11 @@ function askDemote(page) {
     title: "Demote this node",
     confirm: "Demote",
     content: () => ({
-      body: [effect(page.view().status), field("reason", "Reason", ""), h("p", { class: "hint" }, "Until it is restored, or this node starts again.")],
+      body: [
+        effect(page.view().status),
+        field("reason", "Reason", ""),
+        h("p", { class: "hint" }, "Until it is restored, or this node starts again."),
+      ],
       whyNot: null,
     }),
     done: async (form) => page.say((await act("demote", Object.fromEntries(new FormData(form)))).changes),
@@ -174,12 +215,20 @@ export function effectText(status, group) {
 
 /** A labelled input line; what was typed stays when the question is shown anew. */
 export function field(name, label, value, attributes = {}) {
-  return h("p", { class: "field", "data-key": `field-${name}` }, h("label", { for: `field-${name}` }, label), h("input", { id: `field-${name}`, name, value, autocomplete: "off", ...attributes }));
+  return h(
+    "p",
+    { class: "field", "data-key": `field-${name}` },
+    h("label", { for: `field-${name}` }, label),
+    h("input", { id: `field-${name}`, name, value, autocomplete: "off", ...attributes }),
+  );
 }
 
 async function showWhy(page, group) {
   let lines = ["Asking..."];
-  const element = ask({ title: `Why is group ${group} as it is?`, content: () => ({ body: lines.map((line) => h("p", {}, line)), whyNot: null }) });
+  const element = ask({
+    title: `Why is group ${group} as it is?`,
+    content: () => ({ body: lines.map((line) => h("p", {}, line)), whyNot: null }),
+  });
   try {
     const { why } = await get(`/api/why?group=${encodeURIComponent(group)}`);
     lines = why.flatMap((each) => each.sentences);

@@ -43,7 +43,17 @@ export function renewDialog() {
       "p",
       { class: "buttons", "data-key": "buttons" },
       h("button", { type: "button", "data-cancel": true }, confirm ? "Cancel" : "Close"),
-      confirm && h("button", { type: "submit", class: danger ? "danger" : "primary", disabled: Boolean(whyNot) || isBusy, "aria-describedby": whyNot ? "why-not" : null }, isBusy ? "Working..." : confirm),
+      confirm &&
+        h(
+          "button",
+          {
+            type: "submit",
+            class: danger ? "danger" : "primary",
+            disabled: Boolean(whyNot) || isBusy,
+            "aria-describedby": whyNot ? "why-not" : null,
+          },
+          isBusy ? "Working..." : confirm,
+        ),
     ),
   );
   renew(form, wanted);

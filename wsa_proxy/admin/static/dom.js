@@ -2,7 +2,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** An element. Attributes that are null, undefined or false are left out, `true` is an empty one; so are such children. */
+/** An element. Attributes that are null, undefined or false are left out, and so are such children; `true` is empty. */
 export function h(name, attributes = {}, ...children) {
   return filled(document.createElement(name), attributes, children);
 }

@@ -19,7 +19,11 @@ export function pendingBar(configuration) {
     { class: "pending-bar", "data-key": "pending", "aria-labelledby": "pending-title" },
     h("h2", { id: "pending-title" }, "Uncommitted changes"),
     begunBy(pending),
-    h("ul", {}, [...pending.changes, ...warningsOf(pending)].map((sentence) => h("li", {}, sentence))),
+    h(
+      "ul",
+      {},
+      [...pending.changes, ...warningsOf(pending)].map((sentence) => h("li", {}, sentence)),
+    ),
     h("details", { open: true }, h("summary", {}, `What changes in ${configuration.file}`), diffText(pending.diff)),
     h("p", { class: "buttons" }, button("commit", "Commit Changes"), button("abandon", "Abandon Changes...")),
   );
@@ -37,7 +41,14 @@ function warningsOf({ warnings = [], trouble = null }) {
 function diffText(diff) {
   const kinds = { "+": "added", "-": "removed", "@": "place" };
   const kindOf = (line) => (/^(---|\+\+\+) /.test(line) ? "place" : (kinds[line[0]] ?? "same"));
-  return h("pre", { class: "diff", tabindex: 0 }, diff.trimEnd().split("\n").map((line) => h("span", { class: kindOf(line) }, `${line}\n`)));
+  return h(
+    "pre",
+    { class: "diff", tabindex: 0 },
+    diff
+      .trimEnd()
+      .split("\n")
+      .map((line) => h("span", { class: kindOf(line) }, `${line}\n`)),
+  );
 }
 
 /** High Availability Global Settings. */
@@ -49,8 +60,25 @@ export function globalSection(view, configuration) {
     "section",
     { "data-key": "global", "aria-labelledby": "global-title" },
     h("h2", { id: "global-title" }, "High Availability Global Settings"),
-    h("dl", {}, h("dt", {}, "Failover Handling"), h("dd", {}, HANDLING[view.status.failover_handling], isPending && h("small", { class: "pending" }, ` ${HANDLING[handling]} after Commit Changes`)), configuration && [h("dt", {}, "File"), h("dd", {}, configuration.file)], pacLines(view.status)),
-    h("p", { class: "buttons" }, button("global", "Edit Settings...", {}, whyNot), button("reload", "Read the file again...")),
+    h(
+      "dl",
+      {},
+      h("dt", {}, "Failover Handling"),
+      h(
+        "dd",
+        {},
+        HANDLING[view.status.failover_handling],
+        isPending && h("small", { class: "pending" }, ` ${HANDLING[handling]} after Commit Changes`),
+      ),
+      configuration && [h("dt", {}, "File"), h("dd", {}, configuration.file)],
+      pacLines(view.status),
+    ),
+    h(
+      "p",
+      { class: "buttons" },
+      button("global", "Edit Settings...", {}, whyNot),
+      button("reload", "Read the file again..."),
+    ),
     whyNot && h("p", { class: "why-not" }, `Edit Settings is off: ${whyNot}`),
   );
 }
@@ -81,7 +109,9 @@ function askDelete(page, id) {
     content: () => {
       const { status } = page.view();
       const group = status.groups.find((each) => String(each.id) === id);
-      const body = [h("p", {}, "It waits for Commit Changes, as every change does. Then this node takes part in it no more.")];
+      const body = [
+        h("p", {}, "It waits for Commit Changes, as every change does. Then this node takes part in it no more."),
+      ];
       if (group) body.push(h("p", {}, `With Commit Changes: ${effectOfDelete(status, group)}`));
       return { body, whyNot: null };
     },
@@ -91,19 +121,45 @@ function askDelete(page, id) {
 
 function effectOfDelete(status, group) {
   const text = effectText(status, group);
-  return text.startsWith("no node") ? `no node is ready to take over: nobody serves ${group.virtual_ip.join(", ")} any more.` : text;
+  return text.startsWith("no node")
+    ? `no node is ready to take over: nobody serves ${group.virtual_ip.join(", ")} any more.`
+    : text;
 }
 
 function askGlobal(page) {
   const chosen = page.configuration().failover_handling;
   const radios = Object.entries(HANDLING).map(([value, text]) =>
-    h("label", { class: "choice" }, h("input", { type: "radio", name: "failover_handling", value, checked: value === chosen }), ` ${text}: `, value === "preemptive" ? "the node with the highest priority takes over when it comes back" : "the master stays master for as long as it is well"),
+    h(
+      "label",
+      { class: "choice" },
+      h("input", { type: "radio", name: "failover_handling", value, checked: value === chosen }),
+      ` ${text}: `,
+      value === "preemptive"
+        ? "the node with the highest priority takes over when it comes back"
+        : "the master stays master for as long as it is well",
+    ),
   );
   ask({
     title: "Edit High Availability Global Settings",
     confirm: "Submit",
-    content: () => ({ body: [h("fieldset", {}, h("legend", {}, "Failover Handling"), radios.map((label) => label.cloneNode(true)))], whyNot: null }),
-    done: async (form) => page.taken(await send("PUT", "/api/configuration/global", { ...Object.fromEntries(new FormData(form)), revision: page.configuration().revision })),
+    content: () => ({
+      body: [
+        h(
+          "fieldset",
+          {},
+          h("legend", {}, "Failover Handling"),
+          radios.map((label) => label.cloneNode(true)),
+        ),
+      ],
+      whyNot: null,
+    }),
+    done: async (form) =>
+      page.taken(
+        await send("PUT", "/api/configuration/global", {
+          ...Object.fromEntries(new FormData(form)),
+          revision: page.configuration().revision,
+        }),
+      ),
   });
 }
 
@@ -114,7 +170,14 @@ function askCommit(page) {
     content: () => {
       const { changes, effects = [] } = page.configuration().pending;
       const sentences = effects.length > 0 ? effects : changes;
-      const body = [h("p", {}, "The file is written, and this node takes it at once:"), h("ul", {}, sentences.map((sentence) => h("li", {}, sentence)))];
+      const body = [
+        h("p", {}, "The file is written, and this node takes it at once:"),
+        h(
+          "ul",
+          {},
+          sentences.map((sentence) => h("li", {}, sentence)),
+        ),
+      ];
       return { body, whyNot: null };
     },
     done: async () => {
@@ -130,7 +193,10 @@ function askAbandon(page) {
     title: "Abandon Changes",
     confirm: "Abandon Changes",
     danger: true,
-    content: () => ({ body: [h("p", {}, "What was submitted and not committed is forgotten. The file stays as it is.")], whyNot: null }),
+    content: () => ({
+      body: [h("p", {}, "What was submitted and not committed is forgotten. The file stays as it is.")],
+      whyNot: null,
+    }),
     done: async () => {
       await send("POST", "/api/configuration/abandon", {});
       page.taken(await get("/api/configuration"));
@@ -142,7 +208,16 @@ function askReload(page) {
   ask({
     title: "Read the file again",
     confirm: "Read it again",
-    content: () => ({ body: [h("p", {}, "What has changed in the file is taken, and only that; what is wrong with it is said, and changes nothing.")], whyNot: null }),
+    content: () => ({
+      body: [
+        h(
+          "p",
+          {},
+          "What has changed in the file is taken, and only that; what is wrong with it is said, and changes nothing.",
+        ),
+      ],
+      whyNot: null,
+    }),
     done: async () => {
       page.say((await act("reload")).changes);
       page.taken(await get("/api/configuration"));

@@ -5,8 +5,28 @@ import { ask } from "./dialog.js";
 import { h } from "./dom.js";
 
 const MASTER_PRIORITY = "255";
-const NEW = { id: "", description: "", hostname: "", virtual_ip: [], interface: "auto", priority: 255, has_secret: true, advertisement_interval: 1 };
-const FIELDS = ["id", "description", "hostname", "virtual_ip", "interface", "priority", "has_secret", "shared_secret", "shared_secret_again", "advertisement_interval"];
+const NEW = {
+  id: "",
+  description: "",
+  hostname: "",
+  virtual_ip: [],
+  interface: "auto",
+  priority: 255,
+  has_secret: true,
+  advertisement_interval: 1,
+};
+const FIELDS = [
+  "id",
+  "description",
+  "hostname",
+  "virtual_ip",
+  "interface",
+  "priority",
+  "has_secret",
+  "shared_secret",
+  "shared_secret_again",
+  "advertisement_interval",
+];
 
 /** Ask for a group; `form` is null for a new one. `taken(configuration)` is told the configuration that follows. */
 export function askGroup(configuration, form, taken) {
@@ -46,27 +66,73 @@ function asTyped(element) {
 function fields(configuration, group, isEdit, errors) {
   const isMaster = String(group.priority) === MASTER_PRIORITY;
   return [
-    line("id", "Failover Group ID", "1 to 255, the same on all nodes", input("id", group.id, errors, { inputmode: "numeric" }), errors),
+    line(
+      "id",
+      "Failover Group ID",
+      "1 to 255, the same on all nodes",
+      input("id", group.id, errors, { inputmode: "numeric" }),
+      errors,
+    ),
     line("description", "Description", null, input("description", group.description, errors), errors),
     line("hostname", "Hostname", "for example proxy.example.com", input("hostname", group.hostname, errors), errors),
-    line("virtual_ip", "Virtual IP Address and Netmask", "for example 10.0.0.3/24 or 2001:420:80:1::5/32; several with commas", input("virtual_ip", group.virtual_ip.join(", "), errors), errors),
+    line(
+      "virtual_ip",
+      "Virtual IP Address and Netmask",
+      "for example 10.0.0.3/24 or 2001:420:80:1::5/32; several with commas",
+      input("virtual_ip", group.virtual_ip.join(", "), errors),
+      errors,
+    ),
     line("interface", "Interface", null, interfaceMenu(configuration.interfaces, group.interface, errors), errors),
-    choices("priority", "Priority", [
-      h("label", {}, radio("role", "master", isMaster), " Master (255)"),
-      h("label", {}, radio("role", "backup", !isMaster), " Backup, 1 to 254: ", input("backup_priority", isMaster ? "200" : group.priority, errors, { inputmode: "numeric", class: "short", "aria-label": "Priority of a backup" }, "priority")),
-    ], errors),
+    choices(
+      "priority",
+      "Priority",
+      [
+        h("label", {}, radio("role", "master", isMaster), " Master (255)"),
+        h(
+          "label",
+          {},
+          radio("role", "backup", !isMaster),
+          " Backup, 1 to 254: ",
+          input(
+            "backup_priority",
+            isMaster ? "200" : group.priority,
+            errors,
+            { inputmode: "numeric", class: "short", "aria-label": "Priority of a backup" },
+            "priority",
+          ),
+        ),
+      ],
+      errors,
+    ),
     ...secretFields(group, isEdit, errors),
-    line("advertisement_interval", "Advertisement Interval", "seconds, 1 to 255, the same on all nodes", input("advertisement_interval", group.advertisement_interval, errors, { inputmode: "decimal", class: "short" }), errors),
+    line(
+      "advertisement_interval",
+      "Advertisement Interval",
+      "seconds, 1 to 255, the same on all nodes",
+      input("advertisement_interval", group.advertisement_interval, errors, { inputmode: "decimal", class: "short" }),
+      errors,
+    ),
   ];
 }
 
 function secretFields(group, isEdit, errors) {
-  const keep = isEdit && group.has_secret ? "leave empty to keep the one that is set" : "12 to 19 bytes, the same on all nodes";
+  const keep =
+    isEdit && group.has_secret ? "leave empty to keep the one that is set" : "12 to 19 bytes, the same on all nodes";
   const hint = group.secret_file ? `it is in the file ${group.secret_file}; change it there` : keep;
   const secret = { type: "password", autocomplete: "new-password", disabled: Boolean(group.secret_file) };
-  const security = h("input", { type: "checkbox", name: "security", checked: group.has_secret, ...marks("has_secret", errors) });
+  const security = h("input", {
+    type: "checkbox",
+    name: "security",
+    checked: group.has_secret,
+    ...marks("has_secret", errors),
+  });
   return [
-    h("p", { class: "field", "data-key": "security" }, h("label", {}, security, " Enable Security for Service"), errorText("has_secret", errors)),
+    h(
+      "p",
+      { class: "field", "data-key": "security" },
+      h("label", {}, security, " Enable Security for Service"),
+      errorText("has_secret", errors),
+    ),
     line("shared_secret", "Shared Secret", hint, input("shared_secret", "", errors, secret), errors),
     line("shared_secret_again", "Retype Shared Secret", null, input("shared_secret_again", "", errors, secret), errors),
   ];
@@ -74,12 +140,21 @@ function secretFields(group, isEdit, errors) {
 
 function interfaceMenu(interfaces, chosen, errors) {
   const names = interfaces.map((each) => each.name);
-  const unknown = chosen === "auto" || names.includes(chosen) ? [] : [h("option", { value: chosen, selected: true }, `${chosen} (not on this host now)`)];
+  const unknown =
+    chosen === "auto" || names.includes(chosen)
+      ? []
+      : [h("option", { value: chosen, selected: true }, `${chosen} (not on this host now)`)];
   return h(
     "select",
     { id: "field-interface", name: "interface", ...marks("interface", errors) },
     h("option", { value: "auto", selected: chosen === "auto" }, "Select Interface Automatically"),
-    interfaces.map(({ name, addresses }) => h("option", { value: name, selected: name === chosen }, `${name} ${addresses.length ? `(${addresses.join(", ")})` : ""}`)),
+    interfaces.map(({ name, addresses }) =>
+      h(
+        "option",
+        { value: name, selected: name === chosen },
+        `${name} ${addresses.length ? `(${addresses.join(", ")})` : ""}`,
+      ),
+    ),
     unknown,
   );
 }
@@ -91,7 +166,14 @@ function marks(name, errors) {
 }
 
 function input(name, value, errors, attributes = {}, errorName = name) {
-  return h("input", { id: `field-${name}`, name, value, autocomplete: "off", ...marks(errorName, errors), ...attributes });
+  return h("input", {
+    id: `field-${name}`,
+    name,
+    value,
+    autocomplete: "off",
+    ...marks(errorName, errors),
+    ...attributes,
+  });
 }
 
 function radio(name, value, isChosen) {
@@ -110,7 +192,13 @@ function line(name, label, hint, control, errors) {
 }
 
 function choices(name, label, controls, errors) {
-  return h("fieldset", { class: "field", "data-key": `field-${name}` }, h("legend", {}, label), controls, errorText(name, errors));
+  return h(
+    "fieldset",
+    { class: "field", "data-key": `field-${name}` },
+    h("legend", {}, label),
+    controls,
+    errorText(name, errors),
+  );
 }
 
 function errorText(name, errors) {
@@ -120,5 +208,12 @@ function errorText(name, errors) {
 /** What is wrong with no field of this form. */
 function summary(errors) {
   const others = Object.entries(errors).filter(([name]) => !FIELDS.includes(name));
-  return others.length > 0 && h("ul", { class: "error", role: "alert", "data-key": "others" }, others.map(([name, text]) => h("li", {}, name ? `${name}: ${text}` : text)));
+  return (
+    others.length > 0 &&
+    h(
+      "ul",
+      { class: "error", role: "alert", "data-key": "others" },
+      others.map(([name, text]) => h("li", {}, name ? `${name}: ${text}` : text)),
+    )
+  );
 }

@@ -36,7 +36,9 @@ export function groupsSection(view, configuration) {
       editButton("add", "Add Failover Group...", configuration),
       button("refresh", "Refresh Status"),
     ),
-    configuration && !configuration.writable && h("p", { class: "why-not" }, `Add, Edit and Delete are off: ${configuration.why_not}`),
+    configuration &&
+      !configuration.writable &&
+      h("p", { class: "why-not" }, `Add, Edit and Delete are off: ${configuration.why_not}`),
   );
 }
 
@@ -45,8 +47,19 @@ function emptyState() {
     "div",
     { class: "empty" },
     h("p", { class: "big" }, "No failover group yet"),
-    h("p", {}, "A failover group is one virtual IP address that several hosts share. Add the first one, then do the same on the other host with another priority."),
-    h("p", {}, "Before that, ", h("code", {}, "wsa-proxy doctor FILE"), " says whether this host and its network are ready for it; see \"doctor\" in the documentation."),
+    h(
+      "p",
+      {},
+      "A failover group is one virtual IP address that several hosts share. Add the first one, then do the same on the",
+      " other host with another priority.",
+    ),
+    h(
+      "p",
+      {},
+      "Before that, ",
+      h("code", {}, "wsa-proxy doctor FILE"),
+      ' says whether this host and its network are ready for it; see "doctor" in the documentation.',
+    ),
   );
 }
 
@@ -75,7 +88,8 @@ function statusCell(view, group, isStranger) {
   return [
     roleMark(role),
     h("small", {}, `for ${duration(group.age_s + view.elapsedS)}: ${reasonText(group.reason)}`),
-    Number.isFinite(waits) && h("small", {}, `takes over in ${duration(Math.max(0, waits - view.elapsedS))} (preempt_delay)`),
+    Number.isFinite(waits) &&
+      h("small", {}, `takes over in ${duration(Math.max(0, waits - view.elapsedS))} (preempt_delay)`),
     isStranger && h("small", { class: "pending" }, "will end with Commit Changes"),
   ];
 }
@@ -86,7 +100,12 @@ function ownerCell(view, group) {
   return [
     h("span", {}, view.isStale ? "unknown" : ownerOf(view.status, group)),
     h("small", { class: service.kind }, service.word),
-    outage && h("small", { title: outage.how }, `last outage ${outageText(outage)}, ${duration(outage.age_s + view.elapsedS)} ago`),
+    outage &&
+      h(
+        "small",
+        { title: outage.how },
+        `last outage ${outageText(outage)}, ${duration(outage.age_s + view.elapsedS)} ago`,
+      ),
   ];
 }
 
@@ -128,17 +147,36 @@ function waitingRow(form, configuration) {
 function editLink(id, configuration) {
   const form = configuration?.groups.find((each) => each.id === id);
   if (!configuration?.writable || !form?.editable) return String(id);
-  return h("button", { type: "button", class: "link", "data-action": "edit", "data-group": id, "aria-label": `Edit failover group ${id}` }, String(id));
+  return h(
+    "button",
+    {
+      type: "button",
+      class: "link",
+      "data-action": "edit",
+      "data-group": id,
+      "aria-label": `Edit failover group ${id}`,
+    },
+    String(id),
+  );
 }
 
 function editButton(action, text, configuration, data = {}) {
-  return button(action, text, data, configuration?.writable ? null : (configuration?.why_not ?? "the configuration is not known yet"));
+  return button(
+    action,
+    text,
+    data,
+    configuration?.writable ? null : (configuration?.why_not ?? "the configuration is not known yet"),
+  );
 }
 
 /** A button that page.js knows by its `data-action`; with `whyNot` it is off, and says so. */
 export function button(action, text, data = {}, whyNot = null) {
   const attributes = Object.fromEntries(Object.entries(data).map(([name, value]) => [`data-${name}`, value]));
-  return h("button", { type: "button", "data-action": action, disabled: whyNot !== null, title: whyNot, ...attributes }, text);
+  return h(
+    "button",
+    { type: "button", "data-action": action, disabled: whyNot !== null, title: whyNot, ...attributes },
+    text,
+  );
 }
 
 const MEMBER_COLUMNS = ["Group", "Node", "Address", "Role", "Priority", "Could take over", "Version", "Clock", "Heard"];
@@ -156,13 +194,21 @@ export function membersSection(view) {
     { class: "wide", "data-key": "members", "aria-labelledby": "members-title" },
     h("h2", { id: "members-title" }, "Members"),
     rows.length > 0 && table("members", MEMBER_COLUMNS, rows),
-    silent.length > 0 && h("p", { class: "why-not" }, `Without a Shared Secret the nodes of group ${silent.join(", ")} do not report to each other.`),
+    silent.length > 0 &&
+      h(
+        "p",
+        { class: "why-not" },
+        `Without a Shared Secret the nodes of group ${silent.join(", ")} do not report to each other.`,
+      ),
   );
 }
 
 function ownRow(view, group) {
   const { status } = view;
-  const wrong = [...Object.entries(group.obstacles).map(([name, reason]) => `${name}: ${reason}`), ...Object.values(group.demoted_by ?? {})];
+  const wrong = [
+    ...Object.entries(group.obstacles).map(([name, reason]) => `${name}: ${reason}`),
+    ...Object.values(group.demoted_by ?? {}),
+  ];
   return row(`member-${group.id}-self`, MEMBER_COLUMNS, [
     String(group.id),
     h("strong", {}, `${status.node} (this node)`),
@@ -213,7 +259,15 @@ export function table(name, columns, rows) {
   return h(
     "table",
     { class: `cards ${name}`, role: "table" },
-    h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, columns.map((column) => h("th", { role: "columnheader", scope: "col" }, column)))),
+    h(
+      "thead",
+      { role: "rowgroup" },
+      h(
+        "tr",
+        { role: "row" },
+        columns.map((column) => h("th", { role: "columnheader", scope: "col" }, column)),
+      ),
+    ),
     h("tbody", { role: "rowgroup" }, rows),
   );
 }

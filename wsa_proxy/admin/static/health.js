@@ -17,8 +17,18 @@ export function healthSection(view) {
     "section",
     { "data-key": "health", "aria-labelledby": "health-title" },
     h("h2", { id: "health-title" }, "Health of this Proxy"),
-    h("p", {}, "The proxy is ", h("strong", { class: kind }, word), view.isStale ? "." : `; its loop is ${milliseconds(view.status.loop_lag_s * 1000)} late.`),
-    table("health", COLUMNS, tests.map((test) => testRow(view, test))),
+    h(
+      "p",
+      {},
+      "The proxy is ",
+      h("strong", { class: kind }, word),
+      view.isStale ? "." : `; its loop is ${milliseconds(view.status.loop_lag_s * 1000)} late.`,
+    ),
+    table(
+      "health",
+      COLUMNS,
+      tests.map((test) => testRow(view, test)),
+    ),
   );
 }
 
@@ -27,7 +37,9 @@ function testRow(view, test) {
   const isOld = view.isStale || ageS > 2 * (INTERVALS_S[test.name] ?? 1) + LONGEST_ANSWER_S;
   return row(`test-${test.name}`, COLUMNS, [
     test.name,
-    isOld ? h("span", { class: "unknown" }, `unknown, last ${verdictOf(test).word}`) : h("span", { class: verdictOf(test).kind }, verdictOf(test).word),
+    isOld
+      ? h("span", { class: "unknown" }, `unknown, last ${verdictOf(test).word}`)
+      : h("span", { class: verdictOf(test).kind }, verdictOf(test).word),
     test.evidence,
     milliseconds(test.duration_s * 1000),
     `${duration(ageS)} ago`,

@@ -1,4 +1,4 @@
-// What has happened: the timeline, and each event with its cause, its evidence, who ordered it, and what clients noticed.
+// What has happened: the timeline, and each event with cause, evidence, who ordered it, and what clients noticed.
 
 import { h } from "./dom.js";
 import { button, row, table } from "./groups.js";
@@ -35,7 +35,13 @@ export function historySection(view, events, span) {
     "section",
     { class: "wide", "data-key": "history", "aria-labelledby": "history-title" },
     h("h2", { id: "history-title" }, "History"),
-    h("p", {}, h("label", {}, "Show the ", h("select", { id: "span" }, options)), legend(), h("small", {}, `Times are this browser's, ${zone()}.`)),
+    h(
+      "p",
+      {},
+      h("label", {}, "Show the ", h("select", { id: "span" }, options)),
+      legend(),
+      h("small", {}, `Times are this browser's, ${zone()}.`),
+    ),
     view.status.groups.length > 0 && timeline(view, events.list, span),
     events.trouble && h("p", { class: "bad" }, `The history cannot be read: ${events.trouble}`),
     events.list.length > 0 && table("history", COLUMNS, events.list.map(eventRow)),
@@ -45,7 +51,11 @@ export function historySection(view, events, span) {
 }
 
 function legend() {
-  return h("span", { class: "legend" }, Object.entries(LEGEND).map(([role, text]) => h("span", { class: `key ${role}` }, text)));
+  return h(
+    "span",
+    { class: "legend" },
+    Object.entries(LEGEND).map(([role, text]) => h("span", { class: `key ${role}` }, text)),
+  );
 }
 
 function zone() {

@@ -9,11 +9,24 @@ export function nodePanel(view) {
   const groups = status.groups;
   const roles = rolesOf(groups);
   const words = [...roles].map(([role, of]) =>
-    h("p", { class: "big" }, roleMark(view.isStale ? "unknown" : role), groups.length > 1 && h("span", { class: "of" }, ` ${of.join(", ")}`)),
+    h(
+      "p",
+      { class: "big" },
+      roleMark(view.isStale ? "unknown" : role),
+      groups.length > 1 && h("span", { class: "of" }, ` ${of.join(", ")}`),
+    ),
   );
-  const lines = groups.length === 1 ? [sinceLine(view, groups[0])] : [h("p", {}, groups.length ? `${counted(groups.length, "failover group")}, see below` : "it has no virtual IP")];
+  const lines =
+    groups.length === 1
+      ? [sinceLine(view, groups[0])]
+      : [h("p", {}, groups.length ? `${counted(groups.length, "failover group")}, see below` : "it has no virtual IP")];
   const last = h("p", {}, `last seen ${[...roles.keys()].join(", ").toUpperCase()}, ${duration(view.elapsedS)} ago`);
-  return panel("This node", h("p", { class: "name" }, status.node), words.length ? words : h("p", { class: "big" }, "no group"), view.isStale ? last : lines);
+  return panel(
+    "This node",
+    h("p", { class: "name" }, status.node),
+    words.length ? words : h("p", { class: "big" }, "no group"),
+    view.isStale ? last : lines,
+  );
 }
 
 function sinceLine(view, group) {
@@ -37,7 +50,8 @@ export function servicePanel(view) {
   if (groups.length === 0) return panel("Service", h("p", { class: "big" }, "none"));
   const states = groups.map((group) => serviceState(view, group));
   const answering = states.filter((each) => each.kind === "good").length;
-  const worst = states.find((each) => each.kind === "bad") ?? states.find((each) => each.kind === "unknown") ?? states[0];
+  const worst =
+    states.find((each) => each.kind === "bad") ?? states.find((each) => each.kind === "unknown") ?? states[0];
   const word = groups.length === 1 || answering === 0 ? worst.word : `${answering} of ${groups.length} answer`;
   return panel("Service", h("p", { class: `big ${worst.kind}` }, word), h("p", {}, worst.line));
 }
@@ -45,11 +59,16 @@ export function servicePanel(view) {
 /** {kind: good | bad | unknown, word, line} of one group's virtual IP. */
 export function serviceState(view, group) {
   const service = group.service;
-  if (!service) return { kind: "unknown", word: "unknown", line: `whether ${group.virtual_ip[0]} answers is not known yet` };
+  if (!service)
+    return { kind: "unknown", word: "unknown", line: `whether ${group.virtual_ip[0]} answers is not known yet` };
   const ageS = service.age_s + view.elapsedS;
   const seen = `${service.address}, checked ${duration(ageS)} ago`;
   if (view.isStale || ageS > 2 * Math.max(1, group.advertisement_interval_s)) {
-    return { kind: "unknown", word: "unknown", line: `${service.address} last seen ${service.answers ? "answering" : "silent"}, ${duration(ageS)} ago` };
+    return {
+      kind: "unknown",
+      word: "unknown",
+      line: `${service.address} last seen ${service.answers ? "answering" : "silent"}, ${duration(ageS)} ago`,
+    };
   }
   if (!service.answers) return { kind: "bad", word: "no answer", line: `${seen}: ${service.evidence}` };
   return { kind: "good", word: `answers, ${milliseconds(service.ms)}`, line: seen };
@@ -59,19 +78,39 @@ export function serviceState(view, group) {
 export function redundancyPanel(view) {
   if (view.status.groups.length === 0) return panel("Redundancy", h("p", { class: "big" }, "none"));
   const known = view.status.groups.filter((group) => group.members);
-  if (known.length === 0) return panel("Redundancy", h("p", { class: "big unknown" }, "unknown"), h("p", {}, "without a Shared Secret the nodes tell each other nothing"));
-  if (view.isStale) return panel("Redundancy", h("p", { class: "big unknown" }, "unknown"), h("p", {}, `last seen ${duration(view.elapsedS)} ago`));
+  if (known.length === 0)
+    return panel(
+      "Redundancy",
+      h("p", { class: "big unknown" }, "unknown"),
+      h("p", {}, "without a Shared Secret the nodes tell each other nothing"),
+    );
+  if (view.isStale)
+    return panel(
+      "Redundancy",
+      h("p", { class: "big unknown" }, "unknown"),
+      h("p", {}, `last seen ${duration(view.elapsedS)} ago`),
+    );
   const lost = known.filter((group) => group.members.redundancy.lost_s !== null);
   if (lost.length > 0) {
     const { lost_s: lostS, why } = lost[0].members.redundancy;
     const of = view.status.groups.length > 1 ? `group ${lost.map((group) => group.id).join(", ")}, ` : "";
-    return panel("Redundancy", h("p", { class: "big bad" }, "LOST"), h("p", {}, `${of}for ${duration(lostS + view.elapsedS)}: ${why}`));
+    return panel(
+      "Redundancy",
+      h("p", { class: "big bad" }, "LOST"),
+      h("p", {}, `${of}for ${duration(lostS + view.elapsedS)}: ${why}`),
+    );
   }
   const least = known.reduce((one, other) => (healthyOf(other).healthy < healthyOf(one).healthy ? other : one));
   const { healthy, all } = healthyOf(least);
-  const standbys = least.members.list.filter((member) => member.is_ready && member.state !== "master").map((member) => member.node);
+  const standbys = least.members.list
+    .filter((member) => member.is_ready && member.state !== "master")
+    .map((member) => member.node);
   const line = standbys.length ? `standby: ${standbys.join(", ")}` : "this node is the standby";
-  return panel("Redundancy", h("p", { class: `big ${healthy < all ? "some" : "good"}` }, `${healthy} of ${all} healthy`), h("p", {}, line));
+  return panel(
+    "Redundancy",
+    h("p", { class: `big ${healthy < all ? "some" : "good"}` }, `${healthy} of ${all} healthy`),
+    h("p", {}, line),
+  );
 }
 
 /** The master and those that could take over from it, of all that are known. */
@@ -101,9 +140,14 @@ const ICONS = { master: ["#18794e", "M"], backup: ["#0b62b0", "B"], init: ["#9a5
 
 function faviconOf(role) {
   const [colour, letter] = ICONS[role];
-  const frame = role === "backup" ? `<rect x="4" y="4" width="24" height="24" rx="4" fill="none" stroke="#fff" stroke-width="2"/>` : "";
+  const frame =
+    role === "backup"
+      ? `<rect x="4" y="4" width="24" height="24" rx="4" fill="none" stroke="#fff" stroke-width="2"/>`
+      : "";
   return (
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="6" fill="${colour}"/>${frame}` +
-    `<text x="16" y="23" font-family="sans-serif" font-size="20" font-weight="bold" text-anchor="middle" fill="#fff">${letter}</text></svg>`
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">` +
+    `<rect width="32" height="32" rx="6" fill="${colour}"/>${frame}` +
+    `<text x="16" y="23" font-family="sans-serif" font-size="20" font-weight="bold" text-anchor="middle" fill="#fff">` +
+    `${letter}</text></svg>`
   );
 }

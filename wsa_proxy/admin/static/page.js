@@ -48,7 +48,13 @@ function show() {
       { id: "main", tabindex: -1, class: seen.isStale ? "stale" : null },
       pendingBar(configuration),
       warningsSection(warnings, seen),
-      h("div", { class: "top-line", "data-key": "top-line" }, nodePanel(seen), servicePanel(seen), redundancyPanel(seen)),
+      h(
+        "div",
+        { class: "top-line", "data-key": "top-line" },
+        nodePanel(seen),
+        servicePanel(seen),
+        redundancyPanel(seen),
+      ),
       groupsSection(seen, configuration),
       membersSection(seen),
       healthSection(seen),
@@ -67,7 +73,13 @@ function warningsSection(warnings, seen) {
     "section",
     { class: "warnings", "data-key": "warnings", "aria-labelledby": "warnings-title" },
     h("h2", { id: "warnings-title" }, seen.isStale ? `Warnings, ${duration(seen.elapsedS)} old` : "Warnings"),
-    h("ul", {}, warnings.map(({ level, text, fix }) => h("li", { class: level }, h("strong", {}, text), fix && h("span", { class: "fix" }, fix)))),
+    h(
+      "ul",
+      {},
+      warnings.map(({ level, text, fix }) =>
+        h("li", { class: level }, h("strong", {}, text), fix && h("span", { class: "fix" }, fix)),
+      ),
+    ),
   );
 }
 
@@ -76,18 +88,33 @@ function showConnection(seen) {
   const node = document.getElementById("node");
   const roles = [...new Set((seen.status?.groups ?? []).map((group) => roleOf(group.state)))];
   const marks = seen.isStale ? [roleMark("unknown")] : roles.map(roleMark);
-  if (seen.status) renew(node, h("span", { id: "node" }, h("strong", {}, seen.status.node), ...marks));
-  const line = document.getElementById("connection");
-  const ago = Number.isFinite(seen.elapsedS) ? `last news ${duration(seen.elapsedS)} ago` : "no news yet";
-  const text = live.isLoggedOut ? `logged out, ${ago}` : seen.isStale ? `connection lost, ${ago}; trying again` : "live";
-  const again = live.isLoggedOut && h("a", { href: "/" }, "Log in again");
-  renew(line, h("p", { id: "connection", role: "status", class: seen.isStale ? "lost" : "live" }, text, " ", again));
+  if (seen.status) renew(node, h("span", { id: "node", role: "status" }, h("strong", {}, seen.status.node), ...marks));
+  const word = live.isLoggedOut ? "logged out" : seen.isStale ? "connection lost, trying again" : "live";
+  const age = Number.isFinite(seen.elapsedS) ? `last news ${duration(seen.elapsedS)} ago` : "no news yet";
+  const line = h(
+    "p",
+    { id: "connection", role: "status", class: seen.isStale ? "lost" : "live" },
+    word,
+    // Not for a screen reader, which would say it each second.
+    seen.isStale && h("span", { "aria-hidden": "true" }, `; ${age}`),
+    live.isLoggedOut && [" ", h("a", { href: "/" }, "Log in again")],
+  );
+  renew(document.getElementById("connection"), line);
 }
 
 /** What was done, or was not; until it is closed. */
 function say(lines, isError = false) {
   const close = h("button", { type: "button", "data-action": "close-message" }, "Close");
-  const message = h("div", { class: isError ? "message error" : "message" }, h("ul", {}, lines.map((line) => h("li", {}, line))), close);
+  const message = h(
+    "div",
+    { class: isError ? "message error" : "message" },
+    h(
+      "ul",
+      {},
+      lines.map((line) => h("li", {}, line)),
+    ),
+    close,
+  );
   document.getElementById("messages").replaceChildren(message);
 }
 
@@ -129,6 +156,7 @@ const handlers = {
   refresh: async () => {
     live.connect();
     await Promise.all([readConfiguration(), readHistory()]);
+    say(["Everything was asked for again; it renews itself each second as well."]);
   },
   older: () => readHistory(events.oldest),
   "close-message": () => document.getElementById("messages").replaceChildren(),

@@ -17,8 +17,8 @@ export const SPANS_S = { "last 10 minutes": 600, "last hour": 3600, "last day": 
 
 /**
  * [{from, to, role, event, isUnsure}] of one group within the span, in milliseconds, the oldest first. `events` are the
- * newest first; what was before the oldest that is known is told by its `from`. Unsure is a stretch in which the process
- * ended without a word: nobody knows when.
+ * newest first; what was before the oldest that is known is told by its `from`. Unsure is a stretch in which the
+ * process ended without a word: nobody knows when.
  */
 export function stretches(events, group, fromMs, toMs, stateNow) {
   const changes = events
@@ -46,13 +46,28 @@ export function timeline(view, events, span) {
   const toMs = Date.now();
   const fromMs = toMs - SPANS_S[span] * 1000;
   const groups = view.status.groups;
-  const lanes = groups.map((group, index) => lane(stretches(events, group.id, fromMs, toMs, group.state), group, index, fromMs, toMs));
+  const lanes = groups.map((group, index) =>
+    lane(stretches(events, group.id, fromMs, toMs, group.state), group, index, fromMs, toMs),
+  );
   return h(
     "figure",
     { class: "timeline", "data-key": "timeline" },
-    svg("svg", { width: "100%", height: groups.length * LANE, role: "group", "aria-label": `Roles of this node, ${span}` }, lanes),
-    h("p", { class: "axis", "aria-hidden": "true" }, h("span", {}, moment(new Date(fromMs).toISOString())), h("span", {}, "now")),
-    h("figcaption", { id: "timeline-detail", "data-keep": true, "aria-live": "polite" }, "Point at a stretch, or reach it with Tab and the arrow keys, to read why it began."),
+    svg(
+      "svg",
+      { width: "100%", height: groups.length * LANE, role: "group", "aria-label": `Roles of this node, ${span}` },
+      lanes,
+    ),
+    h(
+      "p",
+      { class: "axis", "aria-hidden": "true" },
+      h("span", {}, moment(new Date(fromMs).toISOString())),
+      h("span", {}, "now"),
+    ),
+    h(
+      "figcaption",
+      { id: "timeline-detail", "data-keep": true, "aria-live": "polite" },
+      "Point at a stretch, or reach it with Tab and the arrow keys, to read why it began.",
+    ),
   );
 }
 
@@ -66,10 +81,23 @@ function lane(found, group, index, fromMs, toMs) {
       const text = stretchText(each, group.id);
       return svg(
         "g",
-        { class: `stretch ${each.role}${each.isUnsure ? " unsure" : ""}`, "data-key": each.event ? `event-${each.event.number}` : "first", tabindex: place === found.length - 1 ? 0 : -1, role: "img", "aria-label": text, "data-detail": text },
+        {
+          class: `stretch ${each.role}${each.isUnsure ? " unsure" : ""}`,
+          "data-key": each.event ? `event-${each.event.number}` : "first",
+          tabindex: place === found.length - 1 ? 0 : -1,
+          role: "img",
+          "aria-label": text,
+          "data-detail": text,
+        },
         svg("title", {}, text),
-        svg("rect", { x: `${x(each.from).toFixed(2)}%`, y: index * LANE + 3, width: `${width.toFixed(2)}%`, height: BAR }),
-        width > LETTER_SHARE && svg("text", { x: `${x(each.from).toFixed(2)}%`, dx: 5, y: index * LANE + 19 }, each.role[0].toUpperCase()),
+        svg("rect", {
+          x: `${x(each.from).toFixed(2)}%`,
+          y: index * LANE + 3,
+          width: `${width.toFixed(2)}%`,
+          height: BAR,
+        }),
+        width > LETTER_SHARE &&
+          svg("text", { x: `${x(each.from).toFixed(2)}%`, dx: 5, y: index * LANE + 19 }, each.role[0].toUpperCase()),
       );
     }),
   );
@@ -78,6 +106,8 @@ function lane(found, group, index, fromMs, toMs) {
 function stretchText({ role, from, to, event, isUnsure }, group) {
   const since = moment(new Date(event ? Date.parse(event.at) : from).toISOString()).textContent;
   const why = event ? `: ${event.sentence ?? reasonText(event.reason)}` : ", or longer";
-  const end = isUnsure ? ` Its process ended at some time before ${moment(new Date(to).toISOString()).textContent}.` : "";
+  const end = isUnsure
+    ? ` Its process ended at some time before ${moment(new Date(to).toISOString()).textContent}.`
+    : "";
   return `Group ${group}: ${role.toUpperCase()} since ${since}${why}${end}`;
 }

@@ -31,8 +31,10 @@ function ofNode(status) {
 
 function ofHealth({ health, guardian }) {
   const found = [];
-  if (health.hard) found.push(bad(`The proxy cannot serve: ${health.hard}`, "See the health of this proxy, and its log."));
-  if (health.soft) found.push(bad(`The proxy is not well: ${health.soft}`, "See the health of this proxy, and its log."));
+  if (health.hard)
+    found.push(bad(`The proxy cannot serve: ${health.hard}`, "See the health of this proxy, and its log."));
+  if (health.soft)
+    found.push(bad(`The proxy is not well: ${health.soft}`, "See the health of this proxy, and its log."));
   if (guardian && !guardian.pid) {
     const fix = "It is started again by itself; if this stays, the log says why it ends.";
     found.push(bad("The guardian is missing: a proxy that hangs would keep the virtual IP until its lease ends.", fix));
@@ -58,12 +60,14 @@ function ofOperator({ maintenance, demoted_by_operator: demoted }) {
 
 function ofParts({ history, notify, admin }) {
   const found = [];
-  if (history?.trouble) found.push(warn(`The history is not written: ${history.trouble}`, "Look at state_dir: its disk, its owner."));
+  if (history?.trouble)
+    found.push(warn(`The history is not written: ${history.trouble}`, "Look at state_dir: its disk, its owner."));
   if (notify?.failed) {
     const text = `The notify command has failed ${counted(notify.failed, "time")}: ${notify.last_failure}`;
     found.push(warn(text, "Run the command by hand, as the proxy's user."));
   }
-  if (admin?.trouble) found.push(warn(`The page is in trouble: ${admin.trouble}`, "Choose another address or port (admin: listen)."));
+  if (admin?.trouble)
+    found.push(warn(`The page is in trouble: ${admin.trouble}`, "Choose another address or port (admin: listen)."));
   return found;
 }
 
@@ -111,7 +115,9 @@ function ofService(of, { service }) {
 function ofDemotion(of, { demoted_by: names = {} }) {
   return Object.entries(names)
     .filter(([name]) => !["maintenance", "operator", "proxy", "switch"].includes(name))
-    .map(([name, reason]) => warn(`${of} is demoted (${name}): ${reason}`, "Any well node takes over until that has ended."));
+    .map(([name, reason]) =>
+      warn(`${of} is demoted (${name}): ${reason}`, "Any well node takes over until that has ended."),
+    );
 }
 
 function ofNetwork(of, { virtual_mac: mac }) {

@@ -16,7 +16,7 @@ const REASONS = {
   address_answered_by_another_host: "another host answers for the virtual IP",
 };
 
-/** The protocol's word for why a state was taken, as a part of a sentence; a word that is not known is shown as it is. */
+/** The protocol's word for why a state was taken, as a part of a sentence; an unknown word is shown as it is. */
 export function reasonText(reason) {
   return REASONS[reason] ?? String(reason ?? "").replaceAll("_", " ");
 }
@@ -34,7 +34,9 @@ export function duration(seconds) {
 /** Milliseconds as "3 ms" or "1.2 s". */
 export function milliseconds(value) {
   if (!Number.isFinite(value)) return "?";
-  return value < 1000 ? `${value < 10 ? Number(value.toFixed(1)) : Math.round(value)} ms` : `${(value / 1000).toFixed(1)} s`;
+  return value < 1000
+    ? `${value < 10 ? Number(value.toFixed(1)) : Math.round(value)} ms`
+    : `${(value / 1000).toFixed(1)} s`;
 }
 
 /** A measured outage: "12 ms", or "10 to 30 ms" where it is only known between two bounds. */
