@@ -103,7 +103,7 @@ class FakeNode:
         application = tornado.web.Application(
             [
                 (r"/", Page, more),
-                (r"/(\w+\.(?:js|css))", Static, {"path": str(STATIC)}),
+                (r"/static/(.*)", Static, {"path": str(STATIC)}),
                 (r"/api/events", Events, more),
                 (r"/.*", Anything, more),
             ],

@@ -14,7 +14,7 @@ pytestmark = needs_chromium
 
 WARNINGS_OF = """
 const [documents, done] = arguments;
-import("/warnings.js").then(({ warningsOf }) => done(documents.map(warningsOf)), (error) => done(String(error)));
+import("/static/warnings.js").then(({ warningsOf }) => done(documents.map(warningsOf)), (error) => done(String(error)));
 """
 
 type Change = Callable[[Document, Document, Document], object]
