@@ -22,6 +22,7 @@ needs_chromium = pytest.mark.skipif(
     reason="chromium or chromedriver is missing: apt-get install chromium chromium-driver",
 )
 
+REQUEST = "Network.requestWillBeSent"
 FLAGS = [
     "--headless=new",
     "--no-sandbox",  # as root, and inside namespaces, it can make none of its own
@@ -61,8 +62,10 @@ def hosts(browser: Chrome) -> set[str]:
     """With whom the page has spoken since the last call: "127.0.0.1:8112"."""
     seen: set[str] = set()
     for entry in browser.get_log("performance"):
+        if REQUEST not in entry["message"]:
+            continue  # most are what the streams of events have brought
         message: dict[str, Any] = json.loads(entry["message"])["message"]
-        if message["method"] == "Network.requestWillBeSent":
+        if message["method"] == REQUEST:
             address = urlsplit(message["params"]["request"]["url"])
             if address.scheme in ("http", "https", "ws", "wss"):
                 seen.add(address.netloc)

@@ -57,6 +57,12 @@ def test_silence_turns_everything_grey_and_it_comes_back_by_itself(page: Page, n
     assert page.text("#connection") == "live"
 
 
+def test_the_address_of_the_pac_file_is_shown(page: Page, node: FakeNode) -> None:
+    node.status["pac"] = {"url": "http://10.0.0.3:8080/proxy.pac", "served": 1}
+    page.open()
+    page.until_text("http://10.0.0.3:8080/proxy.pac, served 1 time")
+
+
 def test_a_stream_that_ends_is_begun_again(page: Page, node: FakeNode) -> None:
     """The node was restarted: what it says then is shown."""
     page.open()
@@ -123,6 +129,15 @@ def test_a_node_of_an_earlier_version_is_shown_as_well(page: Page, node: FakeNod
     page.open()
     assert page.text(".panel .role") == "MASTER"
     assert page.texts(".panel .big")[1:] == ["unknown", "unknown"]
+
+
+def test_a_state_that_is_not_known_is_shown_as_unknown(page: Page, node: FakeNode) -> None:
+    """A node of a later version may have more states; nothing of the page breaks by it."""
+    node.status["groups"][0]["state"] = "fault"
+    node.status["groups"][0]["reason"] = "a_reason_of_its_own"
+    page.open()
+    assert page.text(".panel .role") == "UNKNOWN"
+    assert "a reason of its own" in page.text(".groups")
 
 
 def test_several_groups_are_summarised(page: Page, node: FakeNode) -> None:

@@ -147,6 +147,43 @@ def test_a_deletion_says_what_it_does_before(page: Page, node: FakeNode) -> None
     assert node.asked == [("DELETE /api/configuration/groups/1", None)]
 
 
+def test_what_waits_is_shown_with_who_began_it_and_what_it_does(page: Page, node: FakeNode) -> None:
+    """A group that will end, the check's warnings, and that somebody has written the file meanwhile; before the commit,
+    what it does to the node."""
+    pending = {
+        "changes": ["Delete failover group 1."],
+        "effects": ["group 1 ends"],
+        "warnings": ["group 2, priority: 5: is low"],
+        "diff": "-  - id: 1",
+        "by": "page from 10.0.0.9",
+        "since": documents.ago(60),
+        "trouble": "the file was changed by somebody else",
+    }
+    node.configuration = documents.configuration() | {"pending": pending}
+    page.open()
+    page.until(lambda: page.has(".pending-bar"))
+    assert page.texts(".pending-bar li") == [
+        "Delete failover group 1.",
+        "Warning: the file was changed by somebody else",
+        "Warning: group 2, priority: 5: is low",
+    ]
+    assert "Begun by page from 10.0.0.9" in page.text(".pending-bar")
+    assert page.text(".groups .pending") == "will end with Commit Changes"
+    page.press("[data-action=commit]")
+    assert page.texts("dialog li") == ["group 1 ends"]
+
+
+def test_a_refused_commit_names_every_reason(page: Page, node: FakeNode) -> None:
+    """They are no fields: a list of sentences."""
+    page.statuses_expected = {409}
+    node.configuration |= {"pending": {"changes": ["Delete failover group 1."], "diff": "-  - id: 1"}}
+    node.answers["POST /api/configuration/commit"] = (409, {"error": "refused", "errors": ["no group is left", "x"]})
+    page.open()
+    page.press("[data-action=commit]")
+    page.press("dialog [type=submit]")
+    page.until_text("refused; no group is left; x", "dialog [role=alert]")
+
+
 def test_where_the_file_cannot_be_written_the_reason_is_shown(page: Page, node: FakeNode) -> None:
     """Add, Edit, Delete and the settings are off."""
     node.configuration |= {"writable": False, "why_not": "/etc/wsa-proxy is read-only"}
