@@ -95,6 +95,19 @@ def test_each_button_asks_and_orders_its_verb(
     assert node.asked == [(f"POST /api/actions/{verb}", texts)]
 
 
+def test_a_file_that_cannot_be_taken_is_told_with_what_is_wrong(page: Page, node: FakeNode) -> None:
+    """A reload is answered, whatever came of it."""
+    page.open()
+    reload = "POST /api/actions/reload"
+    node.answers[reload] = (200, {"changes": [], "warnings": [], "errors": ["groups[0].id: 300: must be 1 to 255"]})
+    page.press("[data-action=reload]")
+    page.press("dialog [type=submit]")
+    page.until_text("groups[0].id: 300: must be 1 to 255", "dialog [role=alert]")
+    node.answers[reload] = (200, {"changes": ["group 1: priority 9"], "warnings": ["is low"], "errors": []})
+    page.press("dialog [type=submit]")
+    page.until_text("Warning: is low", "#messages")
+
+
 def test_what_is_typed_stays_while_the_question_is_renewed(page: Page, node: FakeNode) -> None:
     page.open()
     page.press("[data-action=maintenance]")

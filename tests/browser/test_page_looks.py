@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser import documents
+from tests.browser import screenshots
 from tests.browser.chromium import needs_chromium
 from tests.browser.fake_node import STATIC
 from tests.browser.fake_node import FakeNode
@@ -18,6 +19,7 @@ from tests.browser.looking import Page
 pytestmark = needs_chromium
 
 CONTRAST_MIN = 4.5
+PICTURE_BYTES_MAX = 150_000
 HARD_TO_READ = (Path(__file__).parent / "contrast.js").read_text()
 
 
@@ -69,6 +71,13 @@ def test_the_page_loads_nothing_but_its_own_files() -> None:
         assert "innerHTML" not in text and "insertAdjacent" not in text, path.name
         if path.suffix == ".html":
             assert not re.search(r"<style|<script(?! type=\"module\" src=)|\s(style|on\w+)=", text), path.name
+
+
+def test_the_pictures_of_the_documentation_are_those_that_are_taken() -> None:
+    """Each has its line in screenshots.py, and none is too large to be read over a slow line."""
+    sizes = {path.name: path.stat().st_size for path in screenshots.FOLDER.iterdir()}
+    assert sizes.keys() == {f"{name}.png" for name, *_ in screenshots.SHOTS}
+    assert max(sizes.values()) < PICTURE_BYTES_MAX
 
 
 def test_without_a_session_there_is_a_form_to_log_in(page: Page, node: FakeNode) -> None:

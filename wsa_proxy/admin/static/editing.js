@@ -219,7 +219,9 @@ function askReload(page) {
       whyNot: null,
     }),
     done: async () => {
-      page.say((await act("reload")).changes);
+      const { changes = [], warnings = [], errors = [] } = await act("reload");
+      if (errors.length > 0) throw new Error(errors.join("; "));
+      page.say([...changes, ...warnings.map((warning) => `Warning: ${warning}`)]);
       page.taken(await get("/api/configuration"));
     },
   });

@@ -57,7 +57,7 @@ function asTyped(element) {
   const { role, backup_priority: backup, security, ...texts } = typed;
   return {
     ...texts,
-    virtual_ip: texts.virtual_ip.split(/[\s,]+/).filter((address) => address !== ""),
+    virtual_ip: texts.virtual_ip.split(/[,;]/).map((address) => address.trim()),
     priority: role === "master" ? MASTER_PRIORITY : backup,
     has_secret: security === "on",
   };
