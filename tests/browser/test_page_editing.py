@@ -218,6 +218,7 @@ def test_a_group_is_added_with_the_keyboard_alone(page: Page, node: FakeNode) ->
     page.keys(Keys.TAB)
     assert page.focused() == "Skip to the content"
     page.keys(Keys.ENTER)
+    assert page.focused() == "main"
     tab_to(page, "Add Failover Group...")
     page.keys(Keys.ENTER)
     page.until(lambda: page.has("dialog[open]"))
