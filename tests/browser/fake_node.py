@@ -19,6 +19,7 @@ import tornado.web
 import wsa_proxy
 from tests.browser import documents
 from tests.browser.documents import Document
+from wsa_proxy.status_warnings import status_warnings
 
 STATIC = Path(wsa_proxy.__file__).parent / "admin" / "static"
 POLICY = (
@@ -81,7 +82,11 @@ class FakeNode:
         """The status, to everybody who listens, now."""
         if status is not None:
             self.status = status
-        self._for_listeners(lambda each: each.tell("status", self.status))
+        self._for_listeners(lambda each: each.tell("status", self.status_with_warnings()))
+
+    def status_with_warnings(self) -> Document:
+        """As a node tells it: what is wrong is made from the rest of the document."""
+        return self.status | {"warnings": status_warnings(self.status)}
 
     def happen(self, event: Document) -> None:
         self._for_listeners(lambda each: each.tell("history", event))
@@ -149,7 +154,7 @@ class Events(OfNode):
         self.node.listeners.add(self)
         while self in self.node.listeners:
             if not self.node.is_silent:
-                self.tell("status", self.node.status)
+                self.tell("status", self.node.status_with_warnings())
             await asyncio.sleep(EVERY_S)
 
     def tell(self, name: str, document: Document) -> None:

@@ -227,12 +227,25 @@ def test_a_phone_has_cards_and_nothing_beside_the_screen(page: Page, node: FakeN
         page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+def test_a_note_is_no_warning(page: Page, node: FakeNode) -> None:
+    """What is intended is said, and not counted; what is grave looks so."""
+    node.status["maintenance"] = {"reason": "memory", "since": "", "until": documents.ago(-900), "left_s": 900.0}
+    page.open()
+    assert page.attribute(".warnings li", "class") == "note"
+    assert page.browser.title.startswith("MASTER")
+    node.status["groups"][0]["obstacles"] = {"link": "eth0 is down"}
+    node.tell()
+    page.until(lambda: page.attribute(".warnings li", "class") == "bad")
+    assert page.browser.title.startswith("(1) MASTER")
+
+
 def test_warnings_stand_first_each_with_what_to_do(page: Page, node: FakeNode) -> None:
     node.status = documents.lost(documents.status(documents.group()))
     page.open()
     assert page.run("return document.querySelector('main').firstElementChild.className") == "warnings"
-    texts = page.texts(".warnings li")
-    assert texts[0].startswith("Group 1: no healthy standby for 3 min 12 s: b: last heard 194.1 s ago")
-    assert all(len(each.split("\n")) == 2 for each in texts), texts
+    told = node.status_with_warnings()["warnings"]
+    assert len(told) == 3
+    assert page.texts(".warnings .fix") == [each["fix"] for each in told]
+    assert page.text(".warnings strong") == "Group 1: no healthy standby: b: last heard 194.1 s ago"
     assert page.browser.title.startswith("(3) MASTER")
     assert page.text(".panel:nth-child(3) .big") == "LOST"

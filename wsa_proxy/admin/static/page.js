@@ -10,7 +10,7 @@ import { healthSection } from "./health.js";
 import { Events, historySection, PAGE } from "./history.js";
 import { Live } from "./live.js";
 import { nodePanel, redundancyPanel, servicePanel, showInTab } from "./overview.js";
-import { warningsOf } from "./warnings.js";
+import { countOf, warningsSection } from "./warnings.js";
 import { duration, roleMark, roleOf } from "./words.js";
 
 const LOOK_MS = 250;
@@ -38,16 +38,15 @@ function view() {
 function show() {
   const seen = view();
   if (seen.status === null) return showConnection(seen);
-  const warnings = warningsOf(seen.status);
   showConnection(seen);
-  showInTab(seen, warnings.length);
+  showInTab(seen, countOf(seen.status));
   renew(
     document.getElementById("main"),
     h(
       "main",
       { id: "main", tabindex: -1, class: seen.isStale ? "stale" : null },
       pendingBar(configuration),
-      warningsSection(warnings, seen),
+      warningsSection(seen),
       h(
         "div",
         { class: "top-line", "data-key": "top-line" },
@@ -65,22 +64,6 @@ function show() {
   renewDialog();
   shownS = seen.elapsedS;
   wasStale = seen.isStale;
-}
-
-function warningsSection(warnings, seen) {
-  if (warnings.length === 0) return null;
-  return h(
-    "section",
-    { class: "warnings", "data-key": "warnings", "aria-labelledby": "warnings-title" },
-    h("h2", { id: "warnings-title" }, seen.isStale ? `Warnings, ${duration(seen.elapsedS)} old` : "Warnings"),
-    h(
-      "ul",
-      {},
-      warnings.map(({ level, text, fix }) =>
-        h("li", { class: level }, h("strong", {}, text), fix && h("span", { class: "fix" }, fix)),
-      ),
-    ),
-  );
 }
 
 /** The bar on top: the node, its role, and whether it is heard. */
