@@ -232,6 +232,7 @@ def test_a_note_is_no_warning(page: Page, node: FakeNode) -> None:
     node.status["maintenance"] = {"reason": "memory", "since": "", "until": documents.ago(-900), "left_s": 900.0}
     page.open()
     assert page.attribute(".warnings li", "class") == "note"
+    assert page.text(".warnings strong").startswith("In maintenance until ")
     assert page.browser.title.startswith("MASTER")
     node.status["groups"][0]["obstacles"] = {"link": "eth0 is down"}
     node.tell()

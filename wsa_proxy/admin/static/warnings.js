@@ -29,7 +29,7 @@ function warningsOf(status) {
 
 /** `kind` is the word under which the documentation explains it. */
 function warningLine({ kind, severity, group, text, fix, doc }) {
-  const sentence = group === null ? text : `Group ${group}: ${text}`;
+  const sentence = group === null ? text.charAt(0).toUpperCase() + text.slice(1) : `Group ${group}: ${text}`;
   return h(
     "li",
     { class: CLASSES[severity] ?? "warn" },
