@@ -196,6 +196,14 @@ def test_the_timeline_knows_when_the_node_was_not_there(page: Page, node: FakeNo
     assert "ended at some time before" in str(page.attribute(".stretch.unsure", "aria-label"))
 
 
+def test_before_the_first_start_nothing_is_known(page: Page, node: FakeNode) -> None:
+    node.history = [documents.event(1, 60, "", "started", datetime.now(UTC), group=0, sentence="Node a has started.")]
+    page.open()
+    page.until(lambda: page.has(".stretch[data-key=event-1]"))
+    script = "return [...document.querySelectorAll('.stretch')].map((each) => each.getAttribute('class'))"
+    assert page.run(script) == ["stretch unknown", "stretch init"]
+
+
 def test_older_events_are_shown_when_they_are_asked_for(page: Page, node: FakeNode) -> None:
     """Fifty at a time; what is known already is not shown twice."""
     node.history = [documents.event(number, 9000 - number, "backup", "master") for number in range(70, 0, -1)]

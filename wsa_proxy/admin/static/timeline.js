@@ -31,7 +31,7 @@ export function stretches(events, group, fromMs, toMs, stateNow) {
   let since = fromMs;
   let cause = null;
   for (const { at, event } of changes) {
-    const isUnsure = event.to === "started" && cause?.to !== "stopped";
+    const isUnsure = event.to === "started" && role !== "unknown";
     if (at > since) found.push({ from: since, to: at, role, event: cause, isUnsure });
     since = Math.max(at, fromMs);
     role = ROLE_AFTER[event.to] ?? roleOf(event.to);
