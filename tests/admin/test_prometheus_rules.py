@@ -18,6 +18,7 @@ from tests.admin.alert_cases import Case
 from tests.admin.documents import document
 from tests.admin.promql import complaints
 from tests.admin.scraped import scraped
+from tests.docs.test_links import anchors
 from wsa_proxy.admin.group_metrics import GROUP_METRICS
 from wsa_proxy.admin.metric import PREFIX
 
@@ -142,9 +143,7 @@ def test_an_alert_asks_for_what_is_told(rule: dict[str, Any]) -> None:
 def test_where_more_is_written_exists(rule: dict[str, Any]) -> None:
     """A heading of that file."""
     file, _, anchor = rule["annotations"]["runbook"].partition("#")
-    headings = re.findall(r"^#+ (.*)$", (ROOT / file).read_text(), re.MULTILINE)
-    anchors = {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
-    assert anchor in anchors, f"{file} has no {anchor}"
+    assert anchor in anchors(ROOT / file), f"{file} has no {anchor}"
 
 
 def test_the_metrics_of_the_issue_are_watched() -> None:

@@ -59,7 +59,7 @@ def main() -> int:
     results = [run("foreign", {}) for _ in range(wanted.runs)]
     for number in results[0]:
         print(f"{number + ' groups':40} {spread([each[number] for each in results]):>18}")
-    print("\na scrape of the metrics, and what the open pages are told, in milliseconds\n")
+    print("\na scrape of the metrics, and what the open pages are told, in milliseconds of processor\n")
     print(f"{'':40} {'status document':>18} {'its metrics':>18} {'lines':>6} {'the event':>18} {'bytes':>8}")
     for groups in (1, 255):
         results = [run("scrape", {"groups": groups}) for _ in range(wanted.runs)]
