@@ -21,7 +21,8 @@ async def test_the_documents(world: World) -> None:
     assert document_of(await script("/api/status")) == world.node.document
     assert document_of(await script("/api/session")) == {"csrf": "", "node": "a"}
     metrics = await script("/metrics")
-    assert metrics.body == b"node a\n" and metrics.headers["Content-Type"].startswith("text/plain")
+    assert metrics.body == b"node a, made by a thread\n"
+    assert metrics.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
 
 
 async def test_reading_verbs_take_their_arguments_from_the_query(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import AsyncIterator
 from collections.abc import Mapping
 from contextlib import asynccontextmanager
@@ -137,6 +138,12 @@ class World:
         return self.settings.port
 
 
+def exposition(document: dict[str, Any]) -> bytes:
+    """Tells who makes it: the loop itself, which stands still meanwhile, or another thread."""
+    by_the_loop = threading.current_thread() is threading.main_thread()
+    return f"node {document['node']}, made by {'the loop' if by_the_loop else 'a thread'}\n".encode()
+
+
 @asynccontextmanager
 async def serving(
     folder: Path, *, password: str | None = PASSWORD, routes: tuple[Route, ...] = (), node: FakeNode | None = None
@@ -151,7 +158,7 @@ async def serving(
         node,
         files=read_static_files(folder),
         routes=routes,
-        exposition=lambda document: f"node {document['node']}\n".encode(),
+        exposition=exposition,
     )
     await server.start()
     yield World(server, node, Client(settings.port), settings)

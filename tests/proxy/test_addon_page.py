@@ -60,8 +60,9 @@ def test_the_page_of_a_running_node(lan: Lan, tmp_path: Path) -> None:
     assert document["groups"][0]["state"] == "master" and document["admin"] == {"url": url, "trouble": None}
     assert document.keys() == node.status().keys() and token not in str(node.status())
     assert "High Availability" in asked("GET", "/", cookie)[1]
-    status, text, _ = asked("GET", "/metrics", {"Authorization": f"Bearer {token}"})
-    assert status == 200 and "# TYPE wsa_proxy_" in text
+    metrics = asked("GET", "/metrics", {"Authorization": f"Bearer {token}"})[1]
+    assert 'state="master"} 1.0' in metrics and "wsa_proxy_loop_lag_seconds " in metrics and token not in metrics
+    assert asked("GET", "/metrics", {})[0] == 401
     with socket.create_connection(("127.0.0.1", 8112), timeout=10) as page:
         page.sendall(f"GET /api/events HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie['Cookie']}\r\n\r\n".encode())
         heard = page.recv(65536)
