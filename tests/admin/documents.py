@@ -39,12 +39,8 @@ TOLD_OF_A_GROUP: dict[str, Any] = {
 
 @functools.cache
 def _lived() -> str:
-    loop = VirtualTimeLoop()
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            return json.dumps(loop.run_until_complete(_live(Path(folder))))
-    finally:
-        loop.close()
+    with tempfile.TemporaryDirectory() as folder, asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        return json.dumps(runner.run(_live(Path(folder))))
 
 
 async def _live(folder: Path) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from datetime import datetime
 
 from wsa_proxy.admin.document import Part
@@ -17,10 +16,9 @@ def _build(document: Part) -> Samples:
 
 
 def _started(document: Part) -> Samples:
-    """In Unix time; a time without a zone is UTC."""
+    """In Unix time."""
     try:
-        started = datetime.fromisoformat(document.text("started_at"))
-        return [((), (started if started.tzinfo else started.replace(tzinfo=UTC)).timestamp())]
+        return [((), datetime.fromisoformat(document.text("started_at")).timestamp())]
     except (ValueError, OverflowError):
         return []
 
