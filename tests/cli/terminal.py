@@ -1,4 +1,4 @@
-"""A terminal of 80x24 with a ``wsa-proxy`` on it."""
+"""A terminal of 24 lines with a ``wsa-proxy`` on it, or with another program."""
 
 from __future__ import annotations
 
@@ -10,21 +10,30 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Sequence
 from fcntl import ioctl
 from typing import Self
+
+WSA_PROXY = (sys.executable, "-m", "wsa_proxy.cli")
 
 
 class Terminal:
     """``environment`` is added to that of the test. Left, it ends what still runs."""
 
-    def __init__(self, *arguments: str, environment: dict[str, str] | None = None, columns: int = 80) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        program: Sequence[str] = WSA_PROXY,
+        environment: dict[str, str] | None = None,
+        columns: int = 80,
+    ) -> None:
         self.ours, self.theirs = pty.openpty()
         ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         self.seen = b""
         self._unread = b""
         ordinary = {name: text for name, text in os.environ.items() if name not in ("NO_COLOR", "COLUMNS")}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "wsa_proxy.cli", *arguments],
+            [*program, *arguments],
             stdin=self.theirs,
             stdout=self.theirs,
             stderr=self.theirs,

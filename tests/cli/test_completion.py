@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.cli.terminal import Terminal
 from wsa_proxy import cli
 from wsa_proxy.cli.completion import script
 from wsa_proxy.cli.exit_status import EXIT_STATUSES
+from wsa_proxy.cli.parser import SHELLS
 
 COMPLETE = """
 source {script}
@@ -50,13 +53,40 @@ def test_bash_completes_verbs_options_words_and_files(tmp_path: Path) -> None:
     assert "--virtual-ip" in completed_by_bash(tmp_path, "init", "--v")
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_each_shell_can_read_its_script(shell: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its own parser finds nothing wrong, where the shell is at hand; every verb is in it."""
+@pytest.mark.parametrize("shell", SHELLS)
+def test_each_script_knows_every_verb(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["completion", shell]) == 0
     out = capsys.readouterr().out
-    assert all(verb in out for verb in EXIT_STATUSES)
-    file = tmp_path / f"completion.{shell}"
-    file.write_text(out)
-    if shutil.which(shell):
-        subprocess.run([shell, "-n", str(file)], check=True, timeout=60)
+    assert [verb for verb in EXIT_STATUSES if verb not in out] == []
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed: apt-get install fish")
+def test_fish_completes_with_what_each_is(tmp_path: Path) -> None:
+    """As `complete -C` says it."""
+    (tmp_path / "node.yaml").touch()
+    (tmp_path / "completion.fish").write_text(script("fish"))
+    lines = ["wsa-proxy sta", "wsa-proxy status --w", "wsa-proxy check no", "wsa-proxy maintenance o"]
+    code = "source completion.fish; " + "; ".join(f"complete -C '{line}'" for line in lines)
+    environment = os.environ | {"HOME": str(tmp_path)}
+    command = ["fish", "--no-config", "-c", code]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    offered = [line.split("\t")[0] for line in done.stdout.splitlines()]
+    assert offered == ["status", "--watch", "node.yaml", "off", "on"] and done.stderr == ""
+    assert "status\twhat the running node is, since when and why, and what is wrong\n" in done.stdout
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed: apt-get install zsh")
+def test_zsh_completes_at_a_terminal(tmp_path: Path) -> None:
+    """The file is named and lies as the help says it; a tab writes the rest of the word."""
+    (tmp_path / "_wsa-proxy").write_text(script("zsh"))
+    with Terminal(program=("zsh", "-f", "-i"), environment={"HOME": str(tmp_path)}) as terminal:
+        terminal.type(f"PS1=; fpath=({tmp_path} $fpath); autoload -U compinit; compinit -D -u; echo rea''dy\n")
+        terminal.read_until("ready")
+        terminal.type("wsa-proxy stat\t")
+        terminal.read_until("wsa-proxy status")
+        terminal.type("--wat\t")
+        terminal.read_until("--watch")
+        terminal.type("\x15exit\n")
+        assert terminal.end() == 0

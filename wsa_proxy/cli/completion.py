@@ -39,6 +39,9 @@ def script(shell: str) -> str:
     for action in _actions(parser):
         if action.type is Path:
             action.complete = shtab.FILE  # type: ignore[attr-defined]
+        if isinstance(action, argparse._SubParsersAction):
+            for choice in action._choices_actions:  # one line each, as in the list of verbs
+                action.choices[choice.dest].description = choice.help
     return shtab.complete(parser, shell)
 
 
