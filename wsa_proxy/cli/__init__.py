@@ -5,6 +5,7 @@
     help            how the help is laid out, at any width
     exit_status     what the exit status of each verb means, for its help and for the README
     asking          the control socket: where it is, and what to say when nobody answers
+    state_place     the state_dir of a file, without the checks
     node            run, check and cleanup: a file, and no running node
     orders          reload, demote, restore, preempt, maintenance, switch and drill
     status          status, and with status_watch a status that goes on

@@ -19,6 +19,11 @@ def socket_path(file: Path | None) -> Path:
     """Where the node with this configuration answers; a wrong file is no reason not to ask the node that runs."""
     if file is None:
         return DEFAULT_SOCKET
+    from wsa_proxy.cli.state_place import plain_state_dir
+
+    folder = plain_state_dir(file)
+    if folder is not None:
+        return folder / DEFAULT_SOCKET.name
     from wsa_proxy.config import ConfigError
     from wsa_proxy.config import read_state_dir
 
