@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.test_status_text import STATUS
 from wsa_proxy import cli
+from wsa_proxy.runtime.control import ControlSocket
 
 
 def test_the_node_is_found_by_its_configuration_even_a_wrong_one(
@@ -41,3 +43,15 @@ def test_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[
     with pytest.raises(SystemExit) as ended:
         cli.main(["status", str(tmp_path / "none.yaml")])
     assert ended.value.code == 1 and "none.yaml" in capsys.readouterr().err
+
+
+async def test_a_node_of_an_earlier_version_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The real socket's answer to a verb that it does not have, in words that help."""
+    socket = ControlSocket(tmp_path / "control.sock", {"status": dict})
+    await socket.start()
+    file = tmp_path / "node.yaml"
+    file.write_text(f"state_dir: {tmp_path}\n")
+    assert await asyncio.to_thread(cli.main, ["why", str(file)]) == 1
+    socket.close()
+    told = "the running node does not know why: it was started in an earlier version, and wants a restart"
+    assert capsys.readouterr().err == f"wsa-proxy: {told}\n"

@@ -13,6 +13,8 @@ from wsa_proxy.cli.exit_status import FAILED
 
 DEFAULT_SOCKET = Path("/var/lib/wsa-proxy/control.sock")
 ASK_LIMIT_S = 3.0
+UNKNOWN_VERB = "expected a JSON line with one of the verbs"
+"""How a control socket begins its answer to a verb that it does not have."""
 
 
 def socket_path(file: Path | None) -> Path:
@@ -47,7 +49,10 @@ def answer(
         answered = {"error": error}
     if "error" not in answered:
         return answered
-    print(f"wsa-proxy: {answered['error']}", file=sys.stderr)
+    said = str(answered["error"])
+    if said.startswith(UNKNOWN_VERB):
+        said = f"the running node does not know {verb}: it was started in an earlier version, and wants a restart"
+    print(f"wsa-proxy: {said}", file=sys.stderr)
     return None
 
 
