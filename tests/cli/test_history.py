@@ -82,7 +82,8 @@ def test_the_newest_is_the_last_line(tmp_path: Path, capsys: pytest.CaptureFixtu
     node.stop()
     out = capsys.readouterr().out
     lines, document = out[: out.index("[\n")], json.loads(out[out.index("[\n") :])
-    assert lines.count("BACKUP -> MASTER") == 20
+    stamps = [line[:23] for line in lines.splitlines() if "BACKUP -> MASTER" in line]
+    assert len(stamps) == 20 and stamps == sorted(stamps)
     assert [each["number"] for each in document] == [30, 29, 28]
     assert node.asked == [("history", {"limit": "20"}), ("history", {"limit": "3", "group": "1"})]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_interface
+from ipaddress import ip_network
 
 import pytest
 
@@ -16,6 +18,7 @@ from wsa_proxy.init.draft import problems_of
 from wsa_proxy.init.questions import QUESTIONS
 from wsa_proxy.init.questions import networks_text
 from wsa_proxy.init.questions import with_prefix
+from wsa_proxy.net.host import AddressFacts
 from wsa_proxy.net.host import HostFacts
 
 BY_KEY = {question.key: question for question in QUESTIONS}
@@ -46,11 +49,17 @@ def test_an_address_is_a_name_where_there_is_no_other(virtual_ip: str, name: str
 
 
 def test_the_networks_of_this_host_are_shown() -> None:
-    """With an address that this host has not; never loopback, never link-local."""
+    """With an address that this host has not; never loopback, link-local, or a virtual IP that is held."""
     text = "networks here: eth0 10.0.0.0/24, eth0 fd00:77::/64; for instance 10.0.0.250/24, if it is free"
     assert networks_text(HOST) == text
     taken = HostFacts((interface("eth0", 2, "10.0.0.250/24", "fe80::1/64"),))
     assert networks_text(taken) == "networks here: eth0 10.0.0.0/24; for instance 10.0.0.249/24, if it is free"
+    held = interface("eth0", 2, "192.0.2.3/32", "fd00:77::3/128")
+    assert networks_text(HostFacts((held,))) == ""
+    by_dhcp = AddressFacts(ip_interface("192.0.2.3/24"), ip_network("192.0.2.0/24"), valid_s=3600)
+    assert networks_text(HostFacts((replace(ETH0, addresses=(by_dhcp,)),))).startswith(
+        "networks here: eth0 192.0.2.0/24"
+    )
     assert networks_text(HostFacts((LO, replace(ETH0, addresses=())))) == ""
     assert networks_text(HostFacts((interface("eth0", 2, "10.0.0.1/30"),))) == "networks here: eth0 10.0.0.0/30"
 
@@ -66,5 +75,6 @@ def test_the_networks_of_this_host_are_shown() -> None:
     ],
 )
 def test_a_prefix_that_is_left_out_is_that_of_the_lan(answer: str, completed: str) -> None:
-    """Where this host is in it; what cannot be completed is told by the checks."""
-    assert with_prefix(answer, HOST) == completed
+    """Where this host is in it, also while it holds that address; what cannot be completed is told by the checks."""
+    holding = HostFacts((LO, replace(ETH0, addresses=(*interface("", 0, "10.0.0.3/32").addresses, *ETH0.addresses))))
+    assert with_prefix(answer, HOST) == with_prefix(answer, holding) == completed

@@ -8,16 +8,16 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
+from ipaddress import IPv6Network
 from ipaddress import ip_address
-from ipaddress import ip_interface
 
 from wsa_proxy.net.host import HostFacts
-from wsa_proxy.net.host import InterfaceFacts
 
 SECRET_RANDOM_BYTES = 14
 """19 characters of base64, all that CARP uses; 112 bits."""
 
 type Answers = Mapping[str, str]
+type Network = IPv4Network | IPv6Network
 type Propose = Callable[[Answers, HostFacts], str | None]
 
 
@@ -109,17 +109,24 @@ QUESTIONS = (
 
 
 def networks_text(host: HostFacts) -> str:
-    """``on this LAN: eth0 10.0.0.0/24, for instance 10.0.0.250/24``; empty when no interface has a network."""
-    found = [(each, facts.network) for each in _usable(host) for facts in each.addresses if facts.permanent]
-    named = [f"{each.name} {network}" for each, network in found if not network.is_link_local]
-    if not named:
+    """``networks here: eth0 10.0.0.0/24; for instance 10.0.0.250/24, if it is free``; empty when there is none."""
+    networks = _networks(host)
+    if not networks:
         return ""
-    example = next((_example(network, host) for _, network in found if isinstance(network, IPv4Network)), None)
-    return f"networks here: {', '.join(named)}" + (f"; for instance {example}, if it is free" if example else "")
+    named = ", ".join(f"{name} {network}" for name, network in networks)
+    example = next((_example(network, host) for _, network in networks if isinstance(network, IPv4Network)), None)
+    return f"networks here: {named}" + (f"; for instance {example}, if it is free" if example else "")
 
 
-def _usable(host: HostFacts) -> list[InterfaceFacts]:
-    return [each for each in host.interfaces if each.mac and not each.loopback]
+def _networks(host: HostFacts) -> list[tuple[str, Network]]:
+    """Of Ethernet interfaces, each with its name. A virtual IP that is held here is no network: it is one address."""
+    return [
+        (each.name, facts.network)
+        for each in host.interfaces
+        if each.mac and not each.loopback
+        for facts in each.addresses
+        if facts.network.num_addresses > 1 and not facts.network.is_link_local
+    ]
 
 
 def _example(network: IPv4Network, host: HostFacts) -> str | None:
@@ -137,5 +144,5 @@ def with_prefix(answer: str, host: HostFacts) -> str:
         address = ip_address(answer)
     except ValueError:
         return answer
-    networks = [facts.network for each in _usable(host) for facts in each.addresses if address in facts.network]
-    return str(ip_interface(f"{address}/{networks[0].prefixlen}")) if networks else answer
+    lengths = [network.prefixlen for _, network in _networks(host) if address in network]
+    return f"{address}/{lengths[0]}" if lengths else answer
