@@ -11,6 +11,7 @@ from wsa_proxy import __version__
 from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.health import SelfTestResult
 from wsa_proxy.settings import Limits
+from wsa_proxy.status_warnings import status_warnings
 
 GROUP_KEYS = {
     "id", "description", "hostname", "virtual_ip", "interface", "priority", "port", "advertisement_interval_s",
@@ -137,3 +138,14 @@ async def test_the_lease_has_its_age_where_it_is(make_host: MakeHost) -> None:
     a.beat()
     a.loop.now += 0.7
     assert a.node.status()["groups"][0]["lease_age_s"] == 0.7
+
+
+async def test_what_is_wrong_is_part_of_the_document(make_host: MakeHost) -> None:
+    """The same list that a reader would make of it."""
+    host = make_host("a", 1)
+    await host.start()
+    host.set_link(running=False)
+    await asyncio.sleep(0.01)
+    status = host.node.status()
+    assert status["warnings"] == status_warnings(status)
+    assert ("group_out", 1) in [(each["kind"], each["group"]) for each in status["warnings"]]
