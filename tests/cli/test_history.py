@@ -73,6 +73,15 @@ def test_an_event_in_words() -> None:
     assert event_text(exact).splitlines()[-1] == "  clients had no answer for 35 ms (probes of c)"
 
 
+def test_a_start_of_the_node_is_of_no_group() -> None:
+    """It came from no state."""
+    started = EVENT | {"group": 0, "from": "", "to": "started", "reason": "node_started", "evidence": "it was killed"}
+    started |= {"sentence": "The node has started."}
+    assert event_text(started) == (
+        "2026-11-29 03:17:49.250 UTC  a  STARTED  node_started it was killed\n  The node has started."
+    )
+
+
 def test_the_newest_is_the_last_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """As in a log; of one group if it is asked for, and not more than asked for."""
     node = FakeNode(tmp_path / "control.sock", Answering(events(30)))

@@ -59,14 +59,20 @@ def event_text(event: dict[str, Any]) -> str:
     """One transition in two or three lines."""
     at = datetime.fromisoformat(event["at"]).astimezone(UTC)
     stamp = f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d} UTC"
-    change = f"{event['from'].upper()} -> {event['to'].upper()}"
     lines = [
-        f"{stamp}  {event['node']}  group {event['group']}  {change}  {event['reason']} {event['evidence']}".rstrip(),
+        f"{stamp}  {event['node']}  {_change_text(event)}  {event['reason']} {event['evidence']}".rstrip(),
         f"  {event['sentence']}",
     ]
     who = f"ordered by {event['who']}" if event["who"] else ""
     rest = [part for part in (who, _outage_text(event["outage"])) if part]
     return "\n".join([*lines, *([f"  {'; '.join(rest)}"] if rest else [])])
+
+
+def _change_text(event: dict[str, Any]) -> str:
+    """Of a group, or of the whole node, which starts and stops and has the group 0."""
+    if event["group"] == 0:
+        return str(event["to"]).upper()
+    return f"group {event['group']}  {event['from'].upper()} -> {event['to'].upper()}"
 
 
 def _outage_text(outage: dict[str, Any] | None) -> str:
