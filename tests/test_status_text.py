@@ -160,3 +160,27 @@ def test_a_wait_before_a_preemption_is_in_the_status(preemption: dict[str, Any],
 def test_durations_for_people(seconds: float, text: str) -> None:
     """Two units, never more."""
     assert _duration(seconds) == text
+
+
+def test_whether_the_virtual_ip_answers_and_what_the_last_outage_was() -> None:
+    """Each with its age."""
+    service = {"answers": True, "ms": 1.25, "age_s": 0.4, "address": "10.0.0.3:8080", "evidence": ""}
+    outage = {"at": "", "ms_min": 25.2, "ms_max": 35.0, "how": "asked from the promotion on", "age_s": 200.0}
+    group = STATUS["groups"][0] | {"service": service, "last_outage": outage}
+    lines = status_text(STATUS | {"groups": [group]}).splitlines()
+    assert "  service: 10.0.0.3:8080 answers in 1.2 ms, asked 0.4 s ago" in lines
+    assert "  last outage: 25 to 35 ms, 3 min 20 s ago (asked from the promotion on)" in lines
+    silent = service | {"answers": False, "ms": None, "evidence": "timed out"}
+    lines = status_text(STATUS | {"groups": [group | {"service": silent, "last_outage": None}]}).splitlines()
+    assert "  service: 10.0.0.3:8080 DOES NOT ANSWER, asked 0.4 s ago" in lines
+    assert not any("last outage" in line for line in lines)
+
+
+def test_where_a_browser_finds_the_page_and_the_pac_file() -> None:
+    """At the end; a page that cannot be served has a warning instead."""
+    admin = {"url": "http://127.0.0.1:8112/", "trouble": None}
+    more: dict[str, Any] = {"admin": admin, "pac": {"url": "http://10.0.0.3:8080/proxy.pac", "served": 7}}
+    lines = status_text(STATUS | more).splitlines()
+    assert lines[-2:] == ["page: http://127.0.0.1:8112/", "PAC file: http://10.0.0.3:8080/proxy.pac, served 7 times"]
+    more = {"admin": admin | {"trouble": "address in use"}, "pac": None}
+    assert "page: " not in status_text(STATUS | more)

@@ -25,7 +25,7 @@ def status_text(status: dict[str, Any]) -> str:
     if guardian is not None:
         limit = f"gives the virtual IPs up when the proxy's loop stands still for {guardian['stall_limit_s']:g} s"
         lines += [f"guardian: process {guardian['pid']}, {limit}" if guardian["pid"] else "guardian: none"]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_page_lines(status)])
 
 
 def _warnings(status: dict[str, Any]) -> list[str]:
@@ -117,6 +117,7 @@ def _group_lines(group: dict[str, Any]) -> list[str]:
         f"  virtual IP held here: {held}    master heard: {group['last_master'] or 'none'}",
         f"  priority {group['priority']} (advskew {group['advskew']}, demotion {group['demotion']})"
         f"    sent {group['advertisements_sent']}  received {group['advertisements_received']}",
+        *_service_lines(group),
         *_waiting(group.get("preemption")),
         *_member_lines(group.get("members")),
     ]
@@ -126,6 +127,27 @@ def _group_lines(group: dict[str, Any]) -> list[str]:
             at = f"last {_duration(last['age_s'])} ago from {last['from']} (unverified), {last['mac']}"
             lines.append(f"  rejected: {reason} {count}, {at}")
     return lines
+
+
+def _service_lines(group: dict[str, Any]) -> list[str]:
+    """Whether the virtual IP answers, and how long clients waited for it last. An earlier version tells neither."""
+    service, outage = group.get("service"), group.get("last_outage")
+    lines = []
+    if service is not None:
+        took = f" in {service['ms']:.1f} ms" if service["ms"] is not None else ""
+        verdict = f"answers{took}" if service["answers"] else "DOES NOT ANSWER"
+        lines.append(f"  service: {service['address']} {verdict}, asked {_duration(service['age_s'])} ago")
+    if outage is not None:
+        span = f"{outage['ms_min']:.0f} to {outage['ms_max']:.0f} ms"
+        lines.append(f"  last outage: {span}, {_duration(outage['age_s'])} ago ({outage['how']})")
+    return lines
+
+
+def _page_lines(status: dict[str, Any]) -> list[str]:
+    """Where a browser finds it. An earlier version has neither."""
+    admin, pac = status.get("admin"), status.get("pac")
+    lines = [] if admin is None or admin["trouble"] else [f"page: {admin['url']}"]
+    return lines + ([] if pac is None else [f"PAC file: {pac['url']}, served {pac['served']} times"])
 
 
 def _health_lines(health: dict[str, Any]) -> list[str]:

@@ -105,6 +105,18 @@ def test_on_a_terminal_it_is_redrawn(tmp_path: Path) -> None:
         assert select.select([terminal.ours], [], [], 0)[0] == []
 
 
+def test_a_terminal_that_cannot_draw_gets_blocks(tmp_path: Path) -> None:
+    """Without a colour and without another screen; a node that was never there leaves nothing behind."""
+    with Terminal("status", "--watch", str(configuration(tmp_path)), environment={"TERM": "dumb"}) as terminal:
+        terminal.read_until("waiting for it")
+        node = FakeNode(tmp_path / "control.sock", lambda *_: in_state("master"))
+        terminal.read_until("guardian: process 4712")
+        terminal.type("\x03")
+        assert terminal.end() == 0
+        node.stop()
+        assert b"\x1b" not in terminal.seen
+
+
 def test_what_counts_as_a_change() -> None:
     """States, obstacles, warnings, members and health; no age, no counter."""
     before = essence(STATUS)

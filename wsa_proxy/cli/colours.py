@@ -8,7 +8,7 @@ from typing import TextIO
 
 GREEN, YELLOW, RED, CYAN, DIM = "32", "33", "1;31", "36", "2"
 RULES = (
-    (re.compile(r"^ERROR\b.*$|\bNO HEALTHY STANDBY\b|\bFAILED\b|\bNOT\b", re.MULTILINE), RED),
+    (re.compile(r"^ERROR\b.*$|\bNO HEALTHY STANDBY\b|\bFAILED\b|\bDOES NOT ANSWER\b|^NOT\b", re.MULTILINE), RED),
     (re.compile(r"^WARNING\b", re.MULTILINE), YELLOW),
     (re.compile(r"^NOTE\b|^  fix:|^  see:|^in maintenance\b", re.MULTILINE), CYAN),
     (re.compile(r"\bMASTER\b|\bpassed\b|(?<=^proxy: )well$", re.MULTILINE), GREEN),

@@ -1,4 +1,4 @@
-"""``wsa-proxy status --watch``: on a terminal the status, redrawn each second; in a pipe a block for each change.
+"""``wsa-proxy status --watch``: on a terminal that can draw the status, redrawn each second; else a block for each change.
 
 A node that does not answer is said and waited for. Ctrl-C ends it; so do SIGTERM and SIGHUP. These signals are held
 back but for the wait between two looks: one that came while a frame is drawn would cost the terminal.
@@ -7,6 +7,7 @@ back but for the wait between two looks: one that came while a frame is drawn wo
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -32,7 +33,7 @@ def watch(path: Path, *, as_json: bool) -> None:
     """Until it is ended. ``path``: the node's socket."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
-        if sys.stdout.isatty() and not as_json:
+        if sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb" and not as_json:
             _draw(lambda: _look(path))
         else:
             _tell(lambda: _look(path), as_json=as_json)
@@ -119,4 +120,5 @@ def _draw(look: Look) -> None:
             live.update(Text.from_ansi(f"{_now()}, {FOOTER}\n\n{shown}", overflow="fold"), refresh=True)
             if _is_ended():
                 break
-    print(text)
+    if text:
+        print(text)
