@@ -1,7 +1,8 @@
-"""A cleanup, as the command line has it."""
+"""A check and a cleanup, as the command line has them."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,13 @@ from wsa_proxy import cli
 from wsa_proxy import config
 from wsa_proxy.net.claims import Served
 from wsa_proxy.runtime import cleanup
+
+
+def test_a_check_for_a_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit status is that of the words."""
+    assert cli.main(["check", str(tmp_path / "none.yaml"), "--json"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert "none.yaml" in said["file"] and len(said["errors"]) == 1 and said["warnings"] == []
 
 
 @pytest.mark.parametrize(

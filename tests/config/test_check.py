@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,3 +103,27 @@ def test_dead_name_server(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
 def test_a_name_with_a_link_local_address_of_some_interface(capsys: pytest.CaptureFixture[str]) -> None:
     """The resolver may name an interface (a line of /etc/hosts with fe80::3%eth0); it is the address that counts."""
     assert _addresses_of("fe80::3%lo") == {"fe80::3"}
+
+
+def document(text: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, Any]]:
+    """The exit status and the document of ``--json``."""
+    file = Path("f.yaml")
+    file.write_text(text)
+    file.chmod(0o600)
+    status = check(file, as_json=True, host=HOST, resolve=lambda _: frozenset({"10.0.0.3"}))
+    return status, json.loads(capsys.readouterr().out)
+
+
+def test_the_same_for_a_program(capsys: pytest.CaptureFixture[str]) -> None:
+    """A right file has groups, a wrong one has errors; neither shows a secret."""
+    status, said = document(GOOD.replace("255", "200").replace("twelve-bytes!", "short"), capsys)
+    (warning,) = said.pop("warnings")
+    assert (warning["line"], warning["key"], warning["value"]) == (10, "groups[0].shared_secret", None)
+    group = {
+        "id": 1, "virtual_ip": ["10.0.0.3/24"], "port": 8080, "interface": "eth0", "priority": 200, "advskew": 55,
+        "advertises_every_s": 1.215, "takes_over_after_s": 3.215,
+    }  # fmt: skip
+    assert (status, said) == (0, {"file": "f.yaml", "node": "a", "groups": [group], "errors": []})
+    status, said = document(GOOD.replace("id: 1", "id: 300"), capsys)
+    error = {"line": 5, "key": "groups[0].id", "value": "300", "text": "must be a whole number from 1 to 255"}
+    assert (status, said["errors"], said["groups"], said["node"]) == (1, [error], None, None)

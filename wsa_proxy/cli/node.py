@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
 def check(options: argparse.Namespace) -> int:
     from wsa_proxy.config.check import check as check_file
 
-    return check_file(options.file)
+    return check_file(options.file, as_json=options.json)
 
 
 def cleanup(options: argparse.Namespace) -> int:

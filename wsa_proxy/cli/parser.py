@@ -137,6 +137,7 @@ def _add_run(verbs: Verbs) -> None:
 def _add_check(verbs: Verbs) -> None:
     parser = _verb(verbs, "check", "say everything that is wrong with a configuration file", node.check)
     parser.add_argument("file", type=Path, metavar="FILE", help="the configuration; nothing is started or changed")
+    parser.add_argument("--json", action="store_true", help="errors, warnings and groups as one document")
 
 
 def _add_cleanup(verbs: Verbs) -> None:

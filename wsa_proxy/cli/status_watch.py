@@ -1,4 +1,4 @@
-"""``wsa-proxy status --watch``: on a terminal that can draw the status, redrawn each second; else a block for each change.
+"""``wsa-proxy status --watch``: on a terminal that can draw, redrawn each second; else a block for each change.
 
 A node that does not answer is said and waited for. Ctrl-C ends it; so do SIGTERM and SIGHUP. These signals are held
 back but for the wait between two looks: one that came while a frame is drawn would cost the terminal.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
 from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
 from wsa_proxy.config.load import Loaded
@@ -26,29 +28,64 @@ type Resolve = Callable[[str], frozenset[str]]
 """Host name to addresses. Raises OSError."""
 
 
-def check(path: Path, *, host: HostFacts | None = None, resolve: Resolve | None = None) -> int:
+def check(path: Path, *, as_json: bool = False, host: HostFacts | None = None, resolve: Resolve | None = None) -> int:
     """Print every error and warning, or one line for each group. 0 when the file can be run, else 1."""
+    loaded: Loaded | None = None
+    errors: Sequence[Problem] = ()
     try:
         loaded = load(path, host=host)
+        warnings = [*loaded.warnings, *_unresolved(loaded, resolve or _addresses_of)]
     except ConfigError as error:
-        for problem in error.problems:
-            print(problem)
-        for problem in error.warnings:
-            print(f"warning: {problem}")
-        count = len(error.problems)
-        print(f"{count} error{'s' if count != 1 else ''}")
-        return 1
+        errors, warnings = error.problems, list(error.warnings)
+    if as_json:
+        print(json.dumps(_document(path, loaded, errors, warnings), indent=2))
+    else:
+        print("\n".join(_lines(loaded, errors, warnings)))
+    return 1 if errors else 0
+
+
+def _lines(loaded: Loaded | None, errors: Sequence[Problem], warnings: Sequence[Problem]) -> list[str]:
+    """For a person."""
+    warned = [f"warning: {problem}" for problem in warnings]
+    if loaded is None:
+        return [*map(str, errors), *warned, f"{len(errors)} error{'s' if len(errors) != 1 else ''}"]
     settings = loaded.settings
-    for problem in (*loaded.warnings, *_unresolved(loaded, resolve or _addresses_of)):
-        print(f"warning: {problem}")
     handling = "preemptive" if settings.preempt else "non-preemptive"
-    print(f"node {settings.node}, {handling}, state in {printable(str(settings.state_dir))}")
-    for group in settings.groups:
-        print(_summary(group))
-    if any(group.advbase == 0 for group in settings.groups):
-        print("\n".join(interval_table()))
-    print("no errors")
-    return 0
+    lines = [*warned, f"node {settings.node}, {handling}, state in {printable(str(settings.state_dir))}"]
+    lines += [_summary(group) for group in settings.groups]
+    lines += interval_table() if any(group.advbase == 0 for group in settings.groups) else []
+    return [*lines, "no errors"]
+
+
+def _document(
+    path: Path, loaded: Loaded | None, errors: Sequence[Problem], warnings: Sequence[Problem]
+) -> dict[str, object]:
+    """For a program. ``groups`` is None where errors are in the way of any."""
+    return {
+        "file": str(path),
+        "node": loaded.settings.node if loaded else None,
+        "groups": [_group_document(group) for group in loaded.settings.groups] if loaded else None,
+        "errors": [_problem_document(problem) for problem in errors],
+        "warnings": [_problem_document(problem) for problem in warnings],
+    }
+
+
+def _problem_document(problem: Problem) -> dict[str, object]:
+    return {"line": problem.line, "key": problem.key, "value": problem.value, "text": problem.text}
+
+
+def _group_document(group: GroupSettings) -> dict[str, object]:
+    own = Timers(group.advbase, group.advskew)
+    return {
+        "id": group.vhid,
+        "virtual_ip": [str(address) for address in group.virtual_ips],
+        "port": group.port,
+        "interface": group.interface,
+        "priority": group.priority,
+        "advskew": group.advskew,
+        "advertises_every_s": round(own.interval_s, 3),
+        "takes_over_after_s": round(own.master_down_s, 3),
+    }
 
 
 def _summary(group: GroupSettings) -> str:
