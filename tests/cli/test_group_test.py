@@ -70,7 +70,7 @@ def test_a_master_that_the_node_follows(lan: Any, tmp_path: Path, capsys: pytest
     assert cli.main(["test", str(file), "-1", "--seconds", "0.6"]) == 3
     out = capsys.readouterr().out
     node.stop()
-    assert "  nobody was heard\n" in out and "no node advertises that this file would believe" in out
+    assert "  nobody was heard\n" in out and "no node advertises that this file believes" in out
 
 
 def test_without_a_node_three_intervals_are_listened(

@@ -44,19 +44,19 @@ def test_all_is_told_before_it_is_judged() -> None:
 def test_one_node_in_both_ip_versions_is_one() -> None:
     both = (HERE, replace(HERE, source="fe80::2", version=6))
     assert verdict(*both, group=MASTER) == (
-        "as it should be: 10.0.0.2 and fe80::2 advertises, and nobody else",
+        "as it should be: 10.0.0.2 (fe80::2) advertises, and nobody else",
         True,
     )
 
 
 RIGHT = [((A,), None), ((A,), BACKUP), ((HERE,), MASTER), ((HERE,), None)]
 WRONG: list[tuple[tuple[Speaker, ...], dict[str, Any] | None, str]] = [
-    ((), None, "no node advertises that this file would believe"),
-    ((replace(A, advertises=False),), None, "no node advertises that this file would believe"),
+    ((), None, "no node advertises that this file believes"),
+    ((replace(A, advertises=False),), None, "no node advertises that this file believes"),
     ((A, HERE), MASTER, "10.0.0.1 and 10.0.0.2 all advertise: each is master"),
     ((A, STRANGER), BACKUP, "10.0.0.9 advertises and is not believed: signed with another secret"),
     ((A,), MASTER, "the running node says that it is master, and does not advertise"),
-    ((HERE,), BACKUP, "this host advertises, and its running node says that it is backup"),
+    ((HERE,), BACKUP, "this host advertises, and its node says that it is backup"),
     ((A,), BACKUP | {"last_master": "10.0.0.7"}, "the running node follows 10.0.0.7, and not 10.0.0.1"),
     ((A,), BACKUP | {"age_s": 1.0}, "the running node became BACKUP meanwhile, 1.0 s ago: test again"),
     (

@@ -24,12 +24,11 @@ def report(heard: Audition, group: Mapping[str, Any] | None, *, preempts: bool) 
     if group is None:
         lines.append("  no node answers on this host: judged by the file alone")
     else:
-        lines.append(
-            f"  the running node says: {group['state'].upper()}, {group['reason']} {group['evidence']}".rstrip()
-        )
+        said = f"{group['state'].upper()}, {group['reason']} {group['evidence']}".rstrip()
+        lines.append(f"  the running node says: {said}")
         wrong += _wrong_by_the_node(heard, masters, group, preempts)
     if not wrong:
-        return [*lines, f"as it should be: {_names(masters)} advertises, and nobody else"], True
+        return [*lines, f"as it should be: {_name_of_one(masters)} advertises, and nobody else"], True
     return [*lines, "NOT as it should be:", *(f"  {text}" for text in wrong)], False
 
 
@@ -52,9 +51,7 @@ def _wrong_on_the_wire(speakers: Sequence[Speaker], masters: Sequence[Speaker]) 
             " let IP protocol 112 pass between them"
         )
     if not masters:
-        wrong.append(
-            "no node advertises that this file would believe: nobody has the virtual IP, or it is not heard here"
-        )
+        wrong.append("no node advertises that this file believes: nobody has the virtual IP, or is not heard here")
     doubted = [each for each in speakers if each.advertises and not each.is_believed]
     wrong += [f"{each.source} advertises and is not believed: {each.why or each.word}" for each in doubted]
     return wrong
@@ -70,38 +67,35 @@ def _wrong_by_the_node(
         why = "; ".join(group["obstacles"].values()) or group["reason"]
         return [f"the running node takes no part in the group: {why}"]
     if group["state"] == "master":
-        return (
-            []
-            if here
-            else ["the running node says that it is master, and does not advertise: its host lets nothing out"]
-        )
+        text = "the running node says that it is master, and does not advertise: its host lets nothing out"
+        return [] if here else [text]
     if here:
-        return [
-            "this host advertises, and its running node says that it is backup: another process speaks for the group"
-        ]
-    sources = [each.source for each in masters]
-    if masters and group["last_master"] not in sources:
-        return [
-            f"the running node follows {group['last_master'] or 'nobody'}, and not {_names(masters)}: it hears others"
-        ]
+        return ["this host advertises, and its node says that it is backup: another process speaks for the group"]
+    followed = group["last_master"]
+    if masters and followed not in [each.source for each in masters]:
+        return [f"the running node follows {followed or 'nobody'}, and not {_names(masters)}: it hears others"]
     return [*_wrong_rank(masters, group)] if preempts else []
 
 
 def _wrong_rank(masters: Sequence[Speaker], group: Mapping[str, Any]) -> list[str]:
     """A better node that could preempt and does not."""
     held_back = group["demotion"] or (group.get("preemption") or {}).get("waits_s") is not None
-    priorities = [int(each.priority) for each in masters if each.priority]
-    if held_back or not priorities or group["priority"] <= max(priorities):
+    best = max((int(each.priority) for each in masters if each.priority), default=None)
+    if held_back or best is None or group["priority"] <= best:
         return []
-    return [
-        f"priority {group['priority']} here is greater than {max(priorities)}: this node should be master, and is not"
-    ]
+    return [f"priority {group['priority']} here is greater than {best}: this node should be master, and is not"]
 
 
 def _count(speakers: Sequence[Speaker]) -> int:
     """Nodes; one speaks in both IP versions."""
     senders = {(each.version, each.mac, each.source) for each in speakers}
     return max((sum(version == each for version, _, _ in senders) for each in (4, 6)), default=0)
+
+
+def _name_of_one(speakers: Sequence[Speaker]) -> str:
+    """A node that speaks in both IP versions is named by the first that was heard, with the other."""
+    first, *others = dict.fromkeys(each.source for each in speakers)
+    return f"{first} ({', '.join(others)})" if others else first
 
 
 def _names(speakers: Sequence[Speaker]) -> str:
