@@ -6,6 +6,8 @@ import asyncio
 import errno
 import json
 
+import pytest
+
 from tests.runtime.world import MakeHost
 from wsa_proxy import __version__
 from wsa_proxy.runtime.health import Health
@@ -140,12 +142,15 @@ async def test_the_lease_has_its_age_where_it_is(make_host: MakeHost) -> None:
     assert a.node.status()["groups"][0]["lease_age_s"] == 0.7
 
 
-async def test_what_is_wrong_is_part_of_the_document(make_host: MakeHost) -> None:
-    """The same list that a reader would make of it."""
+async def test_what_is_wrong_is_part_of_the_document(make_host: MakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same list that a reader would make of it, of the keys that others add as well."""
     host = make_host("a", 1)
     await host.start()
     host.set_link(running=False)
+    history = host.node.chronicle.history
+    monkeypatch.setattr(history, "status", lambda: {"trouble": "the disk is full", "events": 7})
     await asyncio.sleep(0.01)
     status = host.node.status()
     assert status["warnings"] == status_warnings(status)
-    assert ("group_out", 1) in [(each["kind"], each["group"]) for each in status["warnings"]]
+    told = [(each["kind"], each["group"]) for each in status["warnings"]]
+    assert ("group_out", 1) in told and ("history_trouble", None) in told
