@@ -24,8 +24,8 @@ FOLDER = Path("/run/docs")
 NUMBERS = {"a": 1, "b": 2, "c": 4, "client": 50}
 NAMES = {"proxy.example.com": "10.0.0.3", "www.example.com": str(ORIGIN.ipv4.ip)}
 """What a name server would know; there is none."""
-BLOCK_S_MAX = 90.0
-NODE_START_S_MAX = 60.0
+BLOCK_S_MAX = 150.0
+NODE_START_S_MAX = 90.0
 HERE = Path(__file__).resolve().parent
 
 

@@ -5,6 +5,7 @@ Pages that begin with two running nodes share these; before each page they have 
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,10 +39,12 @@ MAKE_AUTHORITY = """/opt/wsa-proxy/bin/python -c 'from pathlib import Path; from
 CertStore.create_store(Path.home() / ".mitmproxy", "mitmproxy", 2048)'
 """
 COPY_AUTHORITY = "scp -p ~/.mitmproxy/mitmproxy-ca* root@{name}:.mitmproxy/"
-CONFIGURE = """cp configs/node-{name}.yaml /etc/wsa-proxy/node.yaml
-sed -i s/change-this-secret/a-secret-of-mine/ /etc/wsa-proxy/node.yaml
-chmod 600 /etc/wsa-proxy/node.yaml
+CONFIGURE = r"""sed -e s/change-this-secret/a-secret-of-mine/ -e 's/^# admin: /admin: /' -e 's/CHOOSE ONE/a-password-of-mine/' \
+    configs/node-{name}.yaml >/etc/wsa-proxy/example.yaml
+chmod 600 /etc/wsa-proxy/example.yaml
 """
+TAKE = "cp -p /etc/wsa-proxy/example.yaml /etc/wsa-proxy/node.yaml"
+TAKE_AGAIN = f"cmp -s /etc/wsa-proxy/example.yaml /etc/wsa-proxy/node.yaml || {{ {TAKE} && wsa-proxy reload; }}"
 RUN = "exec wsa-proxy run /etc/wsa-proxy/node.yaml --set stream_large_bodies=50m"
 
 
@@ -72,14 +75,14 @@ class Player:
         """Nodes of the example files run on a and b."""
         for name in NODES:
             self._carry_out("a", COPY_AUTHORITY.format(name=name))
-            self._carry_out(name, CONFIGURE.format(name=name))
+            self._carry_out(name, CONFIGURE.format(name=name) + TAKE)
             self._network.machines[name].start(RUN)
         self._wait_nodes()
 
     def put_back(self) -> None:
         """The nodes have the example files again."""
         for name in NODES:
-            self._carry_out(name, f"{CONFIGURE.format(name=name)}wsa-proxy reload")
+            self._carry_out(name, TAKE_AGAIN)
         self._wait_nodes()
 
     def _wait_nodes(self) -> None:
@@ -125,7 +128,10 @@ class Player:
 
 
 def _judged(block: Block, started: Started) -> str | None:
-    status = started.wait()
+    try:
+        status = started.wait()
+    except subprocess.TimeoutExpired as error:
+        return f"it has not ended after {error.timeout:g} s, and said:\n{started.said}"
     if status != block.status:
         return f"exit status {status}, not {block.status}, and said:\n{started.said}"
     missing = None if block.shown is None else not_said(block.shown, started.said)
@@ -152,6 +158,6 @@ def pair() -> dict[str, list[str]]:
     player.start_nodes()
     wrong = {}
     for page in PAGES_OF_A_PAIR:
-        wrong[page] = player.play(page)
         player.put_back()
+        wrong[page] = player.play(page)
     return wrong

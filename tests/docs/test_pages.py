@@ -14,8 +14,8 @@ from tests.lab.inside import needs_namespaces
 from tests.lab.inside import run_inside
 
 PLAYED = (*playing.PAGES_OF_A_PAIR, *playing.PAGES_OF_TWO_HOSTS, *playing.PAGES_OF_AN_INSTALLATION)
-SESSION_S_MAX = 280.0
-"""A machine that has other tests to run as well is slow; alone it takes a sixth of this."""
+SESSION_S_MAX = 400.0
+"""A machine that has other tests to run as well is slow; alone it takes a tenth of this."""
 
 
 @pytest.fixture(scope="module")
