@@ -39,8 +39,8 @@ MAKE_AUTHORITY = """/opt/wsa-proxy/bin/python -c 'from pathlib import Path; from
 CertStore.create_store(Path.home() / ".mitmproxy", "mitmproxy", 2048)'
 """
 COPY_AUTHORITY = "scp -p ~/.mitmproxy/mitmproxy-ca* root@{name}:.mitmproxy/"
-CONFIGURE = r"""sed -e s/change-this-secret/a-secret-of-mine/ -e 's/^# admin: /admin: /' -e 's/CHOOSE ONE/a-password-of-mine/' \
-    configs/node-{name}.yaml >/etc/wsa-proxy/example.yaml
+CONFIGURE = r"""sed -e s/change-this-secret/a-secret-of-mine/ -e 's/^# admin: /admin: /' \
+    -e 's/CHOOSE ONE/a-password-of-mine/' configs/node-{name}.yaml >/etc/wsa-proxy/example.yaml
 chmod 600 /etc/wsa-proxy/example.yaml
 """
 TAKE = "cp -p /etc/wsa-proxy/example.yaml /etc/wsa-proxy/node.yaml"
