@@ -7,7 +7,7 @@ set -euo pipefail
 say() { printf 'packages: %s\n' "$*"; }
 
 # command:package
-NEEDED="chromedriver:chromium-driver chromium:chromium curl:curl fish:fish ip:iproute2 keepalived:keepalived nft:nftables node:nodejs promtool:prometheus ps:procps systemd-analyze:systemd tcpdump:tcpdump ucarp:ucarp unshare:util-linux wrk:wrk zsh:zsh"
+NEEDED="chromedriver:chromium-driver chromium:chromium curl:curl fish:fish ip:iproute2 keepalived:keepalived nft:nftables node:nodejs openssl:openssl promtool:prometheus ps:procps systemd-analyze:systemd tcpdump:tcpdump ucarp:ucarp unshare:util-linux wrk:wrk zsh:zsh"
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin    # where an ordinary user's shell does not look
 
 missing_packages() {

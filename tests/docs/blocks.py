@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SHELL = ("sh", "shell", "bash")
-HOSTS = ("a", "b", "c", "client")
+HOSTS = ("a", "b", "c", "d", "client")
 FLAGS = ("background", "ends", "again", "elsewhere")
 FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<text>.*?)^```[ ]*$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"(?:[0-9A-F]{2}:){5,}[0-9A-F]{2}|(?:[0-9a-f]{2}:){5}[0-9a-f]{2}|\d+(?:\.\d+)*")

@@ -21,7 +21,7 @@ from wsa_proxy.runtime.control import ControlError
 from wsa_proxy.runtime.control import ask
 
 FOLDER = Path("/run/docs")
-NUMBERS = {"a": 1, "b": 2, "c": 4, "client": 50}
+NUMBERS = {"a": 1, "b": 2, "c": 4, "d": 5, "client": 50}
 NAMES = {"proxy.example.com": "10.0.0.3", "www.example.com": str(ORIGIN.ipv4.ip)}
 """What a name server would know; there is none."""
 BLOCK_S_MAX = 150.0
@@ -30,7 +30,7 @@ HERE = Path(__file__).resolve().parent
 
 
 class Network:
-    """The LAN of a page: hosts a, b, c and a client, and a web server that is www.example.com."""
+    """The LAN of a page: hosts a, b, c, d and a client, and a web server that is www.example.com."""
 
     def __init__(self, names: list[str]) -> None:
         FOLDER.mkdir()

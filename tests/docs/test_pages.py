@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -14,6 +15,9 @@ from tests.lab.inside import needs_namespaces
 from tests.lab.inside import run_inside
 
 PLAYED = (*playing.PAGES_OF_A_PAIR, *playing.PAGES_OF_TWO_HOSTS, *playing.PAGES_OF_AN_INSTALLATION)
+PROGRAMS = ("curl", "keepalived", "nft", "nsenter", "openssl", "pidof", "ucarp")
+"""What the pages call, beside what is on every host."""
+MISSING = [program for program in PROGRAMS if shutil.which(program) is None]
 SESSION_S_MAX = 400.0
 """A machine that has other tests to run as well is slow; alone it takes a tenth of this."""
 
@@ -34,6 +38,7 @@ def test_each_page_with_commands_is_played() -> None:
 
 
 @needs_namespaces
+@pytest.mark.skipif(bool(MISSING), reason=f"missing: {', '.join(MISSING)}; tools/packages.sh names the packages")
 @pytest.mark.timeout(SESSION_S_MAX + 20)  # the first page waits for all
 @pytest.mark.parametrize("page", PLAYED)
 def test_page(page: str, wrong: dict[str, list[str]]) -> None:
