@@ -15,6 +15,7 @@ from tests.runtime.world import MakeHost
 from wsa_proxy.runtime.asker import asker
 from wsa_proxy.runtime.chronicle import MEASURED_AT_ONCE
 from wsa_proxy.runtime.chronicle import MEASURED_S_MAX
+from wsa_proxy.runtime.control import ControlError
 from wsa_proxy.runtime.facts import ProxyFacts
 
 
@@ -174,3 +175,14 @@ async def test_many_takeovers_at_once_ask_a_few_times(make_host: MakeHost) -> No
     assert sum(here for *_, here in service.asked[asked:]) <= MEASURED_AT_ONCE + 1
     newest = {each["group"]: each["outage"] for each in reversed(await history_of(second, ""))}
     assert len(newest) == 31 and all(each["ms_max"] < 50 for vhid, each in newest.items() if vhid)
+
+
+async def test_a_node_that_was_refused_writes_nothing(make_host: MakeHost) -> None:
+    """The folder is another one's, and so is the history in it."""
+    first, second = make_host("a", 1), make_host("a", 1)
+    await first.start()
+    await asyncio.sleep(5)
+    with pytest.raises(ControlError):
+        await second.node.start()
+    second.node.close()
+    assert [each["to"] for each in await history_of(first, "")] == ["master", "backup", "started"]

@@ -86,11 +86,13 @@ class Chronicle:
         """The last question to this node itself that a new master has asked, and that was answered."""
         self._last: dict[int, _Known] = {}
         self._groups: dict[int, Driver] = {}
+        self._has_begun = False
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
     async def begin(self) -> None:
         """The folder is this node's alone by now, and no group takes part yet."""
+        self._has_begun = True
         await self.history.open()
         if self._watch is not None:
             self._watch.begin()
@@ -104,12 +106,13 @@ class Chronicle:
             self._watch.set_groups(groups)
 
     def close(self) -> None:
-        """The end of this life; ``notify`` may still be under way."""
+        """The end of this life; ``notify`` may still be under way. Before ``begin`` the folder may be another's."""
         if self._watch is not None:
             self._watch.close()
         for vhid in list(self._measuring):
             self._end_measuring(vhid)
-        self.history.close()
+        if self._has_begun:
+            self.history.close()
 
     # -- what happens --------------------------------------------------------------------------------------------------
 
