@@ -19,6 +19,7 @@ from wsa_proxy.runtime.control import ask
 ENDED_BY = {"kill": "start", "stop": "start", "freeze": "thaw", "cable": "plug", "deafen": "start"}
 QUIET_S = 1.5
 """Longer than the interval in which the service is asked after."""
+CALM_S = 0.2
 MEASURED_S_MAX = 10.0
 
 
@@ -43,12 +44,13 @@ def measured(lab: Lab, name: str, before: int) -> dict[str, Any]:
 
 def felt(lab: Lab) -> dict[str, float]:
     """What the client saw of the last fault, and what of that is no outage: how late it was itself, and how long a
-    request takes on this machine; milliseconds."""
+    request takes on this machine, of those that began when all was over; milliseconds."""
     row, at_s = lab.rows()[-1], lab.applied[-1].at_s
+    assert row.outage_ms is not None
     since = [each for each in list(lab.samples) if each.end_s > at_s - 0.1]
     late_s = max(each.start_s - each.due_s for each in since)
-    takes_s = max(each.end_s - each.start_s for each in since if each.ok)
-    assert row.outage_ms is not None
+    over_s = at_s + row.outage_ms / 1000 + CALM_S
+    takes_s = max((each.end_s - each.start_s for each in since if each.ok and each.start_s > over_s), default=0.0)
     return {"outage_ms": row.outage_ms, "slow_ms": (late_s + takes_s) * 1000}
 
 

@@ -160,9 +160,11 @@ async def test_a_demotion_elsewhere_is_put_down_to_that_nodes_operator(make_host
 async def test_the_members_ports_are_told_to_the_proxy(make_host: MakeHost) -> None:
     """So that it knows their questions, and shows them to nobody."""
     service = FakeService()
-    _, second = await pair(make_host, service, facts=ProxyFacts(probes_from=40_001))
+    first, second = await pair(make_host, service, facts=ProxyFacts(probes_from=40_001))
     assert service.expected == {("10.0.0.1", 40_001), ("10.0.0.2", 0)}
-    assert second.state == "backup"
+    first.running = False
+    await asyncio.sleep(20)
+    assert second.state == "master" and ("10.0.0.1", 40_001) in service.expected, "it asks before it is heard again"
 
 
 async def test_many_takeovers_at_once_ask_a_few_times(make_host: MakeHost) -> None:

@@ -204,11 +204,12 @@ class Chronicle:
         return f"operator (node {nodes[0]})" if len(nodes) == 1 else ""
 
     def _probing_members(self) -> list[Member]:
-        """And this node itself, which may become master while it asks."""
-        now_s, groups = self._clocks.now_s(), self._reporting.groups.values()
-        fresh = [each for reports in groups for each in reports.roster.fresh(now_s)]
-        found = {(each.newest.address, each.newest.probes_from) for each in fresh if each.newest.probes_from}
-        found |= {(reports.own_address(), THIS_PROCESS) for reports in groups}
+        """Also those that are silent: whoever comes back asks before it is heard. And this node itself, which may
+        become master while it asks."""
+        groups = self._reporting.groups.values()
+        reports = [each.report for group in groups for each in group.roster.members.values() if each.report is not None]
+        found = {(each.address, each.probes_from) for each in reports if each.probes_from}
+        found |= {(group.own_address(), THIS_PROCESS) for group in groups}
         return [(address, port) for address, port in found if address]
 
     # -- what others ask -----------------------------------------------------------------------------------------------
