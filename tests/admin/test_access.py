@@ -108,6 +108,18 @@ async def test_who_is_wrong_too_often_waits() -> None:
     assert await access.log_in("10.0.0.9", PASSWORD) is not None
 
 
+async def test_a_password_that_changes_meanwhile_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its hash takes a moment; whoever was right by the old one comes too late."""
+    access, _ = made()
+
+    async def is_right(offered: str) -> bool:
+        access.change(AdminSettings(password="another"))
+        return True
+
+    monkeypatch.setattr(access.secret, "is_right", is_right)
+    assert await access.log_in("10.0.0.9", PASSWORD) is None
+
+
 @pytest.mark.parametrize(
     ("origin", "same"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -165,6 +166,7 @@ async def test_who_does_not_read_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> 
         while received < len(LARGE) // 2 or door.connections() > 1:  # it takes longer than the other may stand still
             received += len(await asyncio.wait_for(loop.sock_recv(slow, 200_000), WAIT_S))
             await asyncio.sleep(0.03)
+        assert received < len(LARGE), "the other one was not cut off"
         while chunk := await asyncio.wait_for(loop.sock_recv(slow, 1 << 20), WAIT_S):
             received += len(chunk)
         assert received > len(LARGE)
@@ -201,22 +203,25 @@ async def test_without_descriptors_the_loop_is_left_alone(monkeypatch: pytest.Mo
     """To ask again at once would take it all its time; when there are some again, those who waited come in."""
     monkeypatch.setattr(module, "NO_DESCRIPTORS_S", 0.2)
     async with opened() as (door, port):
-        asked, real = 0, socket.socket.accept
+        loop, asked, real = asyncio.get_running_loop(), 0, socket.socket.accept
+        none_until_s = loop.time() + 0.5
 
         def accept(self: socket.socket) -> tuple[socket.socket, object]:
             nonlocal asked
             asked += 1
-            if asked <= 3:
+            if loop.time() < none_until_s:
                 raise OSError(errno.EMFILE, "Too many open files")
             return real(self)
 
         monkeypatch.setattr(socket.socket, "accept", accept)
         assert await served(port)
-        assert 4 <= asked <= 6
+        assert 2 <= asked <= 5
         assert door.connections() <= 1
 
 
-async def test_a_door_that_was_closed_meanwhile_stays_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_door_that_was_closed_meanwhile_stays_closed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """The pause after a lack of descriptors ends later than the door."""
     monkeypatch.setattr(module, "NO_DESCRIPTORS_S", 0.05)
 
@@ -229,5 +234,5 @@ async def test_a_door_that_was_closed_meanwhile_stays_closed(monkeypatch: pytest
         await asyncio.sleep(0.02)
         door.close()
         await asyncio.sleep(0.1)
-        assert door.addresses() == []
+        assert door.addresses() == [] and [each for each in caplog.records if each.levelno >= logging.ERROR] == []
         writer.close()

@@ -61,6 +61,14 @@ async def test_what_was_right_once_is_not_reckoned_again(monkeypatch: pytest.Mon
     assert reckoned == ["right", "wrong", "wrong"]
 
 
+async def test_what_no_password_can_be_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text that is longer than any is not even reckoned."""
+    monkeypatch.setattr(module, "_verify", lambda hashed, offered: True)
+    secret = Secret("$argon2...")
+    assert not await secret.is_right("x" * (OFFERED_CHARACTERS_MAX + 1))
+    assert await secret.is_right("x" * OFFERED_CHARACTERS_MAX)
+
+
 async def test_one_hash_is_reckoned_at_a_time_and_the_loop_turns_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     """A flood of logins must not take the proxy's processors and memory, or hold its loop up."""
     loop = asyncio.get_running_loop()
