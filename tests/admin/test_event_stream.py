@@ -145,7 +145,9 @@ async def test_a_page_that_does_not_read_is_let_go(world: World, monkeypatch: py
     document = {"text": "x" * 8_000_000}  # more than the kernel takes for a connection
     world.node.document = document
     loop = asyncio.get_running_loop()
-    with socket.create_connection(("127.0.0.1", world.port)) as slow:
+    with socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)  # else the kernel may take all of it
+        slow.connect(("127.0.0.1", world.port))
         request = f"GET /api/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {PASSWORD}\r\n\r\n"
         slow.sendall(request.encode())
         async with asyncio.timeout(WAIT_S):
