@@ -67,17 +67,26 @@ def test_failover_on_another_parent(lan: Any, wanted: str) -> None:
     silent = [Tap("a"), Tap("b")]
     a, b = Node(switch, "a", "parent"), Node(switch, "b", "parent")
     assert a.warnings == b.warnings == []
+
+    def reached(node: Node) -> list[bool]:
+        """By the client; a busy machine takes longer for it than the lease lasts."""
+        answers = []
+        for address in BOTH:
+            node.lease.renew()
+            with switch.on("client"):
+                answers.append(reaches(address))
+        return answers
+
     a.promote()
-    with switch.on("client"):
-        assert [reaches(address) for address in BOTH] == [True, True]
+    assert reached(a) == [True, True]
     assert switch.port_of(MAC) == "a"
     assert len(vmac_frames(silent[0].queued(), MAC)) == 3 + 2, "said as master, and two answers"
     a.demote()
     b.promote()
     assert switch.port_of(MAC) == "b"
     asked = Tap("client")
+    assert reached(b) == [True, True]
     with switch.on("client"):
-        assert [reaches(address) for address in BOTH] == [True, True]
         assert reaches(VIP4)
     assert not any(frame[0] & 1 and frame[12:14] == b"\x08\x06" for frame in asked.queued())
     assert watch(silent[0], MLD_REPORTS_S) == []
