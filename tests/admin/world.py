@@ -148,7 +148,8 @@ def exposition(document: dict[str, Any]) -> bytes:
 async def serving(
     folder: Path, *, password: str | None = PASSWORD, routes: tuple[Route, ...] = (), node: FakeNode | None = None
 ) -> AsyncIterator[World]:
-    """A server with the files of FILES and metrics, closed at the end."""
+    """A server with the files of FILES and metrics, closed at the end. Its clock stands still: what is forgiven after a
+    time is not forgiven on a busy machine."""
     for name, text in FILES.items():
         (folder / name).write_text(text)
     settings = AdminSettings(port=free_port(), password=password)
@@ -159,6 +160,7 @@ async def serving(
         files=read_static_files(folder),
         routes=routes,
         exposition=exposition,
+        clock=lambda: 1000.0,
     )
     await server.start()
     yield World(server, node, Client(settings.port), settings)

@@ -128,7 +128,7 @@ def check_bounds(report: Report) -> None:
     _check_texts(report.settings, 64)
     if report.maintenance is not None:
         assert is_text(report.maintenance.until, 63) and is_text(report.maintenance.reason, 200)
-    assert len(report.switch) <= 16
+    assert len(report.switch) <= 24
     for name, each in report.switch.items():
         assert is_text(name, 200) and isinstance(each, str | bytes | bool | int | float)
         assert not isinstance(each, float) or abs(each) < float("inf")

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field
@@ -41,7 +42,7 @@ class TooManyAttempts(Exception):
     """Wrong too often; ``wait_s`` until the next try."""
 
     def __init__(self, wait_s: float) -> None:
-        super().__init__(f"too many wrong passwords from this address; try again in {wait_s:.0f} s")
+        super().__init__(f"too many wrong passwords from this address; try again in {math.ceil(wait_s)} s")
         self.wait_s = wait_s
 
 
