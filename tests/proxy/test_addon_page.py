@@ -91,6 +91,23 @@ def test_nobody_reaches_the_page_through_the_proxy(lan: Lan, tmp_path: Path) -> 
     assert "Traceback" not in node.end()
 
 
+NOT_IN_TIME = "from wsa_proxy.proxy import self_connect\nself_connect.RESOLVE_LIMIT_S = 0.0\n"
+
+
+def test_nor_by_a_name_that_was_not_resolved_in_time(lan: Lan, tmp_path: Path) -> None:
+    """Whose name server is slow, or says something else the second time, connects, and not a byte gets through."""
+    write(tmp_path, CONFIG + f'admin: {{password: "{PASSWORD}"}}\n')
+    script = tmp_path / "not_in_time.py"
+    script.write_text(NOT_IN_TIME)
+    node = Node(lan, tmp_path, "-s", str(script))
+    node.wait_master()
+    for target in ("localhost", "127.0.0.1"):
+        answer = get(lan, f"http://{target}:8112/login?token=wrong")
+        assert b" 502 " in answer.partition(b"\r\n")[0], answer
+    log = node.end()
+    assert "wrong token" not in log and "Traceback" not in log, log
+
+
 def test_a_reload_changes_where_and_for_whom_it_is(lan: Lan, tmp_path: Path) -> None:
     """Another port, another password, off; told without the password; the node itself does not notice."""
     write(tmp_path, CONFIG + f'admin: {{password: "{PASSWORD}"}}\n')

@@ -100,6 +100,29 @@ async def test_a_name_that_does_not_resolve_is_left_to_mitmproxy() -> None:
     assert data.server.error is None
 
 
+@pytest.mark.parametrize(
+    ("peername", "has_reached"),
+    [
+        (("127.0.0.77", 8080), True),
+        (("::ffff:127.0.0.77", 8080, 0, 0), True),
+        (("fe80::9%eth0", 8080, 0, 2), True),
+        (("127.3.2.1", 9090), True),  # the wildcard means every address of this host
+        (("203.0.113.10", 9090), False),
+        (("127.0.0.77", 8081), False),
+        (("127.0.0.78", 8080), False),
+        (None, False),
+    ],
+)
+def test_where_a_connection_has_ended_is_looked_at_again(peername: tuple[str, int] | None, has_reached: bool) -> None:
+    """Whatever the name has meant before: by the address at the other end."""
+    data = data_for("name.example.com", 8080)
+    data.server.peername = peername
+    assert self_connect.has_reached(data, LISTENING) is has_reached
+    assert not self_connect.has_reached(data, [])
+    data.server.transport_protocol = "udp"
+    assert not self_connect.has_reached(data, LISTENING)
+
+
 @pytest.mark.parametrize("client_first", [True, False])
 async def test_a_loop_is_never_deeper_than_one(
     inside: taddons.context, monkeypatch: pytest.MonkeyPatch, client_first: bool

@@ -50,6 +50,7 @@ from wsa_proxy.proxy.listener import FailoverListener
 from wsa_proxy.proxy.listener import LoopbackEndpoint
 from wsa_proxy.proxy.listening_socket import Address
 from wsa_proxy.proxy.liveness import Liveness
+from wsa_proxy.proxy.mitmproxy_servers import end_server
 from wsa_proxy.proxy.modes import ListenerError
 from wsa_proxy.proxy.pac_requests import PacRequests
 from wsa_proxy.proxy.planned_stop import DRAIN_S_MAX
@@ -342,6 +343,8 @@ class CarpFailover(AddonCommands):
             await self_connect.refuse(data, own)
 
     def server_connected(self, data: server_hooks.ServerConnectionHookData) -> None:
+        if self_connect.has_reached(data, self._page.listening_addresses()):
+            end_server(data)
         self._loop_guard.server_connected(data)
 
     def server_disconnected(self, data: server_hooks.ServerConnectionHookData) -> None:

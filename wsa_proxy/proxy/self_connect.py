@@ -2,13 +2,14 @@
 
 mitmproxy refuses a destination that is *literally* one of its listening addresses. A name that resolves to one, an
 IPv4-mapped IPv6 address or 0.0.0.0 get through: one request for the virtual IP's host name made a mitmproxy open
-thousands of connections to itself. Two guards:
+thousands of connections to itself. Three guards:
 
 - ``refuse``, before a connection is made: the destination is resolved, and refused when it means this process. Only a
   port that we listen on is worth a query, so nearly no request pays for it.
-- ``LoopGuard``, after one was made: a name may resolve to something else the second time, when mitmproxy asks
-  (rebinding). A client whose address is that of one of our own upstream connections is ended, so a loop is never
-  deeper than one.
+- ``has_reached``, after one was made and before a byte is sent: a name may resolve to something else the second time,
+  when mitmproxy asks (rebinding), or too late for the first guard. It keeps clients from the page.
+- ``LoopGuard``, likewise, keeps them from the proxy: a client whose address is that of one of our own upstream
+  connections is ended, so a loop is never deeper than one.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from wsa_proxy.proxy.mitmproxy_internals import SocketName
 
 type Address = IPv4Address | IPv6Address
 
-RESOLVE_LIMIT_S = 2.0  # a name that takes longer is left to mitmproxy; LoopGuard still stands behind
+RESOLVE_LIMIT_S = 2.0  # a name that takes longer is left to mitmproxy; the other guards still stand behind
 
 NOT_LOCAL = ("192.0.2.1", "2001:db8::1")  # RFC 5737, RFC 3849: documentation, never an address of a host
 
@@ -46,8 +47,7 @@ async def refuse(data: ServerConnectionHookData, listening: Collection[SocketNam
     if destination is None:
         return
     host, port = destination[:2]
-    # A link-local address is compared without its interface: on any of them it is refused, rather than looped.
-    hosts = [ip_address(name.partition("%")[0]) for name, listener_port in listening if listener_port == port]
+    hosts = _hosts(listening, port)
     if not hosts:
         return
     for address in await _resolve(host, port):
@@ -60,6 +60,24 @@ async def refuse(data: ServerConnectionHookData, listening: Collection[SocketNam
             return
 
 
+def has_reached(data: ServerConnectionHookData, listening: Collection[SocketName]) -> bool:
+    """Whether a connection that has been made ends at one of these listeners of this process, as in ``refuse``."""
+    if data.server.peername is None or data.server.transport_protocol != "tcp":
+        return False
+    host, port = data.server.peername[:2]
+    hosts = _hosts(listening, port)
+    return bool(hosts) and _is_self(_plain(_address(host)), hosts)
+
+
+def _hosts(listening: Collection[SocketName], port: int) -> list[Address]:
+    return [_address(name) for name, listener_port in listening if listener_port == port]
+
+
+def _address(host: str) -> Address:
+    """A link-local one is compared without its interface: on any of them it is refused, rather than looped."""
+    return ip_address(host.partition("%")[0])
+
+
 async def _resolve(host: str, port: int) -> list[Address]:
     """What the system makes of a host, numeric forms included; empty when it knows nothing in time."""
     loop = asyncio.get_running_loop()
@@ -69,7 +87,7 @@ async def _resolve(host: str, port: int) -> list[Address]:
         )
     except (OSError, UnicodeError, TimeoutError):
         return []  # mitmproxy will fail on it as well, and tell the client
-    return [_plain(ip_address(str(name[0]).partition("%")[0])) for _, _, _, _, name in found]
+    return [_plain(_address(str(name[0]))) for _, _, _, _, name in found]
 
 
 def _plain(address: Address) -> Address:
