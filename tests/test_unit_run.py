@@ -59,9 +59,9 @@ def holder(lan: UnitHost) -> str | None:
     return found[0] if found else None
 
 
-def start_and_serve(lan: UnitHost) -> Service:
+def start_and_serve(lan: UnitHost, more: str = "") -> Service:
     """A master that is asked for nothing yet."""
-    prepare(lan)
+    prepare(lan, more=more)
     service = Service(lan, WATCHDOG_S)
     assert service.hears(STARTED_S_MAX) == "READY=1", service.log.read_text()
     lan.until(lambda: holder(lan) == "carp7", "the virtual IP is held", 15)
@@ -69,12 +69,17 @@ def start_and_serve(lan: UnitHost) -> Service:
 
 
 def test_an_ordinary_user_with_the_units_rights_serves(lan: UnitHost) -> None:
-    """Ready, alive in time, master, with two rights and no way to others; the guardian, too. Then an orderly stop."""
-    service = start_and_serve(lan)
-    two = f"{1 << CAP_NET_ADMIN | 1 << CAP_NET_RAW:016x}"
+    """Ready, alive in time, master, with two rights and no way to others; the guardian, too, and nobody else whom the
+    node starts. Then an orderly stop."""
+    told = lan.folder / "state" / "told"
+    service = start_and_serve(lan, f'notify: [/bin/sh, -c, "cat /proc/$$/status >{told}"]\n')
+    two, none = f"{1 << CAP_NET_ADMIN | 1 << CAP_NET_RAW:016x}", f"{0:016x}"
     rights = dict.fromkeys(("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"), two) | {"NoNewPrivs": "1"}
     guardian = service.guardian
-    assert rights_of(service.process.pid) == rights_of(guardian) == identity(lan) | rights
+    assert rights_of(guardian) == identity(lan) | rights
+    assert rights_of(service.process.pid) == identity(lan) | rights | {"CapAmb": none}
+    lan.until(lambda: told.exists() and "CapAmb" in told.read_text(), "the command of notify has run", 15)
+    assert {f"{name}:\t{none}" for name in ("CapPrm", "CapEff", "CapAmb")} <= set(told.read_text().splitlines())
     who_may_ask(lan)
     while service.hears(0.001):  # what was said before
         pass
@@ -89,7 +94,7 @@ def test_an_ordinary_user_with_the_units_rights_serves(lan: UnitHost) -> None:
     lan.until(lambda: not Path(f"/proc/{guardian}").exists(), "the guardian has ended")
     assert holder(lan) is None and "Traceback" not in service.log.read_text()
     left = list((lan.folder / "state").iterdir())
-    assert {each.name for each in left} >= {"seal-7.json", "mitmproxy"}
+    assert {each.name for each in left} >= {"seal-7.json", "mitmproxy", "told"}
     assert {(each.stat().st_uid, each.stat().st_mode & 0o077) for each in left} == {(lan.user, 0)}
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from wsa_proxy.net import death_notice
+from wsa_proxy.net.inheritance import handed_on
 
 SEND_BUFFER_BYTES = 4 * 1024 * 1024
 """For a will of each of 255 groups, to many peers, before a guardian on the only core has its turn."""
@@ -27,13 +28,14 @@ def start_guardian(stall_limit_s: float) -> tuple[subprocess.Popen[bytes], socke
     try:
         command = [sys.executable, "-I", "-S", "-c", _PROGRAM, _ROOT]
         descriptors = (theirs.fileno(), their_wills.fileno(), pidfd, *death_notice.descriptors())
-        process = subprocess.Popen(
-            [*command, *map(str, descriptors), str(stall_limit_s)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            pass_fds=descriptors,  # and nothing else of ours: no listening socket outlives us there
-            start_new_session=True,  # Ctrl-C is for us
-        )
+        with handed_on():
+            process = subprocess.Popen(
+                [*command, *map(str, descriptors), str(stall_limit_s)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=descriptors,  # and nothing else of ours: no listening socket outlives us there
+                start_new_session=True,  # Ctrl-C is for us
+            )
     except BaseException:
         ours.close()
         our_wills.close()

@@ -12,6 +12,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from wsa_proxy.net import addresses as net_addresses
+from wsa_proxy.net import inheritance
 from wsa_proxy.net import neighbour_table
 from wsa_proxy.net import rights
 from wsa_proxy.net.addresses import AddressLease
@@ -54,6 +55,7 @@ class LinuxKernel:
     def __init__(self, settings: Settings) -> None:
         """Raises ``rights.RightsMissing`` where the process could not do its work, before it has begun."""
         rights.require()
+        inheritance.keep_rights()
         self._virtual = addresses_of(settings.groups)
         self._headers = Headers(self._virtual)
         self._keeper: LeaseKeeper | None = None
