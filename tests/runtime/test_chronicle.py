@@ -17,6 +17,7 @@ from wsa_proxy.runtime.chronicle import MEASURED_AT_ONCE
 from wsa_proxy.runtime.chronicle import MEASURED_S_MAX
 from wsa_proxy.runtime.control import ControlError
 from wsa_proxy.runtime.facts import ProxyFacts
+from wsa_proxy.runtime.health import Health
 
 
 async def pair(make_host: MakeHost, service: FakeService, **changes: Any) -> tuple[Host, Host]:
@@ -155,6 +156,51 @@ async def test_a_demotion_elsewhere_is_put_down_to_that_nodes_operator(make_host
     event = (await history_of(second))[0]
     assert (event["to"], event["reason"], event["who"]) == ("master", "master_demoted", "operator (node a)")
     assert event["outage"]["ms_max"] < 100
+
+
+async def test_what_was_asked_without_a_cable_says_nothing_of_the_others(make_host: MakeHost) -> None:
+    """Whoever comes back has asked in vain while the other one served; it ends no outage by taking over."""
+    service = FakeService()
+    first, second = make_host("a", 1, service=service), make_host("b", 2, priority=200, advskew=55)
+    for host in (first, second):
+        await host.start()
+    await asyncio.sleep(5.3)
+    service.answer = lambda here: WELL if here or first.running else GONE
+    first.set_link(running=False)
+    await asyncio.sleep(5.5)
+    service.takes_s = 2.0
+    await asyncio.sleep(2.5)  # a question is under way when the cable comes back, and fails later
+    assert (first.state, second.state) == ("init", "master")
+    service.answer = lambda here: WELL if here else GONE
+    first.set_link(running=True)
+    await asyncio.sleep(0.5)
+    service.takes_s = 0.004
+    service.answer = lambda here: WELL
+    await asyncio.sleep(4)
+    event = (await history_of(first))[0]
+    assert (event["to"], event["reason"]) == ("master", "preempted_inferior_master")
+    assert event["outage"]["ms_max"] < 100
+
+
+async def test_a_master_whose_proxy_is_gone_has_not_served_until_it_was_followed(make_host: MakeHost) -> None:
+    """It bows out and says why by itself, as on an orderly stop, but when its proxy is found to be gone."""
+    service = FakeService()
+    first, second = await pair(make_host, service)
+    first.node.set_health(Health("the listening socket is shut down", None))
+    await asyncio.sleep(1)
+    event = (await history_of(second))[0]
+    assert event["reason"] == "master_bowed_out" and "had come" in event["outage"]["how"]
+    assert 0 < event["outage"]["ms_min"] < 100 < event["outage"]["ms_max"] < 1100
+
+
+async def test_a_master_that_is_demoted_by_itself_may_not_have_served(make_host: MakeHost) -> None:
+    """Its self-tests took seconds to tell, and the questions of others pass by what they have found."""
+    service = FakeService()
+    first, second = await pair(make_host, service)
+    first.node.set_health(Health(None, "4 hooks wait for an addon"))
+    await asyncio.sleep(1)
+    event = (await history_of(second))[0]
+    assert (event["to"], event["reason"], event["who"], event["outage"]) == ("master", "master_demoted", "", None)
 
 
 async def test_the_members_ports_are_told_to_the_proxy(make_host: MakeHost) -> None:

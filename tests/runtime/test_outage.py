@@ -45,7 +45,11 @@ CASES = [
         (2110, 3510),
     ),
     ("preempted", {"reason": "preempted_inferior_master", "failed_s": None, "advertised_s": 103.0}, (0, 10)),
-    ("a planned switch", {"reason": "master_demoted", "failed_s": None, "advertised_s": 103.0}, (0, 10)),
+    (
+        "a planned switch",
+        {"reason": "master_demoted", "failed_s": None, "advertised_s": 103.0, "in_order": True},
+        (0, 10),
+    ),
     ("demoted, and it did not answer", {"reason": "master_demoted", "advertised_s": 103.0}, (2110, 3510)),
 ]
 
@@ -60,6 +64,11 @@ def test_nobody_is_known_to_have_served() -> None:
     """The first master of a group ends no outage."""
     assert outage(replace(SIGNS, advertised_s=None, answered_s=None, failed_s=None)) is None
     assert outage(replace(SIGNS, advertised_s=None, answered_s=None)) is None
+
+
+def test_of_an_unwell_master_nobody_knows_when_it_served_last() -> None:
+    """It was demoted by its own tests: what they have found a probe may not see, nor when it began."""
+    assert outage(replace(SIGNS, reason="master_demoted", failed_s=None, advertised_s=103.0)) is None
 
 
 def test_it_says_how_it_was_measured() -> None:

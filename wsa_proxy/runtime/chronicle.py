@@ -14,6 +14,7 @@ from typing import Any
 
 from wsa_proxy.carp.commands import Reason
 from wsa_proxy.carp.commands import State
+from wsa_proxy.members.values import SECONDS_MAX
 from wsa_proxy.runtime.clocks import Clocks
 from wsa_proxy.runtime.driver import Driver
 from wsa_proxy.runtime.history import History
@@ -126,6 +127,8 @@ class Chronicle:
             vhid, report.old.value, report.new.value, report.reason, report.evidence, who, at=transition.at
         )
         service = self._watch.groups.get(vhid) if self._watch is not None else None
+        if report.old is State.INIT and service is not None:
+            service.begin_anew(self._clocks.now_s())
         if report.new is not State.MASTER or driver is None or service is None or service.address is None:
             self.notify.transition(event.document())
             return event
@@ -143,9 +146,10 @@ class Chronicle:
         event, vhid = measuring.event, measuring.event.group
         serves_s = await self._serves(driver, service, signs.took_over_s)
         if serves_s is not None:
-            in_order = self._left_in_order(vhid, signs)
+            who = event.who or self._who_elsewhere(event)
+            in_order = bool(who) or self._left_in_order(vhid, signs)
             found = outage(dataclasses.replace(signs, serves_s=serves_s, in_order=in_order))
-            known = dataclasses.replace(event, who=event.who or self._who_elsewhere(event), outage=found)
+            known = dataclasses.replace(event, who=who, outage=found)
             if known != event:
                 self.history.put(known)
                 measuring.event = known
@@ -191,10 +195,12 @@ class Chronicle:
         return [(each.report, each.heard_at_s) for each in members if each.report is not None]
 
     def _left_in_order(self, vhid: int, signs: Signs) -> bool:
-        """A member has said since the bow-out that it is master no more: so it was no guardian who said that."""
+        """A member has said since the bow-out that it is master no more, so it was no guardian who said that; and its
+        proxy answers."""
         since_s = signs.bowed_out_s
         return since_s is not None and any(
-            heard_s >= since_s and report.state == "init" for report, heard_s in self._reports(vhid)
+            heard_s >= since_s and report.state == "init" and report.proven_s < SECONDS_MAX
+            for report, heard_s in self._reports(vhid)
         )
 
     def _who_elsewhere(self, event: Event) -> str:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from wsa_proxy.carp.commands import Reason
 from wsa_proxy.runtime.history_event import Outage
 
-LIVING = {each.value for each in (Reason.PREEMPTED, Reason.MASTER_DEMOTED, Reason.MASTER_HOPELESS)}
+LIVING = {each.value for each in (Reason.PREEMPTED, Reason.MASTER_HOPELESS)}
+GIVEN_UP = {each.value for each in (Reason.MASTER_DEMOTED, Reason.MASTER_BOWED_OUT)}
+"""By a master that serves until it is followed if it does so in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +34,17 @@ class Signs:
     failed_s: float | None
     """The first without one since, when it was asked."""
     in_order: bool = False
-    """The one that has bowed out has said since that it leaves in order: it serves until it is followed."""
+    """The one that has bowed out has said since that it leaves in order, or somebody has ordered its demotion: it
+    serves until it is followed."""
 
 
 def outage(signs: Signs) -> Outage | None:
     """None: nobody was known to serve before."""
-    hands_over = signs.reason in LIVING or (signs.in_order and signs.bowed_out_s is not None)
-    if signs.failed_s is None and hands_over:
+    if signs.failed_s is None and (signs.reason in LIVING or (signs.reason in GIVEN_UP and signs.in_order)):
         return _handed_over(signs)
+    # One that is demoted by its own tests has served badly for as long as these took, whatever a probe has found.
+    if signs.failed_s is None and signs.reason == Reason.MASTER_DEMOTED.value:
+        return None
     ended = _first_without(signs)
     # A master that advertises, and whose virtual IP does not answer, does not serve.
     known = [signs.answered_s] if signs.failed_s is not None else [signs.answered_s, signs.advertised_s]

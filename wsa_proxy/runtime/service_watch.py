@@ -78,10 +78,15 @@ class GroupService:
         self.asking_since_s: float | None = None
         """A probe is under way."""
         self.due_s = 0.0
+        self._anew_s = 0.0
+
+    def begin_anew(self, now_s: float) -> None:
+        """What failed until now says nothing of the service: this node itself could not take part."""
+        self._anew_s, self.unwell_s = now_s, None
 
     def seen(self, seen: Seen) -> None:
         """A probe has ended. One that was asked before the last answer, and failed, has asked somebody who has gone."""
-        if not seen.answered.is_well and self.well_s is not None and seen.began_s < self.well_s:
+        if not seen.answered.is_well and seen.began_s < max(self.well_s or 0.0, self._anew_s):
             return
         self.last = seen
         if seen.answered.is_well:
@@ -91,8 +96,9 @@ class GroupService:
 
     def failed_s(self, now_s: float) -> float | None:
         """As ``unwell_s``, with the probe that is under way."""
-        if self.unwell_s is None and self.asking_since_s is not None and now_s - self.asking_since_s > HANGS_S:
-            return self.asking_since_s
+        asking_s = self.asking_since_s
+        if self.unwell_s is None and asking_s is not None and asking_s >= self._anew_s and now_s - asking_s > HANGS_S:
+            return asking_s
         return self.unwell_s
 
     def status(self, now_s: float) -> dict[str, Any] | None:
