@@ -15,6 +15,18 @@ CASES = [
     ("master_silent", "last_master=none", "no other master was heard"),
     ("master_bowed_out", "last_master=10.0.0.1", "the master 10.0.0.1 gave the group up"),
     ("better_advertisement_received", "own_s=1.0 from=10.0.0.1", "a better master was heard (10.0.0.1)"),
+    (
+        "better_advertisement_received",
+        "its_demotion=0 own_demotion=1 from=b",
+        "another master was heard (b), and this node is demoted",
+    ),
+    (
+        "better_advertisement_received",
+        "its_demotion=1 own_demotion=1 from=b",
+        "a better master was heard (b)",
+    ),
+    ("master_demoted", "its_demotion=1 own=0", "the master is demoted, and this node is not"),
+    ("master_demoted", "its_demotion=3 own=1", "the master is demoted, and this node less so"),
     ("overslept", "late_s=3.63", "its process stood still and was 3.63 s late"),
     ("overslept", "", "its process stood still and was some s late"),
     ("ready", "listening_s=3.00", "it takes part, and listens first"),

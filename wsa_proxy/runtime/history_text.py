@@ -49,13 +49,23 @@ def _compared(facts: Facts) -> str:
     return f" ({sender})" if sender else ""
 
 
+def _demoted(facts: Facts) -> str:
+    return f"the master is demoted, and this node {'is not' if facts.get('own', '0') == '0' else 'less so'}"
+
+
+def _outranked(facts: Facts) -> str:
+    if facts.get("own_demotion", "0") != facts.get("its_demotion", "0"):
+        return f"another master was heard{_compared(facts)}, and this node is demoted"
+    return f"a better master was heard{_compared(facts)}"
+
+
 CAUSES: dict[str, Callable[[Facts], str]] = {
     Reason.MASTER_SILENT.value: _silent,
     Reason.MASTER_BOWED_OUT.value: lambda facts: f"{_master(facts)} gave the group up",
     Reason.MASTER_HOPELESS.value: lambda facts: "the master advertises so rarely that it counts as gone",
-    Reason.MASTER_DEMOTED.value: lambda facts: "the master is demoted, and this node is in better health",
+    Reason.MASTER_DEMOTED.value: _demoted,
     Reason.PREEMPTED.value: lambda facts: "it outranks the master that was there",
-    Reason.OUTRANKED.value: lambda facts: f"a better master was heard{_compared(facts)}",
+    Reason.OUTRANKED.value: _outranked,
     Reason.TIED.value: lambda facts: f"a master of the same rank was heard{_compared(facts)}",
     Reason.OVERSLEPT.value: lambda facts: f"its process stood still and was {facts.get('late_s', 'some')} s late",
     Reason.ADDRESS_ANSWERED.value: lambda facts: f"the host {facts.get('mac', '?')} answers for the virtual IP",
