@@ -209,14 +209,12 @@ def test_the_proxy_goes_before_its_guardian(lan: Lan) -> None:
     leases.close()
 
 
-@pytest.mark.parametrize(("before", "after"), [("-500", "0"), ("0", "100"), ("950", "1000")])
-def test_how_far_it_goes_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, before: str, after: str
+def test_as_process_1_it_says_what_that_means(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With what the systemd unit gives it is as any other process. As process 1 it says what that means."""
-    (tmp_path / "adj").write_text(before)
-    monkeypatch.setattr(kernel_module, "OOM_SCORE_ADJ", tmp_path / "adj")
+    """No guardian outlives it then."""
+    kernel_module._warn_as_process_1()
+    assert not caplog.text
     monkeypatch.setattr(os, "getpid", lambda: 1)
-    kernel_module._go_before_the_guardian()
-    assert (tmp_path / "adj").read_text() == after
+    kernel_module._warn_as_process_1()
     assert "process 1 of its container" in caplog.text and "docker run --init" in caplog.text

@@ -24,6 +24,7 @@ from wsa_proxy.net import orders
 from wsa_proxy.net.claims import Group
 from wsa_proxy.net.guardian_process import boottime_s
 from wsa_proxy.net.guardian_start import start_guardian
+from wsa_proxy.net.oom_score import OomScore
 from wsa_proxy.net.orders import Message
 from wsa_proxy.net.orders import Will
 from wsa_proxy.net.ports import Fence
@@ -71,6 +72,7 @@ class Guarding:
         self._epoch = 0
         self._alive_at_s = self._told_at_s = clock()
         self._started_at_s: list[float] = []
+        self._oom_score = OomScore()
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._wills_socket: socket.socket | None = None
@@ -281,7 +283,8 @@ class Guarding:
     # -- the process -------------------------------------------------------------------------------------------------
 
     def _start(self, within_s: float) -> None:
-        self._process, ours, our_wills = start_guardian(self._stall_limit_s)
+        with self._oom_score.given():
+            self._process, ours, our_wills = start_guardian(self._stall_limit_s)
         self._socket, self._wills_socket = ours, our_wills
         self._poll.register(ours, select.EPOLLIN)
         self._started_at_s = [*self._started_at_s[1 - STARTS_MAX :], self._clock()]

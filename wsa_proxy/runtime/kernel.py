@@ -9,7 +9,6 @@ from collections.abc import Collection
 from collections.abc import Sequence
 from contextlib import ExitStack
 from ipaddress import IPv4Address
-from pathlib import Path
 
 from wsa_proxy.net import addresses as net_addresses
 from wsa_proxy.net import inheritance
@@ -43,10 +42,6 @@ from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
 
 logger = logging.getLogger(__name__)
-
-OOM_SCORE_ADJ = Path("/proc/self/oom_score_adj")
-OOM_SCORE_ABOVE = 100
-OOM_SCORE_ADJ_MAX = 1000
 
 
 class LinuxKernel:
@@ -91,7 +86,7 @@ class LinuxKernel:
         """The one for all groups; opened when it is first asked for. Raises OSError."""
         if self._keeper is None:
             self._guarding = Guarding(self._stall_limit_s)
-            _go_before_the_guardian()
+            _warn_as_process_1()
             self._claims.share(self._guarding.claim, self._guarding.unclaim)
             self._keeper = LeaseKeeper(self._guarding)
         return self._keeper
@@ -170,18 +165,9 @@ class LinuxKernel:
         return 0
 
 
-def _go_before_the_guardian() -> None:
-    """If memory runs out the kernel is to end the proxy, whose guardian then gives the addresses up; not the guardian.
-
-    The guardian has been started with what this process had before. More than that takes no privilege.
-    """
+def _warn_as_process_1() -> None:
     if os.getpid() == 1:
         logger.warning(
             "failover: this is process 1 of its container: when it ends, the kernel ends its guardian as well, and the"
             " virtual IP stays until its lease ends; run it under an init (docker run --init)"
         )
-    try:
-        present = int(OOM_SCORE_ADJ.read_text())
-        OOM_SCORE_ADJ.write_text(str(min(max(0, present + OOM_SCORE_ABOVE), OOM_SCORE_ADJ_MAX)))
-    except (OSError, ValueError) as error:
-        logger.warning("failover: the guardian may be ended before the proxy if memory runs out: %s", error)
