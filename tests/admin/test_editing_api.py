@@ -51,7 +51,7 @@ async def test_a_group_is_added_edited_deleted_and_committed(client: Client, cap
     assert (await client.ask("GET", ""))[1]["groups"][0]["id"] == 1
     status, document = await client.ask("POST", "/groups", SECOND)
     assert status == 200 and [group["id"] for group in document["groups"]] == [1, 2]
-    assert document["pending"]["by"] == "page from 127.0.0.1"
+    assert document["pending"]["by"] == "operator (page, 127.0.0.1)"
     _, document = await client.ask("PUT", "/groups/2", {"priority": "9"})
     assert document["groups"][1]["priority"] == 9
     _, document = await client.ask("DELETE", "/groups/1")

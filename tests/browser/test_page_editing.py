@@ -155,7 +155,7 @@ def test_what_waits_is_shown_with_who_began_it_and_what_it_does(page: Page, node
         "effects": ["group 1 ends"],
         "warnings": ["group 2, priority: 5: is low"],
         "diff": "-  - id: 1",
-        "by": "page from 10.0.0.9",
+        "by": "operator (page, 10.0.0.9)",
         "since": documents.ago(60),
         "trouble": "the file was changed by somebody else",
     }
@@ -167,7 +167,7 @@ def test_what_waits_is_shown_with_who_began_it_and_what_it_does(page: Page, node
         "Warning: the file was changed by somebody else",
         "Warning: group 2, priority: 5: is low",
     ]
-    assert "Begun by page from 10.0.0.9" in page.text(".pending-bar")
+    assert "Begun by operator (page, 10.0.0.9)" in page.text(".pending-bar")
     assert page.text(".groups .pending") == "will end with Commit Changes"
     page.press("[data-action=commit]")
     assert page.texts("dialog li") == ["group 1 ends"]

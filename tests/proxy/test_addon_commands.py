@@ -14,6 +14,8 @@ from mitmproxy import exceptions
 from mitmproxy.test import taddons
 
 from wsa_proxy.proxy.addon_commands import AddonCommands
+from wsa_proxy.runtime.asker import BY_COMMAND
+from wsa_proxy.runtime.asker import asker
 
 
 class FakeNode:
@@ -21,6 +23,8 @@ class FakeNode:
 
     def __init__(self) -> None:
         self.told: list[tuple[Any, ...]] = []
+        self.asked_by: set[str] = set()
+        self.verbs: dict[str, Any] = {}
         self.changes: list[str] = ["changed"]
         self.settings = SimpleNamespace(source=Path("/etc/node.yaml"))
         self.operator = SimpleNamespace(demote=self._tell("demote"), restore=self._tell("restore"))
@@ -32,6 +36,16 @@ class FakeNode:
             return {"changes": self.changes} if arguments != ("",) else {"error": "not so"}
 
         return told
+
+    def own_verbs(self) -> dict[str, Any]:
+        """As the real one's."""
+        return {
+            "preempt": self.preempt,
+            "switch": self.switch,
+            "drill": self.drill,
+            "maintenance_on": self.maintenance.on,
+            "maintenance_off": self.maintenance.off,
+        }
 
     async def _on(self, reason: str, duration: str) -> None:
         self.told.append(("maintenance on", reason, duration))
@@ -63,10 +77,23 @@ class Commands(AddonCommands):
     def __init__(self, node: FakeNode | None) -> None:
         self.forgiven: list[str] = []
         self._node = node  # type: ignore[assignment]
-        self._reloader = node and SimpleNamespace(request=node._tell("reload"), report=self._report)  # type: ignore[assignment]
+        self._reloader = node and SimpleNamespace(report=self._report)  # type: ignore[assignment]
         self._addon_tests = SimpleNamespace(forgive=lambda _: self.forgiven)  # type: ignore[assignment]
 
+        if node is not None:
+            node.verbs = {name: self._noted(node, verb) for name, verb in (node.own_verbs() | self._verbs()).items()}
+
+    @staticmethod
+    def _noted(node: FakeNode, verb: Any) -> Any:
+        def noted(*arguments: str) -> Any:
+            node.asked_by.add(asker.get())
+            return verb(*arguments)
+
+        return noted
+
     async def _report(self) -> dict[str, Any]:
+        assert self._node is not None
+        self._node.told.append(("reload", asker.get()))  # type: ignore[attr-defined]
         return {"changes": ["nothing"]}
 
 
@@ -86,7 +113,9 @@ async def test_each_order_reaches_the_node(console: Any) -> None:
     assert console.call("failover.demote", "kernel update") == "changed"
     assert console.call("failover.restore") == "changed"
     assert console.call("failover.reload") == "/etc/node.yaml is being read again; the log says what has changed"
-    assert console.node.told == [("demote", "kernel update"), ("restore",), ("reload",)]
+    await asyncio.sleep(0)
+    assert console.node.told == [("demote", "kernel update"), ("restore",), ("reload", BY_COMMAND)]
+    assert console.node.asked_by == {BY_COMMAND} and asker.get() == ""
 
 
 async def test_why_is_answered_in_three_sentences(console: Any) -> None:
@@ -103,6 +132,7 @@ async def test_maintenance_is_begun_and_ended_without_waiting_for_the_disk(conso
     assert said == "maintenance is being written down; the log says when it has begun"
     assert console.call("failover.maintenance_off") == "maintenance is being ended; the log says when it has"
     await asyncio.sleep(0)
+    assert console.node.asked_by == {BY_COMMAND}
     assert console.node.told == [("maintenance on", "kernel update", "30m"), ("maintenance off",)]
 
 
@@ -111,6 +141,7 @@ async def test_a_switch_and_a_drill_are_begun(console: Any) -> None:
     assert "is being switched" in console.call("failover.switch", "7") + console.call("failover.switch", "7", "b")
     assert "has begun" in console.call("failover.drill", "7") + console.call("failover.drill", "7", "50")
     await asyncio.sleep(0)
+    assert console.node.asked_by == {BY_COMMAND}
     assert console.node.told == [("switch", "7", ""), ("switch", "7", "b"), ("drill", "7", "200"), ("drill", "7", "50")]
 
 

@@ -11,7 +11,7 @@ from wsa_proxy.admin.handler import Handler
 from wsa_proxy.admin.handler import Refusal
 from wsa_proxy.admin.handler import Site
 from wsa_proxy.admin.metrics import CONTENT_TYPE
-from wsa_proxy.runtime.asker import asker
+from wsa_proxy.runtime.asker import asked_by
 from wsa_proxy.runtime.verbs import WrongArguments
 from wsa_proxy.runtime.verbs import call
 
@@ -35,16 +35,14 @@ class ApiHandler(Handler):
         verb = self.site.node.verbs.get(name)
         if verb is None:
             raise Refusal(404, f"there is no {name}; there are {', '.join(sorted(self.site.node.verbs))}")
-        before = asker.set(f"operator (page, {self.address})")
         try:
-            answer = call(name, verb, arguments)
-            document = answer if isinstance(answer, dict) else await answer
+            with asked_by(f"operator (page, {self.address})"):
+                answer = call(name, verb, arguments)
+                document = answer if isinstance(answer, dict) else await answer
         except WrongArguments as error:
             raise Refusal(422, str(error)) from None
         except asyncio.CancelledError:  # at the process's end
             raise Refusal(503, "the node has stopped meanwhile") from None
-        finally:
-            asker.reset(before)
         return document
 
 

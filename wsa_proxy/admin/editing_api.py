@@ -21,7 +21,7 @@ from wsa_proxy.admin.handler import Site
 from wsa_proxy.admin.route import Operation
 from wsa_proxy.admin.route import Route
 from wsa_proxy.config.source import printable
-from wsa_proxy.runtime.asker import asker
+from wsa_proxy.runtime.asker import asked_by
 
 SUBMITTED = {
     409: "not done: the file cannot be written, or somebody else has changed it",
@@ -49,9 +49,9 @@ class EditingHandler(ApiHandler):
 
     async def carry_out(self, work: Awaitable[dict[str, Any]]) -> None:
         """Answer what comes of it. Raises Refusal."""
-        before = asker.set(f"page from {self.address}")
         try:
-            document = await work
+            with asked_by(f"operator (page, {self.address})"):
+                document = await work
         except NoSuchGroup as error:
             raise Refusal(404, str(error)) from None
         except Refused as error:
@@ -61,8 +61,6 @@ class EditingHandler(ApiHandler):
             self.answer({"error": str(error), "errors": error.errors}, 422)
         else:
             self.answer(document)
-        finally:
-            asker.reset(before)
 
     def vhid(self, text: str) -> int:
         """Of the group in the path. Raises Refusal."""

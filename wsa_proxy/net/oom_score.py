@@ -27,7 +27,7 @@ class OomScore:
 
     @contextmanager
     def given(self) -> Iterator[None]:
-        """A process that is started in this block is ended after this one; where the kernel refuses, the log says so."""
+        """A process that is started in this block is ended after this one; the log says what the kernel refuses."""
         self._set(self._given)
         try:
             yield

@@ -14,8 +14,11 @@ from mitmproxy import exceptions
 
 from wsa_proxy.proxy.addon_tests import AddonTests
 from wsa_proxy.proxy.reload import Reloader
+from wsa_proxy.runtime.asker import BY_COMMAND
+from wsa_proxy.runtime.asker import asked_by
 from wsa_proxy.runtime.node import Node
 from wsa_proxy.runtime.tasks import create_task
+from wsa_proxy.runtime.verbs import Answer
 from wsa_proxy.runtime.verbs import Verb
 
 NOT_STARTED = "failover has not started yet"
@@ -49,55 +52,72 @@ class AddonCommands:
     @command.command("failover.reload")  # type: ignore[untyped-decorator]
     def reload(self) -> str:
         """Read the configuration again and take what has changed; the log says what came of it."""
-        if self._reloader is None:
-            raise exceptions.CommandError(NOT_STARTED)
-        self._reloader.request()
+        self._begin("reload")
         return f"{self._started().settings.source} is being read again; the log says what has changed"
 
     @command.command("failover.preempt")  # type: ignore[untyped-decorator]
     def preempt(self, group: str = "") -> str:
         """Wait no longer before this node takes over from an inferior master; of one group by its id, or of all."""
-        return _changes(self._started().preempt(group))
+        return _changes(self._order("preempt", group))
 
     @command.command("failover.switch")  # type: ignore[untyped-decorator]
     def switch(self, group: str, to: str = "") -> str:
         """Let this node, or the best standby, be master of a group once it has proven itself; the log says what came
         of it."""
-        create_task(self._started().switch(group, to), name="failover switch")
+        self._begin("switch", group, to)
         return f"group {group} is being switched; the log says what came of it"
 
     @command.command("failover.drill")  # type: ignore[untyped-decorator]
     def drill(self, group: str, objective_ms: str = "200") -> str:
         """Switch a group to the standby and back, measured; the log has the report."""
-        create_task(self._started().drill(group, objective_ms), name="failover drill")
+        self._begin("drill", group, objective_ms)
         return f"the drill of group {group} has begun; the log has the report"
 
     @command.command("failover.demote")  # type: ignore[untyped-decorator]
     def demote(self, reason: str) -> str:
         """Let another node take over, until failover.restore or the end of the process. Nobody there: it goes on."""
-        return _changes(self._demote(reason))
+        return _changes(self._order("demote", reason))
 
     @command.command("failover.restore")  # type: ignore[untyped-decorator]
     def restore(self) -> str:
         """End a demotion: by failover.demote, or by an addon that seemed broken."""
-        return _changes(self._restore())
+        return _changes(self._order("restore"))
 
     @command.command("failover.maintenance_on")  # type: ignore[untyped-decorator]
     def maintenance_on(self, reason: str, duration: str) -> str:
         """Let another node take over for so long (30s, 30m, 2h, 1d), also if this one is restarted. Nobody there: it
         goes on. The log says when it has begun."""
-        maintenance = self._started().maintenance
-        refusal = maintenance.refusal(reason, duration)
+        refusal = self._started().maintenance.refusal(reason, duration)
         if refusal is not None:
             raise exceptions.CommandError(refusal)
-        create_task(maintenance.on(reason, duration), name="failover maintenance")
+        self._begin("maintenance_on", reason, duration)
         return "maintenance is being written down; the log says when it has begun"
 
     @command.command("failover.maintenance_off")  # type: ignore[untyped-decorator]
     def maintenance_off(self) -> str:
         """End failover.maintenance_on before its time. The log says when it has ended."""
-        create_task(self._started().maintenance.off(), name="failover maintenance")
+        self._begin("maintenance_off")
         return "maintenance is being ended; the log says when it has"
+
+    def _order(self, name: str, *arguments: str) -> Answer:
+        """By the node's own verb, so that the history knows who has ordered it."""
+        verb = self._started().verbs[name]
+        with asked_by(BY_COMMAND):
+            answer = verb(*arguments)
+        assert isinstance(answer, dict), f"{name} takes its time: it is begun"
+        return answer
+
+    def _begin(self, name: str, *arguments: str) -> None:
+        """Likewise, without waiting for what comes of it."""
+        verb = self._started().verbs[name]
+
+        async def carried_out() -> None:
+            answer = verb(*arguments)
+            if not isinstance(answer, dict):
+                await answer
+
+        with asked_by(BY_COMMAND):
+            create_task(carried_out(), name=f"failover {name}")
 
     # -- at the control socket ---------------------------------------------------------------------------------------
 
