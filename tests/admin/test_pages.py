@@ -13,7 +13,9 @@ from tests.admin.world import Client
 from tests.admin.world import World
 from tests.admin.world import cookie_of
 from wsa_proxy.admin.attempts import AT_ONCE
+from wsa_proxy.admin.pages import MESSAGE
 from wsa_proxy.admin.pages import WRONG
+from wsa_proxy.admin.static_files import FOLDER
 from wsa_proxy.settings import AdminSettings
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -65,6 +67,11 @@ async def test_who_is_wrong_is_told_so_on_the_form(world: World, caplog: pytest.
     assert 1 <= int(answer.headers["Retry-After"]) <= 5
     told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert told == ["page: 127.0.0.1: a wrong token or password"] * AT_ONCE
+
+
+def test_the_form_has_one_place_for_what_is_wrong() -> None:
+    """In two of them it would be said twice, and read out twice."""
+    assert (FOLDER / "login.html").read_bytes().count(MESSAGE) == 1
 
 
 async def test_a_form_that_says_nothing_is_wrong(world: World) -> None:
