@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from wsa_proxy.admin.handler import Handler
@@ -36,7 +37,7 @@ class ApiHandler(Handler):
         if verb is None:
             raise Refusal(404, f"there is no {name}; there are {', '.join(sorted(self.site.node.verbs))}")
         try:
-            with asked_by(f"operator (page, {self.address})"):
+            with self.in_own_name():
                 answer = call(name, verb, arguments)
                 document = answer if isinstance(answer, dict) else await answer
         except WrongArguments as error:
@@ -44,6 +45,10 @@ class ApiHandler(Handler):
         except asyncio.CancelledError:  # at the process's end
             raise Refusal(503, "the node has stopped meanwhile") from None
         return document
+
+    def in_own_name(self) -> AbstractContextManager[None]:
+        """What is ordered inside is told to have been ordered by whoever asks here."""
+        return asked_by(f"operator (page, {self.address})")
 
 
 class Session(Handler):

@@ -21,7 +21,6 @@ from wsa_proxy.admin.handler import Site
 from wsa_proxy.admin.route import Operation
 from wsa_proxy.admin.route import Route
 from wsa_proxy.config.source import printable
-from wsa_proxy.runtime.asker import asked_by
 
 SUBMITTED = {
     409: "not done: the file cannot be written, or somebody else has changed it",
@@ -50,7 +49,7 @@ class EditingHandler(ApiHandler):
     async def carry_out(self, work: Awaitable[dict[str, Any]]) -> None:
         """Answer what comes of it. Raises Refusal."""
         try:
-            with asked_by(f"operator (page, {self.address})"):
+            with self.in_own_name():
                 document = await work
         except NoSuchGroup as error:
             raise Refusal(404, str(error)) from None
