@@ -64,7 +64,7 @@ CAUSES: list[tuple[dict[str, Any], str, str]] = [
     (group(reason="address_answered_by_another_host"), "address_answered_by_another_host", "error"),
     (group(state="master", virtual_ip_held=[]), "address_missing", "error"),
     (group(service=SILENT), "service_silent", "error"),
-    (members(redundancy=LOST), "no_standby", "warning"),
+    (members(redundancy=LOST), "no_standby", "error"),
     (members(list=[MEMBER, UNREADY]), "member_not_ready", "warning"),
     (members(list=[UNREADY | {"maintenance": {"until": "", "reason": ""}}]), "member_not_ready", "note"),
     (members(findings=["two nodes are called a"]), "nodes_disagree", "error"),

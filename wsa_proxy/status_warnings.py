@@ -24,8 +24,8 @@ LAG_LIMIT_S = 0.5
 ROLE_CHANGES_MAX = 2
 """More of them in quick succession are a group that does not come to rest."""
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
-"""error: this node does not do what it is there for. warning: it does, and something should be done. note: intended, or
-harmless."""
+"""error: clients are not served as they should be, or the next failure will be an outage. warning: they are, and
+something should be done. note: intended, or harmless."""
 
 KINDS = (
     "proxy_down", "proxy_unwell", "guardian_missing", "loop_late", "group_out", "address_answered_by_another_host",
@@ -194,7 +194,7 @@ def _of_its_members(group: Document, status: Document) -> Iterator[StatusWarning
         intended = status.get("maintenance") is not None
         fix = "start or mend another node of the group; until then nobody can take over"
         text = f"no healthy standby: {redundancy['why']}"
-        yield _warning("note" if intended else "warning", "no_standby", text, fix, group)
+        yield _warning("note" if intended else "error", "no_standby", text, fix, group)
         return
     for member in members["list"]:
         if not member["is_ready"]:

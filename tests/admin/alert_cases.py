@@ -92,6 +92,7 @@ CASES = [
             [group("healthy_standbys", "0*"), group("healthy_standbys", "1*", "b:8112")],
             [group("healthy_standbys", "0*"), node("maintenance", "1*")],
         ],
+        severity="critical",
     ),
     Case("WsaProxyCannotServe", NODE, [node("health_hard", "1*")], [[node("health_hard", "0*")]]),
     Case(
