@@ -73,6 +73,22 @@ async def test_abandon_answers_what_is_left(client: Client) -> None:
     assert status == 200 and len(document["groups"]) == 1 and document["pending"]["diff"] == ""
 
 
+async def test_whoever_decides_can_say_what_he_has_seen(client: Client) -> None:
+    """And is refused when it is something else by now, or when he says it in no way that is understood."""
+    await client.ask("POST", "/groups", SECOND)
+    bodies: tuple[Any, ...] = ([], {"revision": 1}, {"revisoin": "x"})
+    for body in bodies:
+        for path in ("/commit", "/abandon"):
+            assert (await client.ask("POST", path, body))[0] == 422
+    for path in ("/commit", "/abandon"):
+        assert (await client.ask("POST", path, {"revision": "another"}))[0] == 409
+    assert (await client.ask("DELETE", "/groups/1?revision=another"))[0] == 409
+    _, document = await client.ask("GET", "")
+    status, document = await client.ask("DELETE", f"/groups/1?revision={document['revision']}")
+    assert status == 200 and [group["id"] for group in document["groups"]] == [2]
+    assert (await client.ask("POST", "/commit", {"revision": document["revision"]}))[0] == 200
+
+
 async def test_mistakes_are_answered_by_field(client: Client) -> None:
     """422, and in one text for those who know no fields."""
     errors = {

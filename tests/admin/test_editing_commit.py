@@ -17,6 +17,7 @@ from wsa_proxy.admin import configuration_file
 from wsa_proxy.admin import editing as editing_module
 from wsa_proxy.admin.configuration_file import CHANGED_MEANWHILE
 from wsa_proxy.admin.editing import DO_NOT_FIT
+from wsa_proxy.admin.editing import OTHER_PENDING
 from wsa_proxy.admin.editing import OTHER_REVISION
 from wsa_proxy.admin.editing import Refused
 from wsa_proxy.net.host import HostFacts
@@ -61,6 +62,39 @@ async def test_a_form_that_was_filled_before_another_submit_is_refused(world: Wo
     with pytest.raises(Refused, match=OTHER_REVISION):
         await world.editing.edit_group(1, {"description": "x", "revision": form["revision"]})
     assert (await world.editing.document())["groups"][0]["description"] == ""
+
+
+async def test_nobody_decides_on_what_he_has_not_seen(world: World) -> None:
+    """Delete, commit and abandon, by somebody who still looks at what was there before another one's submit."""
+    seen = (await world.editing.document())["revision"]
+    await world.editing.add_group(SECOND)
+    await world.editing.edit_group(1, {"priority": 100})
+    with pytest.raises(Refused, match=OTHER_REVISION):
+        await world.editing.delete_group(1, seen)
+    for decide in (world.editing.commit, world.editing.abandon):
+        with pytest.raises(Refused, match=OTHER_PENDING):
+            await decide(seen)
+    document = await world.editing.document()
+    assert len(document["pending"]["changes"]) == 2 and world.file.read_text() == GOOD
+    document = await world.editing.delete_group(1, document["revision"])
+    await world.editing.commit(document["revision"])
+    assert "priority: 255" not in world.file.read_text()
+
+
+async def test_after_somebody_has_written_the_file_the_forms_show_it(world: World) -> None:
+    """With the pending changes, so that what is submitted again undoes nothing; if they do not fit it, it is told."""
+    await world.editing.edit_group(1, {"priority": 100})
+    world.write(changed("hostname: proxy.example.com", "hostname: other.example.com"))
+    document = await world.editing.document()
+    assert document["pending"]["trouble"] == CHANGED_MEANWHILE
+    (group,) = document["groups"]
+    assert (group["hostname"], group["priority"]) == ("other.example.com", 100)
+    document = await world.editing.edit_group(1, {**group, "revision": document["revision"]})
+    assert document["pending"]["trouble"] is None and "-    hostname" not in document["pending"]["diff"]
+    world.write(changed("id: 1", "id: 7"))
+    document = await world.editing.document()
+    assert document["pending"]["trouble"] == DO_NOT_FIT and document["groups"][0]["id"] == 1
+    assert (await world.editing.abandon(document["revision"]))["groups"][0]["id"] == 7
 
 
 @pytest.mark.parametrize("refusal", [["the port is taken"], ["one", "two"]])

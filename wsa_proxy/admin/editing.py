@@ -56,6 +56,7 @@ from wsa_proxy.settings import Settings
 SUBMITS_MAX = 200  # each is made again when somebody else has written the file
 NOTHING_PENDING = "there are no pending changes"
 OTHER_REVISION = "somebody else has changed the configuration since this form was filled; load it again"
+OTHER_PENDING = "somebody else has changed what is pending since it was shown; look at it once more"
 DO_NOT_FIT = "the file was changed by somebody else, and the pending changes do not fit it any more; abandon them"
 
 type Form = Mapping[str, Any]
@@ -133,29 +134,31 @@ class Editing:
         """Submit. Raises NoSuchGroup as well."""
         return await self._submit(form, lambda document: _edit(document, vhid, form))
 
-    async def delete_group(self, vhid: int) -> dict[str, Any]:
-        """Submit. Raises NoSuchGroup as well."""
+    async def delete_group(self, vhid: int, revision: str | None = None) -> dict[str, Any]:
+        """Submit. Raises NoSuchGroup as well. ``revision``: of the document that was looked at; None: of any."""
 
         def make(document: Document) -> Operation:
             _group(document, vhid)
             return DeleteGroup(vhid)
 
-        return await self._submit({}, make)
+        return await self._submit({"revision": revision}, make)
 
     async def edit_global(self, form: Form) -> dict[str, Any]:
         """Submit."""
         return await self._submit(form, lambda _: EditGlobal(read_global(form)))
 
-    async def abandon(self) -> dict[str, Any]:
-        """The pending changes are forgotten."""
+    async def abandon(self, revision: str | None = None) -> dict[str, Any]:
+        """The pending changes are forgotten. Raises Refused when they are others than those of ``revision``."""
         async with self._turn:
+            await self._look_at(revision)
             self._pending = None
             return await asyncio.to_thread(self._document)
 
-    async def commit(self) -> dict[str, Any]:
+    async def commit(self, revision: str | None = None) -> dict[str, Any]:
         """Write the file and have the node take it: its changes and warnings. Raises Refused: the file is as it was,
         unless the text says something else."""
-        commit: asyncio.Task[dict[str, Any] | Refused] = create_task(self._end_of_commit(), name="failover commit")
+        end_of_commit = self._end_of_commit(revision)
+        commit: asyncio.Task[dict[str, Any] | Refused] = create_task(end_of_commit, name="failover commit")
         await asyncio.wait([commit])  # whoever hangs up does not leave a file that the node has not seen
         end = commit.result()
         if isinstance(end, Refused):
@@ -240,18 +243,24 @@ class Editing:
                 n = next(n for n, group in enumerate(groups) if group.get("id") == vhid)
             raise FormError(errors_by_field(error.problems, groups, n)) from None
 
-    async def _end_of_commit(self) -> dict[str, Any] | Refused:
+    async def _look_at(self, revision: str | None) -> None:
+        """Raises Refused when whoever asks has seen another state than this one; he must not decide on it."""
+        if revision is not None and revision != (await asyncio.to_thread(self._document))["revision"]:
+            raise Refused(OTHER_PENDING)
+
+    async def _end_of_commit(self, revision: str | None) -> dict[str, Any] | Refused:
         """A refusal is an end of the task, not its death."""
         try:
-            return await self._commit()
+            return await self._commit(revision)
         except Refused as refusal:
             return refusal
 
-    async def _commit(self) -> dict[str, Any]:
+    async def _commit(self, revision: str | None) -> dict[str, Any]:
         async with self._turn:
             pending = self._pending
             if pending is None:
                 raise Refused(NOTHING_PENDING)
+            await self._look_at(revision)
             written = pending.base.with_text(pending.text)
             await asyncio.to_thread(self._write, pending, written)
             report = await self._reload()
@@ -281,14 +290,20 @@ class Editing:
         return "the node has refused the file; the old one is back, and the changes are still pending"
 
     def _document(self) -> dict[str, Any]:
-        pending = self._pending
+        """Forms are filled with what the next submit begins with, also when somebody has written the file meanwhile."""
+        pending, trouble = self._pending, None
         why_not = configuration_file.why_not_writable(self._file)
         try:
             base = configuration_file.read(self._file)
-            text = pending.text if pending else base.text
-            data = pending.document if pending else read_document(self._file, text).data
+            if pending and pending.base.raw != base.raw:
+                trouble = CHANGED_MEANWHILE
+            text = self._with_all(base)
+            data = pending.document if pending and text == pending.text else read_document(self._file, text).data
+        except Refused as error:
+            assert pending is not None
+            text, data, trouble = pending.text, pending.document, str(error)
         except (FileError, ConfigError) as error:
-            base, text, data, why_not = None, "", {}, str(error)
+            text, data, why_not, trouble = "", {}, str(error), CHANGED_MEANWHILE
         return {
             "file": str(self._file),
             "writable": why_not is None,
@@ -297,17 +312,16 @@ class Editing:
             "failover_handling": value_of(data, "failover_handling"),
             "groups": [_group_form(group) for group in groups_of(data)],
             "revision": self._revision(text),
-            "pending": self._pending_document(pending, base),
+            "pending": self._pending_document(pending, trouble),
         }
 
-    def _pending_document(self, pending: Pending | None, base: Content | None) -> dict[str, Any]:
+    def _pending_document(self, pending: Pending | None, trouble: str | None) -> dict[str, Any]:
         if pending is None:
             return {
                 "changes": [], "effects": [], "warnings": [], "diff": "", "by": None, "since": None, "trouble": None
             }  # fmt: skip
         plan = make_plan(self._present(), pending.settings)
         anew = [f"Group {vhid} starts anew on this node: its connections end" for vhid in plan.ids(Fate.RESTARTED)]
-        changed = base is None or base.raw != pending.base.raw
         return {
             "changes": [*pending.changes, *anew],
             "effects": list(plan.lines),
@@ -315,7 +329,7 @@ class Editing:
             "diff": pending.diff,
             "by": pending.by,
             "since": pending.since,
-            "trouble": CHANGED_MEANWHILE if changed else None,
+            "trouble": trouble,
         }
 
     def _interface_menu(self) -> list[dict[str, Any]]:

@@ -15,11 +15,14 @@ from wsa_proxy.admin.editing_schemas import COMMITTED
 from wsa_proxy.admin.editing_schemas import CONFIGURATION
 from wsa_proxy.admin.editing_schemas import EDIT_FORM
 from wsa_proxy.admin.editing_schemas import GLOBAL_FORM
+from wsa_proxy.admin.editing_schemas import SEEN
 from wsa_proxy.admin.form import FormError
+from wsa_proxy.admin.form import unknown_fields
 from wsa_proxy.admin.handler import Refusal
 from wsa_proxy.admin.handler import Site
 from wsa_proxy.admin.route import Operation
 from wsa_proxy.admin.route import Route
+from wsa_proxy.admin.route import Schema
 from wsa_proxy.config.source import printable
 
 SUBMITTED = {
@@ -27,6 +30,12 @@ SUBMITTED = {
     415: "the body is not called JSON",
     422: "what is wrong, by form field, in errors; nothing waits of it",
 }
+DECIDED = {
+    409: "not done, and why: others have changed what is pending, or the file, or the node refuses it",
+    415: "the body is not called JSON",
+    422: "the body is no object with a revision",
+}
+LOOKED_AT = {"revision": "of the document that was looked at; left out: whatever it is by now"}
 NO_GROUP = {404: "there is no such group"}
 
 
@@ -61,6 +70,16 @@ class EditingHandler(ApiHandler):
         else:
             self.answer(document)
 
+    def revision(self) -> str | None:
+        """Of the document that was looked at; None: whatever it is. Raises Refusal."""
+        form = self.form()
+        if wrong := unknown_fields(form, ("revision",)):
+            raise Refusal(422, wrong[""])
+        revision = form.get("revision")
+        if not isinstance(revision, str | None):
+            raise Refusal(422, "revision must be text")
+        return revision
+
     def vhid(self, text: str) -> int:
         """Of the group in the path. Raises Refusal."""
         if not text.isascii() or not text.isdecimal() or len(text) > 3:
@@ -89,7 +108,7 @@ class Group(EditingHandler):
         await self.carry_out(self.editing.edit_group(self.vhid(group), self.form()))
 
     async def delete(self, group: str) -> None:
-        await self.carry_out(self.editing.delete_group(self.vhid(group)))
+        await self.carry_out(self.editing.delete_group(self.vhid(group), self.get_query_argument("revision", None)))
 
 
 class Global(EditingHandler):
@@ -103,10 +122,10 @@ class Commit(EditingHandler):
     """``POST /api/configuration/commit``."""
 
     async def post(self) -> None:
-        await self.carry_out(self._committed())
+        await self.carry_out(self._committed(self.revision()))
 
-    async def _committed(self) -> dict[str, Any]:
-        document = await self.editing.commit()
+    async def _committed(self, revision: str | None) -> dict[str, Any]:
+        document = await self.editing.commit(revision)
         self.told = "; ".join(document["changes"])
         return document
 
@@ -115,10 +134,10 @@ class Abandon(EditingHandler):
     """``POST /api/configuration/abandon``."""
 
     async def post(self) -> None:
-        await self.carry_out(self.editing.abandon())
+        await self.carry_out(self.editing.abandon(self.revision()))
 
 
-def _submit(summary: str, form: dict[str, Any] | None = None, refusals: dict[int, str] | None = None) -> Operation:
+def _submit(summary: str, form: Schema, refusals: dict[int, str] | None = None) -> Operation:
     return Operation(f"{summary}: submit", CONFIGURATION, body=form, refusals={**SUBMITTED, **(refusals or {})})
 
 
@@ -126,8 +145,9 @@ def routes(editing: Editing) -> tuple[Route, ...]:
     """For the table of routes."""
     here = {"editing": editing}
     base = "/api/configuration"
-    commit = Operation(
-        "Commit Changes: write the file and have the node take it", COMMITTED, refusals={409: "not done, and why"}
+    commit = "Commit Changes: write the file and have the node take it"
+    delete = Operation(
+        "Delete Failover Group: submit", CONFIGURATION, query=LOOKED_AT, refusals={**SUBMITTED, **NO_GROUP}
     )
     return (
         Route(base, Configuration, {"GET": Operation("The configuration with what waits", CONFIGURATION)}, here),
@@ -137,11 +157,16 @@ def routes(editing: Editing) -> tuple[Route, ...]:
             Group,
             {
                 "PUT": _submit("Edit Failover Group", EDIT_FORM, NO_GROUP),
-                "DELETE": _submit("Delete Failover Group", refusals=NO_GROUP),
+                "DELETE": delete,
             },
             here,
         ),
         Route(f"{base}/global", Global, {"PUT": _submit("Edit Global Settings", GLOBAL_FORM)}, here),
-        Route(f"{base}/commit", Commit, {"POST": commit}, here),
-        Route(f"{base}/abandon", Abandon, {"POST": Operation("Abandon Changes", CONFIGURATION)}, here),
+        Route(f"{base}/commit", Commit, {"POST": Operation(commit, COMMITTED, body=SEEN, refusals=DECIDED)}, here),
+        Route(
+            f"{base}/abandon",
+            Abandon,
+            {"POST": Operation("Abandon Changes", CONFIGURATION, body=SEEN, refusals=DECIDED)},
+            here,
+        ),
     )

@@ -13,9 +13,7 @@ TEXTS: Schema = {"type": "array", "items": TEXT}
 FLAG: Schema = {"type": "boolean"}
 VALUE: Schema = {"description": "as the file has it, which may be wrong"}
 NUMBER_AS_TYPED: Schema = {"type": ["string", "number"]}
-REVISION: Schema = TEXT | {
-    "description": "of the document that the form was filled from; if it is another one by now: 409"
-}
+REVISION: Schema = TEXT | {"description": "of the document that was looked at; if it is another one by now: 409"}
 IGNORED: Schema = {"description": "of the document; ignored"}
 
 
@@ -83,4 +81,6 @@ EDIT_FORM: Schema = _object(FIELDS, ())
 """What is left out leaves the file as it is."""
 HANDLING: Schema = {"type": "string", "enum": ["preemptive", "non-preemptive"]}
 GLOBAL_FORM: Schema = _object({"failover_handling": HANDLING, "revision": REVISION}, ("failover_handling",))
+SEEN: Schema = _object({"revision": REVISION}, ())
+"""What was looked at, for whoever decides on it."""
 COMMITTED: Schema = _object({"changes": TEXTS, "warnings": TEXTS})
