@@ -234,6 +234,7 @@ def configuration(*forms: Document, changes: list[str] | None = None, diff: str 
         ],
         "failover_handling": "preemptive",
         "groups": list(forms),
+        "revision": "r1",
         "pending": {"changes": changes or [], "diff": diff},
     }
 

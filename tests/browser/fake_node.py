@@ -40,7 +40,7 @@ class FakeNode:
         self.answers: dict[str, tuple[int, Document]] = {}
         """What "METHOD /path" is answered in place of what is usual: status and document."""
         self.asked: list[tuple[str, Any]] = []
-        """Every request that changes something: "METHOD /path" and what came with it."""
+        """Every request that changes something: "METHOD /path?query" and what came with it."""
         self.csrf = "the-token-of-this-session"
         self.is_logged_in = True
         self.is_silent = False
@@ -204,8 +204,8 @@ class Anything(OfNode):
             self.answer({"error": "the X-CSRF-Token is missing"}, 403)
             return
         body = json.loads(self.request.body) if self.request.body else None
-        self.node.asked.append((f"{self.request.method} {self.request.path}", body))
-        is_edit = self.request.path.startswith("/api/configuration/gro") or self.request.path.endswith("/global")
+        self.node.asked.append((f"{self.request.method} {self.request.uri}", body))
+        is_edit = self.request.path.startswith("/api/configuration/") and not self.request.path.endswith("/commit")
         self._answer_or({"status": 200, "document": self.node.configuration if is_edit else {"changes": ["done"]}})
 
     def _answer_or(self, usual: Document) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from selenium.webdriver import Keys
 
 from tests.browser import documents
@@ -54,6 +55,7 @@ def test_a_group_is_added_submitted_shown_as_a_diff_and_committed(page: Page, no
         "shared_secret": "of the guests only",
         "shared_secret_again": "of the guests only",
         "advertisement_interval": "1",
+        "revision": "r1",
     }
     assert not page.has("dialog")
     assert [each.strip() for each in page.texts(".diff .added")][2] == "+    hostname: guests.example.com"
@@ -65,7 +67,7 @@ def test_a_group_is_added_submitted_shown_as_a_diff_and_committed(page: Page, no
     page.until_text("group 2 begins", "#messages")
     assert "Warning: mind it" in page.text("#messages")
     page.until(lambda: not page.has(".pending-bar"))
-    assert node.asked[1:] == [("POST /api/configuration/commit", {})]
+    assert node.asked[1:] == [("POST /api/configuration/commit", {"revision": "r1"})]
 
 
 def test_an_error_stands_beside_its_field(page: Page, node: FakeNode) -> None:
@@ -144,7 +146,7 @@ def test_a_deletion_says_what_it_does_before(page: Page, node: FakeNode) -> None
     page.press("[data-action=delete]")
     page.press("dialog [type=submit]")
     page.until(lambda: node.asked)
-    assert node.asked == [("DELETE /api/configuration/groups/1", None)]
+    assert node.asked == [("DELETE /api/configuration/groups/1?revision=r1", None)]
 
 
 def test_what_waits_is_shown_with_who_began_it_and_what_it_does(page: Page, node: FakeNode) -> None:
@@ -171,6 +173,32 @@ def test_what_waits_is_shown_with_who_began_it_and_what_it_does(page: Page, node
     assert page.text(".groups .pending") == "will end with Commit Changes"
     page.press("[data-action=commit]")
     assert page.texts("dialog li") == ["group 1 ends"]
+
+
+@pytest.mark.parametrize(
+    ("action", "path"),
+    [
+        ("edit", "PUT /api/configuration/groups/1"),
+        ("delete", "DELETE /api/configuration/groups/1"),
+        ("global", "PUT /api/configuration/global"),
+    ],
+)
+def test_what_somebody_else_has_changed_meanwhile_is_not_undone(
+    page: Page, node: FakeNode, action: str, path: str
+) -> None:
+    """A change says on what it was decided, whatever the page has learnt since; refused, it shows what is new."""
+    page.statuses_expected = {409}
+    page.open()
+    page.press(f"[data-action={action}]")
+    node.configuration = documents.configuration(documents.form(priority=7), changes=["Group 1: Priority"], diff="+x")
+    node.configuration["revision"] = "r2"
+    node.answers[path] = (409, {"error": "somebody else has changed the configuration"})
+    for _ in range(2):
+        page.press("dialog [type=submit]")
+        page.until_text("somebody else has changed the configuration", "dialog [role=alert]")
+        page.until_text("Group 1: Priority", ".pending-bar")
+    revisions = [body["revision"] if body else target.partition("revision=")[2] for target, body in node.asked]
+    assert revisions == ["r1", "r1"]
 
 
 def test_a_refused_commit_names_every_reason(page: Page, node: FakeNode) -> None:
@@ -207,8 +235,8 @@ def test_failover_handling_is_edited_and_abandoned(page: Page, node: FakeNode) -
     page.press("dialog [type=submit]")
     page.until(lambda: not page.has(".pending-bar"))
     assert node.asked == [
-        ("PUT /api/configuration/global", {"failover_handling": "non-preemptive"}),
-        ("POST /api/configuration/abandon", {}),
+        ("PUT /api/configuration/global", {"failover_handling": "non-preemptive", "revision": "r1"}),
+        ("POST /api/configuration/abandon", {"revision": "r1"}),
     ]
 
 

@@ -71,9 +71,7 @@ const NO_GROUP = { body: [h("p", {}, "This group has ended.")], whyNot: "the gro
 function noStandby(page, group) {
   if (page.view().isStale) return "the connection to this node is lost";
   if (!group.members) return "without a Shared Secret the nodes cannot agree on a switch";
-  if (candidates(page.view().status, group).every((each) => each.whyNot !== null))
-    return "no node is ready to take over";
-  return null;
+  return standbyOf(page.view().status, group) === null ? "no node is ready to take over" : null;
 }
 
 function askSwitch(page, group) {
@@ -83,7 +81,7 @@ function askSwitch(page, group) {
     content: () => {
       if (!group()) return NO_GROUP;
       const { status } = page.view();
-      const first = candidates(status, group()).find((each) => each.whyNot === null)?.node;
+      const first = standbyOf(status, group());
       const body = [
         h(
           "p",
@@ -208,9 +206,15 @@ function effect(status) {
 /** What becomes of one group when this node gives it up. */
 export function effectText(status, group) {
   if (group.state !== "master") return `${ownerOf(status, group)} goes on serving; this node is no standby meanwhile.`;
-  const ready = candidates(status, group).filter((each) => each.whyNot === null);
-  if (ready.length > 0) return `${ready[0].node} is ready and takes over.`;
-  return "no node is ready to take over: this node goes on serving until one is.";
+  const standby = standbyOf(status, group);
+  return standby === null
+    ? "no node is ready to take over: this node goes on serving until one is."
+    : `${standby} is ready and takes over.`;
+}
+
+/** The first node that could be master instead; null: there is none. */
+export function standbyOf(status, group) {
+  return candidates(status, group).find((each) => each.whyNot === null)?.node ?? null;
 }
 
 /** A labelled input line; what was typed stays when the question is shown anew. */

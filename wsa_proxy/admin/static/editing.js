@@ -1,9 +1,10 @@
 // Submit, then Commit Changes: what was submitted waits, and is shown as a diff of the file, until it is committed.
 
-import { act, get, send } from "./api.js";
+import { act, send } from "./api.js";
+import { change } from "./change.js";
 import { ask } from "./dialog.js";
 import { h } from "./dom.js";
-import { effectText } from "./actions.js";
+import { effectText, standbyOf } from "./actions.js";
 import { askGroup } from "./group_form.js";
 import { button } from "./groups.js";
 import { counted, moment } from "./words.js";
@@ -87,12 +88,15 @@ function pacLines({ pac }) {
   return pac && [h("dt", {}, "PAC file"), h("dd", {}, `${pac.url}, served ${counted(pac.served, "time")}`)];
 }
 
-/** The handlers by the name of the button. `page` has view(), configuration(), taken(configuration), say(lines). */
+/**
+ * The handlers by the name of the button. `page` has view(), configuration(), taken(configuration), say(lines), and
+ * readConfiguration(), which asks for it anew.
+ */
 export function editing(page) {
   const formOf = (data) => page.configuration().groups.find((form) => String(form.id) === data.group);
   return {
-    add: () => askGroup(page.configuration(), null, page.taken),
-    edit: (data) => askGroup(page.configuration(), formOf(data), page.taken),
+    add: () => askGroup(page, null),
+    edit: (data) => askGroup(page, formOf(data)),
     delete: (data) => askDelete(page, data.group),
     global: () => askGlobal(page),
     commit: () => askCommit(page),
@@ -102,6 +106,7 @@ export function editing(page) {
 }
 
 function askDelete(page, id) {
+  const { revision } = page.configuration();
   ask({
     title: `Delete Failover Group ${id}`,
     confirm: "Delete",
@@ -115,19 +120,18 @@ function askDelete(page, id) {
       if (group) body.push(h("p", {}, `With Commit Changes: ${effectOfDelete(status, group)}`));
       return { body, whyNot: null };
     },
-    done: async () => page.taken(await send("DELETE", `/api/configuration/groups/${id}`)),
+    done: () => change(page, "DELETE", `/api/configuration/groups/${id}?revision=${revision}`),
   });
 }
 
 function effectOfDelete(status, group) {
-  const text = effectText(status, group);
-  return text.startsWith("no node")
+  return group.state === "master" && standbyOf(status, group) === null
     ? `no node is ready to take over: nobody serves ${group.virtual_ip.join(", ")} any more.`
-    : text;
+    : effectText(status, group);
 }
 
 function askGlobal(page) {
-  const chosen = page.configuration().failover_handling;
+  const { failover_handling: chosen, revision } = page.configuration();
   const radios = Object.entries(HANDLING).map(([value, text]) =>
     h(
       "label",
@@ -153,13 +157,8 @@ function askGlobal(page) {
       ],
       whyNot: null,
     }),
-    done: async (form) =>
-      page.taken(
-        await send("PUT", "/api/configuration/global", {
-          ...Object.fromEntries(new FormData(form)),
-          revision: page.configuration().revision,
-        }),
-      ),
+    done: (form) =>
+      change(page, "PUT", "/api/configuration/global", { ...Object.fromEntries(new FormData(form)), revision }),
   });
 }
 
@@ -181,9 +180,14 @@ function askCommit(page) {
       return { body, whyNot: null };
     },
     done: async () => {
-      const { changes, warnings = [] } = await send("POST", "/api/configuration/commit", {});
-      page.say([...changes, ...warnings.map((warning) => `Warning: ${warning}`)]);
-      page.taken(await get("/api/configuration"));
+      // Of what is shown in this moment: the question is made anew with each configuration.
+      const { revision } = page.configuration();
+      try {
+        const { changes, warnings = [] } = await send("POST", "/api/configuration/commit", { revision });
+        page.say([...changes, ...warnings.map((warning) => `Warning: ${warning}`)]);
+      } finally {
+        await page.readConfiguration();
+      }
     },
   });
 }
@@ -197,9 +201,9 @@ function askAbandon(page) {
       body: [h("p", {}, "What was submitted and not committed is forgotten. The file stays as it is.")],
       whyNot: null,
     }),
-    done: async () => {
-      await send("POST", "/api/configuration/abandon", {});
-      page.taken(await get("/api/configuration"));
+    done: () => {
+      const { revision } = page.configuration();
+      return change(page, "POST", "/api/configuration/abandon", { revision });
     },
   });
 }
@@ -222,7 +226,7 @@ function askReload(page) {
       const { changes = [], warnings = [], errors = [] } = await act("reload");
       if (errors.length > 0) throw new Error(errors.join("; "));
       page.say([...changes, ...warnings.map((warning) => `Warning: ${warning}`)]);
-      page.taken(await get("/api/configuration"));
+      await page.readConfiguration();
     },
   });
 }

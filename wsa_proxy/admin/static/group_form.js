@@ -1,6 +1,6 @@
 // Add and Edit Failover Group, with the WSA's fields in the WSA's order.
 
-import { send } from "./api.js";
+import { change } from "./change.js";
 import { ask } from "./dialog.js";
 import { h } from "./dom.js";
 
@@ -28,8 +28,9 @@ const FIELDS = [
   "advertisement_interval",
 ];
 
-/** Ask for a group; `form` is null for a new one. `taken(configuration)` is told the configuration that follows. */
-export function askGroup(configuration, form, taken) {
+/** Ask for a group; `form` is null for a new one. */
+export function askGroup(page, form) {
+  const configuration = page.configuration();
   const group = form ?? NEW;
   let errors = {};
   ask({
@@ -41,7 +42,7 @@ export function askGroup(configuration, form, taken) {
         errors = {};
         const path = "/api/configuration/groups";
         const texts = { ...asTyped(element), revision: configuration.revision };
-        taken(form ? await send("PUT", `${path}/${form.id}`, texts) : await send("POST", path, texts));
+        await (form ? change(page, "PUT", `${path}/${form.id}`, texts) : change(page, "POST", path, texts));
       } catch (error) {
         errors = error.errors ?? {};
         if (Object.keys(errors).length > 0) error.message = "Nothing was submitted: see what stands beside the fields.";

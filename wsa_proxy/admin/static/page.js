@@ -129,6 +129,7 @@ const page = {
     configuration = taken;
     show();
   },
+  readConfiguration,
   say,
   renew: renewDialog,
 };
