@@ -55,6 +55,11 @@ class Page:
         script = "return [...document.querySelectorAll(arguments[0])].map((each) => each.innerText)"
         return [str(each) for each in self.run(script, selector)]
 
+    def numbers(self) -> list[int]:
+        """Of the events in the list of the history, as they stand there."""
+        script = "return [...document.querySelectorAll('.history tbody tr')].map((each) => each.dataset.key)"
+        return [int(str(each).removeprefix("history-")) for each in self.run(script)]
+
     def has(self, selector: str) -> bool:
         return bool(self.run("return document.querySelector(arguments[0]) !== null", selector))
 

@@ -71,6 +71,32 @@ def test_a_stream_that_ends_is_begun_again(page: Page, node: FakeNode) -> None:
     page.until(lambda: page.text(".panel .role") == "BACKUP")
 
 
+def test_what_has_happened_while_nobody_was_heard_is_asked_for(page: Page, node: FakeNode) -> None:
+    """By a page that comes back: its history has no hole, or ends where the hole would be."""
+    node.history = [documents.event(number, 9000 - number, "backup", "master") for number in range(3, 0, -1)]
+    page.open()
+    page.until(lambda: page.numbers() == [3, 2, 1])
+    node.history = [documents.event(number, 9000 - number, "backup", "master") for number in range(5, 0, -1)]
+    node.hang_up()
+    page.until(lambda: page.numbers() == [5, 4, 3, 2, 1])
+    node.history = [documents.event(number, 9000 - number, "backup", "master") for number in range(90, 0, -1)]
+    page.press("[data-action=refresh]")
+    page.until(lambda: page.numbers() == [*range(90, 40, -1)])
+    page.press("[data-action=older]")
+    page.until(lambda: page.numbers() == [*range(90, 0, -1)] and not page.has("[data-action=older]"))
+
+
+def test_that_too_many_pages_are_open_is_told(page: Page, node: FakeNode) -> None:
+    """And is not taken for a broken network; when one is closed this one goes on by itself."""
+    page.statuses_expected = {503}
+    node.is_full = True
+    page.browser.get(page.url)
+    page.until_text("too many pages are open; close one", "#connection")
+    assert not page.has("#connection.live")
+    node.is_full = False
+    page.until(lambda: page.text("#connection") == "live")
+
+
 def test_a_session_that_has_ended_is_told(page: Page, node: FakeNode) -> None:
     """Grey, with a link to the login; no endless tries that look like a broken network."""
     page.statuses_expected = {401}

@@ -39,6 +39,19 @@ export function act(verb, texts = {}) {
   return send("POST", `/api/actions/${verb}`, texts);
 }
 
+/** Why a stream of events does not begin, which EventSource keeps to itself: Refused; null when it would begin now. */
+export async function whyRefused(path) {
+  const looked = new AbortController();
+  try {
+    const response = await fetch(path, { signal: looked.signal });
+    return response.ok ? null : new Refused(response.status, await response.json().catch(() => ({})));
+  } catch {
+    return new Refused(0, { error: "the node does not answer" });
+  } finally {
+    looked.abort();
+  }
+}
+
 async function request(method, path, body) {
   const headers = { Accept: "application/json" };
   if (method !== "GET") headers["X-CSRF-Token"] = session?.csrf ?? "";

@@ -24,6 +24,19 @@ export class Events {
     this.list = [...known.values()].sort((one, other) => other.number - one.number).slice(0, KEPT_MAX);
   }
 
+  /** A page of it, as it was asked for: the newest ones, or those before the oldest that is known. */
+  take(page) {
+    const reached = this.oldest;
+    const isFull = page.length === PAGE;
+    const last = page.at(-1)?.number;
+    const older = this.list.filter((event) => event.number < last);
+    // What has happened between is not known: what is before it would be shown as if nothing had.
+    if (isFull && older.length > 0 && older[0].number !== last - 1)
+      this.list = this.list.filter((event) => event.number >= last);
+    this.add(page);
+    if (this.oldest !== reached || page.length === 0) this.hasMore = isFull;
+  }
+
   get oldest() {
     return this.list.at(-1)?.number ?? "";
   }
@@ -46,7 +59,8 @@ export function historySection(view, events, span) {
     events.trouble && h("p", { class: "bad" }, `The history cannot be read: ${events.trouble}`),
     events.list.length > 0 && table("history", COLUMNS, events.list.map(eventRow)),
     events.list.length === 0 && !events.trouble && h("p", {}, "Nothing has happened yet."),
-    events.hasMore && h("p", { class: "buttons" }, button("older", "Show older")),
+    events.hasMore && events.list.length < KEPT_MAX && h("p", { class: "buttons" }, button("older", "Show older")),
+    events.hasMore && events.list.length >= KEPT_MAX && h("p", {}, "What is older: ", h("code", {}, "wsa-proxy history")),
   );
 }
 

@@ -1,15 +1,22 @@
 // The node's news as they come. What is shown is only as good as the last of them, so its age is known at any time.
 
-import { openSession } from "./api.js";
+import { whyRefused } from "./api.js";
 
+const EVENTS = "/api/events";
 const RETRY_MS = 1000;
+const RETRY_REFUSED_MS = 3000; // the node is there, and what it refuses does not change from one moment to the next
 const SILENT_S_MAX = 10; // an open connection over which nothing comes is taken for a broken one
 
-/** Calls `onChange()` and `onEvent(event)`; connects again by itself for as long as the page is open. */
+/**
+ * Calls `onChange()` and `onEvent(event)`, and `onOpen()` when a connection begins: what has happened before it is told
+ * by nobody. Connects again by itself for as long as the page is open.
+ */
 export class Live {
-  constructor(onChange, onEvent) {
+  constructor({ onOpen, onChange, onEvent }) {
     this.status = null;
     this.isLoggedOut = false;
+    this.refusal = null; // the node's own words, when it lives and lets this page hear nothing
+    this._onOpen = onOpen;
     this._onChange = onChange;
     this._onEvent = onEvent;
     this._source = null;
@@ -29,11 +36,13 @@ export class Live {
   }
 
   connect() {
+    clearTimeout(this._retry);
     this._retry = null;
     this._source?.close();
     this._lookedAt = now();
-    const source = new EventSource("/api/events");
+    const source = new EventSource(EVENTS);
     this._source = source;
+    source.addEventListener("open", () => this._onOpen());
     source.addEventListener("status", (event) => this._take(JSON.parse(event.data)));
     source.addEventListener("history", (event) => this._onEvent(JSON.parse(event.data)));
     source.addEventListener("error", () => this._failed(source));
@@ -41,12 +50,13 @@ export class Live {
 
   /** To be called now and then: nobody tells that nothing comes. */
   look() {
-    if (Math.min(this.age(), sinceS(this._lookedAt)) > SILENT_S_MAX) this._again();
+    if (Math.min(this.age(), sinceS(this._lookedAt)) > SILENT_S_MAX) this._again(RETRY_MS);
   }
 
   _take(status) {
     this.status = status;
     this.isLoggedOut = false;
+    this.refusal = null;
     this._heardAt = now();
     this._onChange();
   }
@@ -54,19 +64,21 @@ export class Live {
   /** A browser would connect again by itself, but only in some seconds, and not when it was answered with an error. */
   async _failed(source) {
     if (source !== this._source) return;
-    this._again();
-    try {
-      await openSession();
-    } catch (error) {
-      this.isLoggedOut = error.status === 401;
-      this._onChange();
-    }
+    source.close();
+    this._lookedAt = now();
+    const why = await whyRefused(EVENTS);
+    if (source !== this._source) return; // somebody did not wait for it
+    const isRefused = why !== null && why.status !== 0;
+    this.isLoggedOut = isRefused && why.status === 401;
+    this.refusal = isRefused && !this.isLoggedOut ? why.message : null;
+    this._again(isRefused ? RETRY_REFUSED_MS : RETRY_MS);
+    this._onChange();
   }
 
-  _again() {
-    this._source.close();
+  _again(afterMs) {
+    this._source?.close();
     this._lookedAt = now();
-    this._retry ??= setTimeout(() => this.connect(), RETRY_MS);
+    this._retry ??= setTimeout(() => this.connect(), afterMs);
   }
 }
 

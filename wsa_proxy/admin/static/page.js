@@ -7,13 +7,14 @@ import { h, renew } from "./dom.js";
 import { editing, globalSection, pendingBar } from "./editing.js";
 import { groupsSection, membersSection } from "./groups.js";
 import { healthSection } from "./health.js";
-import { Events, historySection, PAGE } from "./history.js";
+import { Events, PAGE, historySection } from "./history.js";
 import { Live } from "./live.js";
 import { nodePanel, redundancyPanel, servicePanel, showInTab } from "./overview.js";
 import { countOf, warningsSection } from "./warnings.js";
 import { duration, roleMark, roleOf } from "./words.js";
 
 const LOOK_MS = 250;
+const LOST = "connection lost, trying again";
 const CONFIGURATION_MS = 15000; // somebody else may have submitted something
 
 const events = new Events();
@@ -22,13 +23,14 @@ let span = "last hour";
 let wasStale = false;
 let shownS = 0;
 
-const live = new Live(
-  () => show(),
-  (event) => {
+const live = new Live({
+  onOpen: () => Promise.all([readConfiguration(), readHistory()]),
+  onChange: () => show(),
+  onEvent: (event) => {
     events.add([event]);
     show();
   },
-);
+});
 
 /** What the parts show: the last status, its age in seconds, and whether that is too old to be believed. */
 function view() {
@@ -72,7 +74,7 @@ function showConnection(seen) {
   const roles = [...new Set((seen.status?.groups ?? []).map((group) => roleOf(group.state)))];
   const marks = seen.isStale ? [roleMark("unknown")] : roles.map(roleMark);
   if (seen.status) renew(node, h("span", { id: "node", role: "status" }, h("strong", {}, seen.status.node), ...marks));
-  const word = live.isLoggedOut ? "logged out" : seen.isStale ? "connection lost, trying again" : "live";
+  const word = live.isLoggedOut ? "logged out" : (live.refusal ?? (seen.isStale ? LOST : "live"));
   const age = Number.isFinite(seen.elapsedS) ? `last news ${duration(seen.elapsedS)} ago` : "no news yet";
   const line = h(
     "p",
@@ -114,8 +116,7 @@ async function readHistory(before = "") {
   try {
     const { history } = await get(`/api/history?limit=${PAGE}&before=${before}`);
     events.trouble = null;
-    events.hasMore = history.length === PAGE;
-    events.add(history);
+    events.take(history);
   } catch (error) {
     events.trouble = error.message;
   }
@@ -137,9 +138,8 @@ const page = {
 const handlers = {
   ...actions(page),
   ...editing(page),
-  refresh: async () => {
+  refresh: () => {
     live.connect();
-    await Promise.all([readConfiguration(), readHistory()]);
     say(["Everything was asked for again; it renews itself each second as well."]);
   },
   older: () => readHistory(events.oldest),
@@ -193,4 +193,3 @@ await openSession().catch((error) => {
   live.isLoggedOut = error.status === 401;
 });
 live.connect();
-await Promise.all([readConfiguration(), readHistory()]);
