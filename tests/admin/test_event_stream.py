@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import socket
 from typing import Any
 
@@ -14,7 +15,9 @@ from tests.admin.world import PASSWORD
 from tests.admin.world import Client
 from tests.admin.world import World
 from wsa_proxy.admin import door
+from wsa_proxy.admin.access import Asker
 from wsa_proxy.admin.event_stream import WAITING_MAX
+from wsa_proxy.admin.event_stream import EventStream
 from wsa_proxy.admin.events import LISTENERS_MAX
 from wsa_proxy.settings import AdminSettings
 
@@ -121,6 +124,36 @@ async def test_the_stream_ends_with_the_session_and_with_the_password(world: Wor
     assert (await stays.event())[0] == "status"
     await world.server.change(AdminSettings(port=world.port, password="another"))
     assert await stays.ends()
+
+
+async def test_who_goes_away_while_it_is_judged_whether_he_may_come_in(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Before he listens (argon2 takes its time): nothing of ours breaks, and nobody is left among the listeners."""
+    judged, gone, may_go_on, finished = (asyncio.Event() for _ in range(4))
+    right, on_connection_close = world.server.access.asker, EventStream.on_connection_close
+
+    async def slow(address: str, cookie: str, authorization: str) -> Asker | None:
+        judged.set()
+        await may_go_on.wait()
+        return await right(address, cookie, authorization)
+
+    def closed(stream: EventStream) -> None:
+        gone.set()
+        on_connection_close(stream)
+
+    monkeypatch.setattr(world.server.access, "asker", slow)
+    monkeypatch.setattr(EventStream, "on_connection_close", closed)
+    monkeypatch.setattr(EventStream, "on_finish", lambda stream: finished.set())
+    stream = await Stream.open(world.port)
+    await judged.wait()
+    stream.close()
+    async with asyncio.timeout(WAIT_S):
+        await gone.wait()
+        may_go_on.set()
+        await finished.wait()
+    assert world.server._events._listeners == []
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 async def test_too_many_pages_are_refused(world: World) -> None:

@@ -9,6 +9,7 @@ from tornado.iostream import StreamClosedError
 
 from wsa_proxy.admin.handler import Handler
 from wsa_proxy.admin.handler import Refusal
+from wsa_proxy.admin.handler import Site
 
 WAITING_MAX = 64  # things that have happened, for a listener who is behind
 
@@ -16,11 +17,14 @@ WAITING_MAX = 64  # things that have happened, for a listener who is behind
 class EventStream(Handler):
     """A ``Listener``. One message is on its way at a time; the door closes a connection on which nothing moves."""
 
-    async def get(self) -> None:
-        self._ended = False
+    def initialize(self, site: Site) -> None:
+        super().initialize(site)
+        self._ended = False  # also by somebody who goes away before he is let in
         self._news = asyncio.Event()
         self._state = b""
         self._happened: deque[bytes] = deque()
+
+    async def get(self) -> None:
         if not self.site.events.join(self):
             raise Refusal(503, "too many pages are open; close one", {"Retry-After": "10"})
         self.set_header("Content-Type", "text/event-stream; charset=utf-8")
