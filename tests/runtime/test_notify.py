@@ -176,7 +176,7 @@ async def test_what_waits_is_bounded(world: World, monkeypatch: pytest.MonkeyPat
     await until(lambda: bool(world.lines()))
     began_s = time.monotonic()
     await told.finish(0.2)
-    assert time.monotonic() - began_s < 5 and "the node has stopped: 3 events" in str(told.status()["last_failure"])
+    assert time.monotonic() - began_s < 5 and "the node has stopped: 4 events" in str(told.status()["last_failure"])
     await until_gone(world.lines()[0])
 
 

@@ -70,14 +70,14 @@ class Notify:
     async def finish(self, limit_s: float) -> None:
         """Wait for what is under way and what waits, so long at most; what is left then is ended, and told."""
         self._begin()
+        left = 0
         if self._running is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(limit_s):
-                    await asyncio.wait([self._running])
+            left = len((await asyncio.wait([self._running], timeout=limit_s))[1])
             self._running.cancel()
             await asyncio.wait([self._running])
-        if self._queue:
-            self._fail(f"the node has stopped: {len(self._queue)} events were not told")
+        left += len(self._queue)
+        if left:
+            self._fail(f"the node has stopped: {left} events were not told, or not to the end")
 
     # -- the queue -----------------------------------------------------------------------------------------------------
 
