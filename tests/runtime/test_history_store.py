@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,19 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_said_to_be_written(tmp_path
         assert number >= int(rest[-1] if rest else told) and number % 3 == 0
         assert numbers(store, limit=50_000) == list(reversed(range(number))) and store.moved is None
         store.close()
+
+
+def test_what_sqlite_has_beside_a_file_goes_with_it(store: HistoryStore) -> None:
+    """While somebody has it open there are a journal and its index; the three count as one file that was moved."""
+    for count in range(1, ASIDE_MAX + 1):
+        store.write([event(1)])
+        store.close()
+        with closing(sqlite3.connect(store.path)) as other:
+            other.execute("PRAGMA user_version = 2")
+            store.write([event(100 + count)])
+            assert numbers(store) == [100 + count]
+            store.close()
+        assert len(list(store.path.parent.glob("history.db.aside-*"))) == 3 * count
 
 
 def test_a_damaged_file_is_kept_aside(store: HistoryStore) -> None:

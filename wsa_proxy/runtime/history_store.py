@@ -26,6 +26,8 @@ PAGES_MAX = 16_384
 """64 MB; some 10,000 events of the usual length have 5."""
 JOURNAL_BYTES_MAX = 1 << 20
 ASIDE_MAX = 8
+BESIDE = ("-wal", "-shm")
+"""How the names end of what SQLite keeps beside the file."""
 APPLICATION = 0x77736148  # "wsaH", in the file's head: it is ours
 VERSION = 1
 CREATE = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # root writes here: into no other file
@@ -109,11 +111,12 @@ class HistoryStore:
 
     def _move_aside(self, why: Exception) -> None:
         self.close()
-        present = [each for each in self.path.parent.glob(f"{self.path.name}.aside-*") if "-wal" not in each.name]
+        moved = self.path.parent.glob(f"{self.path.name}.aside-*")
+        present = [each for each in moved if not each.name.endswith(BESIDE)]
         if len(present) >= ASIDE_MAX:
             raise OSError(f"{why}; {len(present)} such files were moved aside already: look at them, and remove them")
         aside = self.path.with_name(f"{self.path.name}.aside-{self._name_aside()}")
-        for ending in ("-wal", "-shm", ""):
+        for ending in (*BESIDE, ""):
             beside = self.path.with_name(self.path.name + ending)
             if beside.exists():
                 beside.rename(aside.with_name(aside.name + ending))
