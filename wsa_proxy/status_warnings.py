@@ -108,7 +108,8 @@ def _of_the_proxy(status: Document) -> Iterator[StatusWarning]:
 def _of_the_node(status: Document) -> Iterator[StatusWarning]:
     trouble = (status.get("history") or {}).get("trouble")
     if trouble:
-        yield _warning("warning", "history_trouble", f"the history is not kept: {trouble}", "make room in state_dir")
+        fix = "make room in state_dir, and see that it can be written to; a file that was moved aside is worth a look"
+        yield _warning("warning", "history_trouble", f"trouble with the history: {trouble}", fix)
     if (status.get("notify") or {}).get("failed"):
         text = f"the notify command has failed {status['notify']['failed']} times: {status['notify']['last_failure']}"
         yield _warning("warning", "notify_failed", text, "run it by hand as the proxy's user; see the log")

@@ -168,6 +168,7 @@ async def test_what_waits_for_the_disk_is_bounded(
     disk.refuses = False
     await asyncio.sleep(RETRY_S)
     assert "10 events were too many to be kept" in caplog.text
+    assert life.status() == {"trouble": "10 events were lost", "events": 50}
     assert len(await told(life, limit="1000")) == 50
 
 

@@ -221,10 +221,9 @@ class History:
 
     def status(self) -> dict[str, Any]:
         """As in the status document."""
-        trouble = self._trouble or self._store.moved
-        if self._lost:
-            trouble = f"{trouble}; {self._lost} events were lost"
-        return {"trouble": trouble, "events": self._store.count + len(self._pending)}
+        troubles = [self._trouble or self._store.moved, f"{self._lost} events were lost" if self._lost else None]
+        trouble = "; ".join(each for each in troubles if each)
+        return {"trouble": trouble or None, "events": self._store.count + len(self._pending)}
 
 
 def _end_of(last: Document | None, boot: str) -> str:
