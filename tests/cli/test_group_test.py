@@ -42,9 +42,9 @@ while True:
 """A process whose command line is that of a node: ``run FILE``."""
 
 
-def node_file(folder: Path) -> Path:
-    """With its state_dir in the folder."""
-    file = configuration(folder)
+def node_file(folder: Path, **keys: Any) -> Path:
+    """With its state_dir in the folder; ``keys`` are those of the group."""
+    file = configuration(folder, **keys)
     file.write_text(f"state_dir: {folder}\n{file.read_text()}")
     return file
 
@@ -78,9 +78,9 @@ def test_without_a_node_three_intervals_are_listened(
 ) -> None:
     """Long enough for a node of this file to take over; it is judged by the file."""
     with master(lan):
-        assert cli.main(["test", str(node_file(tmp_path)), "1"]) == 0
+        assert cli.main(["test", str(node_file(tmp_path, advertisement_interval=0.25)), "1"]) == 0
     out = capsys.readouterr().out
-    assert "listened for 3.5 s\n" in out and "no node answers on this host: judged by the file alone" in out
+    assert "listened for 1.6 s\n" in out and "no node answers on this host: judged by the file alone" in out
 
 
 def test_what_cannot_be(
