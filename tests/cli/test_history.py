@@ -15,10 +15,7 @@ from tests.cli.fake_node import FakeNode
 from tests.cli.fake_node import configuration
 from wsa_proxy import cli
 from wsa_proxy.cli.history import PAGE_EVENTS
-from wsa_proxy.cli.history import duration_s
 from wsa_proxy.cli.history import event_text
-from wsa_proxy.cli.history import number
-from wsa_proxy.cli.history import seconds
 
 EVENT: dict[str, Any] = {
     "number": 17,
@@ -144,17 +141,3 @@ def test_what_the_node_refuses(verb: str, tmp_path: Path, capsys: pytest.Capture
     assert cli.main([verb, str(configuration(tmp_path))]) == 1
     node.stop()
     assert capsys.readouterr() == ("", "wsa-proxy: there is no group 9\n")
-
-
-def test_times_and_numbers() -> None:
-    """Whole numbers with their unit; nothing that is nothing."""
-    assert [duration_s(text) for text in ("90s", "30m", "2h", "7d")] == [90.0, 1800.0, 7200.0, 604_800.0]
-    for wrong in ("", "2", "h", "-1h", "0s", "1.5h", "1w", "1234567s"):
-        with pytest.raises(ValueError):
-            duration_s(wrong)
-    assert (number("1"), seconds("0.5")) == (1, 0.5)
-    for wrong in ("0", "-1", "nan", "inf", "3601"):
-        with pytest.raises(ValueError):
-            seconds(wrong)
-    with pytest.raises(ValueError):
-        number("0")

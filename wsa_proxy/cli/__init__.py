@@ -12,6 +12,7 @@
     colours         the same text for a terminal
     history         history and why
     group_test      test: what is advertised, beside what the running node says of it
+    values          numbers and times among the arguments
     completion      the scripts that complete these words in a shell
 
 watch, doctor, init, lab and simulate have rooms of their own.

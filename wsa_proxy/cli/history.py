@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-import re
 import sys
 from datetime import UTC
 from datetime import datetime
@@ -17,12 +15,11 @@ from wsa_proxy.cli.asking import sort_out_group
 from wsa_proxy.cli.colours import shown_on
 from wsa_proxy.cli.exit_status import DONE
 from wsa_proxy.cli.exit_status import FAILED
+from wsa_proxy.cli.values import EVENTS_MAX
 
 LIMIT_USUAL = 20
 PAGE_EVENTS = 100
 """Of one answer; older ones are asked for by the number of the oldest."""
-EVENTS_MAX = 1_000_000  # more than a node keeps
-UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def history(options: argparse.Namespace) -> int:
@@ -101,26 +98,3 @@ def _events(options: argparse.Namespace) -> list[dict[str, Any]] | None:
             break
         before = str(page[-1]["number"])
     return events
-
-
-def duration_s(text: str) -> float:
-    """``90s``, ``30m``, ``2h``, ``7d`` in seconds. Raises ValueError."""
-    found = re.fullmatch(r"(\d{1,6})([smhd])", text)
-    if found is None or int(found[1]) == 0:
-        raise ValueError(text)
-    return float(int(found[1]) * UNITS_S[found[2]])
-
-
-def number(text: str) -> int:
-    """A whole number from 1 on. Raises ValueError."""
-    if not 1 <= int(text) <= EVENTS_MAX:
-        raise ValueError(text)
-    return int(text)
-
-
-def seconds(text: str) -> float:
-    """More than nothing, and an hour at most. Raises ValueError."""
-    value = float(text)
-    if not (math.isfinite(value) and 0 < value <= 3600):
-        raise ValueError(text)
-    return value

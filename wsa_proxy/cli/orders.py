@@ -92,11 +92,3 @@ def maintenance_on(options: argparse.Namespace) -> int:
 
 def maintenance_off(options: argparse.Namespace) -> int:
     return tell(options, "maintenance_off", {}, time_limit_s=MAINTENANCE_LIMIT_S)
-
-
-def milliseconds(text: str) -> str:
-    """``200ms``, ``0.5s``, ``2s``, as the node wants it. Raises ValueError."""
-    number, unit_ms = (text[:-2], 1) if text.endswith("ms") else (text.removesuffix("s"), 1000)
-    if not text.endswith("s") or not 1 <= float(number) * unit_ms <= 60_000:
-        raise ValueError(text)
-    return str(round(float(number) * unit_ms))

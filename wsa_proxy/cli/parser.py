@@ -20,6 +20,7 @@ from wsa_proxy.cli import history
 from wsa_proxy.cli import node
 from wsa_proxy.cli import orders
 from wsa_proxy.cli import status
+from wsa_proxy.cli import values
 from wsa_proxy.cli.asking import socket_path
 from wsa_proxy.cli.exit_status import EXIT_STATUSES
 from wsa_proxy.cli.exit_status import epilog
@@ -166,8 +167,8 @@ def _add_history(verbs: Verbs) -> None:
         verbs, "history", "every change of state: cause, evidence, who, and how long clients felt it", history.history
     )
     parser.add_argument("--group", default="", metavar="GROUP", help="only of the group with this id")
-    parser.add_argument("--limit", type=history.number, metavar="N", help="the newest N (20, or all of --since)")
-    parser.add_argument("--since", type=history.duration_s, metavar="TIME", help="not older than 90s, 30m, 2h, 7d")
+    parser.add_argument("--limit", type=values.number, metavar="N", help="the newest N (20, or all of --since)")
+    parser.add_argument("--since", type=values.duration_s, metavar="TIME", help="not older than 90s, 30m, 2h, 7d")
     parser.add_argument("--json", action="store_true", help="the events as one document, the newest first")
 
 
@@ -182,7 +183,7 @@ def _add_test(verbs: Verbs) -> None:
         " node, too. Listening takes CAP_NET_RAW: run it as root.",
     )
     _add_group(parser, help="the id of the group; all for every one")
-    parser.add_argument("--seconds", type=history.seconds, metavar="S", help="listen so long instead")
+    parser.add_argument("--seconds", type=values.seconds, metavar="S", help="listen so long instead")
 
 
 def _add_switch(verbs: Verbs) -> None:
@@ -196,7 +197,7 @@ def _add_drill(verbs: Verbs) -> None:
     parser = _of_the_running_node(verbs, "drill", "switch to the standby and back, and measure it", orders.drill)
     _add_group(parser)
     parser.add_argument(
-        "--objective", default="200ms", metavar="TIME", type=orders.milliseconds, help="200ms if left out"
+        "--objective", default="200ms", metavar="TIME", type=values.milliseconds, help="200ms if left out"
     )
 
 
