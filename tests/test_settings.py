@@ -10,6 +10,7 @@ import pytest
 
 from wsa_proxy.config.timers import timers
 from wsa_proxy.settings import GroupSettings
+from wsa_proxy.settings import place_text
 
 BOTH = (ip_interface("fd00::3/64"), ip_interface("10.0.0.3/24"))
 
@@ -41,3 +42,9 @@ def test_the_ip_versions_are_the_peers_if_there_are_any() -> None:
 def test_the_addresses_are_without_prefixes() -> None:
     """In the order of the file."""
     assert group().addresses == (ip_address("fd00::3"), ip_address("10.0.0.3"))
+
+
+def test_a_place_is_written_as_in_a_url() -> None:
+    """An IPv6 address in brackets, whether it comes as text or not."""
+    assert place_text(ip_address("10.0.0.3"), 8080) == "10.0.0.3:8080" and place_text("proxy", 1) == "proxy:1"
+    assert place_text(ip_address("fd00::3"), 8080) == place_text("fd00::3", 8080) == "[fd00::3]:8080"

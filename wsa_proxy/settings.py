@@ -17,6 +17,9 @@ from ipaddress import IPv6Network
 from pathlib import Path
 from typing import Literal
 
+STATE_DIR_USUAL = "/var/lib/wsa-proxy"
+SOCKET_NAME = "control.sock"
+
 type VirtualIP = IPv4Interface | IPv6Interface
 
 
@@ -172,4 +175,10 @@ class Settings:
     @property
     def socket_path(self) -> Path:
         """The Unix socket on which the running node answers ``wsa-proxy status``."""
-        return self.state_dir / "control.sock"
+        return self.state_dir / SOCKET_NAME
+
+
+def place_text(host: object, port: int) -> str:
+    """An address or a name, and a port, as in a URL: ``10.0.0.3:8080``, ``[2001:db8::3]:8080``."""
+    text = str(host)
+    return f"[{text}]:{port}" if ":" in text else f"{text}:{port}"

@@ -19,7 +19,7 @@ def test_the_node_is_found_by_its_configuration_even_a_wrong_one(
     """The file may have been edited badly since the node started; the node is asked all the same."""
     asked: list[Path] = []
 
-    def ask(path: Path, verb: str) -> dict[str, Any]:
+    def ask(path: Path, *_: object, **__: object) -> dict[str, Any]:
         asked.append(path)
         return STATUS
 

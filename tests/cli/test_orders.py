@@ -67,10 +67,8 @@ def test_maintenance_is_ordered_with_an_end_and_a_reason(
     """The node has more time to answer than for other verbs; alone the verb tells what holds."""
     asked: list[tuple[str, str, dict[str, str], float]] = []
 
-    def ask(
-        path: Path, verb: str, arguments: dict[str, str] | None = None, *, time_limit_s: float = 0.0
-    ) -> dict[str, Any]:
-        asked.append((str(path), verb, arguments or {}, time_limit_s))
+    def ask(path: Path, verb: str, arguments: dict[str, str], *, time_limit_s: float) -> dict[str, Any]:
+        asked.append((str(path), verb, arguments, time_limit_s))
         return STATUS if verb == "status" else {"changes": [f"{verb} is done"]}
 
     monkeypatch.setattr("wsa_proxy.runtime.control.ask", ask)
@@ -89,7 +87,7 @@ def test_maintenance_is_ordered_with_an_end_and_a_reason(
         (usual, "maintenance_on", said, 15.0),
         (other, "maintenance_on", said, 15.0),
         (usual, "maintenance_off", {}, 15.0),
-        *((path, "status", {}, 0.0) for path in (usual, usual, other)),
+        *((path, "status", {}, 3.0) for path in (usual, usual, other)),
     ]
     for wrong in (["on"], ["on", "--for", "30m"], ["on", "--reason", "x"], ["sometimes"]):
         with pytest.raises(SystemExit):

@@ -15,7 +15,7 @@ def test_the_status_says_what_since_when_and_why(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What is wrong comes first, each with what helps; of what is counted only what is not zero is listed."""
-    monkeypatch.setattr("wsa_proxy.runtime.control.ask", lambda path, verb: STATUS)
+    monkeypatch.setattr("wsa_proxy.runtime.control.ask", lambda *_, **__: STATUS)
     assert cli.main(["status"]) == 3
     assert capsys.readouterr().out == (
         "node a  preemptive  wsa-proxy 0.1.0  pid 4711\n"
@@ -90,18 +90,18 @@ def test_a_script_can_ask_whether_all_is_well(
 ) -> None:
     """Every group takes part, the proxy is well, and there is a guardian; else 3, as systemctl says it. Maintenance is
     intended, and hides nothing else."""
-    monkeypatch.setattr("wsa_proxy.runtime.control.ask", lambda path, verb: WELL | wrong)
+    monkeypatch.setattr("wsa_proxy.runtime.control.ask", lambda *_, **__: WELL | wrong)
     assert cli.main(["status"]) == cli.main(["status", "--json"]) == exit_status
 
 
 def test_a_node_of_an_earlier_version_has_no_guardian_to_miss(monkeypatch: pytest.MonkeyPatch) -> None:
     earlier = {name: value for name, value in WELL.items() if name != "guardian"}
-    monkeypatch.setattr("wsa_proxy.runtime.control.ask", lambda path, verb: earlier)
+    monkeypatch.setattr("wsa_proxy.runtime.control.ask", lambda *_, **__: earlier)
     assert cli.main(["status"]) == 0
 
 
 def test_the_whole_document_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """For scripts."""
-    monkeypatch.setattr("wsa_proxy.runtime.control.ask", lambda path, verb: STATUS)
+    monkeypatch.setattr("wsa_proxy.runtime.control.ask", lambda *_, **__: STATUS)
     assert cli.main(["status", "--json"]) == 3
     assert json.loads(capsys.readouterr().out) == STATUS

@@ -15,6 +15,7 @@ from wsa_proxy.runtime.reload import IN_PLACE
 from wsa_proxy.runtime.reload import Fate
 from wsa_proxy.runtime.reload import addresses_of
 from wsa_proxy.runtime.reload import make_plan
+from wsa_proxy.settings import AdminSettings
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import HealthSettings
 from wsa_proxy.settings import Limits
@@ -36,6 +37,20 @@ def test_the_same_file_changes_nothing() -> None:
     """Every group goes on untouched, and the operator is told so."""
     plan = make_plan(PRESENT, replace(PRESENT))
     assert plan.fates == {1: Fate.UNTOUCHED, 2: Fate.UNTOUCHED} and plan.lines == ("nothing has changed",)
+
+
+@pytest.mark.parametrize(
+    ("admin", "lines"),
+    [
+        (AdminSettings("::1", 8113), ("admin.listen: 127.0.0.1:8112 -> [::1]:8113",)),
+        (AdminSettings(password="correct horse"), ("admin.password has changed",)),
+        (None, ("admin.listen: 127.0.0.1:8112 -> off",)),
+    ],
+)
+def test_the_page_is_no_matter_of_the_groups(admin: AdminSettings | None, lines: tuple[str, ...]) -> None:
+    """Where it is, and that it has another password, which is not told; all groups go on untouched."""
+    plan = make_plan(PRESENT, replace(PRESENT, admin=admin))
+    assert plan.fates == {1: Fate.UNTOUCHED, 2: Fate.UNTOUCHED} and plan.lines == lines
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from wsa_proxy.admin.routes import table
 from wsa_proxy.admin.static_files import StaticFile
 from wsa_proxy.runtime.tasks import create_task
 from wsa_proxy.settings import AdminSettings
+from wsa_proxy.settings import place_text
 
 logger = logging.getLogger(__name__)
 
@@ -172,8 +173,7 @@ def _place(settings: AdminSettings | None) -> tuple[str, int] | None:
 
 
 def _url(settings: AdminSettings) -> str:
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{settings.port}/"
+    return f"http://{place_text(settings.host, settings.port)}/"
 
 
 def _log_at_debug(handler: Any) -> None:

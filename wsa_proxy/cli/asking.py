@@ -10,8 +10,10 @@ from typing import Any
 
 from wsa_proxy.cli.exit_status import DONE
 from wsa_proxy.cli.exit_status import FAILED
+from wsa_proxy.settings import SOCKET_NAME
+from wsa_proxy.settings import STATE_DIR_USUAL
 
-DEFAULT_SOCKET = Path("/var/lib/wsa-proxy/control.sock")
+DEFAULT_SOCKET = Path(STATE_DIR_USUAL) / SOCKET_NAME
 ASK_LIMIT_S = 3.0
 UNKNOWN_VERB = "expected a JSON line with one of the verbs"
 """How a control socket begins its answer to a verb that it does not have."""
@@ -25,12 +27,12 @@ def socket_path(file: Path | None) -> Path:
 
     folder = plain_state_dir(file)
     if folder is not None:
-        return folder / DEFAULT_SOCKET.name
+        return folder / SOCKET_NAME
     from wsa_proxy.config import ConfigError
     from wsa_proxy.config import read_state_dir
 
     try:
-        return read_state_dir(file) / DEFAULT_SOCKET.name
+        return read_state_dir(file) / SOCKET_NAME
     except ConfigError as error:
         print(error, file=sys.stderr)
         raise SystemExit(FAILED) from None
@@ -69,14 +71,7 @@ def tell(
 
 def status_of(options: argparse.Namespace) -> dict[str, Any] | None:
     """The status document. None, and said why, when nobody answers."""
-    from wsa_proxy.runtime.control import ControlError
-    from wsa_proxy.runtime.control import ask
-
-    try:
-        return ask(socket_path(options.file), "status")
-    except ControlError as error:
-        print(f"wsa-proxy: {error}", file=sys.stderr)
-        return None
+    return answer(options, "status", {})
 
 
 def sort_out_group(options: argparse.Namespace) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from wsa_proxy.settings import STATE_DIR_USUAL
+
 FILE_BYTES_MAX = 100_000  # of a file that is read quickly; 16 commented groups take a quarter of it
-USUAL = "/var/lib/wsa-proxy"
 
 
 def plain_state_dir(file: Path) -> Path | None:
@@ -23,7 +24,7 @@ def plain_state_dir(file: Path) -> Path | None:
         return None
     if not isinstance(keys, dict):
         return None
-    named = keys.get("state_dir", USUAL)
+    named = keys.get("state_dir", STATE_DIR_USUAL)
     if not isinstance(named, str) or not named.strip() or not named.isprintable() or named.startswith("~"):
         return None
     return file.parent.absolute() / named

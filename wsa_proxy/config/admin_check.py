@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from wsa_proxy.config.schema import TopKeys
 from wsa_proxy.config.source import Document
 from wsa_proxy.config.source import KeyPath
+from wsa_proxy.settings import place_text
 
 OPEN_TEXT = (
     "others than this host can connect there, without TLS and with nothing but the token in the log between them and"
@@ -24,14 +25,14 @@ def check_admin(document: Document, keys: TopKeys, listen_port: int) -> None:
     host, port = keys.admin.listen
     for group in keys.groups or ():
         if port == (group.port or listen_port):
-            document.error(at, f"port {port} is the proxy's; choose another one", value=_shown(host, port))
+            document.error(at, f"port {port} is the proxy's; choose another one", value=place_text(host, port))
             return
         if host in [str(virtual_ip.ip) for virtual_ip in group.virtual_ip if virtual_ip]:
             text = "is a virtual IP, which moves from node to node; write an address that is this node's own"
-            document.error(at, text, value=_shown(host, port))
+            document.error(at, text, value=place_text(host, port))
             return
     if not is_loopback(host) and keys.admin.password is None:
-        document.warning(at, OPEN_TEXT, value=_shown(host, port))
+        document.warning(at, OPEN_TEXT, value=place_text(host, port))
 
 
 def is_loopback(host: str) -> bool:
@@ -40,7 +41,3 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _shown(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

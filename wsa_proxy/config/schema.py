@@ -54,6 +54,7 @@ from wsa_proxy.config.timers import is_interval
 from wsa_proxy.config.virtual_ip import VIRTUAL_IP_TEXT
 from wsa_proxy.config.virtual_ip import MissingPrefix
 from wsa_proxy.config.virtual_ip import read_virtual_ip
+from wsa_proxy.settings import STATE_DIR_USUAL
 
 VIRTUAL_IPS_MAX = 255  # they all go into each advertisement's signature
 SECRETS_MAX = 8  # each is tried on a packet that none has signed
@@ -244,7 +245,7 @@ class TopKeys(Keys):
 
     node: Annotated[str, AfterValidator(_name_of_node)] | None = None
     failover_handling: Literal["preemptive", "non-preemptive"] = "preemptive"
-    state_dir: Annotated[str, AfterValidator(_path)] = "/var/lib/wsa-proxy"
+    state_dir: Annotated[str, AfterValidator(_path)] = STATE_DIR_USUAL
     stall_limit: Annotated[float | None, _seconds("stall_limit", 0.02, STALL_LIMIT_S_MAX)] = None
     clock_tolerance: Annotated[float, _seconds("clock_tolerance", 1, CLOCK_TOLERANCE_S_MAX)] = 3600
     drain_timeout: Annotated[float, _seconds("drain_timeout", 0, WAIT_S_MAX)] = 60

@@ -20,10 +20,10 @@ from wsa_proxy.init.questions import networks_text
 from wsa_proxy.init.questions import with_prefix
 from wsa_proxy.net.host import HostFacts
 from wsa_proxy.net.host import read_host
+from wsa_proxy.settings import STATE_DIR_USUAL
 
 WRITTEN, NOT_WRITTEN, WRONG_USE = 0, 1, 2
 BACKUP_PRIORITY = 200
-STATE_DIR = "/var/lib/wsa-proxy"
 
 
 class NotWritten(Exception):
@@ -158,7 +158,7 @@ def _check_whole(file: Path, text: str, host: HostFacts) -> None:
 
 
 def _next_steps(file: Path, answers: dict[str, str]) -> Iterable[str]:
-    named = "" if answers.get("state_dir", STATE_DIR) == STATE_DIR else f" {file}"
+    named = "" if answers.get("state_dir", STATE_DIR_USUAL) == STATE_DIR_USUAL else f" {file}"
     priority = int(answers["priority"])
     other = BACKUP_PRIORITY if priority > BACKUP_PRIORITY else 255
     yield f"written: {file} (mode 600; it holds the Shared Secret)"

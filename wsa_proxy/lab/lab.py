@@ -53,6 +53,7 @@ from wsa_proxy.lab.topology import CLIENT
 from wsa_proxy.lab.topology import ORIGIN
 from wsa_proxy.lab.topology import Topology
 from wsa_proxy.lab.topology import node_hosts
+from wsa_proxy.settings import place_text
 
 FOLDER = Path("/run/wsa-proxy-lab")
 AUTHORITY = FOLDER / "ca"
@@ -108,7 +109,7 @@ class Lab:
         target = self.virtual_ips[0]
         if first.virtual_ips[0].version == 6 and first.virtual_ips[0].is_link_local:
             target += "%eth0"  # the client's
-        self.proxy = f"[{target}]:{first.port}" if ":" in target else f"{target}:{first.port}"
+        self.proxy = place_text(target, first.port)
         self.port = first.port
 
     def __enter__(self) -> Self:

@@ -24,6 +24,7 @@ from ipaddress import IPv6Address
 from wsa_proxy.proxy.pac_script import pac_script
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import PacSettings
+from wsa_proxy.settings import place_text
 
 type Address = IPv4Address | IPv6Address
 
@@ -77,8 +78,7 @@ def place_of(group: GroupSettings, asked: Address | None = None, version: int = 
     """
     addresses = [address for address in group.addresses if not address.is_link_local]
     first = min(addresses, key=lambda address: (address != asked, address.version != version), default=group.hostname)
-    host = f"[{first}]" if isinstance(first, IPv6Address) else str(first)
-    return f"{host}:{port or group.port}"
+    return place_text(first, port or group.port)
 
 
 def _weight(vhid: int, client: Address) -> bytes:

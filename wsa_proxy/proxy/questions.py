@@ -21,6 +21,7 @@ from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy.answered import was_any_sent_data
 from wsa_proxy.proxy.listener import LoopbackEndpoint
 from wsa_proxy.proxy.self_tests import SelfTests
+from wsa_proxy.settings import place_text
 
 ANSWER_SIZE_MAX = 4096
 NAME_S = 86_400.0  # mitmproxy keeps a certificate for as long as it runs, and makes it for 199 days
@@ -173,7 +174,7 @@ def target_of(url: str) -> tuple[str, str]:
     """Of an https URL: its host, and what a CONNECT to it says."""
     parts = urlsplit(url)
     host, port = str(parts.hostname), parts.port or 443
-    return host, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return host, place_text(host, port)
 
 
 async def _converse(client: socket.socket, endpoint: LoopbackEndpoint, token: str) -> bytes:

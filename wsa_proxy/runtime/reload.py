@@ -21,6 +21,7 @@ from wsa_proxy.settings import HealthSettings
 from wsa_proxy.settings import Limits
 from wsa_proxy.settings import PacSettings
 from wsa_proxy.settings import Settings
+from wsa_proxy.settings import place_text
 
 NOTHING = "nothing has changed"
 
@@ -152,7 +153,7 @@ def _pac_lines(present: PacSettings | None, new: PacSettings | None) -> Iterator
 
 def _admin_lines(present: AdminSettings | None, new: AdminSettings | None) -> Iterator[str]:
     """Where the page is; a password is never told."""
-    old, now = (f"{each.host}:{each.port}" if each else "off" for each in (present, new))
+    old, now = (place_text(each.host, each.port) if each else "off" for each in (present, new))
     if old != now:
         yield f"admin.listen: {old} -> {now}"
     if present and new and present.password != new.password:

@@ -19,6 +19,7 @@ from wsa_proxy.net.ports import Address
 from wsa_proxy.runtime.driver import Driver
 from wsa_proxy.runtime.tasks import create_task
 from wsa_proxy.settings import GroupSettings
+from wsa_proxy.settings import place_text
 
 PROBES_PER_S = 5
 INTERVAL_S_MIN = 1.0
@@ -106,12 +107,11 @@ class GroupService:
         if self.last is None:
             return None
         answered = self.last.answered
-        where = f"[{self.address}]" if self.address is not None and self.address.version == 6 else str(self.address)
         return {
             "answers": answered.is_well,
             "ms": round((self.last.ended_s - self.last.began_s) * 1000, 1) if answered.is_well else None,
             "age_s": round(now_s - self.last.ended_s, 2),
-            "address": f"{where}:{self.group.port}",
+            "address": place_text(self.address, self.group.port),
             "evidence": answered.evidence,
         }
 
