@@ -36,6 +36,23 @@ def test_a_switch_without_a_standby_is_off_with_the_reason(page: Page, node: Fak
     page.until(lambda: page.attribute("dialog [type=submit]", "disabled") is None)
 
 
+def test_a_group_that_was_switched_away_can_be_switched_back(page: Page, node: FakeNode) -> None:
+    """Its old master is a healthy standby: demoted for nothing else. What else is wrong with it still counts."""
+    away = documents.group("backup")
+    away["demoted_by"] = {"switch": "switched to b by the operator"}
+    node.status = documents.status(away)
+    page.open()
+    assert "yes" in page.text(".members tbody tr:first-child")
+    page.press("[data-action=switch]")
+    assert page.text("dialog .choice").strip() == "a: ready"
+    assert page.attribute("dialog [type=submit]", "disabled") is None
+    away["demoted_by"]["operator"] = "kernel"
+    node.tell(documents.status(away))
+    page.until(lambda: page.text("dialog .choice").strip() == "a: kernel")
+    assert page.attribute("dialog [type=submit]", "disabled") is not None
+    assert "no: kernel" in page.text(".members tbody tr:first-child")
+
+
 def test_a_refusal_is_shown_in_the_words_of_the_node(page: Page, node: FakeNode) -> None:
     """The dialog stays, and can be tried again."""
     page.statuses_expected = {409}

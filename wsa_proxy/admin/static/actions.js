@@ -3,7 +3,7 @@
 import { act, get } from "./api.js";
 import { ask } from "./dialog.js";
 import { h } from "./dom.js";
-import { button, ownerOf } from "./groups.js";
+import { button, illsOf, ownerOf } from "./groups.js";
 import { duration } from "./words.js";
 
 const OBJECTIVE_MS = "200";
@@ -36,7 +36,7 @@ export function operatorSection(view) {
 
 /** Those that could be master instead, this node included: [{node, whyNot}]. */
 export function candidates(status, group) {
-  const own = [...Object.values(group.obstacles), ...Object.values(group.demoted_by ?? {})];
+  const own = [...Object.values(group.obstacles), ...illsOf(group)];
   const self = group.state === "master" ? [] : [{ node: status.node, whyNot: own.join("; ") || null }];
   const others = (group.members?.list ?? [])
     .filter((member) => member.state !== "master" || !member.is_fresh)

@@ -109,6 +109,12 @@ function ownerCell(view, group) {
   ];
 }
 
+/** Why this node would not serve well, in words. A group that was switched away from it has a healthy standby in it. */
+export function illsOf(group) {
+  const { switch: _intended, ...ills } = group.demoted_by ?? {};
+  return Object.values(ills);
+}
+
 /** The node that holds the virtual IP, as far as this one knows. */
 export function ownerOf(status, group) {
   if (group.state === "master") return `${status.node} (this node)`;
@@ -205,10 +211,7 @@ export function membersSection(view) {
 
 function ownRow(view, group) {
   const { status } = view;
-  const wrong = [
-    ...Object.entries(group.obstacles).map(([name, reason]) => `${name}: ${reason}`),
-    ...Object.values(group.demoted_by ?? {}),
-  ];
+  const wrong = [...Object.entries(group.obstacles).map(([name, reason]) => `${name}: ${reason}`), ...illsOf(group)];
   return row(`member-${group.id}-self`, MEMBER_COLUMNS, [
     String(group.id),
     h("strong", {}, `${status.node} (this node)`),
