@@ -175,6 +175,20 @@ def test_several_groups_are_summarised(page: Page, node: FakeNode) -> None:
     assert page.browser.title.startswith("MASTER + BACKUP a")
 
 
+def test_a_standby_that_is_not_known_is_not_shown_as_one(page: Page, node: FakeNode) -> None:
+    """A group that has just begun has heard nobody: its master is no standby of itself."""
+    begun = documents.group(vhid=2)
+    begun["members"] = documents.members()
+    begun["members"]["redundancy"]["healthy_standbys"] = None
+    node.status = documents.status(documents.group(), begun)
+    page.open()
+    assert page.texts(".panel:nth-child(3) p") == ["unknown", "group 2: who could take over is not known yet"]
+    begun["members"]["redundancy"]["healthy_standbys"] = 0
+    node.tell(documents.status(documents.group(), begun))
+    page.until(lambda: page.texts(".panel:nth-child(3) p") == ["1 of 1 healthy", "no standby was heard yet"])
+    assert not page.has(".panel:nth-child(3) .good")
+
+
 def test_the_empty_state_says_what_to_do(page: Page, node: FakeNode) -> None:
     node.status, node.configuration = documents.status(), documents.configuration()
     page.open()

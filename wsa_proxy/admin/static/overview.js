@@ -79,17 +79,8 @@ export function redundancyPanel(view) {
   if (view.status.groups.length === 0) return panel("Redundancy", h("p", { class: "big" }, "none"));
   const known = view.status.groups.filter((group) => group.members);
   if (known.length === 0)
-    return panel(
-      "Redundancy",
-      h("p", { class: "big unknown" }, "unknown"),
-      h("p", {}, "without a Shared Secret the nodes tell each other nothing"),
-    );
-  if (view.isStale)
-    return panel(
-      "Redundancy",
-      h("p", { class: "big unknown" }, "unknown"),
-      h("p", {}, `last seen ${duration(view.elapsedS)} ago`),
-    );
+    return unknownRedundancy("without a Shared Secret the nodes tell each other nothing");
+  if (view.isStale) return unknownRedundancy(`last seen ${duration(view.elapsedS)} ago`);
   const lost = known.filter((group) => group.members.redundancy.lost_s !== null);
   if (lost.length > 0) {
     const { lost_s: lostS, why } = lost[0].members.redundancy;
@@ -100,17 +91,25 @@ export function redundancyPanel(view) {
       h("p", {}, `${of}for ${duration(lostS + view.elapsedS)}: ${why}`),
     );
   }
+  const unsure = known.filter((group) => group.members.redundancy.healthy_standbys === null);
+  if (unsure.length > 0)
+    return unknownRedundancy(`group ${unsure.map((group) => group.id).join(", ")}: who could take over is not known yet`);
   const least = known.reduce((one, other) => (healthyOf(other).healthy < healthyOf(one).healthy ? other : one));
   const { healthy, all } = healthyOf(least);
   const standbys = least.members.list
     .filter((member) => member.is_ready && member.state !== "master")
     .map((member) => member.node);
-  const line = standbys.length ? `standby: ${standbys.join(", ")}` : "this node is the standby";
+  const self = least.state === "backup" ? "this node is the standby" : "no standby was heard yet";
+  const line = standbys.length ? `standby: ${standbys.join(", ")}` : self;
   return panel(
     "Redundancy",
-    h("p", { class: `big ${healthy < all ? "some" : "good"}` }, `${healthy} of ${all} healthy`),
+    h("p", { class: `big ${healthy < Math.max(all, 2) ? "some" : "good"}` }, `${healthy} of ${all} healthy`),
     h("p", {}, line),
   );
+}
+
+function unknownRedundancy(why) {
+  return panel("Redundancy", h("p", { class: "big unknown" }, "unknown"), h("p", {}, why));
 }
 
 /** The master and those that could take over from it, of all that are known. */
