@@ -179,14 +179,25 @@ def test_a_standby_that_is_not_known_is_not_shown_as_one(page: Page, node: FakeN
     """A group that has just begun has heard nobody: its master is no standby of itself."""
     begun = documents.group(vhid=2)
     begun["members"] = documents.members()
-    begun["members"]["redundancy"]["healthy_standbys"] = None
+    begun["members"]["redundancy"]["healthy_standbys"] = 0
     node.status = documents.status(documents.group(), begun)
     page.open()
-    assert page.texts(".panel:nth-child(3) p") == ["unknown", "group 2: who could take over is not known yet"]
-    begun["members"]["redundancy"]["healthy_standbys"] = 0
-    node.tell(documents.status(documents.group(), begun))
-    page.until(lambda: page.texts(".panel:nth-child(3) p") == ["1 of 1 healthy", "no standby was heard yet"])
+    assert page.texts(".panel:nth-child(3) p") == ["1 of 1 healthy", "no standby was heard yet"]
     assert not page.has(".panel:nth-child(3) .good")
+
+
+def test_without_a_shared_secret_nothing_is_known_of_the_others(page: Page, node: FakeNode) -> None:
+    """Neither whether there is a standby, nor to whom the group could be switched."""
+    alone = documents.group()
+    redundancy = {"healthy_standbys": None, "lost_s": None, "why": None}
+    alone["members"] = {"reports": "no shared_secret", "redundancy": redundancy, "findings": [], "list": []}
+    node.status = documents.status(alone)
+    page.open()
+    told = ["unknown", "without a Shared Secret the nodes tell each other nothing"]
+    assert page.texts(".panel:nth-child(3) p") == told
+    assert "the nodes of group 1 do not report to each other" in page.shown()
+    page.press("[data-action=switch]")
+    assert page.text("dialog .why-not") == "without a Shared Secret the nodes cannot agree on a switch"
 
 
 def test_the_empty_state_says_what_to_do(page: Page, node: FakeNode) -> None:

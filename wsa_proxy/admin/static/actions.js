@@ -4,6 +4,7 @@ import { act, get } from "./api.js";
 import { ask } from "./dialog.js";
 import { h } from "./dom.js";
 import { button, illsOf, ownerOf } from "./groups.js";
+import { hearsReports } from "./overview.js";
 import { duration } from "./words.js";
 
 const OBJECTIVE_MS = "200";
@@ -70,7 +71,7 @@ const NO_GROUP = { body: [h("p", {}, "This group has ended.")], whyNot: "the gro
 
 function noStandby(page, group) {
   if (page.view().isStale) return "the connection to this node is lost";
-  if (!group.members) return "without a Shared Secret the nodes cannot agree on a switch";
+  if (!hearsReports(group)) return "without a Shared Secret the nodes cannot agree on a switch";
   return standbyOf(page.view().status, group) === null ? "no node is ready to take over" : null;
 }
 

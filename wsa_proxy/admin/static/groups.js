@@ -1,6 +1,6 @@
 // The table of failover groups, with the columns of the WSA, and the members of each.
 
-import { serviceState } from "./overview.js";
+import { hearsReports, serviceState } from "./overview.js";
 import { h } from "./dom.js";
 import { duration, outageText, reasonText, roleMark, roleOf } from "./words.js";
 
@@ -194,7 +194,7 @@ export function membersSection(view) {
     ownRow(view, group),
     ...(group.members?.list ?? []).map((member) => memberRow(view, group, member)),
   ]);
-  const silent = view.status.groups.filter((group) => !group.members).map((group) => group.id);
+  const silent = view.status.groups.filter((group) => !hearsReports(group)).map((group) => group.id);
   return h(
     "section",
     { class: "wide", "data-key": "members", "aria-labelledby": "members-title" },

@@ -74,10 +74,15 @@ export function serviceState(view, group) {
   return { kind: "good", word: `answers, ${milliseconds(service.ms)}`, line: seen };
 }
 
+/** Whether it is known who else is in the group: without a Shared Secret it never is. */
+export function hearsReports(group) {
+  return Number.isFinite(group.members?.redundancy.healthy_standbys);
+}
+
 /** How many nodes could serve, of how many; LOST when no other one could. */
 export function redundancyPanel(view) {
   if (view.status.groups.length === 0) return panel("Redundancy", h("p", { class: "big" }, "none"));
-  const known = view.status.groups.filter((group) => group.members);
+  const known = view.status.groups.filter(hearsReports);
   if (known.length === 0)
     return unknownRedundancy("without a Shared Secret the nodes tell each other nothing");
   if (view.isStale) return unknownRedundancy(`last seen ${duration(view.elapsedS)} ago`);
@@ -91,9 +96,6 @@ export function redundancyPanel(view) {
       h("p", {}, `${of}for ${duration(lostS + view.elapsedS)}: ${why}`),
     );
   }
-  const unsure = known.filter((group) => group.members.redundancy.healthy_standbys === null);
-  if (unsure.length > 0)
-    return unknownRedundancy(`group ${unsure.map((group) => group.id).join(", ")}: who could take over is not known yet`);
   const least = known.reduce((one, other) => (healthyOf(other).healthy < healthyOf(one).healthy ? other : one));
   const { healthy, all } = healthyOf(least);
   const standbys = least.members.list
