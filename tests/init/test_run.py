@@ -34,6 +34,7 @@ def test_all_by_options(lan: Any, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert len(secret) == 19 and secret not in out
     assert out.startswith(f"written: {file} (mode 600; it holds the Shared Secret)\n")
     assert f"  wsa-proxy check {file}\n" in out and "  priority: 255, or another one" in out
+    assert f"  wsa-proxy run {file} --set stream_large_bodies=50m\n" in out  # as in docs/two-hosts.md
     assert f"  wsa-proxy test {file} 1 " in out  # this state_dir is not the usual one
 
 

@@ -165,7 +165,7 @@ def _next_steps(file: Path, answers: dict[str, str]) -> Iterable[str]:
     yield ""
     yield "On this host:"
     yield f"  wsa-proxy check {file}"
-    yield f"  wsa-proxy run {file}"
+    yield f"  wsa-proxy run {file} --set stream_large_bodies=50m"
     yield ""
     yield f"On each other host: the same file, also with mode 600 (scp -p {file} OTHER-HOST:), but for two lines:"
     yield "  node: a name of its own"
