@@ -124,6 +124,20 @@ def test_a_group_is_edited_with_what_it_has(page: Page, node: FakeNode) -> None:
     }
 
 
+def test_the_priority_of_the_master_is_none_of_a_backup(page: Page, node: FakeNode) -> None:
+    """As the form says; the file would take it."""
+    page.open()
+    page.press("[data-action=add]")
+    page.press("dialog [name=role][value=backup]")
+    page.type("backup_priority", "255")
+    page.press("dialog [type=submit]")
+    page.until_text("255: is the master's; a backup has 1 to 254", "#error-priority")
+    page.type("backup_priority", "254")
+    page.press("dialog [type=submit]")
+    page.until(lambda: node.asked)
+    assert [body["priority"] for _, body in node.asked] == ["254"]
+
+
 def test_security_is_turned_off(page: Page, node: FakeNode) -> None:
     """Enable Security for Service, without its tick, takes the secret away."""
     page.open()
@@ -147,6 +161,15 @@ def test_a_deletion_says_what_it_does_before(page: Page, node: FakeNode) -> None
     page.press("dialog [type=submit]")
     page.until(lambda: node.asked)
     assert node.asked == [("DELETE /api/configuration/groups/1?revision=r1", None)]
+
+
+def test_a_group_that_will_end_is_not_deleted_again(page: Page, node: FakeNode) -> None:
+    """The node would say that there is no such group, of one that stands there."""
+    node.configuration = documents.configuration(changes=["Delete failover group 1."], diff="-  - id: 1")
+    page.open()
+    page.until_text("will end with Commit Changes", ".groups")
+    assert page.attribute("[data-action=delete]", "title") == "it ends with Commit Changes already"
+    assert page.attribute("[data-action=delete]", "disabled") is not None
 
 
 def test_what_waits_is_shown_with_who_began_it_and_what_it_does(page: Page, node: FakeNode) -> None:

@@ -40,6 +40,7 @@ export function askGroup(page, form) {
     done: async (element) => {
       try {
         errors = {};
+        checkBackup(element);
         const path = "/api/configuration/groups";
         const texts = { ...asTyped(element), revision: configuration.revision };
         await (form ? change(page, "PUT", `${path}/${form.id}`, texts) : change(page, "POST", path, texts));
@@ -50,6 +51,13 @@ export function askGroup(page, form) {
       }
     },
   });
+}
+
+/** 255 has a button of its own, as on the WSA; to the file both are one number. */
+function checkBackup(element) {
+  const { role, backup_priority: backup } = Object.fromEntries(new FormData(element));
+  if (role === "backup" && backup.trim() === MASTER_PRIORITY)
+    throw Object.assign(new Error(), { errors: { priority: "255: is the master's; a backup has 1 to 254" } });
 }
 
 /** What was typed, with the names of the configuration interface. */

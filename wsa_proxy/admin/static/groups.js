@@ -75,7 +75,7 @@ function groupRow(view, group, configuration) {
     `${group.advertisement_interval_s} s`,
     statusCell(view, group, isStranger),
     ownerCell(view, group),
-    actionsCell(view, group, configuration),
+    actionsCell(view, group, configuration, isStranger),
   ]);
 }
 
@@ -122,7 +122,7 @@ export function ownerOf(status, group) {
   return masters.map((member) => member.node).join(", ") || group.last_master || "nobody known";
 }
 
-function actionsCell(view, group, configuration) {
+function actionsCell(view, group, configuration, isStranger) {
   const waits = Number.isFinite(group.preemption?.waits_s);
   return h(
     "span",
@@ -131,7 +131,9 @@ function actionsCell(view, group, configuration) {
     button("drill", "Drill...", { group: group.id }),
     waits && button("preempt", "Take over now", { group: group.id }),
     button("why", "Why?", { group: group.id }),
-    editButton("delete", "Delete...", configuration, { group: group.id }),
+    isStranger
+      ? button("delete", "Delete...", { group: group.id }, "it ends with Commit Changes already")
+      : editButton("delete", "Delete...", configuration, { group: group.id }),
   );
 }
 
