@@ -52,6 +52,7 @@ def waiting(**changes: Any) -> dict[str, Any]:
 
 
 LOST = REDUNDANCY | {"healthy_standbys": 0, "lost_s": 4.0, "why": "b: slow"}
+DIFFERENT = MEMBER | {"node": "b", "mismatches": ["port 81, here 80"]}
 UNREADY = MEMBER | {"is_ready": False, "not_ready": ["its proxy is slow"]}
 SILENT = {"answers": False, "ms": None, "age_s": 0.5, "address": "10.0.0.3:8080", "evidence": "timed out"}
 PERIOD = {"reason": "memory", "until": "2026-01-01T02:00:00.25+00:00", "left_s": 301.0}
@@ -68,6 +69,7 @@ CAUSES: list[tuple[dict[str, Any], str, str]] = [
     (members(list=[MEMBER, UNREADY]), "member_not_ready", "warning"),
     (members(list=[UNREADY | {"maintenance": {"until": "", "reason": ""}}]), "member_not_ready", "note"),
     (members(findings=["two nodes are called a"]), "nodes_disagree", "error"),
+    (members(findings=["node b: port 81, here 80"], list=[DIFFERENT]), "nodes_disagree", "warning"),
     (members(reports="without a shared_secret"), "no_reports", "note"),
     (group(demotion=1, demoted_by={"sending": "3 in a row could not be sent"}), "demoted", "warning"),
     (waiting(role_changes=3), "role_changes", "warning"),

@@ -162,7 +162,7 @@ def _of_its_rest(group: Document) -> Iterator[StatusWarning]:
     wait = group.get("preemption")
     if wait is not None and wait["role_changes"] > ROLE_CHANGES_MAX:
         text = f"{wait['role_changes']} role changes in quick succession"
-        fix = "wsa-proxy history says what each was for; a link that comes and goes? two nodes that lose packets?"
+        fix = "wsa-proxy history says what each was for: orders and drills count, too, and links that come and go"
         yield _warning("warning", "role_changes", text, fix, group)
     if wait is not None and wait["waits_s"] is not None:
         text = f"waits for {wait['waits_s']:.0f} s before it takes over again"
@@ -174,13 +174,23 @@ def _of_its_rest(group: Document) -> Iterator[StatusWarning]:
         yield _warning("warning", "virtual_mac_refused", text, fix, group)
 
 
+def _of_what_differs(members: Document, group: Document) -> Iterator[StatusWarning]:
+    """A setting that differs is no error by itself: who is out, or no standby, for it has an error of his own."""
+    settings = {f"node {each['node']}: {text}" for each in members["list"] for text in each.get("mismatches", ())}
+    for finding in members["findings"]:
+        if finding in settings:
+            fix = "make the files of the nodes alike (wsa-proxy reload on each), or the options of mitmproxy (restart)"
+            yield _warning("warning", "nodes_disagree", finding, fix, group)
+        else:
+            fix = "let the nodes hear each other, and make their files alike; wsa-proxy doctor on both names the cause"
+            yield _warning("error", "nodes_disagree", finding, fix, group)
+
+
 def _of_its_members(group: Document, status: Document) -> Iterator[StatusWarning]:
     members = group.get("members")
     if members is None:
         return
-    for finding in members["findings"]:
-        fix = "make the files of the nodes alike and let them hear each other; wsa-proxy doctor on both names the cause"
-        yield _warning("error", "nodes_disagree", finding, fix, group)
+    yield from _of_what_differs(members, group)
     if members["reports"] != "sent":
         if not members["findings"]:
             fix = "with a shared_secret nodes tell each other how they are; wsa-proxy doctor looks at the network"

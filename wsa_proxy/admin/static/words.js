@@ -8,7 +8,7 @@ const REASONS = {
   master_silent: "the master was not heard any more",
   master_bowed_out: "the master took its leave",
   master_hopeless: "the master advertises too rarely to be waited for",
-  master_demoted: "the master is not well",
+  master_demoted: "the master before was demoted",
   preempted_inferior_master: "this node has the higher priority",
   better_advertisement_received: "a better node is master",
   equal_advertisement_received: "a node of equal rank is master",
