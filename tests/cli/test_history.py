@@ -109,6 +109,8 @@ def test_a_time_is_read_page_by_page(tmp_path: Path, capsys: pytest.CaptureFixtu
     [
         ([], "nothing has changed yet\n"),
         (["--since", "1m"], "nothing has changed in that time\n"),
+        (["--group", "7"], "nothing is kept of a group 7 yet\n"),
+        (["--group", "7", "--since", "1m"], "nothing is kept of a group 7 in that time\n"),
         (["--json"], "[]\n"),
     ],
 )

@@ -21,7 +21,7 @@ EXIT_STATUSES: dict[str, dict[int, str]] = {
         " proxy cannot serve or serves badly, or there is no guardian",
     },
     "why": {DONE: "answered", FAILED: "no node has answered, or it knows no such group"},
-    "history": {DONE: "answered", FAILED: "no node has answered, or it knows no such group"},
+    "history": {DONE: "answered", FAILED: "no node has answered"},
     "test": {
         DONE: "one node advertises, and it is the one that should",
         FAILED: "it could not be listened, and why",

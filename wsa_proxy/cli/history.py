@@ -32,7 +32,8 @@ def history(options: argparse.Namespace) -> int:
     elif events:
         print(shown_on(sys.stdout, "\n".join(event_text(event) for event in reversed(events))))
     else:
-        print("nothing has changed in that time" if options.since else "nothing has changed yet")
+        whose = f"nothing is kept of a group {options.group}" if options.group else "nothing has changed"
+        print(f"{whose} in that time" if options.since else f"{whose} yet")
     return DONE
 
 
