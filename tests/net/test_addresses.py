@@ -191,6 +191,27 @@ def test_interface_gone(lan: Any) -> None:
         lease.renew()
 
 
+def test_what_several_leases_hold_is_asked_once(lan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each its own, and only on its own interface; the kernel tells all addresses in one go."""
+    keeper = make_keeper()
+    first, second = (AddressLease(keeper, vhid, lan.LEFT, lan.index, [each]) for vhid, each in ((1, VIP4), (2, VIP6)))
+    elsewhere = AddressLease(keeper, 3, "lo", 1, [VIP4])
+    first.acquire()
+    dump, dumps = keeper.route.dump, list[bytes]()
+
+    def counted(request: bytes) -> Any:
+        dumps.append(request)
+        return dump(request)
+
+    monkeypatch.setattr(keeper.route, "dump", counted)
+    assert keeper.held([first, second, elsewhere]) == {first: {VIP4}, second: set(), elsewhere: set()}
+    assert len(dumps) == 1
+    second.acquire()
+    assert keeper.held([first, second]) == {first: {VIP4}, second: {VIP6}}
+    first.release()
+    second.release()
+
+
 def test_without_privilege(lan: Any) -> None:
     """Without CAP_NET_ADMIN the error says so, names address and interface."""
     lease = open_lease(lan)

@@ -193,6 +193,9 @@ class FakeLeases:
         self.fences: list[Fence] = []
         """What the guardian has done, and has not told yet."""
 
+    def held(self, leases: Sequence[AddressPort]) -> Mapping[AddressPort, frozenset[Address]]:
+        return {lease: lease.held() for lease in leases}
+
     def beat(self, leases: Sequence[AddressPort]) -> Mapping[AddressPort, OSError]:
         self.batches.append(len(leases))
         failed: dict[AddressPort, OSError] = {}

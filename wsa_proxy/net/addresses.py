@@ -103,6 +103,11 @@ class LeaseKeeper:
         failed = {ours[vhid]: ours[vhid].not_prolonged(results) for vhid, results in refused.items()}
         return {lease: error for lease, error in failed.items() if error is not None}
 
+    def held(self, leases: Sequence[AddressPort]) -> Mapping[AddressPort, frozenset[Address]]:
+        # Each lease alone would have the kernel tell the interface's addresses: with 255 groups 255 times 255.
+        present = {(entry.index, entry.address) for entry in read_addresses(self.route)}
+        return {lease: lease.held_of(present) for lease in leases if isinstance(lease, AddressLease)}
+
     @property
     def guardian(self) -> int | None:
         return self.writer.pid
@@ -195,6 +200,10 @@ class AddressLease:
                 return frozenset()
             raise
         return frozenset(entry.address for entry in entries)
+
+    def held_of(self, present: Collection[tuple[int, Address]]) -> frozenset[Address]:
+        """As ``held``, of what the host has: each with the index of its interface."""
+        return frozenset(address for address in self._addresses if (self._index, address) in present)
 
     def close(self) -> None:
         self._keeper.writer.forget(self.vhid)

@@ -193,6 +193,9 @@ class LeasePort(Protocol):
         What is not held (given back, or never had) is left alone.
         """
 
+    def held(self, leases: Sequence[AddressPort]) -> Mapping[AddressPort, frozenset[Address]]:
+        """The virtual addresses of each of these that the kernel has right now, asked once for all. Raises OSError."""
+
     @property
     def guardian(self) -> int | None:
         """The process that does it; None when there is none."""

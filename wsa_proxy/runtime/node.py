@@ -352,6 +352,7 @@ class Node:
         document = node_status(
             self.settings,
             self._groups,
+            self._leases,
             self.health,
             self._mac_check.verdict,
             self.reporting.status,

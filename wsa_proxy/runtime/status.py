@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from collections.abc import Iterable
+from collections.abc import Collection
 from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from wsa_proxy import __version__
 from wsa_proxy.carp import election
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.virtual_host import VirtualHost
+from wsa_proxy.net.ports import LeasePort
 from wsa_proxy.net.ports import MacVerdict
 from wsa_proxy.net.virtual_interface import virtual_mac
 from wsa_proxy.runtime.driver import Driver
@@ -28,7 +30,8 @@ SCHEMA = 1
 
 def node_status(
     settings: Settings,
-    groups: Iterable[tuple[GroupSettings, Driver]],
+    groups: Collection[tuple[GroupSettings, Driver]],
+    leases: LeasePort | None,
     health: Health,
     mac_verdict: Callable[[str], MacVerdict],
     members: Callable[[int], dict[str, Any]],
@@ -44,6 +47,7 @@ def node_status(
 ) -> dict[str, Any]:
     """The document but for its warnings; times in ISO 8601 UTC, ages and durations in seconds. ``more``: keys that
     others tell."""
+    held = _held([driver for _, driver in groups], leases)
     return {
         "schema": SCHEMA,
         "node": settings.node,
@@ -58,6 +62,7 @@ def node_status(
         "maintenance": maintenance,
         "groups": [
             _group_status(group, driver, now)
+            | {"virtual_ip_held": held[driver]}
             | {"virtual_mac": _virtual_mac_status(group, mac_verdict), "members": members(group.vhid)}
             for group, driver in groups
         ],
@@ -100,7 +105,6 @@ def _group_status(group: GroupSettings, driver: Driver, now: float) -> dict[str,
         "reason": record.reason,
         "evidence": record.evidence,
         "obstacles": dict(driver.obstacles),
-        "virtual_ip_held": _held(driver),
         "lease_age_s": _lease_age_s(driver, now),
         "advskew": host.advskew,
         "demotion": host.demotion,
@@ -166,12 +170,17 @@ def _last_rejected(record: Record, now: float) -> dict[str, Any]:
     }
 
 
-def _held(driver: Driver) -> list[str] | None:
+def _held(drivers: Sequence[Driver], leases: LeasePort | None) -> dict[Driver, list[str] | None]:
     """What the kernel has, asked now; None when it could not be asked."""
+    ports = {driver: driver.ports.addresses for driver in drivers if driver.ports is not None}
+    found: dict[Driver, list[str] | None] = {driver: [] for driver in drivers}
+    if leases is None or not ports:
+        return found
     try:
-        return sorted(str(address) for address in driver.ports.addresses.held()) if driver.ports else []
+        held = leases.held(list(ports.values()))
     except OSError:
-        return None
+        return found | dict.fromkeys(ports)
+    return found | {driver: sorted(map(str, held[port])) for driver, port in ports.items()}
 
 
 def _lease_age_s(driver: Driver, now: float) -> float | None:
