@@ -3,6 +3,7 @@
 A request goes through these files in this order::
 
     door           where it listens, how many connections there may be, and for how long
+    gate           how much of a request is read, and how many of them a second
     handler        the checks that every request meets: whom it was sent to, who asks, and, before something is changed,
                    that the page itself asks (access, sessions, attempts, secret)
     pages, api, event_stream (and what other rooms' tables add)
