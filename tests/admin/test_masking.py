@@ -19,7 +19,13 @@ groups:
   - id: 1
     description: the old one was first-secret-1
     # shared_secret: "an-older-one"
-    shared_secret: first-secret-1  # not hunter
+    shared_secret: first-secret-1  # was behind-one
+    # Shared Secret = said-in-words
+    # shared_secret:
+    #   - one-of-a-list
+    #   - another-of-a-list
+    # the group of the office
+    # - a remark that is shown
     priority: 5  # shared_secret: see the safe
   - {id: 2, shared_secret: ["second-secret", 'third-secret']}
   - id: 3
@@ -38,6 +44,10 @@ SECRETS = (
     "by-anchor-1",
     "see the safe",
     "no-text-at-all",
+    "behind-one",
+    "said-in-words",
+    "one-of-a-list",
+    "another-of-a-list",
 )
 
 
@@ -48,8 +58,8 @@ def test_a_changed_secret_shows_as_changed() -> None:
     )
     changed = [line for line in diff.splitlines()[2:] if line[0] in "+-"]
     assert changed == [
-        "-    shared_secret: ********  # not hunter",
-        "+    shared_secret: ******** (changed)  # not hunter",
+        "-    shared_secret: ********  # ********",
+        "+    shared_secret: ******** (changed)  # ********",
     ]
     assert diff.startswith("--- f (in force)\n+++ f (pending)\n@@ ")
     assert "new-secret" not in diff and not any(secret in diff for secret in SECRETS)
@@ -62,6 +72,7 @@ def test_every_way_to_write_a_secret_is_hidden() -> None:
     assert "{id: 2, shared_secret: [******** (changed), ******** (changed)]}" in text
     assert "description: the old one was ********" in text and "# shared_secret: ********\n" in text
     assert "priority: 5  # shared_secret: ********" in text
+    assert "    # the group of the office\n    # - a remark that is shown\n" in text
 
 
 def test_a_short_secret_is_hidden_where_it_is_one() -> None:

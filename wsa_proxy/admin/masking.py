@@ -1,7 +1,8 @@
 """A configuration's text without its secrets, and the difference between two such texts.
 
 A secret that has changed shows as ``(changed)``. Hidden are the values of the keys that the configuration hides, the
-same values wherever else they stand, and what a comment says behind such a key: an old line that was put out of force.
+same values wherever else they stand, and what a comment says behind a secret, or behind such a key or word: an old line
+that was put out of force, with its list.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from wsa_proxy.admin.yaml_places import read_places
 from wsa_proxy.config.source import HIDDEN_KEYS
 
 HIDDEN, CHANGED = "********", "******** (changed)"
-IN_COMMENT = re.compile(rf"(#.*?\b(?:{'|'.join(sorted(HIDDEN_KEYS))})\b['\"]?\s*:).*")
+IN_COMMENT = re.compile(r"(#.*?(?:secret|passw)\w*\W?\s*[:=]).*", re.IGNORECASE)
+BEHIND_SECRET = re.compile(r"([\0\1].*?\s#).*")
+ITEM_IN_COMMENT = re.compile(r"(\s*#\s*-\s).*")
 CONTEXT_LINES = 3
 ELSEWHERE_CHARACTERS_MIN = 6
 """Of a secret that is looked for in all of the text; a shorter one would be found in every other word."""
@@ -40,8 +43,20 @@ def masked(text: str, known: set[str]) -> str:
     for value in sorted(values, key=len, reverse=True):
         if len(value) >= ELSEWHERE_CHARACTERS_MIN:
             text = text.replace(value, HIDDEN)
-    text = "\n".join(IN_COMMENT.sub(rf"\1 {HIDDEN}", line) for line in text.split("\n"))
+    text = "\n".join(_without_comments(text.split("\n")))
     return text.replace("\0", HIDDEN).replace("\1", CHANGED)
+
+
+def _without_comments(lines: list[str]) -> Iterator[str]:
+    """Nothing is left of what may have been a secret."""
+    in_list = False
+    for line in lines:
+        in_list = in_list and ITEM_IN_COMMENT.match(line) is not None
+        if in_list:
+            yield ITEM_IN_COMMENT.sub(rf"\1{HIDDEN}", line)
+            continue
+        in_list = IN_COMMENT.search(line) is not None
+        yield BEHIND_SECRET.sub(rf"\1 {HIDDEN}", IN_COMMENT.sub(rf"\1 {HIDDEN}", line))
 
 
 def _secrets(place: Place, hidden: bool = False) -> Iterator[Place]:
