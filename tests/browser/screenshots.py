@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from tests.browser.fake_node import FakeNode
 from tests.browser.looking import Page
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "images"
+PACKAGES = {"chromium": "chromium", "chromedriver": "chromium-driver", "pngquant": "pngquant"}
+"""Of Debian, by the command that each is needed for. No test needs the last one."""
 WIDE = (1280, 900)
 NARROW = (390, 844)
 
@@ -115,6 +118,9 @@ def take(browser: Chrome, name: str, size: tuple[int, int], scheme: str, work: C
 
 def main(names: list[str]) -> None:
     """All, or those that are named."""
+    missing = [package for command, package in PACKAGES.items() if shutil.which(command) is None]
+    if missing:
+        sys.exit(f"screenshots: apt-get install {' '.join(missing)}")
     os.environ["TZ"] = "UTC"
     with chromium() as browser:
         for name, state, work, size, scheme in SHOTS:
