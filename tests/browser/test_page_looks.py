@@ -15,6 +15,7 @@ from tests.browser.chromium import needs_chromium
 from tests.browser.fake_node import STATIC
 from tests.browser.fake_node import FakeNode
 from tests.browser.looking import Page
+from wsa_proxy.carp.commands import Reason
 
 pytestmark = needs_chromium
 
@@ -71,6 +72,12 @@ def test_the_page_loads_nothing_but_its_own_files() -> None:
         assert "innerHTML" not in text and "insertAdjacent" not in text, path.name
         if path.suffix == ".html":
             assert not re.search(r"<style|<script(?! type=\"module\" src=)|\s(style|on\w+)=", text), path.name
+
+
+def test_every_reason_of_the_protocol_has_its_words() -> None:
+    """A word of the log is not for people."""
+    told = (STATIC / "words.js").read_text().partition("const REASONS = {")[2].partition("}")[0]
+    assert {reason.value for reason in Reason} <= set(re.findall(r"^  (\w+):", told, re.MULTILINE))
 
 
 def test_the_pictures_of_the_documentation_are_those_that_are_taken() -> None:

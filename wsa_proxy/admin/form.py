@@ -16,6 +16,7 @@ from typing import Any
 from wsa_proxy.admin.yaml_spelling import Value
 from wsa_proxy.config.schema import ALLOWED
 from wsa_proxy.config.schema import REQUIRED
+from wsa_proxy.config.schema import GroupKeys
 from wsa_proxy.config.source import Problem
 from wsa_proxy.config.source import printable
 
@@ -29,7 +30,10 @@ AGAIN = "shared_secret_again"
 SHOWN_ONLY = ("has_secret", "secret_file", "editable")
 GROUP_FORM = (*FIELDS, AGAIN, *SHOWN_ONLY, "revision")
 GLOBAL_FORM = ("failover_handling", "revision")
-DEFAULTS: dict[str, Value] = {"description": "", "interface": "auto", "advertisement_interval": 1}
+DEFAULTS: dict[str, Value] = {
+    key: GroupKeys.model_fields[key].default for key in ("description", "interface", "advertisement_interval")
+}
+"""Of the keys of a group that a form has and a file may leave out."""
 KEY_OF_GROUP = re.compile(r"groups\[(?P<n>\d+)\](?:\.(?P<key>\w+))?")
 QUOTES = "'\""
 SECONDS_LIMIT = 1000

@@ -15,11 +15,13 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from wsa_proxy.admin import form
 from wsa_proxy.admin import yaml_patch
 from wsa_proxy.admin.yaml_places import NoPlace
 from wsa_proxy.admin.yaml_spelling import Value
 from wsa_proxy.config.schema import GROUP_KEYS
 from wsa_proxy.config.schema import TOP_KEYS
+from wsa_proxy.config.schema import TopKeys
 from wsa_proxy.config.source import ConfigError
 from wsa_proxy.config.source import read_document
 
@@ -32,7 +34,7 @@ LABELS = {
     "advertisement_interval": "Advertisement Interval",
 }
 """The WSA's names of the keys whose values may be told."""
-DEFAULTS = {"description": "", "interface": "auto", "advertisement_interval": 1, "failover_handling": "preemptive"}
+DEFAULTS = {**form.DEFAULTS, "failover_handling": TopKeys.model_fields["failover_handling"].default}
 LISTS = ("virtual_ip", "shared_secret")
 """Keys in which one value is as good as a list of it."""
 BY_HAND = "is written there in a way that cannot be changed here alone; change the file by hand, then: wsa-proxy reload"
