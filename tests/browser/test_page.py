@@ -36,6 +36,17 @@ def test_a_change_of_role_is_seen_without_reload(page: Page, node: FakeNode) -> 
     assert page.run("return window.isTheSamePage") is True
 
 
+def test_a_tab_behind_others_tells_its_role_and_does_no_more(page: Page, node: FakeNode) -> None:
+    """When it comes to the front it shows at once what there is by then."""
+    page.open()
+    page.run("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
+    node.tell(documents.status(documents.group("backup")))
+    page.until(lambda: page.browser.title.startswith("BACKUP a"))
+    assert page.text(".panel .role") == "MASTER"
+    page.run("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
+    assert page.text(".panel .role") == "BACKUP"
+
+
 def test_silence_turns_everything_grey_and_it_comes_back_by_itself(page: Page, node: FakeNode) -> None:
     """Nothing stays green without news; the page goes on asking."""
     page.open()

@@ -64,6 +64,17 @@ def test_a_refusal_is_shown_in_the_words_of_the_node(page: Page, node: FakeNode)
     assert page.attribute("dialog [type=submit]", "disabled") is None
 
 
+def test_a_refusal_is_told_when_the_question_was_closed_meanwhile(page: Page, node: FakeNode) -> None:
+    """Nobody takes an order for carried out because he has not waited for the answer."""
+    page.statuses_expected = {409}
+    page.open()
+    page.press("[data-action=switch]")
+    node.answers[SWITCH] = (409, {"error": "b did not prove that it serves"})
+    page.run("document.querySelector('dialog [type=submit]').click(); document.querySelector('dialog').close()")
+    page.until_text("Switch failover group 1: b did not prove that it serves", "#messages .error")
+    assert not page.has("dialog")
+
+
 def test_a_session_that_was_begun_anew_in_another_tab_goes_on(page: Page, node: FakeNode) -> None:
     """Its token is another one: it is asked for, and what was ordered is done once."""
     page.statuses_expected = {403}

@@ -3,6 +3,12 @@
 import { h, renew } from "./dom.js";
 
 let open = null;
+let tell = () => {};
+
+/** `say(lines, isError)` tells why something was not done when its question was closed meanwhile. */
+export function tellWith(say) {
+  tell = say;
+}
 
 /**
  * Ask. `content()` makes what is shown, anew with each status, and answers {body: [nodes], whyNot: null | text}; with
@@ -70,6 +76,7 @@ async function submitted(event, state, done) {
     state.element.close();
   } catch (error) {
     state.error = error.message;
+    if (!state.element.open) tell([`${state.title}: ${error.message}`], true);
   } finally {
     state.isBusy = false;
     renewDialog();

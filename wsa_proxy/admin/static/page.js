@@ -2,7 +2,7 @@
 
 import { actions, operatorSection } from "./actions.js";
 import { get, openSession, send } from "./api.js";
-import { renewDialog } from "./dialog.js";
+import { renewDialog, tellWith } from "./dialog.js";
 import { h, renew } from "./dom.js";
 import { editing, globalSection, pendingBar } from "./editing.js";
 import { groupsSection, membersSection } from "./groups.js";
@@ -42,6 +42,7 @@ function show() {
   if (seen.status === null) return showConnection(seen);
   showConnection(seen);
   showInTab(seen, countOf(seen.status));
+  if (document.hidden) return; // a tab behind others costs next to nothing; it is shown anew when it comes to the front
   renew(
     document.getElementById("main"),
     h(
@@ -134,6 +135,8 @@ const page = {
   say,
   renew: renewDialog,
 };
+
+tellWith(say);
 
 const handlers = {
   ...actions(page),
