@@ -57,9 +57,11 @@ async def test_a_bearer_is_let_in(scheme: str) -> None:
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer ", "Bearer wrong", f"Basic {PASSWORD}", PASSWORD])
-async def test_nobody_else_is(authorization: str) -> None:
-    """Neither with a word too few nor by another scheme."""
+async def test_nobody_else_is(authorization: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither with a word too few nor by another scheme. Who has guessed is told in the log, not what."""
     assert await made()[0].asker("10.0.0.9", "", authorization) is None
+    guessed = authorization == "Bearer wrong"
+    assert caplog.messages == (["page: 10.0.0.9: a wrong token or password"] if guessed else [])
 
 
 async def test_a_session_is_begun_and_ended() -> None:

@@ -31,8 +31,10 @@ async def test_the_page_is_for_those_who_are_known(world: World) -> None:
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
 
 
-async def test_a_browser_logs_in_and_out(world: World) -> None:
-    """The cookie is out of reach of scripts and of other sites; afterwards it opens nothing."""
+async def test_a_browser_logs_in_and_out(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """The cookie is out of reach of scripts and of other sites; afterwards it opens nothing. The log names the session,
+    as it does for whatever the session changes."""
+    caplog.set_level(logging.INFO)
     answer = await world.client("/login", "POST", f"password={PASSWORD}", FORM)
     assert (answer.code, answer.headers["Location"]) == (303, "/")
     name, *attributes = answer.headers["Set-Cookie"].split("; ")
@@ -40,6 +42,9 @@ async def test_a_browser_logs_in_and_out(world: World) -> None:
     browser = await world.client.logged_in()
     assert (await browser("/api/status")).code == 200
     assert (await browser("/logout", "POST")).code == 200
+    begun, ended = [re.search(r"session \w{6}", line) for line in caplog.messages if "session" in line][-2:]
+    assert begun is not None and ended is not None and begun[0] == ended[0]
+    assert any(line.endswith(f"({begun[0]}) has logged in") for line in caplog.messages)
     assert (await browser("/api/status")).code == 401
     assert (await Client(world.port, {"Cookie": name})("/api/status")).code == 200
 

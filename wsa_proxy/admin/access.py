@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from wsa_proxy.admin.secret import Secret
 from wsa_proxy.admin.sessions import Session
 from wsa_proxy.admin.sessions import Sessions
 from wsa_proxy.settings import AdminSettings
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,7 @@ class Access:
             raise TooManyAttempts(self._attempts.wait_s(address, self._clock()))
         secret = self.secret
         if not await secret.is_right(offered) or secret is not self.secret:  # another one came meanwhile
+            logger.warning("page: %s: a wrong token or password", address)
             return False
         self._attempts.give_back(address, self._clock())
         return True

@@ -91,10 +91,9 @@ class Login(FileHandler):
             self._turn_away(too_many(error))
             return
         if cookie is None:
-            logger.warning("page: %s: a wrong token or password", self.address)
             self._turn_away(Refusal(403, WRONG))
             return
-        logger.info("page: %s has logged in", self.address)
+        logger.info("page: %s has logged in", await self.site.access.asker(self.address, cookie, ""))
         self.set_cookie(self.cookie_name, cookie, httponly=True, samesite="Strict", path="/")
         self.set_status(303)
         self.set_header("Location", "/")
