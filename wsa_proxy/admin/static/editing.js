@@ -10,6 +10,10 @@ import { button } from "./groups.js";
 import { counted, moment } from "./words.js";
 
 const HANDLING = { preemptive: "Preemptive", "non-preemptive": "Non-preemptive" };
+const MEANING = {
+  preemptive: "the node with the highest priority takes over when it comes back",
+  "non-preemptive": "the master stays master for as long as it is well",
+};
 
 /** The yellow bar; nothing when nothing waits. */
 export function pendingBar(configuration) {
@@ -34,7 +38,7 @@ function begunBy({ by, since }) {
   return by && h("p", {}, `Begun by ${by}, `, moment(since), ".");
 }
 
-/** What is worth a second look before they are committed. */
+/** What is worth a second look: before changes are committed, and after. */
 function warningsOf({ warnings = [], trouble = null }) {
   return [...(trouble ? [trouble] : []), ...warnings].map((text) => `Warning: ${text}`);
 }
@@ -132,29 +136,18 @@ function effectOfDelete(status, group) {
 
 function askGlobal(page) {
   const { failover_handling: chosen, revision } = page.configuration();
-  const radios = Object.entries(HANDLING).map(([value, text]) =>
+  const choice = ([value, text]) =>
     h(
       "label",
       { class: "choice" },
       h("input", { type: "radio", name: "failover_handling", value, checked: value === chosen }),
-      ` ${text}: `,
-      value === "preemptive"
-        ? "the node with the highest priority takes over when it comes back"
-        : "the master stays master for as long as it is well",
-    ),
-  );
+      ` ${text}: ${MEANING[value]}`,
+    );
   ask({
     title: "Edit High Availability Global Settings",
     confirm: "Submit",
     content: () => ({
-      body: [
-        h(
-          "fieldset",
-          {},
-          h("legend", {}, "Failover Handling"),
-          radios.map((label) => label.cloneNode(true)),
-        ),
-      ],
+      body: [h("fieldset", {}, h("legend", {}, "Failover Handling"), Object.entries(HANDLING).map(choice))],
       whyNot: null,
     }),
     done: (form) =>
@@ -183,8 +176,8 @@ function askCommit(page) {
       // Of what is shown in this moment: the question is made anew with each configuration.
       const { revision } = page.configuration();
       try {
-        const { changes, warnings = [] } = await send("POST", "/api/configuration/commit", { revision });
-        page.say([...changes, ...warnings.map((warning) => `Warning: ${warning}`)]);
+        const report = await send("POST", "/api/configuration/commit", { revision });
+        page.say([...report.changes, ...warningsOf(report)]);
       } finally {
         await page.readConfiguration();
       }
@@ -223,9 +216,9 @@ function askReload(page) {
       whyNot: null,
     }),
     done: async () => {
-      const { changes = [], warnings = [], errors = [] } = await act("reload");
-      if (errors.length > 0) throw new Error(errors.join("; "));
-      page.say([...changes, ...warnings.map((warning) => `Warning: ${warning}`)]);
+      const report = await act("reload");
+      if (report.errors?.length > 0) throw new Error(report.errors.join("; "));
+      page.say([...report.changes, ...warningsOf(report)]);
       await page.readConfiguration();
     },
   });
