@@ -48,12 +48,14 @@ ENDING_S = 300.0
 INTENDED = {"maintenance", "switch", "operator"}
 """Demotions that somebody has ordered; what they are is told by a warning of their own."""
 OUT_FIXES = {
-    "proxy": "see the tests of the proxy below; if none gets better, restart the node",
+    "proxy": "wsa-proxy status shows the tests of the proxy; if none gets better, restart the node",
     "link": "connect the interface: ip link set {interface} up; cable, switch port",
     "kernel": "the log has the kernel's word; wsa-proxy doctor looks for what refuses it (rights, firewall, address)",
     "guardian": "it ends by itself within seconds; if it does not, the log says why",
+    "mismatch": "make the settings of the nodes equal, then reload them",
     "stop": "the node is being stopped, or this group was taken out of its file",
 }
+"""By the name of an obstacle."""
 
 
 class StatusWarning(TypedDict):
@@ -131,13 +133,7 @@ def _of_the_node(status: Document) -> Iterator[StatusWarning]:
 def _of_a_group(group: Document, status: Document) -> Iterator[StatusWarning]:
     for name, reason in group["obstacles"].items():
         if name != "proxy" or not status["health"]["hard"]:
-            yield _warning(
-                "error",
-                "group_out",
-                f"out because {name}: {reason}",
-                OUT_FIXES.get(name, "see the log").format(**group),
-                group,
-            )
+            yield _warning("error", "group_out", f"out because {name}: {reason}", out_fix(name, group), group)
     if group["reason"] == "address_answered_by_another_host":
         text = f"another host answers for the virtual IP: {group['evidence']}"
         fix = "find the host with that hardware address and take the address from it"
@@ -224,6 +220,11 @@ def _of_what_it_hears(group: Document) -> Iterator[StatusWarning]:
         hint = last.get("hint", "see the log")  # a node of an earlier version has none
         severity: Severity = "note" if reason in NOTED else "warning"
         yield _warning(severity, reason, f"refuses advertisements ({reason}): {count}, {whose}", hint, group)
+
+
+def out_fix(name: str, group: Document) -> str:
+    """What helps a group that an obstacle of this name keeps out."""
+    return OUT_FIXES.get(name, "see the log").format(**group)
 
 
 def warning_lines(warning: StatusWarning) -> list[str]:

@@ -14,7 +14,12 @@ from wsa_proxy.carp.commands import Reason
 from wsa_proxy.carp.wire import Reject
 from wsa_proxy.doctor.checks import CHECKS
 from wsa_proxy.members.equal import WORDS
+from wsa_proxy.runtime.demotions import SWITCH
 from wsa_proxy.runtime.record import REJECT_HINTS
+from wsa_proxy.runtime.standings import CA
+from wsa_proxy.runtime.standings import MISMATCH
+from wsa_proxy.status_warnings import INTENDED
+from wsa_proxy.status_warnings import OUT_FIXES
 from wsa_proxy.watch.judge import UNVERIFIED
 from wsa_proxy.watch.judge import VALID
 
@@ -63,6 +68,17 @@ def test_every_setting_that_may_differ_has_a_row(words: str) -> None:
 def test_every_obstacle_has_a_row(name: str) -> None:
     """As the status names it behind ``out because``; the driver's are asked of the source."""
     assert f"\n| `{name}` |" in PAGE
+
+
+def test_every_demotion_has_a_row() -> None:
+    """As the status names it behind ``demoted``: it is the name that an operator looks for."""
+    for name in ("proxy", "sending", *INTENDED, SWITCH, CA):
+        assert f"\n| `{name}` |" in PAGE.partition("| demoted by |")[2], name
+
+
+def test_every_obstacle_has_a_way_out() -> None:
+    """In the warnings and in ``why``; they are those of the page."""
+    assert OUT_FIXES.keys() == {"proxy", "link", "kernel", "guardian", MISMATCH, "stop"}
 
 
 def test_obstacles_are_those_of_the_source() -> None:

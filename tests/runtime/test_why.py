@@ -9,8 +9,8 @@ import pytest
 from tests.runtime.world import MakeHost
 from wsa_proxy.runtime.why import ENDS
 from wsa_proxy.runtime.why import HEALS
-from wsa_proxy.runtime.why import REMEDIES
 from wsa_proxy.runtime.why import why
+from wsa_proxy.status_warnings import OUT_FIXES
 
 MASTER_A = {"node": "a", "state": "master", "is_fresh": True, "priority": 255}
 STANDBY = {"healthy_standbys": 1, "lost_s": None, "why": None}
@@ -26,6 +26,7 @@ def group(**changes: Any) -> dict[str, Any]:
     members = {"list": changes.pop("list", [MASTER_A]), "redundancy": changes.pop("redundancy", STANDBY)}
     return {
         "id": 1,
+        "interface": "eth0",
         "state": "backup",
         "since": "2026-11-29T03:00:00.123456+00:00",
         "reason": "better_advertisement_received",
@@ -161,12 +162,12 @@ def test_a_master(changes: dict[str, Any], held: str, change: str) -> None:
 
 
 def test_one_that_cannot_take_part() -> None:
-    """Each obstacle, each with its remedy; one that is not known here as well."""
+    """Each obstacle, each with what helps, as the warnings have it; one that is not known here as well."""
     obstacles = {"link": "eth0 is down", "proxy": "no answer", "other": "something"}
     _, held, change = sentences(state="init", obstacles=obstacles)
     assert held == "It cannot take part: link: eth0 is down; proxy: no answer; other: something."
-    remedies = f"{REMEDIES['link']}; {REMEDIES['proxy']}; see docs/architecture.md"
-    assert change == f"It takes part again when that has ended: {remedies}."
+    link = "connect the interface: ip link set eth0 up; cable, switch port"
+    assert change == f"It takes part again when that has ended: {link}; {OUT_FIXES['proxy']}; see the log."
     assert sentences(state="init")[1] == "Nothing stands in its way any more."
 
 

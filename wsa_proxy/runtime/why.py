@@ -9,18 +9,10 @@ from typing import Any
 
 from wsa_proxy.carp.commands import Reason
 from wsa_proxy.runtime.history_text import cause
+from wsa_proxy.status_warnings import out_fix
 
 type Document = Mapping[str, Any]
 
-REMEDIES = {
-    "link": "look at the cable, the switch port and `ip link`",
-    "proxy": "the self-tests in `wsa-proxy status` say what it cannot do",
-    "kernel": "the log says what the kernel has refused; it is tried again by itself",
-    "guardian": "it ends by itself once the proxy's loop turns again and a self-test has passed",
-    "stop": "start the proxy again",
-    "mismatch": "make the settings of the nodes equal, then reload them",
-}
-"""By the name of an obstacle."""
 ENDS = {
     "maintenance": "`wsa-proxy maintenance off` ends it, or its time does",
     "operator": "`wsa-proxy restore` ends it",
@@ -64,8 +56,8 @@ def _init(status: Document, group: Document) -> tuple[str, str]:
     if not obstacles:
         return "Nothing stands in its way any more.", "It becomes BACKUP now, and listens first."
     named = "; ".join(f"{name}: {reason}" for name, reason in obstacles.items())
-    remedies = "; ".join(dict.fromkeys(REMEDIES.get(name, "see docs/architecture.md") for name in obstacles))
-    return f"It cannot take part: {named}.", f"It takes part again when that has ended: {remedies}."
+    fixes = "; ".join(dict.fromkeys(out_fix(name, group) for name in obstacles))
+    return f"It cannot take part: {named}.", f"It takes part again when that has ended: {fixes}."
 
 
 def _backup(status: Document, group: Document) -> tuple[str, str]:
