@@ -12,6 +12,7 @@ import termios
 import time
 from collections.abc import Sequence
 from fcntl import ioctl
+from pathlib import Path
 from typing import Self
 
 WSA_PROXY = (sys.executable, "-m", "wsa_proxy.cli")
@@ -64,6 +65,13 @@ class Terminal:
                 self._read()
         before, found, self._unread = self._unread.partition(text.encode())
         return before + found
+
+    def wait_until_it_reads(self) -> None:
+        """It sleeps by then: a Ctrl-C between its question and its read would only be seen at the next key."""
+        deadline = time.monotonic() + 30
+        while Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "S":
+            assert time.monotonic() < deadline, "it does not wait for anything"
+            time.sleep(0.01)
 
     def _read(self) -> None:
         new = os.read(self.ours, 65536)

@@ -111,6 +111,7 @@ def test_ctrl_c_writes_nothing(lan: Any, tmp_path: Path) -> None:
     """In the middle of the questions, with status 1."""
     with Terminal("init", str(tmp_path / "node.yaml")) as terminal:
         terminal.read_until("Name of this host [")
+        terminal.wait_until_it_reads()
         terminal.type("\x03")
         assert terminal.end() == 1
         assert b"wsa-proxy init: nothing was written" in terminal.seen
