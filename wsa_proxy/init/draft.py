@@ -6,6 +6,7 @@ import json
 import re
 import tempfile
 from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 from wsa_proxy.config import ConfigError
@@ -48,15 +49,17 @@ def _around(text: str, key: str) -> tuple[str, str, str]:
 
 def problems_of(answers: Mapping[str, str], place: str, host: HostFacts) -> list[str]:
     """What `wsa-proxy check` would say to the value at this place of the file; that of others is not told."""
+    return [_text(each) for each in all_problems(draft(answers), host) if _is_at(each.key, place)]
+
+
+def all_problems(text: str, host: HostFacts) -> Sequence[Problem]:
+    """What `wsa-proxy check` would say to the whole file."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "node.yaml"
-        file.touch(mode=0o600)
-        file.write_text(draft(answers))
         try:
-            load(file, host=host)
+            load(Path(folder) / "node.yaml", text=text, host=host)
         except ConfigError as error:
-            return [_text(each) for each in error.problems if _is_at(each.key, place)]
-    return []
+            return error.problems
+    return ()
 
 
 def _text(problem: Problem) -> str:

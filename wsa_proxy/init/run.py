@@ -5,12 +5,10 @@ from __future__ import annotations
 import argparse
 import getpass
 import sys
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from wsa_proxy.config import ConfigError
-from wsa_proxy.config import load
+from wsa_proxy.init.draft import all_problems
 from wsa_proxy.init.draft import draft
 from wsa_proxy.init.draft import problems_of
 from wsa_proxy.init.new_file import write_new
@@ -61,9 +59,12 @@ def _init(options: argparse.Namespace) -> None:
         _take_defaults(answers, host, asked_for=options.defaults)
     else:
         _ask_the_rest(answers, host)
-    _check_whole(file, draft(answers), host)
+    text = draft(answers)
+    # What concerns no single answer, such as the state folder.
+    if problems := all_problems(text, host):
+        raise NotWritten("\n".join(f"{each.key}: {each.text}" for each in problems))
     try:
-        write_new(file, draft(answers), force=options.force)
+        write_new(file, text, force=options.force)
     except FileExistsError:
         raise NotWritten(f"{file} was made by somebody else meanwhile; nothing was changed") from None
     print("\n".join(_next_steps(file, answers)))
@@ -143,18 +144,6 @@ def _read(question: Question, proposed: str | None) -> str:
         if getpass.getpass("Retype Shared Secret: ") == answer:
             return answer
         print("  the two differ")
-
-
-def _check_whole(file: Path, text: str, host: HostFacts) -> None:
-    """What concerns no single answer, such as the state folder. Raises NotWritten."""
-    with tempfile.TemporaryDirectory() as folder:
-        trial = Path(folder) / file.name
-        trial.touch(mode=0o600)
-        trial.write_text(text, encoding="utf-8")
-        try:
-            load(trial, host=host)
-        except ConfigError as error:
-            raise NotWritten("\n".join(f"{each.key}: {each.text}" for each in error.problems)) from None
 
 
 def _next_steps(file: Path, answers: dict[str, str]) -> Iterable[str]:
