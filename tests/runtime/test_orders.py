@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 from tests.runtime.world import Host
 from tests.runtime.world import MakeHost
@@ -23,6 +24,9 @@ class World:
     def __init__(self, host: Host) -> None:
         self.now = 100.0
         self.driver = host.driver
+        self.answer: dict[str, Any] = {"changes": []}
+        self.meanwhile: list[str] = []
+        """Who was told to have ordered it, by those who asked while it was carried out."""
         self.orders = Orders(lambda: self.now)
         self.given = self.orders.watched(
             {"demote": self._demote, "restore": dict, "preempt": self._preempt, "reload": dict, "status": dict}
@@ -31,8 +35,9 @@ class World:
     def _demote(self, reason: str) -> dict[str, str]:
         return {"reason": reason}
 
-    def _preempt(self, group: str = "") -> dict[str, str]:
-        return {"group": group}
+    def _preempt(self, group: str = "") -> dict[str, Any]:
+        self.meanwhile.append(self.who(PREEMPTED))
+        return self.answer
 
     def order(self, verb: str, who: str, **arguments: str) -> object:
         token = asker.set(who)
@@ -76,6 +81,21 @@ async def test_who_ends_a_demotion_has_ordered_what_follows_soon(make_host: Make
     assert world.who(PREEMPTED) == "this group"
     world.now += REMEMBERED_S + 1
     assert world.who(PREEMPTED) == ""
+
+
+async def test_what_was_refused_has_led_to_nothing(make_host: MakeHost) -> None:
+    """The order before it still counts, and the change that an order leads to while it is carried out is its own."""
+    world = World(make_host("a", 1))
+    world.order("restore", "first")
+    world.now += 1
+    world.answer = {"error": "no group 9"}
+    assert world.order("preempt", "second", group="1") == world.answer and world.who(PREEMPTED) == "first"
+    world.answer = {"changes": []}
+    world.order("preempt", "third", group="1")
+    assert world.meanwhile == ["second", "third"] and world.who(PREEMPTED) == "third"
+    world.answer = {"error": "nothing waits"}
+    world.order("preempt", "fourth", group="1")
+    assert world.who(PREEMPTED) == "third"
 
 
 async def test_who_has_the_file_read_again_ends_groups(make_host: MakeHost) -> None:

@@ -50,10 +50,21 @@ class Orders:
         @functools.wraps(verb)
         def ordered(*arguments: str, **named: str) -> object:
             group = named.get("group", arguments[0] if arguments and name == "preempt" else "")
+            before = self._last.get(name)
+            # What it leads to may happen before it is answered.
             self._last[name] = _Order(asker.get(), group, self._clock())
-            return verb(*arguments, **named)
+            answer = verb(*arguments, **named)
+            if isinstance(answer, dict) and "error" in answer:
+                self._forget(name, before)
+            return answer
 
         return ordered  # type: ignore[return-value]
+
+    def _forget(self, name: str, before: _Order | None) -> None:
+        """The last one was refused."""
+        del self._last[name]
+        if before is not None:
+            self._last[name] = before
 
     def who(self, report: ReportTransition, driver: Driver, switched_by: str) -> str:
         """Empty: nobody has ordered it. ``switched_by`` has ordered the planned switch that the group holds to."""
