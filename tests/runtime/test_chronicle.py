@@ -197,10 +197,16 @@ async def test_a_master_that_is_demoted_by_itself_may_not_have_served(make_host:
     """Its self-tests took seconds to tell, and the questions of others pass by what they have found."""
     service = FakeService()
     first, second = await pair(make_host, service)
+    first.node.operator.demote("new disk")
+    await asyncio.sleep(1)
+    assert second.node.status()["groups"][0]["last_outage"]["ms_max"] < 100
+    first.node.operator.restore()
+    await asyncio.sleep(3)
     first.node.set_health(Health(None, "4 hooks wait for an addon"))
     await asyncio.sleep(1)
     event = (await history_of(second))[0]
     assert (event["to"], event["reason"], event["who"], event["outage"]) == ("master", "master_demoted", "", None)
+    assert second.node.status()["groups"][0]["last_outage"] is None, "that is of an earlier one"
 
 
 async def test_the_members_ports_are_told_to_the_proxy(make_host: MakeHost) -> None:

@@ -64,6 +64,10 @@ def test_nobody_is_known_to_have_served() -> None:
     """The first master of a group ends no outage."""
     assert outage(replace(SIGNS, advertised_s=None, answered_s=None, failed_s=None)) is None
     assert outage(replace(SIGNS, advertised_s=None, answered_s=None)) is None
+    began = replace(SIGNS, reason="preempted_inferior_master", answered_s=None, advertised_s=102.9)
+    assert outage(began) is None, (
+        "two nodes start: one is master for a moment, when the other has asked in vain already"
+    )
 
 
 def test_of_an_unwell_master_nobody_knows_when_it_served_last() -> None:

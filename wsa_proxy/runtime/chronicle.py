@@ -57,7 +57,7 @@ class _Measuring:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Known:
-    """Of one group, of its last takeover that was measured."""
+    """Of one group, of its last takeover, if that was measured."""
 
     event: Event
     serves_s: float
@@ -132,6 +132,7 @@ class Chronicle:
         if report.new is not State.MASTER or driver is None or service is None or service.address is None:
             self.notify.transition(event.document())
             return event
+        self._last.pop(vhid, None)  # it was an earlier one's
         measuring = self._measuring[vhid] = _Measuring(event)
         signs = _signs(report.reason, driver, service, self._clocks.now_s())
         # Not in the middle of a turn: tasks may be eager.

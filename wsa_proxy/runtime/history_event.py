@@ -54,7 +54,7 @@ class Event:
     who: str = ""
     """Who has ordered it; empty: nobody has."""
     outage: Outage | None = None
-    """Known some moments after a takeover; None: not yet, or there was nobody who served before."""
+    """Known some moments after a takeover; None: not yet, or there was nobody who is known to have served before."""
 
     def document(self) -> dict[str, Any]:
         """JSON values; times in ISO 8601, UTC, with milliseconds."""

@@ -39,7 +39,7 @@ class Signs:
 
 
 def outage(signs: Signs) -> Outage | None:
-    """None: nobody was known to serve before."""
+    """None: nobody was known to serve before, or it is not known until when."""
     if signs.failed_s is None and (signs.reason in LIVING or (signs.reason in GIVEN_UP and signs.in_order)):
         return _handed_over(signs)
     # One that is demoted by its own tests has served badly for as long as these took, whatever a probe has found.
@@ -49,8 +49,8 @@ def outage(signs: Signs) -> Outage | None:
     # A master that advertises, and whose virtual IP does not answer, does not serve.
     known = [signs.answered_s] if signs.failed_s is not None else [signs.answered_s, signs.advertised_s]
     served = max((each for each in known if each is not None), default=None)
-    if served is None and signs.advertised_s is not None:
-        served = min(signs.advertised_s, ended)
+    if served is None and signs.advertised_s is not None and signs.advertised_s <= ended:
+        served = signs.advertised_s
     if served is None:
         return None
     least_s, most_s = signs.serves_s - max(ended, served), signs.serves_s - min(ended, served)
