@@ -82,7 +82,7 @@ async def test_an_order_leaves_a_line_in_the_log(world: World, caplog: pytest.Lo
     caplog.set_level(logging.INFO)
     browser = await world.client.logged_in()
     caplog.clear()
-    await browser("/api/actions/demote", "POST", {"reason": "new\nline"})
+    await browser("/api/actions/demote", "POST", {"reason": 'a "new" disk'})
     await world.client.with_bearer()("/api/actions/switch", "POST", {"group": "9"})
     await world.client.with_bearer()("/api/actions/explode", "POST", {})
     await world.client("/api/actions/demote", "POST", {"reason": "nobody"})
@@ -91,7 +91,7 @@ async def test_an_order_leaves_a_line_in_the_log(world: World, caplog: pytest.Lo
     assert len(lines) == 3, lines
     session, switch, unknown = lines
     assert session.startswith("page: 127.0.0.1 (session ")
-    assert session.endswith(r') POST /api/actions/demote reason="new\nline": 200')
+    assert session.endswith(r') POST /api/actions/demote reason="a \"new\" disk": 200')
     assert switch == 'page: 127.0.0.1 (bearer) POST /api/actions/switch group="9" there is no group 9: 409'
     assert unknown.startswith("page: 127.0.0.1 (bearer) POST /api/actions/explode there is no explode")
 

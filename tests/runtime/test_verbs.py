@@ -50,3 +50,11 @@ def test_what_is_no_text_is_told(value: Any) -> None:
     """No number becomes text by itself."""
     with pytest.raises(WrongArguments, match=r"^switch: each argument must be text$"):
         call("switch", switch, {"group": value})
+
+
+@pytest.mark.parametrize("value", ["\x1b]0;title\x07", "two\nlines", "\ud800", "\u202ebackwards", "x" * 1001])
+def test_what_cannot_be_shown_is_told(value: str) -> None:
+    """It would be in the log, and half a surrogate pair ends whoever writes it there."""
+    refused = {"error": "switch: each argument must be one line of text, at most 1000 characters"}
+    assert call("switch", switch, {"group": "1", "to": value}) == refused
+    assert call("switch", switch, {"group": "1", "to": "ä" * 1000}) == {"changes": ["1", "ä" * 1000]}

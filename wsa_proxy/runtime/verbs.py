@@ -14,6 +14,9 @@ type Answer = dict[str, Any]
 type Verb = Callable[..., Answer | Awaitable[Answer]]
 """What is asked for, with the arguments that it names, all of them text: known at once, or some time later."""
 
+CHARACTERS_MAX = 1000
+"""Of an argument; each verb has its own bound below that."""
+
 
 class WrongArguments(Exception):
     """The verb was not called; the text says what it takes."""
@@ -35,4 +38,7 @@ def call(name: str, verb: Verb, arguments: Any) -> Answer | Awaitable[Answer]:
         raise WrongArguments(f"{name} takes the arguments: {', '.join(known) or 'none'}")
     if not all(isinstance(each, str) for each in arguments.values()):
         raise WrongArguments(f"{name}: each argument must be text")
+    # They come back in the log and in other nodes' reports, on terminals, and half a surrogate pair cannot be written.
+    if not all(each.isprintable() and len(each) <= CHARACTERS_MAX for each in arguments.values()):
+        return {"error": f"{name}: each argument must be one line of text, at most {CHARACTERS_MAX} characters"}
     return verb(**arguments)
