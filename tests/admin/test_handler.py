@@ -6,10 +6,12 @@ import json
 import logging
 import re
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 
 from tests.admin.world import FILES
+from tests.admin.world import PASSWORD
 from tests.admin.world import World
 from tests.admin.world import document_of
 from wsa_proxy.admin.attempts import AT_ONCE
@@ -93,6 +95,24 @@ async def test_another_sites_page_changes_nothing(world: World) -> None:
     assert world.node.called == []
     mine = {"Origin": f"http://localhost:{world.port}"}
     assert (await browser("/api/actions/restore", "POST", headers=mine, host=f"localhost:{world.port}")).code == 200
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+async def test_another_sites_page_draws_nothing_in(world: World, site: str) -> None:
+    """No picture, script or frame, which would use up the attempts to log in; a link to here is followed."""
+    browser = await world.client.logged_in()
+    for path in paths_of(world):
+        for destination in ("image", "iframe", "script", "empty"):
+            drawn = {"Sec-Fetch-Site": site, "Sec-Fetch-Dest": destination}
+            answer = await browser(path, headers=drawn)
+            assert answer.code == 403 and b"draw this in" in answer.body, (path, destination)
+    for _ in range(AT_ONCE):
+        drawn = {"Sec-Fetch-Site": site, "Sec-Fetch-Dest": "image"}
+        assert (await world.client("/login?token=wrong", headers=drawn)).code == 403
+    followed = {"Sec-Fetch-Site": site, "Sec-Fetch-Dest": "document"}
+    assert (await world.client(f"/login?token={quote(PASSWORD)}", headers=followed)).code == 303
+    own = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "empty"}
+    assert (await browser("/api/status", headers=own)).code == 200
 
 
 async def test_a_name_that_was_pointed_here_is_refused(world: World) -> None:

@@ -127,6 +127,8 @@ class Handler(RequestHandler):
             raise Refusal(403, WRONG_HOST)
         if changing and origin is not None and not is_same_origin(origin, host):
             raise Refusal(403, "a page of another site may change nothing here")
+        if self._is_drawn_in():
+            raise Refusal(403, "a page of another site may only lead here, not draw this in")
         if self.is_open():
             return
         asker = await self._find_asker()
@@ -135,6 +137,13 @@ class Handler(RequestHandler):
         if changing and asker.session and not asker.session.is_csrf(self.request.headers.get("X-CSRF-Token", "")):
             raise Refusal(403, NO_CSRF)
         self.asker = asker
+
+    def _is_drawn_in(self) -> bool:
+        """By another site's page, as a picture or in a frame: it could use up the attempts to log in, as whoever looks
+        at it. What sends this header is a browser that knows (Fetch Metadata); a link that is followed is no such."""
+        headers = self.request.headers
+        is_foreign = headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none")
+        return is_foreign and headers.get("Sec-Fetch-Dest") != "document"
 
     async def _find_asker(self) -> Asker | None:
         # A header is taken for Latin-1; whoever sends a password sends UTF-8.
