@@ -44,8 +44,6 @@ class FakeNode:
         self.csrf = "the-token-of-this-session"
         self.is_logged_in = True
         self.is_silent = False
-        self.is_full = False
-        """Too many pages are open."""
         self.listeners: set[Events] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="fake node", daemon=True)
@@ -150,9 +148,6 @@ class Events(OfNode):
     async def get(self) -> None:
         if not self.node.is_logged_in:
             self.answer({"error": "log in"}, 401)
-            return
-        if self.node.is_full:
-            self.answer({"error": "too many pages are open; close one"}, 503)
             return
         self.set_header("Content-Type", "text/event-stream")
         await self.flush()

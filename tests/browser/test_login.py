@@ -1,49 +1,80 @@
-"""A browser logs in at the real server by its form, with the Origin that browsers send, by the policy of the page."""
+"""A person logs in at the real server by the form, with the Origin that browsers send, by the policy of the page."""
 
 from __future__ import annotations
 
 import asyncio
-from functools import partial
+import socket
+import threading
+from collections.abc import Iterator
 
+import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver import Keys
-from selenium.webdriver.common.by import By
 
 from tests.admin.world import PASSWORD
 from tests.admin.world import FakeNode
+from tests.browser import documents
 from tests.browser.chromium import needs_chromium
-from tests.browser.fake_node import STATIC
 from tests.browser.looking import Page
 from tests.proxy.processes import free_port
+from wsa_proxy.admin.events import LISTENERS_MAX
+from wsa_proxy.admin.pages import WRONG
 from wsa_proxy.admin.server import AdminServer
+from wsa_proxy.admin.static_files import FOLDER
 from wsa_proxy.admin.static_files import read_static_files
 from wsa_proxy.settings import AdminSettings
 
 pytestmark = needs_chromium
 
-WRONG = "That is neither the token nor the password."
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """Of the page of a node that serves."""
+    loop = asyncio.new_event_loop()
+    settings = AdminSettings(port=free_port(), password=PASSWORD)
+
+    async def begin() -> AdminServer:
+        node = FakeNode(document=documents.status(documents.group()))
+        server = AdminServer(settings, node, files=read_static_files(FOLDER))
+        await server.start()
+        return server
+
+    thread = threading.Thread(target=loop.run_forever, name="page's server", daemon=True)
+    thread.start()
+    server = asyncio.run_coroutine_threadsafe(begin(), loop).result(10)
+    yield f"http://127.0.0.1:{settings.port}/"
+    asyncio.run_coroutine_threadsafe(server.close(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.close()
 
 
-def log_in(browser: Chrome, url: str) -> list[str]:
-    """What is shown after a wrong password and after the right one."""
+def test_a_page_too_many_says_so_until_another_is_closed(browser: Chrome, url: str) -> None:
+    """By the real limit, and a real refusal: EventSource itself would not tell."""
+    page, port = Page(browser, url), int(url.rstrip("/").rpartition(":")[2])
+    lines = ["GET /api/events HTTP/1.1", f"Host: 127.0.0.1:{port}", f"Authorization: Bearer {PASSWORD}", "", ""]
+    others = [socket.create_connection(("127.0.0.1", port)) for _ in range(LISTENERS_MAX)]
+    for other in others:
+        other.sendall("\r\n".join(lines).encode())
+        assert other.recv(1024)
+    browser.get(url)
+    page.keys(PASSWORD, Keys.ENTER)
+    page.until_text("too many pages are open; close one", "#connection")
+    others.pop().close()
+    page.until(lambda: page.text("#connection") == "live")
+    for other in others:
+        other.close()
+
+
+def test_the_form_logs_in(browser: Chrome, url: str) -> None:
+    """Who is wrong is told so, once, and types again; then the page is there and hears its node. After the logout the
+    form is."""
     page = Page(browser, url)
     browser.get(url)
-    seen = []
-    for password, sign in (("wrong", "[role=alert]"), (PASSWORD, "#connection")):
-        browser.find_element(By.ID, "password").send_keys(password, Keys.ENTER)
-        page.until(partial(page.has, sign))
-        seen.append(page.shown())
-    return seen
-
-
-async def test_a_browser_logs_in_by_the_form(browser: Chrome) -> None:
-    """With a wrong password it is told so, once, and may try again."""
-    settings = AdminSettings(port=free_port(), password=PASSWORD)
-    server = AdminServer(settings, FakeNode(), files=read_static_files(STATIC))
-    await server.start()
-    url = f"http://127.0.0.1:{settings.port}/"
-    wrong, _ = await asyncio.to_thread(log_in, browser, url)
-    assert wrong.count(WRONG) == 1
-    assert browser.current_url == url
-    await asyncio.to_thread(browser.get, "about:blank")  # ends its stream of events
-    await server.close()
+    page.keys("wrong", Keys.ENTER)  # the field has the focus
+    page.until_text(WRONG, "[role=alert]")
+    assert len(page.texts("[role=alert]")) == 1
+    page.keys(PASSWORD, Keys.ENTER)
+    page.until(lambda: page.has("#connection.live") and page.text(".panel .role") == "MASTER")
+    page.press("[data-action=logout]")
+    page.until(lambda: page.focused() == "password")

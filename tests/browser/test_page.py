@@ -97,17 +97,6 @@ def test_what_has_happened_while_nobody_was_heard_is_asked_for(page: Page, node:
     page.until(lambda: page.numbers() == [*range(90, 0, -1)] and not page.has("[data-action=older]"))
 
 
-def test_that_too_many_pages_are_open_is_told(page: Page, node: FakeNode) -> None:
-    """And is not taken for a broken network; when one is closed this one goes on by itself."""
-    page.statuses_expected = {503}
-    node.is_full = True
-    page.browser.get(page.url)
-    page.until_text("too many pages are open; close one", "#connection")
-    assert not page.has("#connection.live")
-    node.is_full = False
-    page.until(lambda: page.text("#connection") == "live")
-
-
 def test_a_session_that_has_ended_is_told(page: Page, node: FakeNode) -> None:
     """Grey, with a link to the login; no endless tries that look like a broken network."""
     page.statuses_expected = {401}
