@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from wsa_proxy.runtime.chronicle import MEASURED_AT_ONCE
 from wsa_proxy.runtime.chronicle import MEASURED_S_MAX
 from wsa_proxy.runtime.control import ControlError
 from wsa_proxy.runtime.facts import ProxyFacts
+from wsa_proxy.runtime.group_switch import ORDERS_KEPT
 from wsa_proxy.runtime.health import Health
 
 
@@ -229,6 +231,39 @@ async def test_many_takeovers_at_once_ask_a_few_times(make_host: MakeHost) -> No
     assert sum(here for *_, here in service.asked[asked:]) <= MEASURED_AT_ONCE + 1
     newest = {each["group"]: each["outage"] for each in reversed(await history_of(second, ""))}
     assert len(newest) == 31 and all(each["ms_max"] < 50 for vhid, each in newest.items() if vhid)
+
+
+async def test_another_file_is_taken(make_host: MakeHost) -> None:
+    """Another command from the next change on; of a group that has ended nothing is told when it begins again."""
+    service = FakeService()
+    first, second = await pair(make_host, service)
+    first.running = False
+    await asyncio.sleep(4)
+    node = second.node
+    assert node.status()["groups"][0]["last_outage"] is not None
+    node.chronicle.take([], replace(node.settings, notify=("/usr/bin/other",)))
+    assert node.chronicle.notify._command == ("/usr/bin/other",)
+    node.chronicle.take(node._groups, node.settings)
+    assert node.status()["groups"][0]["last_outage"] is None
+
+
+async def test_who_has_ended_asks_no_more(make_host: MakeHost) -> None:
+    """The proxy that answered is going as well."""
+    service = FakeService()
+    _, second = await pair(make_host, service)
+    second.node.close()
+    asked = len(service.asked)
+    await asyncio.sleep(5)
+    assert len(service.asked) == asked > 0
+
+
+async def test_who_has_ordered_a_switch_is_remembered_of_the_last_ones(make_host: MakeHost) -> None:
+    """Members tell it in their reports, as many orders as they like."""
+    _, second = await pair(make_host, FakeService())
+    switch = second.node.switches.groups[1]
+    for number in range(100):
+        switch._given(bytes([number]), f"operator {number}")
+    assert [*switch._by] == [bytes([number]) for number in range(100 - ORDERS_KEPT, 100)]
 
 
 async def test_a_node_that_was_refused_writes_nothing(make_host: MakeHost) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import UTC
 from datetime import datetime
 from pathlib import Path
@@ -61,8 +62,10 @@ class Refusing:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.refuses, write = True, HistoryStore.write
+        self.tried = 0
 
         def writing(store: HistoryStore, documents: Any) -> None:
+            self.tried += 1
             if self.refuses:
                 raise StoreError("database or disk is full")
             write(store, documents)
@@ -124,6 +127,35 @@ async def test_more_is_known_of_an_event_later(world: World) -> None:
     assert life.status() == {"trouble": None, "events": 3}
 
 
+async def test_more_is_known_of_an_event_while_it_is_written(world: World) -> None:
+    """What the disk has by then is the older half of it; the other one follows."""
+    life = world.life()
+    event = add(life)
+
+    def submit(work: Callable[[], None]) -> Future[None]:
+        written = at_once(work)
+        if world.submit is submit:
+            world.submit = at_once
+            life.put(replace(event, who="somebody"))
+        return written
+
+    world.submit = submit
+    await asyncio.sleep(1)
+    store = HistoryStore(world.folder / "history.db", lambda: "x")
+    assert [each["who"] for each in store.read(None, 10, None)] == ["somebody"]
+
+
+async def test_what_is_known_here_goes_before_the_file(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That has not got the last word on an event yet."""
+    disk, life = Refusing(monkeypatch), world.life()
+    disk.refuses = False
+    event = add(life)
+    await asyncio.sleep(1)
+    disk.refuses = True
+    life.put(replace(event, who="somebody"))
+    assert [each["who"] for each in await told(life)] == ["somebody"]
+
+
 async def test_the_questions_are_answered_in_pieces(world: World) -> None:
     """Of a group, so many, before a number; a wrong question says what is right."""
     life = world.life()
@@ -145,8 +177,11 @@ async def test_a_disk_that_fails_is_told_and_tried_again(
     """Nothing is lost meanwhile, and it is one line in the log, however often it is tried."""
     disk, life = Refusing(monkeypatch), world.life()
     add(life)
-    await asyncio.sleep(3 * RETRY_S)
+    await asyncio.sleep(3 * RETRY_S - 1)
+    tried = disk.tried
     add(life)
+    await asyncio.sleep(0.5)
+    assert disk.tried == tried == 3, "it is tried each time after a while, however much happens"
     assert life.status() == {"trouble": "database or disk is full", "events": 2}
     assert len(await told(life)) == 2 and caplog.text.count("the history cannot be written") == 1
     disk.refuses = False

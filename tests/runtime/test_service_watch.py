@@ -39,6 +39,16 @@ async def test_it_is_asked_once_in_each_interval(make_host: MakeHost) -> None:
     assert len(service.asked) == 11
 
 
+async def test_what_was_missed_in_a_suspend_is_not_made_up_for(make_host: MakeHost) -> None:
+    """The clock goes on while the host sleeps; afterwards it is one question a second as before."""
+    host, service = make_host("a", 1), FakeService()
+    watch = watch_of(host, service)
+    watch.groups[1].due_s -= 3600
+    await asyncio.sleep(10)
+    watch.close()
+    assert 10 <= len(service.asked) <= 12
+
+
 async def test_many_groups_have_their_turns(make_host: MakeHost) -> None:
     """255 cost no more than five; none is passed over."""
     service = FakeService()

@@ -51,9 +51,8 @@ ADVERTISED_AGAIN_S = 0.1
 """A master that is demoted for the other's sake says so again, in case that was lost."""
 OUTCOME_S_MAX = 20.0
 """Longer than any order takes to come to its end."""
-
-
 ORDERS_KEPT = 16
+"""Of the last orders it is remembered who has given them."""
 
 
 class Departure(Protocol):
