@@ -20,6 +20,7 @@ from wsa_proxy.runtime.control import ControlError
 from wsa_proxy.runtime.facts import ProxyFacts
 from wsa_proxy.runtime.group_switch import ORDERS_KEPT
 from wsa_proxy.runtime.health import Health
+from wsa_proxy.runtime.group_switch import ORDERS_KEPT
 
 
 async def pair(make_host: MakeHost, service: FakeService, **changes: Any) -> tuple[Host, Host]:
