@@ -20,7 +20,7 @@ from wsa_proxy.runtime.control import ControlError
 from wsa_proxy.runtime.facts import ProxyFacts
 from wsa_proxy.runtime.group_switch import ORDERS_KEPT
 from wsa_proxy.runtime.health import Health
-from wsa_proxy.runtime.group_switch import ORDERS_KEPT
+from wsa_proxy.runtime.service_watch import Answered
 
 
 async def pair(make_host: MakeHost, service: FakeService, **changes: Any) -> tuple[Host, Host]:
@@ -92,6 +92,22 @@ async def test_a_master_that_never_serves_has_measured_nothing(make_host: MakeHo
     assert (await history_of(second))[0]["outage"] is None
     assert second.node.status()["groups"][0]["last_outage"] is None and not second.node.chronicle._measuring
     assert len(service.asked) > 500
+
+
+async def test_a_question_that_breaks_keeps_nobody_from_being_told(make_host: MakeHost) -> None:
+    """Of the takeover, without its outage."""
+    told: list[tuple[str, Any]] = []
+    service = FakeService()
+    first, second = await pair(make_host, service)
+    second.node.chronicle.notify.transition = lambda event: told.append((event["to"], event["outage"]))  # type: ignore[method-assign]
+
+    def breaks(here: bool) -> Answered:
+        raise RuntimeError("a bug of ours")
+
+    service.answer = breaks
+    first.node.stop("orderly stop")
+    await asyncio.sleep(1)
+    assert told == [("master", None)] and not second.node.chronicle._measuring
 
 
 async def test_who_is_master_no_more_measures_no_longer(make_host: MakeHost) -> None:

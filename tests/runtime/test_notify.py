@@ -188,6 +188,15 @@ async def test_nobody_wants_to_know() -> None:
     assert told.status() == {"failed": 0, "last_failure": None} and not told._queue
 
 
+async def test_nobody_wants_to_know_any_more(caplog: pytest.LogCaptureFixture) -> None:
+    """The file was read again while an event waited: it is told to nobody."""
+    told = Notify(("/nonexistent/program",))
+    told.transition(EVENT)
+    told.take(())
+    await told.finish(END_S)
+    assert told.status() == {"failed": 0, "last_failure": None} and not told._queue and "died" not in caplog.text
+
+
 def test_whatever_a_text_holds_the_environment_can_have_it() -> None:
     """A zero byte or half a character would keep the command from being started."""
     told = environment({"event": "transition", **EVENT, "reason": "a\0b\ud800c"})

@@ -144,20 +144,26 @@ class Chronicle:
             measuring.task = create_task(self._measured(measuring, driver, service, signs), name="failover outage")
 
     async def _measured(self, measuring: _Measuring, driver: Driver, service: GroupService, signs: Signs) -> None:
-        event, vhid = measuring.event, measuring.event.group
-        serves_s = await self._serves(driver, service, signs.took_over_s)
-        if serves_s is not None:
-            who = event.who or self._who_elsewhere(event)
-            in_order = bool(who) or self._left_in_order(vhid, signs)
-            found = outage(dataclasses.replace(signs, serves_s=serves_s, in_order=in_order))
-            known = dataclasses.replace(event, who=who, outage=found)
-            if known != event:
-                self.history.put(known)
-                measuring.event = known
-            if found is not None:
-                self._last[vhid] = _Known(known, serves_s)
-        if self._measuring.get(vhid) is measuring:
-            self._end_measuring(vhid)
+        vhid = measuring.event.group
+        try:
+            serves_s = await self._serves(driver, service, signs.took_over_s)
+            if serves_s is not None:
+                self._know(measuring, dataclasses.replace(signs, serves_s=serves_s))
+        finally:  # whatever went wrong, it is told
+            if self._measuring.get(vhid) is measuring:
+                self._end_measuring(vhid)
+
+    def _know(self, measuring: _Measuring, signs: Signs) -> None:
+        """All signs are there, but for what the others have said since."""
+        event = measuring.event
+        who = event.who or self._who_elsewhere(event)
+        found = outage(dataclasses.replace(signs, in_order=bool(who) or self._left_in_order(event.group, signs)))
+        known = dataclasses.replace(event, who=who, outage=found)
+        if known != event:
+            self.history.put(known)
+            measuring.event = known
+        if found is not None:
+            self._last[event.group] = _Known(known, signs.serves_s)
 
     def _end_measuring(self, vhid: int) -> None:
         """With what is known by now."""
