@@ -10,7 +10,10 @@ import pytest
 
 from tests.test_status_text import STATUS
 from wsa_proxy import cli
+from wsa_proxy.cli import asking
 from wsa_proxy.runtime.control import ControlSocket
+from wsa_proxy.settings import SOCKET_NAME
+from wsa_proxy.settings import STATE_DIR_USUAL
 
 
 def test_the_node_is_found_by_its_configuration_even_a_wrong_one(
@@ -28,6 +31,11 @@ def test_the_node_is_found_by_its_configuration_even_a_wrong_one(
     file.write_text("state_dir: elsewhere\ngroups: nonsense\n")
     assert cli.main(["status", str(file)]) == cli.main(["status"]) == 3
     assert asked == [tmp_path / "elsewhere" / "control.sock", Path("/var/lib/wsa-proxy/control.sock")]
+
+
+def test_the_usual_place_is_that_of_the_settings() -> None:
+    """It is written down a second time, for the sake of the milliseconds."""
+    assert (STATE_DIR_USUAL, Path(STATE_DIR_USUAL, SOCKET_NAME)) == (asking.STATE_DIR_USUAL, asking.DEFAULT_SOCKET)
 
 
 def test_nobody_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

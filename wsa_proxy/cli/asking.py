@@ -10,10 +10,10 @@ from typing import Any
 
 from wsa_proxy.cli.exit_status import DONE
 from wsa_proxy.cli.exit_status import FAILED
-from wsa_proxy.settings import SOCKET_NAME
-from wsa_proxy.settings import STATE_DIR_USUAL
 
-DEFAULT_SOCKET = Path(STATE_DIR_USUAL) / SOCKET_NAME
+STATE_DIR_USUAL = "/var/lib/wsa-proxy"
+"""As in ``settings``, as the name of the socket is; to import that takes a quarter of the time of the parser."""
+DEFAULT_SOCKET = Path(STATE_DIR_USUAL, "control.sock")
 ASK_LIMIT_S = 3.0
 UNKNOWN_VERB = "expected a JSON line with one of the verbs"
 """How a control socket begins its answer to a verb that it does not have."""
@@ -27,12 +27,12 @@ def socket_path(file: Path | None) -> Path:
 
     folder = plain_state_dir(file)
     if folder is not None:
-        return folder / SOCKET_NAME
+        return folder / DEFAULT_SOCKET.name
     from wsa_proxy.config import ConfigError
     from wsa_proxy.config import read_state_dir
 
     try:
-        return read_state_dir(file) / SOCKET_NAME
+        return read_state_dir(file) / DEFAULT_SOCKET.name
     except ConfigError as error:
         print(error, file=sys.stderr)
         raise SystemExit(FAILED) from None

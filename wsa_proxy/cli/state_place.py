@@ -9,7 +9,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from wsa_proxy.settings import STATE_DIR_USUAL
+from wsa_proxy.cli.asking import STATE_DIR_USUAL
 
 FILE_BYTES_MAX = 100_000  # of a file that is read quickly; 16 commented groups take a quarter of it
 
