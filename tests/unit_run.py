@@ -142,9 +142,10 @@ class Service:
 
     @property
     def guardian(self) -> int:
-        """The process's only child."""
-        (child,) = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return int(child)
+        """The process's only child but for a command of ``notify``, which may run at the moment."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        (guardian,) = (child for child in children if _is_guardian(Path("/proc", child, "cmdline")))
+        return int(guardian)
 
     def kill(self) -> None:
         """Both at once, as the kernel does when memory has run out: the guardian cannot act."""
@@ -152,6 +153,13 @@ class Service:
         for each in (guardian, self.process.pid):
             os.kill(each, signal.SIGKILL)
         self.process.wait()
+
+
+def _is_guardian(command_line: Path) -> bool:
+    try:
+        return b"guardian_process" in command_line.read_bytes()
+    except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        return False
 
 
 def rights_of(process: int) -> dict[str, str]:

@@ -6,14 +6,14 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-RECKONING="tests/admin tests/carp tests/config tests/fuzz tests/members tests/simulation tests/test_*.py"
+RECKONING="tests/carp tests/config tests/fuzz tests/members tests/simulation tests/test_*.py"
 ADDONS=$(echo tests/proxy/test_addon*.py)
 # Real nodes as well, but seconds are enough for these.
 PATIENT="tests/lab/test_beside_vrrp.py tests/lab/test_drilling.py tests/lab/test_end_to_end_members.py"
 PATIENT+=" tests/lab/test_maintenance.py tests/lab/test_reloading.py tests/lab/test_two_groups.py"
 PROXIES="tests/proxy $PATIENT"
 DOCTOR="tests/doctor tests/browser"
-PUMP="tests/runtime tests/docs"
+PUMP="tests/runtime tests/docs tests/admin"
 NETWORK="tests/cli tests/init tests/net tests/watch tests/interop"
 FAULTS="tests/lab/test_end_to_end.py tests/lab/test_end_to_end_addresses.py tests/lab/test_end_to_end_ailments.py"
 LAB="tests/lab tests/bench"

@@ -295,4 +295,5 @@ def test_a_long_turn_of_the_loop_delays_no_advertisement(lan: Lan, tmp_path: Pat
 def test_a_loop_that_calls_no_hook_in_two_seconds_is_fenced(lan: Lan, tmp_path: Path) -> None:
     """The same turn without the calls: what blocks is not lived over."""
     _, log = turn_for_two_seconds(lan, tmp_path, calls=False)
-    assert "carp vhid=1 cannot take part: the proxy's loop stood still for 0.4 s" in log, log
+    # 0.375 s, and a tenth of a second more where the guardian was late itself.
+    assert re.search(r"carp vhid=1 cannot take part: the proxy's loop stood still for 0\.[45] s", log), log
