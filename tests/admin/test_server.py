@@ -134,8 +134,8 @@ async def test_an_order_that_takes_long_does_not_keep_the_server_from_ending(wor
 
 
 async def test_a_flood_of_logins_does_not_hold_the_loop_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a real argon2 hash, from many addresses at once: each is judged in a thread, one at a time, and the right one
-    is let in."""
+    """With a real argon2 hash, from many addresses at once: each is judged in a thread, one at a time, and the right
+    one is let in."""
     hashed = argon2.PasswordHasher(time_cost=1, memory_cost=16 * 1024, parallelism=1).hash("right")
     await world.server.change(AdminSettings("127.0.0.1", world.port, hashed))
     one_at_a_time, threads = threading.Lock(), list[threading.Thread]()
