@@ -1,6 +1,6 @@
 # Each command does all the set-up that it needs, also on a fresh machine.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test simulate-million mutants fuzz cost objectives calm screenshots lint packages lock clean
+.PHONY: help setup run test test-slow simulate-million mutants fuzz cost objectives calm screenshots lint packages lock clean
 SHELL := /bin/bash
 
 PYTEST_FLAGS ?=
@@ -18,8 +18,11 @@ setup:               ## make .venv, with mitmdump and wsa-proxy in its bin (PYTH
 run: setup           ## the main job in a lab of its own: two nodes, a client, an origin; needs neither root nor hosts
 	@.venv/bin/wsa-proxy lab
 
-test: setup packages lint  ## all the tests (INSTALL=1 as root: install the Debian packages that they need)
+test: setup packages lint  ## all the tests but the slow ones (INSTALL=1 as root: install the Debian packages that they need)
 	@tools/test.sh $(PYTEST_FLAGS)
+
+test-slow: setup packages  ## what takes four minutes more: browsers in the lab, and every mismatch of three nodes
+	@.venv/bin/python -m pytest $$(cat tools/slow-tests.txt) $(PYTEST_FLAGS)
 
 simulate-million: setup  ## a million seeds on the simulated LAN; some hours
 	@.venv/bin/wsa-proxy simulate --seeds 1000000

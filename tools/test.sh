@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
-# All the tests. Most wait for real clocks: processes, kernels, leases. So at first five runs wait side by side, and
-# beside them those that only reckon, on processors that would be idle. The lab's faults, in which milliseconds count,
-# come last, when most of that is done, in two runs: each of them mostly waits.
-# Arguments go to all runs of pytest.
+# All the tests but those of tools/slow-tests.txt, which `make test-slow` runs. Most wait for real clocks: processes,
+# kernels, leases. So at first five runs wait side by side, and beside them those that only reckon, on processors that
+# would be idle. The lab's faults, in which milliseconds count, come last, when most of that is done, in two runs: each of
+# them mostly waits. Arguments go to all runs of pytest.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-RECKONING="tests/carp tests/config tests/fuzz tests/members tests/simulation tests/test_*.py"
+RECKONING="tests/admin tests/carp tests/config tests/fuzz tests/members tests/simulation tests/test_*.py"
 ADDONS=$(echo tests/proxy/test_addon*.py)
+SLOW=$(<tools/slow-tests.txt)
 # Real nodes as well, but seconds are enough for these.
-PATIENT="tests/lab/test_beside_vrrp.py tests/lab/test_drilling.py tests/lab/test_end_to_end_members.py"
+PATIENT="tests/lab/test_beside_vrrp.py tests/lab/test_drilling.py"
 PATIENT+=" tests/lab/test_maintenance.py tests/lab/test_reloading.py tests/lab/test_two_groups.py"
 PROXIES="tests/proxy $PATIENT"
 DOCTOR="tests/doctor tests/browser"
-PUMP="tests/runtime tests/docs tests/admin"
+PUMP="tests/runtime tests/docs"
 NETWORK="tests/cli tests/init tests/net tests/watch tests/interop"
 FAULTS="tests/lab/test_end_to_end.py tests/lab/test_end_to_end_addresses.py tests/lab/test_end_to_end_ailments.py"
 LAB="tests/lab tests/bench"
@@ -59,7 +60,7 @@ statuses=()
 echo "test: pytest; addons, doctor, pump, proxies, and what only reckons, run beside it and are told when they are done"
 beside reckoning when_idle .venv/bin/python -m pytest -o cache_dir=.pytest_cache/reckoning $RECKONING "$@"
 beside addons pytest addons $ADDONS "$@"
-beside doctor pytest doctor $DOCTOR "$@"
+beside doctor pytest doctor $DOCTOR $(without $SLOW) "$@"
 beside pump pytest pump $PUMP "$@"
 beside proxies pytest proxies $PROXIES $(without $ADDONS) "$@"
 pytest network $NETWORK "$@"
@@ -69,7 +70,7 @@ told doctor
 told pump
 told proxies
 echo "test: faults; the rest of the lab runs beside them"
-beside lab pytest lab $LAB $(without $PATIENT $FAULTS) "$@"
+beside lab pytest lab $LAB $(without $PATIENT $FAULTS $SLOW) "$@"
 pytest faults $FAULTS "$@"
 statuses+=($?)
 told lab

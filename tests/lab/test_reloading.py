@@ -22,7 +22,7 @@ def test_secrets_and_security_change_under_traffic_and_nobody_notices() -> None:
     """Not one failed request, no transition, one holder; then a kill is taken over in the usual time."""
     seen: dict[str, Any] = run_inside(reloading.rotated, 110.0)
     check_always(seen)
-    assert seen["requests"] > 300 and seen["failed"] == []
+    assert seen["requests"] > 200 and seen["failed"] == []
     assert len(seen["reports"]) == 12 and all(report["status"] == 0 for report in seen["reports"])
     assert sum("security" in report["out"] for report in seen["reports"]) == 6
     assert sum("shared_secret has changed" in report["out"] for report in seen["reports"]) == 6
