@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # All the tests but those of tools/slow-tests.txt, which `make test-slow` runs. Most wait for real clocks: processes,
-# kernels, leases. So at first five runs wait side by side, and beside them those that only reckon, on processors that
+# kernels, leases. So at first four runs wait side by side, and beside them those that only reckon, on processors that
 # would be idle. The lab's faults, in which milliseconds count, come last, when most of that is done, in two runs: each of
 # them mostly waits. Arguments go to all runs of pytest.
 set -uo pipefail
@@ -57,16 +57,16 @@ told() {
 pytest() { .venv/bin/python -m pytest -o cache_dir=".pytest_cache/$1" "${@:2}"; }
 
 statuses=()
-echo "test: pytest; addons, doctor, pump, proxies, and what only reckons, run beside it and are told when they are done"
+echo "test: pytest; addons, pump, proxies, and what only reckons, run beside it and are told when they are done"
 beside reckoning when_idle .venv/bin/python -m pytest -o cache_dir=.pytest_cache/reckoning $RECKONING "$@"
 beside addons pytest addons $ADDONS "$@"
-beside doctor pytest doctor $DOCTOR $(without $SLOW) "$@"
 beside pump pytest pump $PUMP "$@"
 beside proxies pytest proxies $PROXIES $(without $ADDONS) "$@"
 pytest network $NETWORK "$@"
 statuses+=($?)
+pytest doctor $DOCTOR $(without $SLOW) "$@"
+statuses+=($?)
 told addons
-told doctor
 told pump
 told proxies
 echo "test: faults; the rest of the lab runs beside them"
