@@ -99,7 +99,11 @@ def test_we_do_not_hear_ourselves(lan: Any) -> None:
 def test_unicast_goes_to_the_peers_alone(lan: Any) -> None:
     """Of the version that is asked for; link-local ones as well. With peers nothing goes to the group."""
     left = open_socket(lan.LEFT)
+    lan.wait_up(lan.LEFT)
     with lan.on_the_right():
+        lan.wait_up(lan.RIGHT)
+        for address in ("fd00:77::2", "fe80::2"):
+            lan.wait_askable(ip_address(address))
         right = open_socket(lan.RIGHT)
     wire = lan.wire(is_report)
     all_peers = peers("10.0.0.2", "fd00:77::2", "fe80::2")
