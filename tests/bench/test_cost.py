@@ -105,6 +105,7 @@ def test_what_an_advertisement_and_a_renewal_cost(lan: Lan, security: str) -> No
             neighbour.speak(number)
             driver.turn()  # it yields
         system, python = cost_of(count, [hear(neighbour, *each) for each in enumerate(drivers)])
+        assert system.pop("send", 0) < 0.1, "a will of five seconds ago is told anew"
         assert system == {"recv": 4}
         assert python < RECEIVED_CALLS[security], python
 
