@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from wsa_proxy.status_warnings import INTENDED
 from wsa_proxy.status_warnings import status_warnings
 from wsa_proxy.status_warnings import warning_lines
 
@@ -58,10 +59,6 @@ def is_well(status: dict[str, Any]) -> bool:
     guardian = status.get("guardian")  # a node of an earlier version has none
     health = status["health"]
     return groups and not health["hard"] and not health["soft"] and (guardian is None or bool(guardian["pid"]))
-
-
-INTENDED = {"maintenance", "switch"}
-"""The names of demotions that an operator has ordered, and that end by themselves or by another order."""
 
 
 def _is_demoted(group: dict[str, Any]) -> bool:

@@ -45,8 +45,10 @@ NOTED = {"replay", "echo"}
 """Two nodes that speak at once make a replay, a switch makes an echo: both do no harm."""
 ENDING_S = 300.0
 """So long before its end a maintenance is worth a warning: what is not done by then is done on a node that serves."""
-INTENDED = {"maintenance", "switch", "operator"}
-"""Demotions that somebody has ordered; what they are is told by a warning of their own."""
+INTENDED = {"maintenance", "switch"}
+"""The names of demotions that an operator has ordered, and that end by themselves or by another order."""
+ORDERED = {*INTENDED, "operator"}
+"""Of all that somebody has ordered; what they are is told by a warning of their own."""
 OUT_FIXES = {
     "proxy": "wsa-proxy status shows the tests of the proxy; if none gets better, restart the node",
     "link": "connect the interface: ip link set {interface} up; cable, switch port",
@@ -147,7 +149,7 @@ def _of_a_group(group: Document, status: Document) -> Iterator[StatusWarning]:
         yield _warning("error", "service_silent", text, "ask the master: wsa-proxy status, wsa-proxy test", group)
     names = group.get("demoted_by") or {}
     for name, reason in names.items():
-        if name not in INTENDED and not (name == "proxy" and status["health"]["soft"]):
+        if name not in ORDERED and not (name == "proxy" and status["health"]["soft"]):
             fix = "it ends by itself when its cause does; until then a well node is preferred"
             yield _warning("warning", "demoted", f"demoted ({name}): {reason}", fix, group)
     yield from _of_its_rest(group)

@@ -9,7 +9,7 @@ import pytest
 from tests.admin.documents import changed
 from tests.admin.documents import document
 from tests.admin.scraped import of_group
-from wsa_proxy.admin.group_metrics import STATES
+from wsa_proxy.admin.metric import STATES
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.wire import Reject
 

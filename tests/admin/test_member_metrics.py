@@ -9,7 +9,7 @@ import pytest
 from tests.admin.documents import changed
 from tests.admin.documents import document
 from tests.admin.scraped import of_group
-from wsa_proxy.admin.member_metrics import STATES
+from wsa_proxy.admin.member_metrics import MEMBER_STATES
 
 MEMBER: dict[str, Any] = document()["groups"][0]["members"]["list"][0]
 
@@ -20,7 +20,7 @@ def of_members(*members: dict[str, Any]) -> dict[tuple[str, ...], float]:
 
 def state_of(told: dict[tuple[str, ...], float], member: str) -> str:
     """The one that is 1."""
-    (state,) = [state for state in STATES if told["member_state", f"member={member}", f"state={state}"] == 1.0]
+    (state,) = [state for state in MEMBER_STATES if told["member_state", f"member={member}", f"state={state}"] == 1.0]
     return state
 
 

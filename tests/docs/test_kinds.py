@@ -18,7 +18,7 @@ from wsa_proxy.runtime.demotions import SWITCH
 from wsa_proxy.runtime.record import REJECT_HINTS
 from wsa_proxy.runtime.standings import CA
 from wsa_proxy.runtime.standings import MISMATCH
-from wsa_proxy.status_warnings import INTENDED
+from wsa_proxy.status_warnings import ORDERED
 from wsa_proxy.status_warnings import OUT_FIXES
 from wsa_proxy.watch.judge import UNVERIFIED
 from wsa_proxy.watch.judge import VALID
@@ -72,7 +72,7 @@ def test_every_obstacle_has_a_row(name: str) -> None:
 
 def test_every_demotion_has_a_row() -> None:
     """As the status names it behind ``demoted``: it is the name that an operator looks for."""
-    for name in ("proxy", "sending", *INTENDED, SWITCH, CA):
+    for name in ("proxy", "sending", *ORDERED, SWITCH, CA):
         assert f"\n| `{name}` |" in PAGE.partition("| demoted by |")[2], name
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from wsa_proxy.admin.document import Part
 from wsa_proxy.admin.document import printable
 from wsa_proxy.admin.member_metrics import MEMBER_METRICS
+from wsa_proxy.admin.metric import STATES
 from wsa_proxy.admin.metric import Labels
 from wsa_proxy.admin.metric import Metric
 from wsa_proxy.admin.metric import Samples
@@ -18,7 +19,6 @@ from wsa_proxy.admin.metric import one_each
 from wsa_proxy.admin.metric import stands
 
 GROUP_LABELS: Labels = ("group", "hostname")
-STATES = ("init", "backup", "master")
 MS_PER_S = 1000
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wsa_proxy.admin.document import Part
+from wsa_proxy.admin.metric import STATES
 from wsa_proxy.admin.metric import Metric
 from wsa_proxy.admin.metric import Reader
 from wsa_proxy.admin.metric import Samples
@@ -12,7 +13,7 @@ from wsa_proxy.admin.metric import by_name
 from wsa_proxy.admin.metric import number
 from wsa_proxy.admin.metric import stands
 
-STATES = ("init", "backup", "master", "unknown")
+MEMBER_STATES = (*STATES, "unknown")
 """``unknown``: nothing was heard of it lately, or it says something else."""
 
 
@@ -39,8 +40,8 @@ def _age_s(member: Part) -> float:
 
 def _state(member: Part) -> Samples:
     told = member.text("state") if member.number("is_fresh") else "unknown"
-    now = told if told in STATES else "unknown"
-    return [((state,), float(state == now)) for state in STATES]
+    now = told if told in MEMBER_STATES else "unknown"
+    return [((state,), float(state == now)) for state in MEMBER_STATES]
 
 
 MEMBER_METRICS = (

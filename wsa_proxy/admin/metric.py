@@ -13,6 +13,8 @@ from wsa_proxy.admin.document import Part
 from wsa_proxy.admin.document import printable
 
 PREFIX = "wsa_proxy_"
+STATES = ("init", "backup", "master")
+"""Of a node in a group, as the status document names them."""
 
 type Labels = tuple[str, ...]
 type Samples = Iterable[tuple[Labels, float | None]]
