@@ -22,6 +22,10 @@ type Address = IPv4Address | IPv6Address
 type Version = Literal[4, 6]
 """The IP version that carries something; the same number as ``ipaddress`` uses."""
 
+type Client = bytes
+"""One TCP connection to a virtual address: the virtual address, its port, the client's address, its port; packed, ports
+big endian. 12 bytes for IPv4, 36 for IPv6."""
+
 FRAMES_PER_TURN_MAX = 64  # the socket's buffer takes a storm; the loop turns between
 
 
@@ -103,6 +107,25 @@ class Fence(NamedTuple):
     are here, of others the kernel has kept an address."""
     at_s: float = math.inf
     """When it was decided, CLOCK_BOOTTIME."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steered:
+    """What one group sends on to the nodes that still have its connections. Hardware addresses are 6 bytes."""
+
+    device: str
+    """The interface towards the LAN; steered frames leave by it."""
+    devices: tuple[str, ...]
+    """Where frames for the virtual addresses come in: the same, and that of the virtual MAC if there is one."""
+    own_mac: bytes
+    """That of ``device``: the source of steered frames."""
+    members: frozenset[bytes]
+    """Frames from these are never steered, or two nodes could send one to each other for ever."""
+    targets: Mapping[Client, bytes]
+    """The hardware address of the node that has the connection."""
+    unknown: Mapping[tuple[bytes, int], bytes]
+    """Virtual address (packed) and port: who gets what belongs to no connection that is listed or has begun here since
+    this was first asked for. Empty: nobody."""
 
 
 class AdvertisementPort(Protocol):
@@ -255,6 +278,23 @@ class ForeignMacPort(Protocol):
 
     def close(self) -> None:
         """Close the descriptors; harmless when repeated."""
+
+
+class SteeringPort(Protocol):
+    """Sends frames of connections that other nodes still have on to these; one for all groups of a node."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why this host cannot, as it was found at the start; None: it can."""
+
+    def steer(self, vhid: int, wanted: Steered | None) -> None:
+        """Bring what the kernel does for a group to this, in one transaction; None: nothing any more.
+
+        Raises OSError; then it still does what it did.
+        """
+
+    def close(self) -> None:
+        """Steer nothing any more; harmless when repeated."""
 
 
 class KernelMonitor(Protocol):
