@@ -19,6 +19,7 @@ from scapy.fields import LongField
 from scapy.fields import StrFixedLenField
 from scapy.fields import XShortField
 from scapy.layers.inet import IP
+from scapy.layers.inet import TCP
 from scapy.layers.inet6 import ICMPv6ND_NA
 from scapy.layers.inet6 import ICMPv6ND_NS
 from scapy.layers.inet6 import ICMPv6NDOptDstLLAddr
@@ -125,6 +126,15 @@ def probe(mac: str, address: Address) -> bytes:
     network = IPv6(src="::", dst=str(group), hlim=HOP_LIMIT)
     solicitation = ICMPv6ND_NS(tgt=str(address))
     return bytes(Ether(src=mac, dst=_multicast_mac(group), type=ETHERTYPE_IPV6) / network / solicitation)
+
+
+def bare_ack(version: Version) -> bytes:
+    """An IP packet with a TCP segment that acknowledges and says nothing. Addresses, ports, numbers and the checksum of
+    TCP are 0; that of IPv4 is filled in by the kernel."""
+    segment = TCP(sport=0, dport=0, seq=0, ack=0, flags="A", chksum=0)
+    if version == 4:
+        return bytes(IP(src="0.0.0.0", dst="0.0.0.0", id=0, flags="DF") / segment)
+    return bytes(IPv6(src="::", dst="::") / segment)
 
 
 def solicited_node(address: IPv6Address) -> IPv6Address:

@@ -7,6 +7,7 @@ methods answer what is queued, and the netlink requests are carried out by the k
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,8 +24,8 @@ type Version = Literal[4, 6]
 """The IP version that carries something; the same number as ``ipaddress`` uses."""
 
 type Client = bytes
-"""One TCP connection to a virtual address: the virtual address, its port, the client's address, its port; packed, ports
-big endian. 12 bytes for IPv4, 36 for IPv6."""
+"""One TCP connection to a virtual IP: that address (4 or 16 bytes), its port (2, big endian), the client's address and
+its port alike. 12 bytes with IPv4, 36 with IPv6; also the pseudo header of its checksum, but for a constant."""
 
 FRAMES_PER_TURN_MAX = 64  # the socket's buffer takes a storm; the loop turns between
 
@@ -253,6 +254,30 @@ class NeighbourPort(Protocol):
 
     def close(self) -> None:
         """Close all descriptors; harmless when repeated."""
+
+
+class SocketTablePort(Protocol):
+    """Knows the TCP connections of this host. For one thread at a time."""
+
+    def clients(self, addresses: Collection[Address]) -> frozenset[Client]:
+        """Who is connected to one of these addresses now. Raises OSError."""
+
+    def listening(self, addresses: Collection[Address]) -> frozenset[tuple[Address, int]]:
+        """Where something listens that is bound to exactly one of these addresses. Raises OSError."""
+
+    def close(self) -> None:
+        """Harmless when repeated."""
+
+
+class TicklePort(Protocol):
+    """Tells the clients of a dead node that their connection is gone: makes them ask, so that this kernel resets it."""
+
+    def send(self, client: Client) -> None:
+        """What makes this client ask, from the virtual IP's port; nothing comes of it where it has no such connection.
+        Raises OSError; BlockingIOError when the queue is full, then later."""
+
+    def close(self) -> None:
+        """Harmless when repeated."""
 
 
 class MacVerdict(Enum):

@@ -1,0 +1,172 @@
+"""The kernel's table of TCP connections (sock_diag(7)): who is connected to our virtual addresses, and where we listen.
+
+A dump is carried out inside ``send`` and ``recv``, in our thread, so it never waits. What has another address of this
+host is left out by a program that runs in the kernel, and is not even copied. The rest is taken apart with ``struct``:
+pyroute2 would take 0.1 ms for each connection. None of root's rights is needed.
+
+A table is for one thread at a time; another thread opens a table of its own.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Collection
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+from pyroute2.netlink import NETLINK_SOCK_DIAG
+from pyroute2.netlink import NLM_F_DUMP
+from pyroute2.netlink import NLM_F_REQUEST
+from pyroute2.netlink import NLMSG_DONE
+from pyroute2.netlink import NLMSG_ERROR
+from pyroute2.netlink.diag import SOCK_DIAG_BY_FAMILY
+from pyroute2.netlink.diag import SS_ALL
+from pyroute2.netlink.diag import SS_CLOSE
+from pyroute2.netlink.diag import SS_FIN_WAIT2
+from pyroute2.netlink.diag import SS_LISTEN
+from pyroute2.netlink.diag import SS_TIME_WAIT
+
+from wsa_proxy.net.ports import Address
+from wsa_proxy.net.ports import Client
+from wsa_proxy.net.ports import Version
+
+ADDRESSES_PER_PROGRAM_MAX = 64
+"""The program compares a connection with one address after another; with more of them that takes longer than to copy
+what is not wanted."""
+
+_CONNECTED = SS_ALL & ~(1 << SS_LISTEN | 1 << SS_TIME_WAIT | 1 << SS_CLOSE)
+_DATAGRAM_BYTES_MAX = 64 * 1024  # the kernel fills at most 32 KiB
+_DATAGRAMS_PER_DUMP_MAX = 4096  # a million connections
+
+_HEADER = struct.Struct("=IHHII")  # struct nlmsghdr: length, type, flags, sequence number, port
+_REQUEST = struct.Struct("=BBBxI48x")  # struct inet_diag_req_v2: family, protocol, attributes, states; any socket
+_RESULT = struct.Struct("=i")
+_ATTRIBUTE = struct.Struct("=HH")  # struct nlattr: length with this header, type
+# struct nlmsghdr: length, type; struct inet_diag_msg: state, own port, the other's, own address, the other's, inode
+_ANSWER: dict[Version, struct.Struct] = {
+    4: struct.Struct("=IH11xB2x2s2s4s12x4s12x28xI"),
+    6: struct.Struct("=IH11xB2x2s2s16s16s28xI"),
+}
+_FAMILY: dict[Version, int] = {4: socket.AF_INET, 6: socket.AF_INET6}
+
+# From linux/inet_diag.h.
+_ATTRIBUTE_PROGRAM = 1
+_INSTRUCTION = struct.Struct("=BBH")  # struct inet_diag_bc_op: code, bytes to go on if true, bytes to go on if false
+_JUMP = 1
+_HAS_OWN_ADDRESS = 7
+_CONDITION = struct.Struct("=BBxxi")  # struct inet_diag_hostcond: family, prefix length, port; the address follows
+_ANY_PORT = -1
+
+type _Found = tuple[int, int, int, bytes, bytes, bytes, bytes, int]
+"""Length, type, state, own port, the other's port, own address, the other's address, inode."""
+
+
+class SocketTable:
+    """Asks the kernel, of the network namespace in which it was opened."""
+
+    def __init__(self) -> None:
+        """Raises OSError."""
+        family = socket.AF_NETLINK
+        self._socket = socket.socket(family, socket.SOCK_RAW | socket.SOCK_NONBLOCK, NETLINK_SOCK_DIAG)
+        self._sequence = 0
+
+    def clients(self, addresses: Collection[Address]) -> frozenset[Client]:
+        """Every TCP connection that others have with one of these addresses now, also those that nobody has accepted
+        yet and those that are being closed. Raises OSError.
+
+        TIME_WAIT is over, and so is FIN_WAIT2 without a process: everything has arrived, our end is acknowledged, and
+        what may come is answered alike by any kernel. Between these addresses themselves nothing leaves this host.
+        """
+        own = {address.packed for address in addresses}
+        return frozenset(
+            address + port + client + client_port
+            for _, _, state, port, client_port, address, client, inode in self._dump(addresses, _CONNECTED)
+            if address in own and client not in own and (inode or state != SS_FIN_WAIT2)
+        )
+
+    def listening(self, addresses: Collection[Address]) -> frozenset[tuple[Address, int]]:
+        """Where a TCP socket listens that is bound to exactly one of these addresses. Raises OSError."""
+        own = {address.packed: address for address in addresses}
+        return frozenset(
+            (own[address], int.from_bytes(port))
+            for _, _, _, port, _, address, _, _ in self._dump(addresses, 1 << SS_LISTEN)
+            if address in own
+        )
+
+    def close(self) -> None:
+        """Harmless when repeated."""
+        self._socket.close()
+
+    def _dump(self, addresses: Collection[Address], states: int) -> Iterator[_Found]:
+        """The sockets in these states (a mask) that have one of these addresses, and perhaps others."""
+        versions: tuple[Version, ...] = (4, 6)
+        for version in versions:
+            wanted = [address.packed for address in addresses if address.version == version]
+            if wanted:
+                self._ask(version, states, wanted)
+                yield from self._answers(version)
+
+    def _ask(self, version: Version, states: int, wanted: Collection[bytes]) -> None:
+        for _ in self._datagrams():  # what an interrupted dump has left; the kernel does only one at a time
+            pass
+        self._sequence = self._sequence + 1 & 0x7FFFFFFF
+        body = _REQUEST.pack(_FAMILY[version], socket.IPPROTO_TCP, 0, states)
+        if len(wanted) <= ADDRESSES_PER_PROGRAM_MAX:
+            program = program_for(_FAMILY[version], wanted)
+            body += _ATTRIBUTE.pack(_ATTRIBUTE.size + len(program), _ATTRIBUTE_PROGRAM) + program
+        length, flags = _HEADER.size + len(body), NLM_F_REQUEST | NLM_F_DUMP
+        self._socket.send(_HEADER.pack(length, SOCK_DIAG_BY_FAMILY, flags, self._sequence, 0) + body)
+
+    def _answers(self, version: Version) -> Iterator[_Found]:
+        answer = _ANSWER[version]
+        for datagram in self._datagrams():
+            if _HEADER.unpack_from(datagram)[3] != self._sequence:
+                continue
+            offset, end = 0, len(datagram)
+            while offset + answer.size <= end:
+                found: _Found = answer.unpack_from(datagram, offset)
+                if found[1] != SOCK_DIAG_BY_FAMILY:
+                    break
+                yield found
+                offset += found[0] + 3 & ~3
+            if offset < end:
+                return _check_end(datagram, offset)
+        raise OSError(errno.EPROTO, "the kernel did not finish its list of connections")
+
+    def _datagrams(self) -> Iterator[bytes]:
+        for _ in range(_DATAGRAMS_PER_DUMP_MAX):
+            try:
+                datagram, sender = self._socket.recvfrom(_DATAGRAM_BYTES_MAX)
+            except BlockingIOError:
+                return
+            if sender[0] == 0:  # netlink also carries messages between processes; only the kernel has port 0
+                yield datagram
+
+
+def program_for(family: int, addresses: Sequence[bytes]) -> bytes:
+    """Lets those pass that have one of these packed addresses as their own.
+
+    A program accepts by going on exactly behind its last byte, and rejects by going further. Each address is one test;
+    behind it is a jump to the end, which is not an instruction of one's own but where "true" leads.
+    """
+    tests = [_CONDITION.pack(family, 8 * len(address), _ANY_PORT) + address for address in addresses]
+    program = b""
+    for test in reversed(tests):
+        size = _INSTRUCTION.size + len(test)
+        if not program:
+            program = _INSTRUCTION.pack(_HAS_OWN_ADDRESS, size, size + _INSTRUCTION.size) + test
+            continue
+        jump = _INSTRUCTION.pack(_JUMP, _INSTRUCTION.size, _INSTRUCTION.size + len(program))
+        program = _INSTRUCTION.pack(_HAS_OWN_ADDRESS, size, size + _INSTRUCTION.size) + test + jump + program
+    return program
+
+
+def _check_end(datagram: bytes, offset: int) -> None:
+    """Raises OSError, unless the kernel says that this was all."""
+    _, kind, _, _, _ = _HEADER.unpack_from(datagram, offset)
+    result = _RESULT.unpack_from(datagram, offset + _HEADER.size)[0] if kind in (NLMSG_DONE, NLMSG_ERROR) else 0
+    if result < 0:
+        raise OSError(-result, f"cannot ask the kernel for its connections: {os.strerror(-result)}")
