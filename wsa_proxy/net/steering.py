@@ -1,0 +1,146 @@
+"""Sends frames of connections that other nodes still have on to these: nf_tables in the kernel, asked directly.
+
+The table's owner is our socket. So it ends with the process, however that ends; ``nft flush ruleset``, as when a
+firewall is loaded anew, leaves it alone, and nobody else can change it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import weakref
+from collections.abc import Mapping
+
+from wsa_proxy.net.nft_messages import delete_table
+from wsa_proxy.net.nft_messages import new_table
+from wsa_proxy.net.nft_socket import NftSocket
+from wsa_proxy.net.ports import Steered
+from wsa_proxy.net.steering_state import NOTHING
+from wsa_proxy.net.steering_state import Group
+from wsa_proxy.net.steering_state import group_of
+from wsa_proxy.net.steering_state import is_step
+from wsa_proxy.net.steering_state import state_of
+from wsa_proxy.net.steering_state import step
+
+_NOBODY = Steered("lo", ("lo",), bytes(6), frozenset(), {}, {})
+"""Every host has the loopback interface."""
+
+
+class Steering:
+    """The SteeringPort of a node. There is no table while nothing is steered."""
+
+    def __init__(self) -> None:
+        """Tries whether this host can, with a table that steers nothing and is gone when this returns."""
+        self._state = NOTHING
+        self._socket: NftSocket | None = None
+        self._table = ""
+        self.trouble = self._try()
+        if self.trouble is not None:
+            self.close()
+        _of_this_process.add(self)
+
+    def steer(self, vhid: int, wanted: Steered | None) -> None:
+        """To be called again, too, when a device of the group may have become another one of the same name."""
+        before = self._state.groups.get(vhid)
+        groups = {id_: group for id_, group in self._state.groups.items() if id_ != vhid}
+        if wanted is not None:
+            groups[vhid] = before if before is not None and before.steered is wanted else group_of(wanted)
+        elif before is None:
+            return
+        if not groups:
+            self._end()
+        else:
+            self._bring_about(groups, wanted)
+
+    def close(self) -> None:
+        """The kernel removes the table with the socket."""
+        if self._socket is not None:
+            self._socket.close()
+        self._socket = None
+        self._state = NOTHING
+
+    def forget(self) -> None:
+        """In a forked child: with its descriptor open, the table would outlive the parent."""
+        self.close()
+
+    def _bring_about(self, groups: Mapping[int, Group], wanted: Steered | None) -> None:
+        known = {device: way.index for device, way in self._state.ways_in.items()}
+        known |= {device: lan.index for device, lan in self._state.lans.items()}
+        own_macs = {device: lan.own_mac for device, lan in self._state.lans.items()}
+        if wanted is not None:
+            known |= {device: socket.if_nametoindex(device) for device in _devices(wanted)}
+            own_macs[wanted.device] = wanted.own_mac
+        after = state_of(groups, known, own_macs)
+        if self._state is NOTHING or not is_step(self._state, after):
+            self._make_anew(groups, own_macs)
+            return
+        try:
+            self._transact(step(self._table, self._state, after))
+        except FileNotFoundError:  # the table, or with a device what looked at it: older kernels remove that themselves
+            self._make_anew(groups, own_macs)
+        else:
+            self._state = after
+
+    def _make_anew(self, groups: Mapping[int, Group], own_macs: Mapping[str, bytes]) -> None:
+        """The whole table. Groups of devices that are gone have nothing in it, until they are asked for again."""
+        indexes = {name: index for index, name in socket.if_nameindex()}
+        there = {id_: each for id_, each in groups.items() if indexes.keys() >= {*_devices(each.steered)}}
+        if not there:
+            self._end()
+            return
+        after = state_of(there, indexes, own_macs)
+        messages = [new_table(self._table), *step(self._table, NOTHING, after)]
+        try:
+            self._transact([delete_table(self._table), *messages] if self._state is not NOTHING else messages)
+        except FileNotFoundError:
+            if self._state is NOTHING:
+                raise
+            self._transact(messages)
+        self._state = after
+
+    def _end(self) -> None:
+        with contextlib.suppress(FileNotFoundError):  # somebody has done it for us
+            self._transact([delete_table(self._table)])
+        self._state = NOTHING
+
+    def _transact(self, messages: list[bytes]) -> None:
+        if self._socket is None:
+            raise OSError(errno.EOPNOTSUPP, self.trouble or "steering has ended")
+        if messages:
+            self._socket.transact(messages)
+
+    def _try(self) -> str | None:
+        """What is in the way, from the least that is needed to all of it."""
+        why_not = "this kernel has no netfilter (CONFIG_NETFILTER_NETLINK)"
+        try:
+            self._socket = NftSocket()
+            self._table = f"wsa-proxy-{self._socket.port}"
+            why_not = "this kernel has no nf_tables"
+            self._transact([new_table(self._table, flags=0), delete_table(self._table)])
+            why_not = "this kernel's nf_tables knows no owner of a table, which came with Linux 5.12"
+            self._transact([new_table(self._table), delete_table(self._table)])
+            why_not = "this kernel's nf_tables cannot forward what comes in by a device (nft_fwd_netdev)"
+            self.steer(0, _NOBODY)
+            self.steer(0, None)
+        except PermissionError:
+            return "the process needs CAP_NET_ADMIN"
+        except OSError as error:
+            return f"{why_not}: {os.strerror(error.errno or errno.EIO)}"
+        return None
+
+
+_of_this_process = weakref.WeakSet[Steering]()
+
+
+def _forget_all() -> None:
+    for each in list(_of_this_process):
+        each.forget()
+
+
+os.register_at_fork(after_in_child=_forget_all)
+
+
+def _devices(steered: Steered) -> tuple[str, ...]:
+    return (steered.device, *steered.devices)

@@ -1,0 +1,143 @@
+"""What a node steers, for all its groups, as nf_tables has it; and the messages from one such state to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Literal
+
+from wsa_proxy.net.nft_messages import delete_elements
+from wsa_proxy.net.nft_messages import new_elements
+from wsa_proxy.net.ports import Steered
+from wsa_proxy.net.steering_rules import Lan
+from wsa_proxy.net.steering_rules import SetKind
+from wsa_proxy.net.steering_rules import delete_lan
+from wsa_proxy.net.steering_rules import delete_way_in
+from wsa_proxy.net.steering_rules import new_lan
+from wsa_proxy.net.steering_rules import new_way_in
+from wsa_proxy.net.steering_rules import set_name
+
+_ADDRESS_BYTES: Mapping[Literal[4, 6], int] = {4: 4, 6: 16}
+_PADDING = bytes(2)  # behind a port or a hardware address: nf_tables compares four bytes at a time
+
+type Elements = Mapping[tuple[SetKind, Literal[4, 6]], Mapping[bytes, bytes | None]]
+"""Of each set its keys, without padding, and in a map their values."""
+
+
+@dataclass(frozen=True, slots=True)
+class WayIn:
+    """A device whose frames are looked at."""
+
+    index: int
+    lan: str
+    """The device of the LAN whose rules they meet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What is steered for one group."""
+
+    steered: Steered
+    elements: Elements
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The groups by their ids, the rest by device."""
+
+    groups: Mapping[int, Group] = field(default_factory=dict)
+    lans: Mapping[str, Lan] = field(default_factory=dict)
+    ways_in: Mapping[str, WayIn] = field(default_factory=dict)
+
+
+NOTHING = State()
+
+
+def group_of(steered: Steered) -> Group:
+    """With its elements. No two groups have the same virtual address, so they have no element in common."""
+    # Whoever gets steered frames is a member, also if our caller has not heard so yet: it may be steering to us.
+    members = steered.members.union(steered.targets.values(), steered.unknown.values())
+    return Group(steered, {**_elements(steered, members, 4), **_elements(steered, members, 6)})
+
+
+def state_of(groups: Mapping[int, Group], indexes: Mapping[str, int], own_macs: Mapping[str, bytes]) -> State:
+    """``indexes``: of all devices of the groups. ``own_macs``: of those by which steered frames leave."""
+    lans = {group.steered.device for group in groups.values()}
+    ways_in = {device: group.steered.device for group in groups.values() for device in group.steered.devices}
+    return State(
+        groups,
+        {device: Lan(device, indexes[device], own_macs[device]) for device in lans},
+        {device: WayIn(indexes[device], lan) for device, lan in ways_in.items()},
+    )
+
+
+def is_step(before: State, after: State) -> bool:
+    """Whether ``step`` can do it: every device that stays is the same as before."""
+    lans_stay = all(after.lans.get(device, lan) == lan for device, lan in before.lans.items())
+    return lans_stay and all(after.ways_in.get(device, way) == way for device, way in before.ways_in.items())
+
+
+def step(table: str, before: State, after: State) -> list[bytes]:
+    """From one state to the next, which is a step. Elements go before others come, since one may change its value."""
+    messages: list[bytes] = []
+    for lan in _missing(before.lans, after.lans):
+        messages += new_lan(table, after.lans[lan])
+    for device in _missing(before.ways_in, after.ways_in):
+        messages += new_way_in(table, device, after.ways_in[device].lan)
+    changed = [vhid for vhid, group in after.groups.items() if before.groups.get(vhid) is not group]
+    for vhid in [*_missing(after.groups, before.groups), *changed]:
+        messages += _regrouped(table, before.groups.get(vhid), after.groups.get(vhid))
+    for device in _missing(after.ways_in, before.ways_in):
+        messages += delete_way_in(table, device)
+    for lan in _missing(after.lans, before.lans):
+        messages += delete_lan(table, lan)
+    return messages
+
+
+def _missing[Key](there: Mapping[Key, object], wanted: Mapping[Key, object]) -> list[Key]:
+    """What is wanted and not there."""
+    return [each for each in wanted if each not in there]
+
+
+def _regrouped(table: str, before: Group | None, after: Group | None) -> list[bytes]:
+    if before and after and before.steered.device != after.steered.device:
+        return _regrouped(table, before, None) + _regrouped(table, None, after)
+    either = after or before
+    if either is None:
+        return []
+    messages: list[bytes] = []
+    for kind, version in either.elements:
+        name = set_name(kind, version, either.steered.device)
+        there = before.elements[kind, version] if before else {}
+        wanted = after.elements[kind, version] if after else {}
+        gone = [key for key, mac in there.items() if wanted.get(key, b"") != mac]
+        new = [(key, mac) for key, mac in wanted.items() if there.get(key, b"") != mac]
+        messages += delete_elements(table, name, (_padded(kind, key) for key in gone))
+        messages += new_elements(table, name, ((_padded(kind, key), mac) for key, mac in new))
+    return messages
+
+
+def _elements(steered: Steered, members: frozenset[bytes], version: Literal[4, 6]) -> Elements:
+    address_bytes = _ADDRESS_BYTES[version]
+    client_bytes = 2 * (address_bytes + 2)
+    clients = {client: mac for client, mac in steered.targets.items() if len(client) == client_bytes}
+    unknown = {
+        address + port.to_bytes(2): mac
+        for (address, port), mac in steered.unknown.items()
+        if len(address) == address_bytes
+    }
+    addresses = {key[:address_bytes] for key in clients} | {key[:address_bytes] for key in unknown}
+    return {
+        ("clients", version): clients,
+        ("members", version): dict.fromkeys(address + mac for address in addresses for mac in members),
+        ("opening", version): dict.fromkeys(unknown),
+        ("unknown", version): unknown,
+    }
+
+
+def _padded(kind: SetKind, key: bytes) -> bytes:
+    if kind != "clients":
+        return key + _PADDING
+    half = len(key) // 2
+    return key[:half] + _PADDING + key[half:] + _PADDING
