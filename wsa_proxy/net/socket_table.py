@@ -109,7 +109,7 @@ class SocketTable:
                 self._ask(version, states, wanted)
                 yield from self._answers(version)
 
-    def _ask(self, version: Version, states: int, wanted: Collection[bytes]) -> None:
+    def _ask(self, version: Version, states: int, wanted: Sequence[bytes]) -> None:
         for _ in self._datagrams():  # what an interrupted dump has left; the kernel does only one at a time
             pass
         self._sequence = self._sequence + 1 & 0x7FFFFFFF

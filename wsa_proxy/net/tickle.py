@@ -1,48 +1,123 @@
-"""Tickles: the clients of a node that died are told that their connection is gone.
+"""Tickles: the clients of a node that has died are told that their connections are gone.
 
 A client that only waits for data hears nothing of a takeover. So the new master sends it a bare ACK from the virtual
-IP, with a sequence number that cannot be right. The client answers with the true one (RFC 9293 3.10.7.4), and this
-kernel, which knows no such connection, resets it with exactly that: the client learns of it in one round trip, as with
-CTDB's "tickle ACK". A client whose connection lives, here or steered to another node, is answered by that with nothing.
+IP whose numbers cannot be right. The client answers with the true ones (RFC 9293 3.10.7.4), and this kernel, which
+knows no such connection, resets it with exactly these: the client has learnt of it in one round trip (CTDB's "tickle
+ACK"). Where the connection lives, its owner takes the answer for a repeated acknowledgement, and nothing comes of it.
 
-A stateful firewall on the way lets a segment pass only if both numbers are below what it has seen. Of {0, 2^31} one is
-always below, whatever the numbers are, since they are compared modulo 2^32; so four segments are sent, of which one has
-both. It is answered once: a kernel says such things twice a second at most to one connection.
+A stateful firewall on the way lets a segment pass only if neither number is above what it has seen. Numbers are
+compared modulo 2^32, so of 0 and 2^31 one is always below: of the four pairs one passes. Where all of them arrive the
+client answers once, since Linux says such a thing to a connection twice a second at most.
 """
 
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
+from functools import cache
+from ipaddress import IPv6Address
+from ipaddress import ip_address
 
 from wsa_proxy.net.frames import bare_ack
 from wsa_proxy.net.ports import Client
 from wsa_proxy.net.ports import Version
 
-_SO_SNDBUFFORCE = 32  # from asm-generic/socket.h; Python's socket module does not have it
 SEND_BUFFER_BYTES = 4 * 1024 * 1024
-"""What waits for the hardware address of a client, three seconds if that is gone as well, fills it: 768 bytes each."""
+"""Holds what waits for the hardware addresses of clients: three seconds for each that is gone as well. The kernel
+doubles it, and counts 768 bytes for a segment."""
 
-_NUMBER_BYTES = 4
-_CHECKSUM_OFFSET = 16  # in the TCP header, RFC 9293 3.1
-_PAIRS = [(sequence, acknowledged) for sequence in (0, 2**31) for acknowledged in (0, 2**31)]
+_IPV4_BYTES = 4
+_IPV4_CLIENT_BYTES = 12
+_HALVES = (bytes(4), b"\x80\0\0\0")
+_NUMBERS = [sequence + acknowledged for sequence in _HALVES for acknowledged in _HALVES]
 
+# Places in a TCP header, which has 20 bytes (RFC 9293 3.1): ports, the two numbers, length, flags, window, checksum.
+_TCP_BYTES = 20
+_NUMBERS_END = 12
+_CHECKSUM = 16
+_CHECKSUM_END = 18
 
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """How a tickle of one IP version is made from its template."""
-
-    family: int
-    address_bytes: int
-    packet: bytes
-    addresses_offset: int
-    tcp_offset: int
+_SO_SNDBUFFORCE = 32  # asm-generic/socket.h; Python's socket module does not have it
 
 
 class Tickler:
-    """Sends them through the kernel's routing, from the network namespace in which it was opened."""
+    """A ``TicklePort`` that sends through the kernel's own routing, in the network namespace where it was made."""
 
     def __init__(self, index: int) -> None:
-        """``index`` of the interface on which clients with link-local addresses are."""
+        """``index``: of the interface on which clients with link-local addresses are."""
         self._index = index
         self._sockets: dict[bytes, socket.socket] = {}
+
+    def send(self, client: Client) -> None:
+        """The four segments. Raises OSError: BlockingIOError when the buffer is full (later it is not), EADDRNOTAVAIL
+        when the virtual IP is not here."""
+        address, _, other, _ = _parts(client)
+        opened = self._sockets.get(address) or self._open(address)
+        destination = self._destination(other)
+        for segment in segments(client):
+            opened.sendto(segment, destination)
+
+    def close(self) -> None:
+        """Harmless when repeated."""
+        for opened in self._sockets.values():
+            opened.close()
+        self._sockets.clear()
+
+    def _open(self, packed: bytes) -> socket.socket:
+        """For all that is sent from one virtual IP: it is bound, so that rules of routing by source hold."""
+        address = ip_address(packed)
+        family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+        # IPPROTO_RAW: the IP header is ours, and nothing is received.
+        opened = socket.socket(family, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.IPPROTO_RAW)
+        try:
+            _grow_send_buffer(opened)
+            if not address.is_link_local:  # this would bind it to an interface, and that of a virtual MAC has no routes
+                opened.bind((str(address), 0))
+        except BaseException:
+            opened.close()
+            raise
+        self._sockets[packed] = opened
+        return opened
+
+    def _destination(self, packed: bytes) -> tuple[str, int] | tuple[str, int, int, int]:
+        if len(packed) == _IPV4_BYTES:
+            return socket.inet_ntop(socket.AF_INET, packed), 0
+        return socket.inet_ntop(socket.AF_INET6, packed), 0, 0, self._index if IPv6Address(packed).is_link_local else 0
+
+
+def segments(client: Client) -> list[bytes]:
+    """The four IP packets for one client, with the checksum of TCP; that of an IPv4 header is the kernel's."""
+    head, tcp, constant = _template(4 if len(client) == _IPV4_CLIENT_BYTES else 6)
+    address, port, other, other_port = _parts(client)
+    start = head + address + other + port + other_port
+    # The sum of 16-bit words in ones' complement is the remainder of the whole number (RFC 1071), and a client is,
+    # reordered, all that differs of the pseudo header and of the ports.
+    known = int.from_bytes(client) + constant
+    packets = []
+    for numbers in _NUMBERS:
+        checksum = -(known + int.from_bytes(numbers)) % 0xFFFF
+        packets.append(start + numbers + tcp[_NUMBERS_END:_CHECKSUM] + checksum.to_bytes(2) + tcp[_CHECKSUM_END:])
+    return packets
+
+
+@cache
+def _template(version: Version) -> tuple[bytes, bytes, int]:
+    """The IP header up to its addresses, which are its end in both versions; the TCP header; the sum of what is the
+    same in each pseudo header and segment."""
+    packet = bare_ack(version)
+    address_bytes = 4 if version == 4 else 16
+    head, tcp = packet[: -_TCP_BYTES - 2 * address_bytes], packet[-_TCP_BYTES:]
+    return head, tcp, socket.IPPROTO_TCP + _TCP_BYTES + int.from_bytes(tcp)
+
+
+def _grow_send_buffer(opened: socket.socket) -> None:
+    """Without the right, in a user namespace too, the kernel's limit (net.core.wmem_max) is what we get."""
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, SEND_BUFFER_BYTES)
+    except PermissionError:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+
+
+def _parts(client: Client) -> tuple[bytes, bytes, bytes, bytes]:
+    """The virtual IP, its port, the client's address, its port."""
+    half = len(client) // 2
+    return client[: half - 2], client[half - 2 : half], client[half:-2], client[-2:]
