@@ -92,6 +92,8 @@ def reports() -> st.SearchStrategy[Report]:
         settings=settings,
         maintenance=st.none() | st.builds(Maintenance, st.just("2026-11-29T02:30:00+00:00"), _TEXT),
         switch=st.dictionaries(_TEXT, _SCALAR, max_size=20),
+        copies=st.dictionaries(lives, st.integers(0, limits.NUMBER_MAX - 1), max_size=40),
+        carry=st.dictionaries(_TEXT, _SCALAR, max_size=12),
     )
 
 
@@ -128,8 +130,10 @@ def check_bounds(report: Report) -> None:
     _check_texts(report.settings, 64)
     if report.maintenance is not None:
         assert is_text(report.maintenance.until, 63) and is_text(report.maintenance.reason, 200)
-    assert len(report.switch) <= 24
-    for name, each in report.switch.items():
+    assert len(report.copies) <= 32
+    assert all(len(one) == 8 and type(at) is int and 0 <= at < 2**63 for one, at in report.copies.items())
+    assert len(report.switch) <= 24 and len(report.carry) <= 8
+    for name, each in [*report.switch.items(), *report.carry.items()]:
         assert is_text(name, 200) and isinstance(each, str | bytes | bool | int | float)
         assert not isinstance(each, float) or abs(each) < float("inf")
         assert not isinstance(each, bytes) or len(each) <= 64

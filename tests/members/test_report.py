@@ -69,6 +69,8 @@ FULL = Report(
     maintenance=Maintenance("2026-11-29T02:30:00+00:00", "new disk"),
     switch={"to": "node-b", "until_s": 2.5, "ready": True, "round": 3, "id": b"12345678"},
     probes_from=40_001,
+    copies={life(2): 17},
+    carry={"steers": True, "mac": b"\x02\x00\x00\x00\x00\x01"},
 )
 SMILE = "\U0001f600"
 
@@ -108,6 +110,8 @@ LARGEST = Report(
     settings=settings(60),
     maintenance=Maintenance("u" * 63, SMILE * 200),
     switch={f"{number}{SMILE * 199}": SMILE * 200 for number in range(20)},
+    copies={life(number): 2**63 - 1 for number in range(40)},
+    carry={f"{number}{SMILE * 199}": SMILE * 200 for number in range(20)},
 )
 
 
@@ -239,15 +243,18 @@ def test_the_largest_report_fits() -> None:
 
 def test_what_is_left_out_goes_in_its_order() -> None:
     """Nothing is touched before all that stands before it in CUT is at its end; what people read comes first, then the
-    reason of a maintenance, a switch, and last what the others need to believe the sender."""
-    order = ["versions", "reasons", "hears_s", "maintenance", "reasons", "switch", "answers", "echoes"]
-    assert [name for name, _ in CUT] == [*order, "answers", "echoes"]
+    reason of a maintenance and why it cannot steer; then copies, a switch, what is carried, and last what the others
+    need to believe the sender."""
+    order = ["versions", "reasons", "hears_s", "maintenance", "reasons", "carry", "copies", "switch", "carry"]
+    assert [name for name, _ in CUT] == [*order, "answers", "echoes", "copies", "answers", "echoes"]
     seen = set()
     for length in range(1, 200, 3):
         few: Any = {
-            name: dict(list(getattr(LARGEST, name).items())[: 1 + length // 12]) for name in ("echoes", "answers")
+            name: dict(list(getattr(LARGEST, name).items())[: 1 + length // 12])
+            for name in ("echoes", "answers", "copies")
         }
         report = replace(LARGEST, **few, settings={}, reasons=("r" * length,) * 4, switch={"s": "s" * length})
+        report = replace(report, carry={str(number): "c" * (length // 4) for number in range(5)})
         report = replace(report, versions={"v": "v" * length}, maintenance=Maintenance("2026", "m" * length))
         said, heard = lengths(report), lengths(unpack(pack(report)))
         step = next((at for at, (name, entries) in enumerate(CUT) if heard[name] > entries), len(CUT))
@@ -262,7 +269,7 @@ def test_what_is_left_out_goes_in_its_order() -> None:
 
 def lengths(report: Report) -> dict[str, int]:
     """Of each part that may be left out."""
-    bounds = {"versions": 8, "reasons": 8, "switch": 16}
+    bounds = {"versions": 8, "reasons": 8, "switch": 16, "carry": 8}
     found = {name: min(len(getattr(report, name)), bounds.get(name, 32)) for name, _ in CUT if name != "maintenance"}
     maintenance = report.maintenance
     return found | {"maintenance": 0 if maintenance is None else 1 + bool(maintenance.reason)}
@@ -314,6 +321,8 @@ def test_what_is_no_report(data: bytes) -> None:
         ("holds", [True, False], [1, "yes"]),
         ("leaves", [True], [1]),
         ("echoes", [{b"l" * 8: b"c" * 16}], [[], b"", 1]),
+        ("copies", [{b"l" * 8: 0}, {b"l" * 8: 2**63 - 1}], [[], b"", 1]),
+        ("carry", [{"drains": True, "settled": 3}], [[], "drains", 1]),
         ("reasons", [["one"]], ["one", {"one": 1}]),
         ("maintenance", [{"until": "2026"}], [{"reason": "x"}, {"until": 1}, {"until": "2026", "reason": 1}, "on"]),
     ],
@@ -335,7 +344,9 @@ def test_of_a_map_what_is_right_is_taken() -> None:
     many = {life(number): challenge(number) for number in range(100)}
     assert list(unpack(packed(answers=many)).answers) == [life(number) for number in range(32)]
     switch: Any = {"a": [1], "b": {}, "c": None, "d": 1, "e": float("nan"), "f": b"x" * 65}
-    assert unpack(packed(switch=switch)).switch == {"d": 1}
+    assert unpack(packed(switch=switch)).switch == {"d": 1} == unpack(packed(carry=switch)).carry
+    copies = {b"l" * 8: 1, b"short": 1, b"m" * 8: -1, b"n" * 8: 2**63, b"o" * 8: True, b"p" * 8: 1.0}
+    assert unpack(packed(copies=copies)).copies == {b"l" * 8: 1}
 
 
 def test_a_later_version_is_used_as_far_as_it_is_known() -> None:

@@ -35,6 +35,7 @@ MEMBERS_MAX = 32
 """Lives that one report names: more nodes than any group has."""
 SETTINGS_MAX = 64
 SWITCH_MAX = 24
+CARRY_MAX = 8
 NUMBER_MAX = 2**63
 BYTE_MAX = 255
 PORT_MAX = 65_535
@@ -48,15 +49,20 @@ CUT = (
     ("hears_s", 0),
     ("maintenance", 1),
     ("reasons", 0),
+    ("carry", 4),
+    ("copies", 4),
     ("switch", 0),
+    ("carry", 0),
     ("answers", 4),
     ("echoes", 4),
+    ("copies", 0),
     ("answers", 0),
     ("echoes", 0),
 )
 """What is left out of a report that would be longer than a datagram, entry by entry from the last, down to so many:
-first what people read, last what the others need to believe the sender. Of a maintenance the reason goes. The settings
-have a bound of their own (``equal.fitting``), as they must not depend on the rest."""
+first what people read, last what the others need to believe the sender. Of a maintenance the reason goes, of ``carry``
+why the sender cannot steer; without ``copies`` lists are told again and again. The settings have a bound of their own
+(``equal.fitting``), as they must not depend on the rest."""
 
 
 class BadReport(ValueError):
@@ -128,6 +134,10 @@ class Report:
     """What a planned switch needs to say; see ``runtime``."""
     probes_from: int = 0
     """The port of its own address from which it asks whether a virtual IP answers; 0: it does not tell."""
+    copies: Mapping[bytes, int] = field(default_factory=dict)
+    """By life: the position up to which the sender has taken over its list of clients (``client_list.py``)."""
+    carry: Mapping[str, Any] = field(default_factory=dict)
+    """What it says of connections that are carried over (``carry_words.py``); empty: it keeps no lists."""
 
 
 _packb: Callable[[object], bytes] = msgpack.Packer().pack
@@ -303,12 +313,14 @@ _READERS: dict[str, Callable[[object], Any]] = {
     "maintenance": _maintenance,
     "switch": values.map_of(values.text, values.scalar, SWITCH_MAX),
     "probes_from": values.below(PORT_MAX + 1),
+    "copies": values.map_of(_life, values.below(NUMBER_MAX), MEMBERS_MAX),
+    "carry": values.map_of(values.text, values.scalar, CARRY_MAX),
 }
 _REQUIRED = ("node", "life", "number", "challenge")
 LASTING = (
     "node", "life", "state", "priority", "advbase", "advskew", "demotion", "address", "health", "reasons", "versions",
     "interval_s", "settings", "fits", "maintenance", "switch",
-    "probes_from",
+    "probes_from", "carry",
 )  # fmt: skip
 _LASTING = "lasting"
 _FIELDS = tuple(each.name for each in fields(Report))

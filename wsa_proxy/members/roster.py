@@ -12,6 +12,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wsa_proxy.members.cipher import Unread
@@ -160,6 +161,11 @@ class Roster:
     def is_believed(self, life: bytes) -> bool:
         """At least one of its reports was: of what it says nothing is new but what it says itself, in that order."""
         return life in self.members and self.members[life].report is not None
+
+    def believes(self, life: bytes, echoes: Mapping[bytes, bytes], now_s: float) -> bool:
+        """Whether what a member says beside its reports is new: it is there, and repeats one of our last challenges."""
+        member = self.members.get(life)
+        return member is not None and member.is_fresh(now_s) and echoes.get(self.life) in self._challenges
 
     def answers(self, report: Report) -> bool:
         """Whether it repeats one of our last questions."""

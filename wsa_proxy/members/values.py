@@ -18,6 +18,8 @@ SECONDS_MAX = 1e9
 INTERVAL_S_MIN, INTERVAL_S_MAX = 1 / 256, 256.0
 """Between two advertisements, as CARP can say it: whoever says more would be fresh for ever."""
 
+type Reader[Value] = Callable[[object], Value | None]
+
 
 def text(value: object) -> str | None:
     """Shown as it is safe, and cut."""

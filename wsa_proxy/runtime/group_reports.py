@@ -21,6 +21,7 @@ from wsa_proxy.members import equal
 from wsa_proxy.members.cipher import Cipher
 from wsa_proxy.members.cipher import Unread
 from wsa_proxy.members.cipher import members_key
+from wsa_proxy.members.client_page import is_page
 from wsa_proxy.members.owner_questions import OwnerQuestions
 from wsa_proxy.members.owner_questions import wins_tie
 from wsa_proxy.members.question import lead_s
@@ -87,8 +88,14 @@ class GroupReports:
         """Why the last report could not be sent."""
         self.switch: Callable[[], Said] = Said
         """What a planned switch has to say."""
+        self.carry: Callable[[], Mapping[str, Any]] = dict
+        """What is to be said of connections that are carried over,"""
+        self.copies: Callable[[], Mapping[bytes, int]] = dict
+        """and of the lists of clients that were taken over: ``members/carrying.py``."""
         self.on_report: Callable[[Member], None] = lambda _: None
         """Told of each that is believed."""
+        self.on_page: Callable[[bytes], Unread | None] = lambda _: None
+        """Given each page of a list of clients that authenticates. Answers why it is not believed."""
         self._clocks, self._identity = clocks, identity
         self._health, self._facts, self._maintenance = health, facts, maintenance
         self._send, self._source, self._random = send, source, random
@@ -164,11 +171,19 @@ class GroupReports:
             "hears_s": self.standings.hears_s(now_s),
             "clock_ms": self._wall_ms(),
             "group_ms": self._identity.group_ms(),
+            "copies": self.copies(),
             **report_of.says_now(self.driver, self._health(), now_s),
             **more,
         }
         self.sent += 1
-        trouble = self._send(self.cipher.seal(self._packer.pack(self._lasting(), changing)))
+        self._send_sealed(self._packer.pack(self._lasting(), changing))
+
+    def send_page(self, packed: bytes) -> None:
+        """One page of this node's list of clients."""
+        self._send_sealed(packed)
+
+    def _send_sealed(self, packed: bytes) -> None:
+        trouble = self._send(self.cipher.seal(packed))
         if trouble is not None and self.trouble is None:
             logger.warning("carp vhid=%d member reports cannot be sent: %s", self.group.vhid, trouble)
         self.trouble = trouble
@@ -177,7 +192,8 @@ class GroupReports:
         """What stays as it is from report to report, made anew when something of it has changed."""
         facts, source, maintenance, switch = self._facts(), self._source(), self._maintenance(), self.switch()
         standing = (self.standings.fits, report_of.standing(self.driver))
-        made_of = (self.group, self.settings, facts, source, maintenance, switch, standing)
+        carry = self.carry()
+        made_of = (self.group, self.settings, facts, source, maintenance, switch, carry, standing)
         if self._lasts is None or self._lasts[0] != made_of:
             report = Report(
                 node=self.settings.node,
@@ -191,6 +207,7 @@ class GroupReports:
                 maintenance=maintenance,
                 switch=written(switch),
                 probes_from=facts.probes_from,
+                carry=carry,
                 **report_of.says(self.driver, self.group),
             )
             self._lasts = made_of, report
@@ -233,11 +250,16 @@ class GroupReports:
 
     def receive(self, packed: bytes, source: str) -> None:
         """The contents of a datagram that authenticates, of this group."""
-        if (report := self._read(packed, source, self.group.vhid)) is not None:
+        if is_page(packed):
+            if (reason := self.on_page(packed)) is not None:
+                self.unread[reason] += 1
+        elif (report := self._read(packed, source, self.group.vhid)) is not None:
             self._hear(report, self.group.vhid, source)
 
     def receive_foreign(self, packed: bytes, vhid: int, source: str) -> None:
-        """Of a group with another id: it matters if it is this one by its virtual IPs."""
+        """Of a group with another id: it matters if it is this one by its virtual IPs; its clients do not."""
+        if is_page(packed):
+            return
         if (report := self._read(packed, source, vhid)) is not None:
             self._hear(report, vhid, source)
 

@@ -1,0 +1,335 @@
+"""Whose connections go on and whose clients are told, as one node of one group decides it: no clock, socket or loop.
+
+Theory of operation. Every member has a copy of the list of clients of every node (``client_list.py``), so whatever ends
+a master, its successor knows them. There are two ways:
+
+- The old master *drains* (``drain.py``): it says so in its reports before anybody takes over, keeps the virtual IPs
+  silently, and finishes its connections. Whoever is master, or drains itself, *steers* the listed clients' frames to
+  it. What it opened just before it fell silent is in no list yet: until its list is settled (the *gap*) the new master
+  sends it what it does not know either, unless that is a SYN. So it may only while it has no connections of its own.
+- It is dead, or does not drain: its clients are *tickled*, each once in a takeover, so that they hear of it at once.
+
+Which of the two it is, ``lives.py`` decides. A client in two lists is this node's own first, then of whoever was master
+last. Nobody is tickled who is listed by this node, or by a life that is there.
+
+The pump tells what happens: ``count``, ``hear``, ``hear_page``, ``drain``, ``silent``, ``takes_over``,
+``left_master``, and ``step`` when ``next_step_s`` has come. After each of them it asks what is to be done:
+``wants_count``, ``pages``, ``steering``, and as master, once it has announced itself, ``take_tickles``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wsa_proxy.members import carry_words
+from wsa_proxy.members.carry_words import Carried
+from wsa_proxy.members.cipher import Unread
+from wsa_proxy.members.client_list import ClientList
+from wsa_proxy.members.client_page import BadPage
+from wsa_proxy.members.client_page import Client
+from wsa_proxy.members.client_page import unpack
+from wsa_proxy.members.drain import Drain
+from wsa_proxy.members.lives import Fate
+from wsa_proxy.members.lives import Life
+from wsa_proxy.members.lives import Lives
+from wsa_proxy.members.roster import Member
+from wsa_proxy.members.roster import Roster
+
+GAP_S_MAX = 3.0
+"""Between a takeover and the settled list of the node that drains: a second, a count, and some pages that are lost."""
+REPEATED_HURRIED_S = 0.05
+REPEATED_INTERVALS = 1.5
+"""What is not acknowledged is told again; it is by a report, which comes once in an interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToSteer:
+    """What is to be in force now."""
+
+    targets: Mapping[Client, bytes]
+    """To which MAC."""
+    gap: bytes
+    """Where what is not known goes; empty: nowhere."""
+    members: frozenset[bytes]
+    """MACs whose frames are never steered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tickle:
+    """Clients that are to be told that their connections are gone."""
+
+    node: str
+    """Whose they were."""
+    clients: tuple[Client, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    node: str
+    clients: int
+    at_s: float
+
+
+class Carrying:
+    """Of one group on one node. Times are monotonic seconds."""
+
+    def __init__(self, roster: Roster) -> None:
+        self.mac = b""
+        """This node's own, 6 bytes; empty: it has none, and cannot be steered to."""
+        self.steers = False
+        """This host can steer."""
+        self.why_not = ""
+        """Why it cannot."""
+        self.is_master = False
+        self._roster = roster
+        self._list = ClientList(roster.life)
+        self._lives = Lives(self, roster)
+        self._drain: Drain | None = None
+        self._gap_until_s = -math.inf
+        self._steering: ToSteer | None = None
+        self._is_steering_old = False
+        self._told: set[Client] = set()
+        self._tickles: list[tuple[str, set[Client]]] = []
+        self._last_told: _Told | None = None
+        self._said: tuple[Carried, Mapping[str, Any]] = Carried(), {}
+
+    # -- what reports and the status say -------------------------------------------------------------------------------
+
+    @property
+    def drains(self) -> bool:
+        """This node finishes its connections."""
+        return self._drain is not None
+
+    @property
+    def left(self) -> int:
+        """Its own connections, as they were counted last."""
+        return self._list.total
+
+    def says(self) -> Mapping[str, Any]:
+        """The ``carry`` map of a report; the same object until it changes."""
+        carried = Carried(
+            drains=self.drains,
+            settled=self._drain.settled if self._drain is not None else None,
+            mac=self.mac,
+            steers=self.steers,
+            why_not=self.why_not,
+        )
+        if self._said[0] != carried or not self._said[1]:
+            self._said = carried, carry_words.written(carried)
+        return self._said[1]
+
+    def copies(self) -> Mapping[bytes, int]:
+        """The ``copies`` map of a report: how far the list of each life was taken over."""
+        return {key: life.copy.position for key, life in self._lives.known.items() if life.copy.position}
+
+    def status(self, now_s: float) -> dict[str, Any]:
+        """As in the status document."""
+        drain, told = self._drain, self._last_told
+        steered = self._lives.steered() if self._steers_now else []
+        return {
+            "drains": drain and {"connections": self.left, "left_s": round(max(0.0, drain.until_s - now_s), 1)},
+            "steers": [
+                {"node": life.node, "connections": len(life.copy.clients), "settled": life.is_settled}
+                for life in steered
+            ],
+            "told": told and {"node": told.node, "clients": told.clients, "age_s": round(now_s - told.at_s, 1)},
+            "possible": self.steers,
+            "why_not": self.why_not or None,
+        }
+
+    # -- this node's own connections -----------------------------------------------------------------------------------
+
+    def count(self, clients: Collection[Client], now_s: float) -> None:
+        """The connections on this group's virtual IPs now, as the kernel has them."""
+        if self._list.count(clients):
+            self._is_steering_old = True
+        if self._drain is not None:
+            self._drain.counted(self._list.top, now_s)
+
+    def drain(self, until_s: float, now_s: float) -> None:
+        """From now on this node says that it drains, until then at most: before the bow-out or the demotion is said, or
+        when it yields to a better master."""
+        if self._drain is None:
+            self._drain = Drain(until_s, now_s)
+        self._is_steering_old = True
+
+    def silent(self, now_s: float) -> None:
+        """The successor answers for the addresses from now on."""
+        if self._drain is not None:
+            self._drain.silent(now_s)
+
+    def wants_count(self, now_s: float) -> bool:
+        """``count`` is due, and a report after it."""
+        return self._drain is not None and now_s >= self._drain.count_at_s()
+
+    def is_drained(self, now_s: float) -> bool:
+        """No connection is left and none can come, or the time is up: what is left is to be reset, then
+        ``end_drain``."""
+        return self._drain is not None and self._drain.is_over(self.left, now_s)
+
+    def end_drain(self) -> None:
+        """The connections have ended; harmless when nothing drains."""
+        if self._drain is not None:
+            self._drain = None
+            self._let_go()
+
+    def takes_over(self, from_living: bool, now_s: float) -> None:
+        """This node is about to acquire the addresses; ``from_living`` as in ``ReportTransition``."""
+        self.is_master, self._drain = True, None
+        self._told.clear()
+        self._tickles = []
+        # What it does not know may be its own: to send that on would end it.
+        self._gap_until_s = now_s + GAP_S_MAX if not self._list.clients else -math.inf
+        self._lives.takes_over(now_s, from_living=from_living)
+        self._after(now_s)
+
+    def left_master(self, now_s: float) -> None:
+        """It does not answer for them any more; what does not drain has been ended."""
+        self.is_master = False
+        self._gap_until_s = -math.inf
+        self._tickles = []
+        self._told.clear()
+        if self._drain is None:
+            self._let_go()
+        self._after(now_s)
+
+    def _let_go(self) -> None:
+        if not self.is_master:
+            self._list.count(())
+            self._lives.let_go()
+        self._is_steering_old = True
+
+    # -- the others ----------------------------------------------------------------------------------------------------
+
+    def hear(self, member: Member, now_s: float) -> None:
+        """A report that is believed."""
+        life = member.newest.life
+        known = self._lives.known.get(life)
+        before = known and (known.fate, known.mac, known.said)
+        self._lives.hear(member, now_s)
+        known = self._lives.known.get(life)
+        if before != (known and (known.fate, known.mac, known.said)):
+            self._is_steering_old = True
+            self._after(now_s)
+
+    def hear_page(self, packed: bytes, now_s: float) -> Unread | None:
+        """An authentic page. Answers why it is not believed: as a report, it has to repeat one of this node's last
+        challenges and be above all others of its life; and that life has to be there by its reports."""
+        try:
+            page = unpack(packed)
+        except BadPage:
+            return Unread.MALFORMED
+        if page.life == self._roster.life:
+            return Unread.ECHO
+        known = self._lives.known.get(page.life)
+        if known is None or not self._roster.believes(page.life, page.echoes, now_s):
+            return Unread.CONTACT
+        if page.number == known.copy.number:
+            return None  # by IPv4 and IPv6, or by a network with two ways
+        if page.number < known.copy.number:
+            return Unread.REPLAY
+        known.heard_at_s = now_s
+        if known.copy.take(page) and known.fate is not Fate.NONE:
+            self._is_steering_old = True
+        self._after(now_s)
+        return None
+
+    def pages(self, now_s: float) -> list[bytes]:
+        """What is to be sent now: what is new, and what was not taken over in time."""
+        if not self._list.top:
+            return []
+        readers = self._readers(now_s)
+        acknowledged = [each.newest.copies.get(self._roster.life, 0) for each in readers]
+        self._list.acknowledged(acknowledged, now_s, self._repeat_s(readers, now_s))
+        if not readers:
+            return []
+        return self._list.pages({each.newest.life: each.contact.challenge for each in readers}, now_s)
+
+    def _readers(self, now_s: float) -> list[Member]:
+        """Who is there and keeps copies."""
+        return [
+            each for each in self._roster.fresh(now_s) if each.newest.carry and each.newest.life in self._lives.known
+        ]
+
+    def _repeat_s(self, readers: Collection[Member], now_s: float) -> float:
+        if self._drain is not None and self._drain.hurries(now_s):
+            return REPEATED_HURRIED_S
+        return REPEATED_INTERVALS * max((each.interval_s for each in readers), default=1.0)
+
+    # -- what follows --------------------------------------------------------------------------------------------------
+
+    def step(self, now_s: float) -> None:
+        """Time has passed."""
+        self._lives.step(now_s)
+        self._after(now_s)
+
+    def next_step_s(self, now_s: float) -> float:
+        """When to look again at the latest: ``step``, and all that is asked after it. Infinite: nothing is waited
+        for."""
+        times_s = [self._lives.next_s()]
+        if self._steering is not None and self._steering.gap:
+            times_s.append(self._gap_until_s)
+        if self._drain is not None:
+            times_s += [self._drain.count_at_s(), self._drain.until_s]
+        if self._list.top and (readers := self._readers(now_s)):
+            times_s.append(self._list.next_s(self._repeat_s(readers, now_s)))
+        return min(times_s)
+
+    def steering(self) -> ToSteer | None:
+        """What must be in force now; None: nothing. The same object until it changes."""
+        if self._is_steering_old:
+            self._is_steering_old = False
+            if (wanted := self._to_steer()) != self._steering:
+                self._steering = wanted
+        return self._steering
+
+    def take_tickles(self) -> list[Tickle]:
+        """Whom to tell now, once each."""
+        tickles, self._tickles = self._tickles, []
+        mine = self._list.clients
+        return [Tickle(node, told) for node, clients in tickles if (told := tuple(sorted(clients - mine)))]
+
+    @property
+    def _steers_now(self) -> bool:
+        return self.steers and (self.is_master or self.drains)
+
+    def _to_steer(self) -> ToSteer | None:
+        if not self._steers_now:
+            return None
+        targets = {client: life.mac for life in self._lives.steered() for client in life.copy.clients}
+        for client in self._list.clients & targets.keys():
+            del targets[client]
+        gap = self._gap()
+        if not targets and not gap:
+            return None
+        members = frozenset(life.mac for life in self._lives.known.values() if life.mac and life.mac != self.mac)
+        return ToSteer(targets, gap, members)
+
+    def _gap(self) -> bytes:
+        """Of whoever was master last, and has not settled: ``_gap_until_s`` ends with it."""
+        if not math.isfinite(self._gap_until_s):
+            return b""
+        last = next(reversed(self._lives.steered()), None)
+        waits = last is not None and last.fate in (Fate.AWAITED, Fate.DRAINS) and not last.is_settled
+        return last.mac if last is not None and waits else b""
+
+    def _after(self, now_s: float) -> None:
+        """Who has died is told, and a gap that is over closes for good."""
+        for life in self._lives.take_dead():
+            self._tell(life, now_s)
+        if math.isfinite(self._gap_until_s) and (now_s >= self._gap_until_s or not self._gap()):
+            self._gap_until_s = -math.inf
+            self._is_steering_old = True
+
+    def _tell(self, dead: Life, now_s: float) -> None:
+        clients = dead.copy.clients - self._list.clients - self._told - self._lives.living_clients(now_s)
+        dead.copy.forget()
+        self._is_steering_old = True
+        if clients:
+            self._told |= clients
+            self._tickles.append((dead.node, clients))
+            self._last_told = _Told(dead.node, len(clients), now_s)

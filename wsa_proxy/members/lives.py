@@ -1,0 +1,226 @@
+"""Whose connections live: what becomes of the clients of each other life, once this node answers for the addresses.
+
+Told by its reports, each of which is believed (``roster.py``), and by their absence. Nobody says that he is dead, so
+who was master and does not say that he *drains* has so long to say it as his case needs:
+
+AWAITED    A master that is there, by its reports, and of whom this node takes over. From one that was heard just now
+           (a better node, a planned switch) AWAITED_S; else (a bow-out, which may be a dead man's will) SAYS_S: the
+           report that says it is repeated.
+CLOSES     It says that it is master no more, and does not drain: it ends its connections itself, and has CLOSES_S for
+           the last answers.
+DRAINS     It says so. Each DRAINING report counts; three that are missing are its death.
+RETURNED   It has drained and is master again, while this node drains: caches may send its clients here yet.
+
+All four are steered. DEAD is who has let its time pass, or was not there to begin with: its clients are told.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from dataclasses import field
+from enum import Enum
+from typing import Protocol
+
+from wsa_proxy.members.carry_words import NOTHING
+from wsa_proxy.members.carry_words import Carried
+from wsa_proxy.members.carry_words import read
+from wsa_proxy.members.client_list import ClientCopy
+from wsa_proxy.members.client_page import Client
+from wsa_proxy.members.report import MEMBERS_MAX
+from wsa_proxy.members.roster import Member
+from wsa_proxy.members.roster import Roster
+
+AWAITED_S = 1.0
+SAYS_S = 0.15
+"""Three times what passes between two reports of a node that hands over."""
+CLOSES_S = 0.5
+LOST_S = 1.5
+"""Three of the reports that a draining node sends twice a second."""
+RETURNED_S = 1.0
+TOLD_BY_ANOTHER_S = 5.0
+"""Another master needs no longer to tell the clients of who is silent."""
+
+
+class Fate(Enum):
+    """What becomes of the clients of a life."""
+
+    NONE = "none"
+    AWAITED = "awaited"
+    CLOSES = "closes"
+    DRAINS = "drains"
+    RETURNED = "returned"
+
+
+class Here(Protocol):
+    """This node, as it is now."""
+
+    @property
+    def is_master(self) -> bool: ...
+    @property
+    def drains(self) -> bool: ...
+
+
+@dataclass(slots=True)
+class Life:
+    """One other process, as its newest believed report has it. Times are monotonic seconds."""
+
+    copy: ClientCopy = field(default_factory=ClientCopy)
+    node: str = ""
+    mac: bytes = b""
+    said: Carried = NOTHING
+    is_master: bool = False
+    heard_at_s: float = -math.inf
+    """A report or a page."""
+    master_at_s: float = -math.inf
+    """When it was heard to be master last."""
+    fate: Fate = Fate.NONE
+    until_s: float = math.inf
+    """How long it is waited for."""
+
+    @property
+    def has_served(self) -> bool:
+        """It had clients, as far as is known, and has not said that it has none."""
+        return self.is_master or self.said.drains
+
+    @property
+    def is_settled(self) -> bool:
+        """All that it drains is known here."""
+        return self.said.settled is not None and self.copy.position >= self.said.settled
+
+    def next_s(self) -> float:
+        """When its fate may change without a word."""
+        return self.heard_at_s + LOST_S if self.fate is Fate.DRAINS else self.until_s
+
+    def meets(self, fate: Fate, until_s: float = math.inf) -> None:
+        """That becomes of it, for so long at most."""
+        self.fate, self.until_s = fate, until_s
+
+
+class Lives:
+    """The other lives that one node knows, by life. Whatever was told may have brought deaths: ``take_dead``."""
+
+    def __init__(self, here: Here, roster: Roster) -> None:
+        self.known: dict[bytes, Life] = {}
+        self._here, self._roster = here, roster
+        self._dead: list[Life] = []
+
+    def of(self, key: bytes) -> Life:
+        """The one with this key; room is made by who has nothing to be told, then who has been silent for longest."""
+        if key not in self.known:
+            if len(self.known) >= MEMBERS_MAX:
+                left = min(self.known, key=lambda one: _worth(self.known[one]))
+                del self.known[left]
+            self.known[key] = Life()
+        return self.known[key]
+
+    def steered(self) -> list[Life]:
+        """Whose clients are steered; who was master last comes last."""
+        living = [life for life in self.known.values() if life.fate is not Fate.NONE and life.mac]
+        return sorted(living, key=lambda life: life.master_at_s)
+
+    def living_clients(self, now_s: float) -> set[Client]:
+        """Of everybody who is there, or is waited for: they are not to be told anything."""
+        clients: set[Client] = set()
+        for key, life in self.known.items():
+            if life.fate is not Fate.NONE or (life.has_served and self._is_fresh(key, now_s)):
+                clients |= life.copy.clients
+        return clients
+
+    def take_dead(self) -> list[Life]:
+        """Whose clients are to be told, once each."""
+        dead, self._dead = self._dead, []
+        return dead
+
+    def next_s(self) -> float:
+        """When time may bring something; infinite: never."""
+        return min((life.next_s() for life in self.known.values() if life.fate is not Fate.NONE), default=math.inf)
+
+    # -- what happens --------------------------------------------------------------------------------------------------
+
+    def hear(self, member: Member, now_s: float) -> None:
+        """A report that is believed."""
+        report = member.report
+        assert report is not None
+        life, said = self.of(report.life), read(report)
+        life.node, life.said, life.mac = report.node, said, said.mac or life.mac
+        life.is_master, life.heard_at_s = report.state == "master" and not report.leaves, now_s
+        if life.is_master:
+            life.master_at_s = now_s
+            if not self._here.is_master:
+                self._forget_told(now_s)
+        if report.leaves:
+            life.said = NOTHING
+        if self._here.is_master or self._here.drains:
+            self._judge(life, now_s)
+        if report.leaves and life.fate is Fate.NONE:
+            self.known.pop(report.life)
+
+    def takes_over(self, now_s: float, *, from_living: bool) -> None:
+        """This node is about to answer for the addresses."""
+        for key, life in self.known.items():
+            is_there = self._is_fresh(key, now_s)
+            if is_there and life.said.drains and now_s - life.heard_at_s <= LOST_S:
+                life.meets(Fate.DRAINS)
+            elif is_there and life.is_master:
+                life.meets(Fate.AWAITED, now_s + (AWAITED_S if from_living else SAYS_S))
+            elif life.has_served:
+                self._dies(life)
+            else:
+                life.meets(Fate.NONE)
+
+    def let_go(self) -> None:
+        """This node answers for the addresses no more, and drains nothing."""
+        self._dead = []
+        for life in self.known.values():
+            life.meets(Fate.NONE)
+
+    def step(self, now_s: float) -> None:
+        """Time has passed."""
+        for key, life in self.known.items():
+            match life.fate:
+                case Fate.AWAITED | Fate.CLOSES if now_s >= life.until_s:
+                    self._dies(life)
+                case Fate.DRAINS if now_s > life.heard_at_s + LOST_S or key not in self._roster.members:
+                    self._dies(life)
+                case Fate.RETURNED if now_s >= life.until_s:
+                    self._look_at_returned(key, life, now_s)
+
+    def _judge(self, life: Life, now_s: float) -> None:
+        """What its newest report means for its clients."""
+        if life.said.drains:
+            life.meets(Fate.DRAINS)
+        elif life.fate is Fate.DRAINS or life.fate is Fate.RETURNED:
+            # It has ended what was left by itself, unless it has all of it back.
+            if not life.is_master:
+                life.meets(Fate.NONE)
+            elif life.fate is Fate.DRAINS:
+                life.meets(Fate.RETURNED, now_s + RETURNED_S)
+        elif life.fate is Fate.AWAITED and not life.is_master:
+            life.meets(Fate.CLOSES, now_s + CLOSES_S)
+
+    def _look_at_returned(self, key: bytes, life: Life, now_s: float) -> None:
+        if self._here.drains and self._is_fresh(key, now_s):
+            life.until_s = now_s + RETURNED_S
+        else:
+            life.meets(Fate.NONE)
+
+    def _dies(self, life: Life) -> None:
+        """To be told by who is master; nobody tells them twice."""
+        life.meets(Fate.NONE)
+        if self._here.is_master:
+            self._dead.append(life)
+
+    def _forget_told(self, now_s: float) -> None:
+        """There is a master: the clients of who is silent were told by it."""
+        for life in self.known.values():
+            if life.fate is Fate.NONE and now_s - life.heard_at_s > TOLD_BY_ANOTHER_S:
+                life.copy.forget()
+
+    def _is_fresh(self, key: bytes, now_s: float) -> bool:
+        member = self._roster.members.get(key)
+        return member is not None and member.is_fresh(now_s)
+
+
+def _worth(life: Life) -> tuple[bool, bool, float]:
+    return life.fate is not Fate.NONE, bool(life.copy.clients), life.heard_at_s
