@@ -10,6 +10,8 @@ import pytest
 
 from wsa_proxy.lab import lab as lab_module
 from wsa_proxy.lab.configuration import OverrideError
+from wsa_proxy.lab.fates import Fate
+from wsa_proxy.lab.fates import State
 from wsa_proxy.lab.lab import Lab
 from wsa_proxy.lab.lab import NotBack
 from wsa_proxy.lab.node import News
@@ -105,6 +107,15 @@ def test_a_service_without_successes_does_not_come_back(lab: Lab) -> None:
     """The wait ends at its limit and says so."""
     with pytest.raises(NotBack, match=r"waited 0 s for requests to succeed for 1 s: no request has succeeded"):
         lab.wait_service(limit_s=0)
+
+
+def test_connections_that_are_not_open_are_waited_for(lab: Lab) -> None:
+    """The progress says how many are; one that has ended is not open any more."""
+    for number, state in enumerate((State.RUNS, State.RUNS, State.OPENING, State.DONE)):
+        lab.fates.note(Fate(1.0, f"tunnel {number}", 1, state, "10.0.0.1", 0, 0.0, ""))
+    lab.wait_open(2)
+    with pytest.raises(NotBack, match="waited 0 s for 3 connections to be open: 2 are"):
+        lab.wait_open(3, limit_s=0)
 
 
 def test_the_client_asks_the_first_virtual_ip() -> None:

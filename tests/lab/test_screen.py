@@ -18,6 +18,9 @@ import pytest
 
 from tests.lab.inside import ROOT
 from tests.lab.inside import needs_namespaces
+from wsa_proxy.lab.fates import Fate
+from wsa_proxy.lab.fates import Fates
+from wsa_proxy.lab.fates import State
 from wsa_proxy.lab.node import News
 from wsa_proxy.lab.screen import LEAVE_SCREEN
 from wsa_proxy.lab.screen import Controls
@@ -44,6 +47,8 @@ def fake_lab(names: str = "ab") -> Any:
         holder_log=SimpleNamespace(holders=lambda: {"b"}),
         topology=SimpleNamespace(plugged=lambda name: True),
         last_row=lambda: None,
+        fates=Fates(),
+        servers={"10.0.0.2": "b"},
         transitions=lambda: [],
         done=[],
     )
@@ -100,6 +105,19 @@ def test_the_snapshot_tells_process_and_report_apart() -> None:
     lab.nodes["a"].alive = False
     gone = Controls(lab).snapshot(24).nodes[0]
     assert (gone.state, gone.pid) == ("down", None)
+
+
+def test_the_snapshot_names_the_node_that_serves_each_connection() -> None:
+    """By the address from which the origin was asked; all times count from the start of the nodes."""
+    lab = fake_lab()
+    began_s = lab.began_s
+    for at_s, state, server in ((began_s + 1, State.OPENING, ""), (began_s + 2, State.RUNS, "10.0.0.2")):
+        lab.fates.note(Fate(at_s, "tunnel 1", 1, state, server, 3, 0.0, ""))
+    (tunnel,) = Controls(lab).snapshot(24).connections
+    assert (tunnel.node, tunnel.newest.count) == ("b", 3)
+    assert [tunnel.began_s, tunnel.newest.at_s] == pytest.approx([1, 2])
+    assert [(state, node) for _, state, node in tunnel.recent] == [(State.OPENING, ""), (State.RUNS, "b")]
+    assert tunnel.recent[0][0] == pytest.approx(1)
 
 
 class Terminal:

@@ -5,6 +5,9 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from wsa_proxy.lab.bars import ConnectionView
+from wsa_proxy.lab.fates import Fate
+from wsa_proxy.lab.fates import State
 from wsa_proxy.lab.faults import FAULTS
 from wsa_proxy.lab.node import Transition
 from wsa_proxy.lab.outage import Sample
@@ -15,14 +18,20 @@ from wsa_proxy.lab.view import render
 
 A = NodeView("a", True, "down", "255", False, 4.0, None, True)
 B = NodeView("b", False, "master", "200", True, 0.1, 17, False)
-ROW = Row("cut a>b", 40.0, "a", "b", 123456.0, True, 12345, 10.25, 1.0)
+ROW = Row("cut a>b", 40.0, "a", "b", 123456.0, True, 12345, 10.25, 1.0, 12345, 12340, 1999.0)
 REASON = "preempted_inferior_master"
 EVIDENCE = "its_interval_s=1.215 own_s=1.000 its_demotion=0 own_demotion=0"
+PLACES = ("download 1", "download 2", "tunnel 1", "websocket 1", "waiting 1")
+OPEN = [
+    ConnectionView(Fate(99.9, place, 1, State.RUNS, "10.0.0.2", 10**9, 0.0, ""), "b", 1.0, [(99.9, State.RUNS, "b")])
+    for place in PLACES
+]
 SNAPSHOT = Snapshot(
     now_s=100.0,
     virtual_ips=["10.0.0.3", "fd00:77::3"],
     nodes=[A, B],
     samples=[Sample(0, 0, 99.95, True, "10.0.0.2", ""), Sample(0, 0, 99.85, False, "", "no answer in 1 s")],
+    connections=OPEN,
     last_fault=ROW,
     transitions=[Transition(90.0 + n, "a", 1, "backup", f"state{n}", REASON, EVIDENCE) for n in range(50)],
     message="node a ended by itself: " + "x" * 200,
@@ -49,10 +58,13 @@ def test_the_screen_fits_80_columns_and_24_rows(count: int, last_fault: Row | No
 
 
 def test_a_low_terminal_still_shows_nodes_client_and_keys() -> None:
-    """Ten rows are enough for two nodes; the transitions are what is left out."""
+    """Ten rows are enough for two nodes; transitions and bars are what is left out, and the bars come back first."""
     lines = lines_of(replace(SNAPSHOT, rows=10))
     assert len(lines) <= 10
     assert "q quit" in lines[-2] and lines[1].startswith("> a") and "requests/s" in lines[3]
+    assert not any("websocket" in line or "download" in line for line in lines)
+    twelve = lines_of(replace(SNAPSHOT, rows=12))
+    assert len(twelve) <= 12 and "download 2" in twelve[6] and "last fault" in twelve[7]
 
 
 def test_old_news_is_grey() -> None:
@@ -84,7 +96,7 @@ def test_the_strip_has_the_newest_at_its_right_end() -> None:
     console = Console(width=80, force_terminal=True, color_system="standard")
     with console.capture() as captured:
         console.print(render(SNAPSHOT))
-    (strip,) = [line for line in captured.get().splitlines() if "█" in line]
+    strip = next(line for line in captured.get().splitlines() if "█" in line)
     assert strip.index("\x1b[31m█") < strip.index("\x1b[32m█")
 
 

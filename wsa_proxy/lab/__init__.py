@@ -16,12 +16,21 @@ with them. The rooms, in the order in which a run passes through them:
       listeners.py      shuts the listening sockets of another process (the fault ``deafen``)
       certificates.py   one CA for all nodes, one certificate for the origin
       origin.py         the web server behind the proxies (a process of its own)
+        known_bytes.py    what a paced download consists of
+        echoes.py         TCP and WebSocket that send back what they get
       client.py         starts a request every 10 ms through the virtual IP (a process of its own)
+      open_connections.py  keeps connections open through it and tells what becomes of each (a process of its own)
+        download.py       one download, compared byte by byte
+        conversation.py   one tunnel or WebSocket whose client speaks, or only waits
+        talks.py          what is said on it: bytes, no input and no output
+        watch.py          the news of one connection
       holders.py        whose kernel holds the virtual IP: a log of netlink events, never sampling
+    fates.py          what has become of the connections that were open: pure
     outage.py         longest gap, failed requests: pure
     report.py         the table and the JSON
     screen.py         the live screen: keys, and the lab as it is now
     view.py           what is drawn of it: pure
+      bars.py           a bar for each open connection: pure
 
 Tests run outside of the namespaces. ``python -m wsa_proxy.lab FILE.py:FUNCTION`` enters fresh ones, calls FUNCTION
 there (it may build a ``Lab`` or only parts of one) and prints what it returns as JSON; tests/lab/inside.py wraps that

@@ -163,7 +163,7 @@ _LIST = (
     Fault("start", Takes.NODE, "s", "start the proxy again",
           lambda lab, name: lab.nodes[name].start(),
           lambda lab, name: not lab.nodes[name].wanted and not lab.nodes[name].alive),
-    Fault("switch", Takes.NODE, "", "have the node take over by consent (wsa-proxy switch)",
+    Fault("switch", Takes.NODE, "w", "have the node take over by consent (wsa-proxy switch)",
           lambda lab, name: lab.nodes[name].switch_here(), lambda lab, name: lab.nodes[name].is_backup),
     Fault("deafen", Takes.NODE, "h", "shut its listening sockets behind its back",
           _deafen, _alive),

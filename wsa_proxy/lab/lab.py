@@ -38,6 +38,9 @@ from wsa_proxy.lab.configuration import OverrideError
 from wsa_proxy.lab.configuration import Overrides
 from wsa_proxy.lab.configuration import derive
 from wsa_proxy.lab.configuration import options_of
+from wsa_proxy.lab.fates import Fates
+from wsa_proxy.lab.fates import State
+from wsa_proxy.lab.fates import read
 from wsa_proxy.lab.faults import Fault
 from wsa_proxy.lab.holders import HolderLog
 from wsa_proxy.lab.node import Node
@@ -102,6 +105,7 @@ class Lab:
         self.topology: Topology = Topology([*self._hosts, CLIENT, ORIGIN])
         self.nodes: dict[str, Node] = {}
         self.samples: deque[Sample] = deque(maxlen=SAMPLES_MAX)
+        self.fates = Fates()
         self.applied: list[Applied] = []
         self.began_s = time.monotonic()
         self._client_began_s = self.began_s
@@ -201,6 +205,24 @@ class Lab:
         assert client.stdout is not None
         self._client_began_s = time.monotonic()
         threading.Thread(target=self._collect, args=(client.stdout,), name="samples", daemon=True).start()
+
+    def keep_open(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start the client that keeps connections open; ``fates`` has their news. The arguments, and what a SIGTERM to
+        it means, are those of open_connections.py."""
+        target = ("--proxy", self.proxy, "--origin", str(ORIGIN.ipv4.ip))
+        keeper = self.run_in("client", "wsa_proxy.lab.open_connections", *target, *arguments)
+        assert keeper.stdout is not None
+        threading.Thread(target=self._note_fates, args=(keeper.stdout,), name="fates", daemon=True).start()
+        return keeper
+
+    def wait_open(self, count: int, limit_s: float = WAIT_LIMIT_S) -> None:
+        """Wait until so many connections are open. Raises NotBack."""
+
+        def missing() -> str | None:
+            running = sum(fate.state is State.RUNS for fate in self.fates.newest())
+            return None if running >= count else f"{running} are"
+
+        self.wait_for(f"{count} connections to be open", missing, limit_s)
 
     def fetch(self, url: str, limit_s: float = 10.0) -> dict[str, Any]:
         """One request of the client through the virtual IP, trusting the lab's CA; see client.fetch_once."""
@@ -313,13 +335,21 @@ class Lab:
         return self._rows(self.applied[-1:], list(newest))[0]
 
     def _rows(self, applied: Sequence[Applied], samples: Sequence[Sample]) -> list[Row]:
-        servers = {str(host.ipv4.ip): host.name for host in self._hosts}
-        servers |= {str(host.ipv6.ip): host.name for host in self._hosts}
-        return make_rows(applied, samples, self.holder_log.events, servers, until_s=time.monotonic())
+        until_s = time.monotonic()
+        return make_rows(applied, samples, self.holder_log.events, self.fates.ended(), self.servers, until_s)
+
+    @property
+    def servers(self) -> dict[str, str]:
+        """The node of each address from which the origin may be asked."""
+        return {str(address.ip): host.name for host in self._hosts for address in (host.ipv4, host.ipv6)}
 
     def _collect(self, lines: IO[bytes]) -> None:
         for line in lines:
             self.samples.append(Sample(*json.loads(line)))
+
+    def _note_fates(self, lines: IO[bytes]) -> None:
+        for line in lines:
+            self.fates.note(read(line))
 
     def _write_hosts(self) -> Path:
         """The names of the lab, in the form of /etc/hosts."""

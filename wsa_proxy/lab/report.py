@@ -12,6 +12,9 @@ from typing import Any
 
 from rich.table import Table
 
+from wsa_proxy.lab.fates import Fate
+from wsa_proxy.lab.fates import lost_between
+from wsa_proxy.lab.holders import LOOPBACK
 from wsa_proxy.lab.holders import AddressEvent
 from wsa_proxy.lab.holders import holdings
 from wsa_proxy.lab.holders import overlap_s
@@ -52,6 +55,12 @@ class Row:
     two_holders_s: float
     late_ms: float
     """The latest start of a request: how far the machine itself blurs the outage."""
+    lost: int
+    """Of the connections that the client kept open."""
+    told: int
+    """Of the lost ones, those whose end somebody told the client; the others it had to find out."""
+    told_ms: float | None
+    """From the takeover until the last of them was told; None when none was, or nobody took over."""
 
     @property
     def took_over(self) -> str:
@@ -64,7 +73,8 @@ class Row:
 def make_rows(
     applied: Sequence[Applied],
     samples: Sequence[Sample],
-    events: Iterable[AddressEvent],
+    events: Sequence[AddressEvent],
+    fates: Sequence[Fate],
     servers: Mapping[str, str],
     until_s: float,
 ) -> list[Row]:
@@ -79,6 +89,8 @@ def make_rows(
             before = last_server(samples, float("-inf"), begin_s)
         after = last_server(samples, begin_s, end_s)
         gap = longest_gap(samples, begin_s, end_s)
+        lost = lost_between(fates, begin_s, end_s)
+        told_s = [fate.at_s for fate in lost if fate.state.told]
         late_s = (each.start_s - each.due_s for each in samples if begin_s < each.start_s <= end_s)
         rows.append(
             Row(
@@ -91,10 +103,21 @@ def make_rows(
                 failed=len(failures(samples, begin_s, end_s)),
                 two_holders_s=overlap_s(held, begin_s, end_s),
                 late_ms=max(late_s, default=0.0) * 1000,
+                lost=len(lost),
+                told=len(told_s),
+                told_ms=_told_ms(told_s, events, begin_s, end_s),
             )
         )
         before = after or before
     return rows
+
+
+def _told_ms(told_s: Sequence[float], events: Iterable[AddressEvent], begin_s: float, end_s: float) -> float | None:
+    """Who was told before the takeover, by the kernel of the node that was left, has not waited for it."""
+    taken_s = [
+        each.at_s for each in events if each.held and each.interface != LOOPBACK and begin_s < each.at_s <= end_s
+    ]
+    return max(0.0, max(told_s) - min(taken_s)) * 1000 if told_s and taken_s else None
 
 
 def make_table(rows: Sequence[Row]) -> Table:
@@ -105,9 +128,13 @@ def make_table(rows: Sequence[Row]) -> Table:
     table.add_column("outage ms", justify="right")
     table.add_column("failed", justify="right")
     table.add_column("two holders s", justify="right")
+    table.add_column("lost, told", justify="right")
+    table.add_column("told after ms", justify="right")
     for row in rows:
         outage = f"{row.outage_ms:.0f}" if row.closed else f"> {row.outage_ms:.0f}"
-        table.add_row(row.fault, row.took_over, outage, str(row.failed), f"{row.two_holders_s:.3f}")
+        told = "-" if row.told_ms is None else f"{row.told_ms:.0f}"
+        figures = (outage, str(row.failed), f"{row.two_holders_s:.3f}", f"{row.lost}, {row.told}", told)
+        table.add_row(row.fault, row.took_over, *figures)
     latest_ms = max((row.late_ms for row in rows), default=0.0)
     if latest_ms > LATE_WORTH_TELLING_MS:
         table.caption = f"this machine was busy: requests started up to {latest_ms:.0f} ms late"
@@ -139,6 +166,10 @@ def make_document(lab: Lab, problem: str | None) -> dict[str, Any]:
         ],
         "holder_log_complete": not lab.holder_log.lost_messages,
         "transitions": [{**asdict(each), "at_s": each.at_s - origin_s} for each in lab.transitions()],
+        "connections": [
+            {**asdict(each), "at_s": each.at_s - origin_s}
+            for each in [*lab.fates.ended(), *(each for each in lab.fates.newest() if not each.state.over)]
+        ],
         "nodes": {name: node.news.document if node.news else None for name, node in lab.nodes.items()},
     }
 

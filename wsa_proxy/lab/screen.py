@@ -21,6 +21,7 @@ from typing import NoReturn
 from rich.console import Console
 from rich.live import Live
 
+from wsa_proxy.lab.bars import ConnectionView
 from wsa_proxy.lab.faults import FAULTS
 from wsa_proxy.lab.faults import NodeFault
 from wsa_proxy.lab.lab import Lab
@@ -33,6 +34,8 @@ from wsa_proxy.lab.view import Snapshot
 from wsa_proxy.lab.view import render
 
 FRAME_S = 0.1
+OPEN = ("--downloads", "2", "--tunnels", "1", "--websockets", "1", "--waiting", "20", "--again")
+"""What the client keeps open."""
 KEYS_PER_FRAME_MAX = 64
 TRANSITIONS_SHOWN_MAX = 100
 LEAVE_SCREEN = "\x1b[?1049l\x1b[?25h"
@@ -91,6 +94,7 @@ def run(lab: Lab, console: Console) -> None:
         while not controls.quitting:
             if not client_started and lab.holder_log.holders():
                 lab.start_client()
+                lab.keep_open(*OPEN)
                 client_started = True
             live.update(render(controls.snapshot(console.size.height)), refresh=True)
             for key in _keys_within(FRAME_S):
@@ -146,6 +150,7 @@ class Controls:
             virtual_ips=lab.virtual_ips,
             nodes=[self._view(node, node.name in holders, now) for node in lab.nodes.values()],
             samples=[replace(each, end_s=each.end_s - origin_s) for each in newest],
+            connections=self._connections(origin_s),
             last_fault=lab.last_row(),
             transitions=[
                 replace(each, at_s=each.at_s - origin_s) for each in lab.transitions()[-TRANSITIONS_SHOWN_MAX:]
@@ -153,6 +158,21 @@ class Controls:
             message=f"node {ended} ended by itself: {lab.nodes[ended].log_tail()[-60:]!r}" if ended else self._message,
             rows=rows,
         )
+
+    def _connections(self, origin_s: float) -> list[ConnectionView]:
+        fates, servers = self._lab.fates, self._lab.servers
+        views = []
+        for newest in fates.newest():
+            recent = fates.recent(newest.place)
+            views.append(
+                ConnectionView(
+                    newest=replace(newest, at_s=newest.at_s - origin_s),
+                    node=servers.get(newest.server, ""),
+                    began_s=fates.began_s(newest.place) - origin_s,
+                    recent=[(each.at_s - origin_s, each.state, servers.get(each.server, "")) for each in recent],
+                )
+            )
+        return views
 
     def _view(self, node: Node, holds: bool, now: float) -> NodeView:
         groups = node.news.groups if node.news else []

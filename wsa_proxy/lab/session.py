@@ -34,6 +34,8 @@ from wsa_proxy.lab.script import Step
 from wsa_proxy.lab.script import parse
 from wsa_proxy.lab.topology import NODE_NAMES
 
+STREAMING = {"stream_large_bodies": "100k"}
+"""Else mitmproxy keeps a download until its last byte is there, and nobody could see that it goes on."""
 STATUS_NOT_BACK = 1
 STATUS_USAGE = 2
 
@@ -83,7 +85,7 @@ def main(arguments: argparse.Namespace) -> int:
         mitmdump_path()
         overrides = dict(parse_override(text) for text in arguments.set)
         say = _teller() if not live else lambda line: None
-        lab = Lab(arguments.nodes, overrides, say=say)
+        lab = Lab(arguments.nodes, overrides, say=say, options=STREAMING)
         if (arguments.json or arguments.logs) and (refusal := namespace.refusal()):
             return _tell_problem(refusal, namespace.STATUS_REFUSED)  # before files are made, or emptied
         outputs = Outputs.open(arguments)
@@ -134,6 +136,7 @@ def _play_all(lab: Lab, steps: Sequence[Step], say: Callable[[str], None]) -> No
     say(f"nodes {', '.join(lab.nodes)} are starting; their virtual IP is {', '.join(lab.virtual_ips)}")
     lab.settle()
     lab.start_client()
+    lab.keep_open(*screen.OPEN)
     lab.wait_service()
     play(lab, steps, say)
 

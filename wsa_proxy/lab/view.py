@@ -10,6 +10,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from wsa_proxy.lab.bars import ConnectionView
+from wsa_proxy.lab.bars import bars
 from wsa_proxy.lab.faults import FAULTS
 from wsa_proxy.lab.node import Transition
 from wsa_proxy.lab.outage import Sample
@@ -49,6 +51,7 @@ class Snapshot:
     nodes: Sequence[NodeView]
     samples: Sequence[Sample]
     """Of the time that the strip shows, at least."""
+    connections: Sequence[ConnectionView]
     last_fault: Row | None
     transitions: Sequence[Transition]
     message: str
@@ -59,11 +62,13 @@ class Snapshot:
 def render(snapshot: Snapshot) -> Group:
     """The whole screen."""
     nodes = _nodes_table(snapshot.nodes)
-    fixed_rows = len(snapshot.nodes) + 13
+    open_ones = bars(snapshot.connections, [node.name for node in snapshot.nodes], snapshot.now_s, snapshot.last_fault)
+    fixed_rows = len(snapshot.nodes) + len(open_ones) + 13
     message = Text(snapshot.message, style="yellow", no_wrap=True, overflow="ellipsis")
-    if snapshot.rows <= fixed_rows:  # A low terminal: neither blank lines nor transitions, but the keys stay.
-        client = (_client_line(snapshot), _strip(snapshot.samples, snapshot.now_s), _fault_line(snapshot.last_fault))
-        return Group(nodes, *client, *_keys(snapshot.nodes), message)
+    if snapshot.rows <= fixed_rows:  # A low terminal: no blank lines, no transitions and fewer bars, but the keys stay.
+        room = max(snapshot.rows - len(snapshot.nodes) - 8, 0)
+        client = (_client_line(snapshot), _strip(snapshot.samples, snapshot.now_s), *open_ones[:room])
+        return Group(nodes, *client, _fault_line(snapshot.last_fault), *_keys(snapshot.nodes), message)
     log = _log_lines(snapshot.transitions, max(snapshot.rows - fixed_rows, 1))
     title = f"wsa-proxy lab   virtual IP {', '.join(snapshot.virtual_ips)}   {snapshot.now_s:.0f} s"
     return Group(
@@ -73,6 +78,7 @@ def render(snapshot: Snapshot) -> Group:
         Text(),
         _client_line(snapshot),
         _strip(snapshot.samples, snapshot.now_s),
+        *open_ones,
         _fault_line(snapshot.last_fault),
         Text(),
         *log,
@@ -160,7 +166,7 @@ def _keys(nodes: Sequence[NodeView]) -> list[Text]:
     chosen = next((node.name for node in nodes if node.selected), "")
     names = "/".join(node.name for node in nodes)
     keys = [*(f"{key} {'/'.join(of_key)}" for key, of_key in words.items()), "q quit"]
-    half = (len(keys) + 1) // 2
+    half = len(keys) // 2
     return [
         Text(f"{names} pick a node, then (now for {chosen}):", style="dim"),
         *(Text("  ".join(keys[start:end]), style="bold") for start, end in ((0, half), (half, None))),

@@ -1,0 +1,167 @@
+"""The client that keeps connections open, a process of its own, and tells what becomes of each of them.
+
+    python -m wsa_proxy.lab.open_connections --proxy 10.0.0.3:8080 --origin 10.0.0.80 --downloads 2 --waiting 20
+
+Downloads of known bytes; CONNECT tunnels and WebSockets on which a message goes there and back five times a second; and
+tunnels whose client only waits. One line of JSON for each news goes to stdout, in the order of the fields of Fate:
+
+    [at_s, place, number, state, server, count, pause_s, error]
+
+At SIGTERM no new ones are begun: each download still has to get its last byte, and each conversation one more message
+back; then the process ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import errno
+import json
+import os
+import signal
+from collections.abc import Awaitable
+from collections.abc import Callable
+from dataclasses import astuple
+from dataclasses import dataclass
+
+from wsa_proxy.lab.conversation import Conversation
+from wsa_proxy.lab.download import OPENING_S_MAX
+from wsa_proxy.lab.download import download
+from wsa_proxy.lab.fates import Fate
+from wsa_proxy.lab.fates import State
+from wsa_proxy.lab.origin import ECHO_PORT
+from wsa_proxy.lab.origin import WEBSOCKET_PATH
+from wsa_proxy.lab.talks import Closed
+from wsa_proxy.lab.talks import TunnelTalk
+from wsa_proxy.lab.talks import Unexpected
+from wsa_proxy.lab.talks import WebSocketTalk
+from wsa_proxy.lab.watch import Watch
+
+OPENING_EVERY_S = 0.01  # A crowd that comes at once would only measure how it waits for itself.
+AGAIN_S = 1.0
+"""After a connection has ended, before the next one begins in its place: so long its end can be seen."""
+
+type Hold = Callable[[asyncio.StreamReader, asyncio.StreamWriter, Watch], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is kept open through which proxy."""
+
+    proxy_host: str
+    proxy_port: int
+    origin: str
+    downloads: int
+    download_bytes: int
+    download_s: float
+    tunnels: int
+    websockets: int
+    waiting: int
+    again: bool
+    """Begin a new one where one has ended."""
+
+
+class Client:
+    """All connections of one plan. ``tell`` gets each news."""
+
+    def __init__(self, plan: Plan, tell: Callable[[Fate], None]) -> None:
+        self._plan, self._tell = plan, tell
+        self.finishing = asyncio.Event()
+
+    async def run(self) -> None:
+        """Keep them open until all have ended and none is to be begun again, or ``finishing`` is set."""
+        plan = self._plan
+        kinds: list[tuple[str, int, Hold]] = [
+            ("download", plan.downloads, self._download),
+            ("tunnel", plan.tunnels, self._tunnel),
+            ("websocket", plan.websockets, self._websocket),
+            ("waiting", plan.waiting, self._wait),
+        ]
+        async with asyncio.TaskGroup() as group:
+            for kind, count, hold in kinds:
+                for number in range(1, count + 1):
+                    group.create_task(self._keep(f"{kind} {number}", hold))
+                    await asyncio.sleep(OPENING_EVERY_S)
+
+    async def _keep(self, place: str, hold: Hold) -> None:
+        """Have one connection after the other in this place."""
+        number = 1
+        await self._one(Watch(place, number, self._tell), hold)
+        while self._plan.again and not self.finishing.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.finishing.wait(), AGAIN_S)
+                return
+            number += 1
+            await self._one(Watch(place, number, self._tell), hold)
+
+    async def _one(self, watch: Watch, hold: Hold) -> None:
+        writer: asyncio.StreamWriter | None = None
+        try:
+            async with asyncio.timeout(OPENING_S_MAX):
+                reader, writer = await asyncio.open_connection(self._plan.proxy_host, self._plan.proxy_port)
+            await hold(reader, writer, watch)
+            watch.ended(State.DONE)
+        except TimeoutError as error:
+            watch.ended(State.SILENT, str(error) or "nothing came")
+        except Unexpected as error:
+            watch.ended(State.WRONG, str(error))
+        except Closed as error:
+            watch.ended(State.CUT, str(error))
+        except OSError as error:  # One without a number is asyncio's: written to after the other end had closed.
+            told = State.RESET if error.errno == errno.ECONNRESET else State.CUT
+            watch.ended(told, error.strerror or str(error))
+        finally:
+            if writer is not None:
+                writer.transport.abort()
+
+    async def _download(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, watch: Watch) -> None:
+        plan = self._plan
+        url = f"http://{plan.origin}/paced/{plan.download_bytes}/{plan.download_s:g}"
+        await download(reader, writer, url, plan.download_bytes, watch)
+
+    async def _tunnel(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, watch: Watch) -> None:
+        talk = TunnelTalk(self._plan.origin, ECHO_PORT)
+        await Conversation(talk, watch, self.finishing, speaks=True).hold(reader, writer)
+
+    async def _wait(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, watch: Watch) -> None:
+        talk = TunnelTalk(self._plan.origin, ECHO_PORT)
+        await Conversation(talk, watch, self.finishing, speaks=False).hold(reader, writer)
+
+    async def _websocket(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, watch: Watch) -> None:
+        talk = WebSocketTalk(self._plan.origin, WEBSOCKET_PATH)
+        await Conversation(talk, watch, self.finishing, speaks=True).hold(reader, writer)
+
+
+def tell(fate: Fate) -> None:
+    """Print one line. The lab reads a pipe; when the lab is gone, end."""
+    try:
+        print(json.dumps(astuple(fate)), flush=True)
+    except BrokenPipeError:
+        os._exit(0)  # An orderly exit would try to write once more, and complain on the user's terminal.
+
+
+async def run(plan: Plan) -> None:
+    client = Client(plan, tell)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, client.finishing.set)
+    await client.run()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The lab's client that keeps connections open.")
+    parser.add_argument("--proxy", required=True, help="address:port; an IPv6 address in brackets")
+    parser.add_argument("--origin", required=True, help="address of the web server")
+    parser.add_argument("--downloads", type=int, default=0, metavar="N")
+    parser.add_argument("--download-bytes", type=int, default=1_000_000, metavar="N")
+    parser.add_argument("--download-s", type=float, default=10.0, metavar="S")
+    parser.add_argument("--tunnels", type=int, default=0, metavar="N", help="CONNECT tunnels with messages")
+    parser.add_argument("--websockets", type=int, default=0, metavar="N")
+    parser.add_argument("--waiting", type=int, default=0, metavar="N", help="CONNECT tunnels whose client only waits")
+    parser.add_argument("--again", action="store_true", help="begin anew what has ended")
+    values = vars(parser.parse_args())
+    host, _, port = values.pop("proxy").rpartition(":")
+    asyncio.run(run(Plan(proxy_host=host.strip("[]"), proxy_port=int(port), **values)))
+
+
+if __name__ == "__main__":
+    main()
