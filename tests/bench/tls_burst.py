@@ -1,0 +1,66 @@
+"""Many TLS clients that come once, all at the same moment: ``python -m tests.bench.tls_burst PROXY NAME CA CLIENTS``.
+
+Prints ``ready`` and waits for SIGUSR1. Then each makes a connection to the proxy, a tunnel to NAME by CONNECT and a TLS
+session in it, verifies the certificate that the proxy has made, sends one request and is done; one that fails begins
+again until it is served. Prints, as JSON, the moments at which they were served (CLOCK_MONOTONIC, seconds) and how many
+attempts have failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import ssl
+import sys
+import time
+
+from tests.bench.tls_crowd import LIMIT_S
+from tests.bench.tls_crowd import once
+
+AGAIN_S = 0.05
+"""After a failure. A browser waits for longer, and then not all of them at the same moment."""
+
+
+class Burst:
+    """All clients of one burst."""
+
+    def __init__(self, proxy: str, name: str, authority: str) -> None:
+        host, _, port = proxy.rpartition(":")
+        self._proxy = host.strip("[]"), int(port)
+        self._name = name
+        self._context = ssl.create_default_context(cafile=authority)
+        self.served_s: list[float] = []
+        self.failed = 0
+
+    async def come(self, clients: int) -> None:
+        """Return when all are served, or the limit is over."""
+        told = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, told.set)
+        print("ready", flush=True)
+        await told.wait()
+        await asyncio.gather(*(self._client() for _ in range(clients)))
+
+    async def _client(self) -> None:
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                while not await self._once():
+                    self.failed += 1
+                    await asyncio.sleep(AGAIN_S)
+        except TimeoutError:
+            self.failed += 1
+            return
+        self.served_s.append(time.monotonic())
+
+    async def _once(self) -> bool:
+        try:
+            return await once(self._proxy, self._name, self._context)
+        except (OSError, asyncio.IncompleteReadError):
+            return False
+
+
+if __name__ == "__main__":
+    where, site, trusted, how_many = sys.argv[1:]
+    burst = Burst(where, site, trusted)
+    asyncio.run(burst.come(int(how_many)))
+    print(json.dumps({"served_s": burst.served_s, "failed": burst.failed}))
