@@ -1,0 +1,172 @@
+"""The clients of a simulated LAN: what they do with their connections, and what they learn of them.
+
+So many connections are kept open. Some talk now and then, the others wait for the server and say nothing, so that
+nobody tells them when it is gone. One that was reset, or that its server has closed, is told; its client soon opens
+another one, sometimes from the same port.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from ipaddress import ip_address
+from random import Random
+from typing import Any
+
+from wsa_proxy.simulation.lan import Lan
+from wsa_proxy.simulation.stack import Kind
+from wsa_proxy.simulation.stack import Segment
+from wsa_proxy.simulation.stack import Segments
+from wsa_proxy.simulation.stack import Stack
+from wsa_proxy.simulation.stack import Word
+
+VIRTUAL_IP = ip_address("10.0.0.3")
+VIRTUAL_PORT = 8080
+HOST = ip_address("10.0.0.200")
+"""All clients are one host, each with a port of its own."""
+PORTS_FROM = 30_000
+TALKS_EVERY_S = (0.2, 1.0, math.inf)
+LIVES_S = (1.0, 5.0, 20.0, math.inf)
+SYN_AGAIN_S = 1.0
+SYN_ACK_LOST = 0.05
+SAME_PORT = 0.1
+NEXT_S_MAX = 0.5
+"""After the end of one the next one is opened."""
+
+type Tell = Callable[[str, Any], None]
+
+
+def client_of(port: int) -> bytes:
+    """As the kernel's table and the members' lists have it: virtual IP and port, the client's address and port."""
+    return VIRTUAL_IP.packed + VIRTUAL_PORT.to_bytes(2) + HOST.packed + port.to_bytes(2)
+
+
+@dataclass(slots=True)
+class Connection:
+    """One, as its client sees it."""
+
+    serial: int
+    client: bytes
+    talks_every_s: float
+    opened_at_s: float = math.inf
+    """Its SYN was answered."""
+    owner: int = -1
+    """By this node."""
+    is_open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A client has learnt that its connection is gone."""
+
+    connection: Connection
+    how: str
+    by: int
+
+
+class Clients:
+    """``count`` of them at a time. ``random`` is their own, ``tell`` gets the story."""
+
+    def __init__(self, lan: Lan, segments: Segments, random: Random, tell: Tell) -> None:
+        self.loses = True
+        """An answer to a SYN may be lost."""
+        self.connections: dict[bytes, Connection] = {}
+        """By client: what is open, or about to be."""
+        self._segments = segments
+        self._timeline = lan.timeline
+        self._random = random
+        self._tell = tell
+        self._serial = 0
+
+    def begin(self, count: int) -> None:
+        """Each at a time of its own."""
+        for _ in range(count):
+            self._open_soon(None)
+
+    # -- what a client does --------------------------------------------------------------------------------------------
+
+    def _at(self, after_s: float, what: Callable[[], None]) -> None:
+        if after_s < math.inf:
+            self._timeline.at(self._timeline.now + after_s, what)
+
+    def _open_soon(self, port: bytes | None) -> None:
+        self._serial += 1
+        client = (
+            port if port is not None and self._random.random() < SAME_PORT else client_of(PORTS_FROM + self._serial)
+        )
+        connection = Connection(self._serial, client, self._random.choice(TALKS_EVERY_S))
+        self._at(self._random.uniform(0, NEXT_S_MAX), partial(self._open, connection))
+
+    def _open(self, connection: Connection) -> None:
+        self.connections[connection.client] = connection
+        answer = self._segments.send(Segment(connection.client, Kind.SYN, connection.serial))
+        lost = self.loses and self._random.random() < SYN_ACK_LOST
+        if answer.word is Word.RESET:
+            self._end(connection)
+        elif answer.word is Word.NOTHING or lost:
+            self._at(SYN_AGAIN_S, partial(self._open, connection))
+        else:
+            assert answer.node is not None
+            connection.owner, connection.opened_at_s, connection.is_open = answer.node, self._timeline.now, True
+            self._tell("opened", connection)
+            self._at(self._random.uniform(0, 2) * connection.talks_every_s, partial(self._talk, connection))
+            self._at(self._random.uniform(0, 2) * self._random.choice(LIVES_S), partial(self._close, connection))
+
+    def _talk(self, connection: Connection) -> None:
+        if connection.is_open:
+            self._ask(connection, "was reset")
+            self._at(connection.talks_every_s, partial(self._talk, connection))
+
+    def _close(self, connection: Connection) -> None:
+        """Whatever comes of it. A server that does not hear of it keeps its end."""
+        if connection.is_open:
+            self._say(connection, Kind.FIN)
+            self._tell("closed", connection)
+            self._end(connection)
+
+    def _ask(self, connection: Connection, how: str) -> None:
+        """Say something: who answers?"""
+        word, node = self._say(connection, Kind.DATA)
+        if word is Word.RESET:
+            self._is_told(connection, how, node)
+
+    def _say(self, connection: Connection, kind: Kind) -> tuple[Word, int]:
+        answer = self._segments.send(Segment(connection.client, kind, connection.serial))
+        node = answer.node if answer.node is not None else -1
+        if answer.word is Word.ANSWER:
+            self._tell("answered", (connection, node))
+        return answer.word, node
+
+    def _end(self, connection: Connection) -> None:
+        connection.is_open = False
+        del self.connections[connection.client]
+        self._open_soon(connection.client)
+
+    # -- what it is told -----------------------------------------------------------------------------------------------
+
+    def _is_told(self, connection: Connection, how: str, by: int) -> None:
+        self._tell("told", Told(connection, how, by))
+        self._end(connection)
+
+    def tickle(self, by: int, client: bytes) -> None:
+        """A bare acknowledgement from the virtual IP, sent by that node: its client says where it is."""
+        connection = self.connections.get(client)
+        if connection is not None and connection.is_open and self._segments.reaches_clients(by):
+            self._ask(connection, "was tickled")
+
+    def server_closes(self, by: int, sockets: Mapping[bytes, int]) -> None:
+        """That node's process ends these connections, and has the address yet."""
+        for client, serial in sorted(sockets.items()):
+            connection = self.connections.get(client)
+            if connection is not None and connection.is_open and connection.serial == serial:
+                self._is_told(connection, "was closed", by)
+
+
+def close_all(stack: Stack, segments: Segments, clients: Clients) -> None:
+    """A process ends all its connections; without the address, or a cable, nobody is told."""
+    sockets, stack.sockets = stack.sockets, {}
+    if stack.host.holds and segments.reaches_clients(stack.host.number):
+        clients.server_closes(stack.host.number, sockets)
