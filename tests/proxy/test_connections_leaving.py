@@ -20,6 +20,7 @@ from tests.proxy.test_connections import Hooks
 from tests.proxy.test_connections import handlers
 from tests.proxy.test_connections import hooks as hooks  # a fixture
 from tests.proxy.test_last_answers import browse as browse  # a fixture
+from wsa_proxy.proxy import connections
 from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy.connections import _Client
 
@@ -112,3 +113,22 @@ async def test_a_deaf_socket_has_nobody_to_end(hooks: Hooks, inside: taddons.con
     listening.shutdown(socket.SHUT_RDWR)
     assert hooks.connections.close([VIRTUAL]) == 0
     assert listening.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 0
+
+
+async def test_only_who_has_rested_for_a_while_is_ended_where_there_is_time(
+    hooks: Hooks, browse: Callable[..., Browser], origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next request of a busy keep-alive connection may be on its way; a fresh connection, a tunnel and another
+    address rest as long as they like."""
+    url = f"http://127.0.0.1:{origin.port}/"
+    used, fresh, elsewhere = browse(), browse(), browse("127.0.0.1")
+    await used.get(url)
+    await elsewhere.get(url)
+    await until(lambda: handlers() >= 2)
+    assert b"200 OK" in await used.get(url)
+    hooks.connections.end_resting([VIRTUAL])
+    assert b"200 OK" in await used.get(url), "it has rested for no second yet"
+    monkeypatch.setattr(connections, "RESTING_S", 0.0)
+    hooks.connections.end_resting([VIRTUAL])
+    assert await used.is_closed()
+    assert b"200 OK" in await fresh.get(url) and b"200 OK" in await elsewhere.get(url)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from wsa_proxy.proxy.connections import POLL_S
+from wsa_proxy.proxy.planned_stop import CARRIED_SUCCESSOR_S_MAX
 from wsa_proxy.proxy.planned_stop import DRAIN_S_MAX
 from wsa_proxy.proxy.planned_stop import FINISH_S_MAX
 from wsa_proxy.proxy.planned_stop import FRESH_S
@@ -45,6 +46,8 @@ class World:
         self.succeeded_after_s = 0.004
         self.answered_after_s = 0.02
         self.fresh_until_s = 0.0
+        self.carried: frozenset[Any] = frozenset()
+        self.carried_until_s = 0.0
         self.fails: str | None = None
         self.begun_s = NEVER_S
         self.silent = False
@@ -97,6 +100,13 @@ class World:
         self.silent = True
         self.note("silent")
 
+    def let_go(self, reason: str) -> None:
+        self.note(f"let go: {reason}")
+
+    @property
+    def drains(self) -> bool:
+        return bool(self.carried) and self.now < self.carried_until_s
+
     def end(self, reason: str) -> None:
         self.note(f"end: {reason}")
 
@@ -126,6 +136,7 @@ STEPS = [
     "drain 10.0.0.3",
     f"bow out: {REASON}",
     "silent",
+    f"let go: {REASON}",
     f"end: {REASON}",
     "left",
     "stop listening",
@@ -163,7 +174,7 @@ async def test_who_is_master_of_nothing_leaves_at_once(world: World) -> None:
     world.is_needed = False
     world.drained_after_s = 2.0
     await world.run()
-    assert world.order == ["every answer ends its connection", f"end: {REASON}", *STEPS[5:]]
+    assert world.order == ["every answer ends its connection", *STEPS[4:]]
     assert world.at("left") == 0 and 2 <= world.at("finished") < 2.1
 
 
@@ -213,16 +224,16 @@ def test_in_a_thread_there_are_no_signals_to_follow() -> None:
         assert thread.submit(asyncio.run, stop()).result() == STEPS
 
 
-@pytest.mark.parametrize("step", STEPS[:5])
+@pytest.mark.parametrize("step", STEPS[:6])
 async def test_whatever_fails_the_node_leaves(step: str, world: World, caplog: pytest.LogCaptureFixture) -> None:
     """Bow-out and release are the end of every way, and the process ends."""
     world.fails = step
-    if step == STEPS[4]:
+    if step in STEPS[4:]:
         with pytest.raises(RuntimeError):
             await world.stop.leave(world, VIPS)
     else:
         await world.run()
-        assert world.order[-5:] == STEPS[4:] and "broken" in caplog.text
+        assert world.order[-6:] == STEPS[4:] and "broken" in caplog.text
     assert f"end: {REASON}" in world.order
 
 
@@ -234,3 +245,60 @@ async def test_the_end_is_not_forgotten_when_the_task_is_cancelled(world: World)
     leaving.cancel()
     await asyncio.wait([leaving])
     assert leaving.cancelled() and world.order[-1] == f"end: {REASON}"
+
+
+CARRIED = [
+    "every answer ends its connection",
+    f"bow out: {REASON}",
+    "silent",
+    f"let go: {REASON}",
+    f"end: {REASON}",
+    "left",
+    "stop listening",
+    "drain all",
+    "finished",
+]
+
+
+async def test_connections_that_are_carried_over_are_not_hurried(world: World) -> None:
+    """Nothing is drained before the bow-out, and what is unfinished goes on until the last of it has ended."""
+    world.carried, world.carried_until_s = frozenset(VIPS), 12.0
+    world.drained_after_s = world.answered_after_s = 5.0
+    await world.run()
+    assert world.order == CARRIED
+    assert world.at(f"bow out: {REASON}") == 0 and world.at(f"let go: {REASON}") < 0.01
+    assert 12.0 <= world.at(f"end: {REASON}") < 12.0 + 2 * POLL_S
+
+
+async def test_a_successor_of_carried_connections_has_a_second(world: World) -> None:
+    """Requests are served meanwhile."""
+    world.carried, world.succeeded_after_s = frozenset(VIPS), NEVER_S
+    await world.run()
+    assert CARRIED_SUCCESSOR_S_MAX <= world.at("silent") < CARRIED_SUCCESSOR_S_MAX + 2 * POLL_S
+
+
+async def test_what_is_carried_over_has_the_timeout_too() -> None:
+    """An idle tunnel has no end of its own."""
+    world = World(timeout_s=30.0)
+    world.carried, world.carried_until_s = frozenset(VIPS), NEVER_S
+    await world.run()
+    assert [step for step in world.order if step != "drain all"] == [step for step in CARRIED if step != "drain all"]
+    assert 30.0 <= world.at(f"end: {REASON}") < 30.0 + 2 * POLL_S
+
+
+async def test_a_second_signal_ends_what_is_carried_over(world: World, signals: None) -> None:
+    """At once, as every wait."""
+    world.carried, world.carried_until_s = frozenset(VIPS), NEVER_S
+    world.stop.follow_signals()
+    world.loop.call_later(3.0, os.kill, os.getpid(), signal.SIGTERM)
+    await world.run()
+    assert 3.0 <= world.at(f"end: {REASON}") < 3.0 + 2 * POLL_S
+
+
+async def test_of_two_addresses_only_one_is_carried_over(world: World) -> None:
+    """The other one's clients have the time that they had: a group without a secret, say."""
+    other = ip_address("10.0.0.4")
+    world.carried, world.carried_until_s = frozenset(VIPS), 2.0
+    await world.stop.leave(world, [*VIPS, other])
+    assert "drain 10.0.0.4" in world.order
+    assert 2.0 <= world.at(f"end: {REASON}") < 2.0 + 2 * POLL_S

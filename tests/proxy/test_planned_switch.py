@@ -27,7 +27,7 @@ STEPS = [
     "drain 10.0.0.3",
     f"bow out: {REASON}",
     "silent",
-    f"end: {REASON}",
+    f"let go: {REASON}",
     "answers as before on 1",
 ]
 
@@ -59,3 +59,16 @@ async def test_whatever_fails_the_connections_are_as_before(step: str) -> None:
     else:
         await world.run()
     assert world.order[-2:] == STEPS[-2:]
+
+
+async def test_what_is_carried_over_goes_on_as_it_was_told() -> None:
+    """It is for whoever carries it over to say when answers do not end their connections any more."""
+    world = SwitchWorld()
+    world.carried, world.carried_until_s = frozenset(VIPS), NEVER_S
+    await world.run()
+    assert world.order == [
+        "every answer ends its connection on 0",
+        f"bow out: {REASON}",
+        "silent",
+        f"let go: {REASON}",
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 from ipaddress import ip_address
@@ -19,6 +20,7 @@ from wsa_proxy.net.ports import Fence
 from wsa_proxy.net.ports import KernelChange
 from wsa_proxy.net.ports import MacVerdict
 from wsa_proxy.net.ports import Packet
+from wsa_proxy.net.ports import Steered
 from wsa_proxy.net.ports import Version
 
 if TYPE_CHECKING:
@@ -142,6 +144,7 @@ class FakeAddresses:
 
     def acquire(self) -> None:
         self.host.journal.append("acquire")
+        self.silent = False
         self._add()
 
     def leave_will(self, envelopes: Sequence[bytes], payload: bytes, *, again: bool) -> None:
@@ -267,6 +270,61 @@ class FakeMacTest:
 
     def close(self) -> None:
         self.host.journal.append("stop asking")
+
+
+class FakeSockets:
+    """The kernel's table of connections; what a test puts into ``connected``."""
+
+    def __init__(self) -> None:
+        self.connected: set[bytes] = set()
+        self.error: OSError | None = None
+
+    def clients(self, addresses: Collection[Address]) -> frozenset[bytes]:
+        if self.error is not None:
+            raise self.error
+        wanted = {address.packed for address in addresses}
+        return frozenset(each for each in self.connected if each[: len(each) // 2 - 2] in wanted)
+
+    def listening(self, addresses: Collection[Address]) -> frozenset[tuple[Address, int]]:
+        return frozenset((address, 8080) for address in addresses)
+
+    def close(self) -> None: ...
+
+
+class FakeSteering:
+    """What is in force, by group; each change is in the journal."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.trouble: str | None = None
+        self.error: OSError | None = None
+        self.in_force: dict[int, Steered] = {}
+
+    def steer(self, vhid: int, wanted: Steered | None) -> None:
+        if self.error is not None:
+            raise self.error
+        if wanted is None:
+            self.in_force.pop(vhid, None)
+            self.host.journal.append("steer nothing")
+        else:
+            self.in_force[vhid] = wanted
+            self.host.journal.append(f"steer {len(wanted.targets)}" + (" and unknown" if wanted.unknown else ""))
+
+    def close(self) -> None:
+        self.in_force.clear()
+
+
+class FakeTickles:
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.error: OSError | None = None
+
+    def send(self, client: bytes) -> None:
+        if self.error is not None:
+            raise self.error
+        self.sent.append(client)
+
+    def close(self) -> None: ...
 
 
 class FakeMonitor:

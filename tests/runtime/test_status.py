@@ -21,7 +21,7 @@ GROUP_KEYS = {
     "advskew", "demotion", "last_master", "advertisements_sent", "advertisements_received", "rejected", "transitions",
     "lease_age_s", "transition_counts",
     "security", "peers", "last_rejected", "virtual_mac", "preemption", "demoted_by", "members",
-    "service", "last_outage",
+    "service", "last_outage", "carry",
 }  # fmt: skip
 
 

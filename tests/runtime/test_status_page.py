@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tests.runtime.services import FakeService
+from tests.runtime.test_group_carry import client
 from tests.runtime.world import MakeHost
 from tests.status_keys import containers
 from tests.status_keys import described
@@ -30,6 +31,7 @@ async def _seen(make_host: MakeHost) -> set[str]:
         for host in (a, b):
             seen.update(keys_of(host.node.status()))
 
+    a.sockets.connected = {client(1)}
     await asyncio.sleep(8)
     assert "changes" in await a.node.switch("1", "b")
     await asyncio.sleep(3)
@@ -45,7 +47,13 @@ async def _seen(make_host: MakeHost) -> set[str]:
     await asyncio.sleep(10)
     look()
     a.set_link(running=False)
-    await asyncio.sleep(1)
+    b.sockets.connected = {client(2)}
+    await asyncio.sleep(3)
+    look()
+    a.set_link(running=True)
+    await asyncio.sleep(8)
+    b.set_link(running=False)
+    await asyncio.sleep(8)
     look()
     return seen
 

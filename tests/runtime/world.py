@@ -12,6 +12,7 @@ from collections.abc import Collection
 from collections.abc import Sequence
 from concurrent.futures import Future
 from ipaddress import ip_interface
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from tests.runtime.fakes import FakeMacTest
 from tests.runtime.fakes import FakeMonitor
 from tests.runtime.fakes import FakeNeighbours
 from tests.runtime.fakes import FakeReports
+from tests.runtime.fakes import FakeSockets
+from tests.runtime.fakes import FakeSteering
+from tests.runtime.fakes import FakeTickles
 from tests.runtime.fakes import Inbox
 from tests.runtime.virtual_time import VirtualTimeLoop
 from wsa_proxy.carp.commands import SendAdvertisement
@@ -33,9 +37,12 @@ from wsa_proxy.net.ports import Packet
 from wsa_proxy.runtime.clocks import Clocks
 from wsa_proxy.runtime.driver import Driver
 from wsa_proxy.runtime.facts import ProxyFacts
+from wsa_proxy.runtime.group_carry import NoClients
 from wsa_proxy.runtime.group_switch import ProxySide
 from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.node import Node
+from wsa_proxy.runtime.ports import CarryPorts
+from wsa_proxy.runtime.ports import Network
 from wsa_proxy.runtime.ports import Ports
 from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import Settings
@@ -122,12 +129,15 @@ class Host:
         """So long it takes to remove a virtual MAC's interface."""
         self.when_closing: Callable[[], None] = lambda: None
         """Called in the middle of closing the clients' connections."""
+        self.sockets, self.steering, self.tickles = FakeSockets(), FakeSteering(self), FakeTickles()
+        self.carrying_error: OSError | None = None
+        self.own_networks: Sequence[Network] = [ip_network("10.0.0.0/24")]
         self.kernel_monitor = FakeMonitor()
         self.ports: Ports | None = None
         preempt = changes.pop("preempt", True)
         self.facts = changes.pop("facts", ProxyFacts())
         submit = changes.pop("submit", at_once)
-        proxy = ProxySide(service=changes.pop("service", None))
+        proxy = ProxySide(service=changes.pop("service", None), clients=changes.pop("clients", NoClients()))
         more_vhids = changes.pop("more_vhids", ())
         more_groups = changes.pop("more_groups", ())
         virtual_ips = changes.pop("virtual_ips", ("10.0.0.3/24",))
@@ -189,7 +199,7 @@ class Host:
     def links(self) -> Sequence[LinkChanged]:
         if self.links_error is not None:
             raise self.links_error
-        links = [LinkChanged("eth0", self.index, self.running)] if self.index else []
+        links = [LinkChanged("eth0", self.index, self.running, self.mac)] if self.index else []
         return links + ([LinkChanged(self.virtual_name, self.virtual_index, True)] if self.virtual_index else [])
 
     def index_of(self, interface: str) -> int:
@@ -215,6 +225,14 @@ class Host:
 
     def open_reports(self, interface: str, port: int) -> FakeReports:
         return FakeReports(self)
+
+    def open_carrying(self) -> CarryPorts:
+        if self.carrying_error is not None:
+            raise self.carrying_error
+        return CarryPorts(self.sockets, self.steering, self.tickles)
+
+    def networks(self, interface: str) -> Sequence[Network]:
+        return self.own_networks
 
     def foreign_mac_test(self, interface: str, index: int) -> FakeMacTest:
         return FakeMacTest(self)

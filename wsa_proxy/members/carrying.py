@@ -185,6 +185,7 @@ class Carrying:
         # What it does not know may be its own: to send that on would end it.
         self._gap_until_s = now_s + GAP_S_MAX if not self._list.clients else -math.inf
         self._lives.takes_over(now_s, from_living=from_living)
+        self._is_steering_old = True
         self._after(now_s)
 
     def left_master(self, now_s: float) -> None:
@@ -195,6 +196,7 @@ class Carrying:
         self._told.clear()
         if self._drain is None:
             self._let_go()
+        self._is_steering_old = True
         self._after(now_s)
 
     def _let_go(self) -> None:
@@ -293,6 +295,11 @@ class Carrying:
         mine = self._list.clients
         return [Tickle(node, told) for node, clients in tickles if (told := tuple(sorted(clients - mine)))]
 
+    def is_served(self, client: Client) -> bool:
+        """By this node, or by one that it steers to: asked again before each time that it is told."""
+        steered = self._steering.targets if self._steering is not None else {}
+        return client in self._list.clients or client in steered
+
     @property
     def _steers_now(self) -> bool:
         return self.steers and (self.is_master or self.drains)
@@ -326,8 +333,9 @@ class Carrying:
             self._is_steering_old = True
 
     def _tell(self, dead: Life, now_s: float) -> None:
-        clients = dead.copy.clients - self._list.clients - self._told - self._lives.living_clients(now_s)
+        lost = dead.copy.clients
         dead.copy.forget()
+        clients = lost - self._list.clients - self._told - self._lives.living_clients(now_s)
         self._is_steering_old = True
         if clients:
             self._told |= clients

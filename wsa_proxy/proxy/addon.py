@@ -232,6 +232,7 @@ class CarpFailover(AddonCommands):
                 self._probe,
                 PlannedSwitch(self._connections).hand_over,
                 self._service_probe,
+                self._connections,
             ),
             verbs=self._verbs(),
             more_status=lambda: {"pac": self._pac.status(), **self._page.status()},

@@ -40,6 +40,8 @@ from wsa_proxy.proxy.listening_socket import ACCEPT_QUEUE
 type Address = IPv4Address | IPv6Address
 
 POLL_S = 0.005  # how often a drain looks whether its answers have left
+RESTING_S = 1.0
+"""An end that crosses a request costs that request; so where there is time, who has just asked is not told it."""
 SIOCOUTQ = termios.TIOCOUTQ  # <linux/sockios.h>: bytes not yet acknowledged by the client
 SIOCOUTQNSD = 0x894B  # <linux/sockios.h>: bytes not yet sent
 
@@ -57,6 +59,8 @@ class _Client:
     longer held by us then: a connection may live for days."""
     answered: int = 0
     """Finished requests; a fresh connection (0) is never taken for an idle one."""
+    answered_at_s: float = 0.0
+    """When the last one was, by the loop's clock."""
     tunnel: bool = False
     """It has begun as one, with CONNECT."""
 
@@ -157,6 +161,7 @@ class Connections:
     def response(self, flow: http.HTTPFlow) -> None:
         if client := self._clients.get(flow.client_conn.id):
             client.answered += 1
+            client.answered_at_s = asyncio.get_running_loop().time()
         self._close_after(flow)
 
     def error(self, flow: http.HTTPFlow) -> None:
@@ -225,6 +230,14 @@ class Connections:
         for handler in self._handlers(addresses):
             if self._is_idle(handler):
                 self._end(handler, close)
+
+    def end_resting(self, addresses: Collection[Address]) -> None:
+        """Close those there that have been between two requests for RESTING_S: nobody asks in this very moment."""
+        before_s = asyncio.get_running_loop().time() - RESTING_S
+        for handler in self._handlers(addresses):
+            client = self._clients.get(handler.client.id)
+            if client is not None and client.answered_at_s <= before_s and self._is_idle(handler):
+                self._end(handler)
 
     def unfinished(self, addresses: Collection[Address], *, fresh: bool) -> list[ProxyConnectionHandler]:
         """Those that are being answered, or with ``fresh`` may have asked for something that was not read yet."""

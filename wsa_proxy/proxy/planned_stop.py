@@ -5,8 +5,11 @@
 2. Bow-out. The addresses stay, and requests are accepted, until a successor is heard, ``SUCCESSOR_S_MAX`` at most.
 3. What has come in by then is answered, ``FINISH_S_MAX`` at most, while the addresses are held silently. Then the
    connections that are left end, and the addresses go.
+
+   Those of a group whose successor steers (``runtime/group_carry.py``) need not hurry: they are not drained before the
+   bow-out, and go on, tunnels and WebSockets too, until they have ended or ``drain_timeout`` is over.
 4. No listener accepts any more. The requests being answered anywhere else (loopback, a mode with a host of its own) may
-   take until ``drain_timeout``; tunnels and WebSockets have no end to wait for.
+   take until ``drain_timeout``; of tunnels and WebSockets there no end is waited for.
 
 All of it is bounded by ``drain_timeout``, and a second signal ends each wait at once. A node that is master of nothing
 begins with the fourth step. Whatever goes wrong, the bow-out and the release come.
@@ -17,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import signal
 from collections.abc import Callable
 from collections.abc import Collection
@@ -32,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 DRAIN_S_MAX = 0.3
 SUCCESSOR_S_MAX = 0.1
+CARRIED_SUCCESSOR_S_MAX = 1.0
+"""Where every connection is carried over: nothing hangs on it, and without a successor all of them are cut."""
 FINISH_S_MAX = 0.3
 FRESH_S = 0.05
 """So long a connection that was accepted last may need until its request has been read."""
@@ -39,14 +45,29 @@ REASON = "orderly stop"
 
 
 class Departure(Protocol):
-    """How a node leaves its groups; ``runtime/departure.py``."""
+    """How a node leaves a group, or all of them."""
 
     @property
     def is_needed(self) -> bool: ...
     @property
     def awaits_successor(self) -> bool: ...
     def begin(self, reason: str) -> None: ...
+    @property
+    def carried(self) -> frozenset[Address]:
+        """The virtual IPs whose connections go on when they are somebody else's."""
+
+    @property
+    def drains(self) -> bool:
+        """Some of them are, and some connection is left."""
+
     def fall_silent(self) -> None: ...
+    def let_go(self, reason: str) -> None:
+        """Of all that is not carried over."""
+
+
+class NodeDeparture(Departure, Protocol):
+    """Of a process that ends; ``runtime/departure.py``."""
+
     def end(self, reason: str) -> None: ...
 
 
@@ -74,25 +95,38 @@ class PlannedStop:
             logger.warning("failover: asked to stop once more: nothing is waited for")
         self._hurried = True
 
-    async def leave(self, departure: Departure, addresses: Collection[Address]) -> None:
+    async def leave(self, departure: NodeDeparture, addresses: Collection[Address]) -> None:
         """Steps 1 to 3; ``addresses`` are the node's virtual IPs."""
-        await self.hand_over(departure, addresses, of_all=True)
+        try:
+            await self.hand_over(departure, addresses, of_all=True)
+            await self._until(lambda: not departure.drains, math.inf)
+        finally:
+            departure.end(REASON)
 
     async def hand_over(self, departure: Departure, addresses: Collection[Address], *, of_all: bool = False) -> None:
-        """The same for these addresses alone, of a process that goes on, unless it is ``of_all``."""
-        answers = LastAnswers(self._connections, addresses)
+        """The same for these addresses alone, of a process that goes on, unless it is ``of_all``; what is carried over
+        is not waited for."""
+        cut = frozenset(addresses) - departure.carried
+        answers = LastAnswers(self._connections, cut)
         try:
-            self._connections.leave(None if of_all else addresses)
-            if departure.is_needed:
-                await self._drain(addresses, DRAIN_S_MAX)
+            self._connections.leave(None if of_all else cut)
+            if departure.is_needed and cut:
+                await self._drain(cut, DRAIN_S_MAX)
                 await self._hand_over(departure, answers)
+            elif departure.is_needed:
+                await self._carry_over(departure)
         except Exception:  # whatever went wrong with the clients, the others must hear that we leave
             logger.exception("failover: the virtual IPs could not be handed over in order")
         finally:
             try:
                 answers.end()
             finally:
-                departure.end(REASON)
+                departure.let_go(REASON)
+
+    async def _carry_over(self, departure: Departure) -> None:
+        departure.begin(REASON)
+        await self._until(lambda: not departure.awaits_successor, CARRIED_SUCCESSOR_S_MAX)
+        departure.fall_silent()
 
     async def _hand_over(self, departure: Departure, answers: LastAnswers) -> None:
         answers.begin()

@@ -31,4 +31,5 @@ class PlannedSwitch:
         try:
             await PlannedStop(self._connections, ALL_S_MAX, SUCCESSOR_S_MAX).hand_over(departure, addresses)
         finally:
-            self._connections.stay(addresses)
+            if not departure.drains:  # else it is ``runtime/group_carry.py`` that ends it
+                self._connections.stay(addresses)

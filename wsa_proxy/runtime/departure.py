@@ -1,7 +1,8 @@
-"""How a whole node leaves its groups in order: in three steps, so that its proxy can finish what is being answered.
+"""How a whole node leaves its groups in order: in steps, so that its proxy can finish what is being answered.
 
 ``begin`` bows out of every group and keeps the addresses until a successor is heard, ``fall_silent`` waits for none any
-more, ``end`` lets go. ``end`` alone does all of it at once. What happens to the addresses in between is ``leaving.py``.
+more, ``let_go`` ends what is not carried over, ``end`` all of it. ``end`` alone does all of it at once. What happens to
+the addresses in between is ``leaving.py``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 from collections.abc import Callable
 from collections.abc import Sequence
 
+from wsa_proxy.net.ports import Address
 from wsa_proxy.runtime.apart import apart
 from wsa_proxy.runtime.driver import Driver
 
@@ -28,6 +30,17 @@ class Departure:
     def is_needed(self) -> bool:
         """There is something to hand over: some group is master here."""
         return any(driver.is_master for driver in self._drivers())
+
+    @property
+    def carried(self) -> frozenset[Address]:
+        """The virtual IPs that are master here and whose connections will go on, if this node leaves now."""
+        leaving = [driver.leaving for driver in self._drivers() if driver.is_master]
+        return frozenset(address for each in leaving for address in each.carried)
+
+    @property
+    def drains(self) -> bool:
+        """Some group's connections go on here, while another node has its addresses."""
+        return any(driver.leaving.is_carried for driver in self._drivers())
 
     @property
     def awaits_successor(self) -> bool:
@@ -52,14 +65,25 @@ class Departure:
             with apart(driver.record.vhid, "fall silent"):
                 driver.leaving.fall_silent()
 
+    def let_go(self, reason: str) -> None:
+        """Leave all groups, and remove the virtual IPs but for those whose connections go on."""
+        self._leave(reason)
+        for driver in self._drivers():
+            with apart(driver.record.vhid, "let go"):
+                driver.leaving.let_go()
+
     def end(self, reason: str) -> None:
         """Leave all groups, end the connections on the virtual IPs, remove these; harmless when repeated."""
+        self._leave(reason)
+        for driver in self._drivers():
+            with apart(driver.record.vhid, "end"):
+                driver.leaving.end()
+
+    def _leave(self, reason: str) -> None:
         self._drain()
         for driver in self._drivers():
             with apart(driver.record.vhid, "leave in order"):
                 driver.set_obstacle("stop", reason)
-            with apart(driver.record.vhid, "let go"):
-                driver.leaving.end()
 
     def _say_again(self) -> None:
         for driver in self._drivers():

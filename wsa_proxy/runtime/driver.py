@@ -101,6 +101,7 @@ class Driver:
         self.asking = Asking(virtual_host, clock)
         self.strangers = Strangers(self.record.vhid, lambda: self.ports, self._stop_probing, clock)
         self.on_advertisement: Callable[[Advertisement], None] = lambda _: None  # told before the virtual host is
+        self.about_to: Callable[[Collection[Command]], None] = lambda _: None  # told before they are carried out
         self._set_limits(virtual_host.settings)
 
     def _set_limits(self, settings: VirtualHostSettings) -> None:
@@ -122,11 +123,10 @@ class Driver:
 
     def detach(self) -> None:
         """Let go of the ports; the caller has stopped the virtual host before."""
-        if self.ports is None:
-            return
         ports, self.ports = self.ports, None
-        self._readers.watch(())
-        ports.close()
+        if ports is not None:
+            self._readers.watch(())
+            ports.close()
 
     def set_obstacle(self, name: str, reason: str | None) -> None:
         """Something stands in the way (a reason) or does not any more (None)."""
@@ -274,8 +274,8 @@ class Driver:
         """
         refused: str | None = None
         self._sending.begin(commands)
-        frozen = False
-        self._skipped = []
+        self.about_to(commands)
+        frozen, self._skipped = False, []
         for command in commands:
             if not isinstance(command, CLAIM_NOTHING):
                 frozen = frozen or self._was_frozen(decided_at_s)

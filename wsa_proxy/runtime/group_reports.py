@@ -92,8 +92,8 @@ class GroupReports:
         """What is to be said of connections that are carried over,"""
         self.copies: Callable[[], Mapping[bytes, int]] = dict
         """and of the lists of clients that were taken over: ``members/carrying.py``."""
-        self.on_report: Callable[[Member], None] = lambda _: None
-        """Told of each that is believed."""
+        self.on_report: list[Callable[[Member], None]] = []
+        """Told of each that is believed, one after the other."""
         self.on_page: Callable[[bytes], Unread | None] = lambda _: None
         """Given each page of a list of clients that authenticates. Answers why it is not believed."""
         self._clocks, self._identity = clocks, identity
@@ -317,7 +317,8 @@ class GroupReports:
             if before is not None and before.state == "master" != report.state and self.driver.is_master:
                 # It may have announced itself last; its farewell, if it was said, need not have come.
                 self.driver.tell(FarewellReceived(report.node))
-        self.on_report(member)
+        for tell in self.on_report:
+            tell(member)
         if before is None or _news(before) != _news(report):
             self.standings.look()
 

@@ -16,6 +16,7 @@ from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Collection
 from dataclasses import dataclass
+from dataclasses import field
 from datetime import UTC
 from datetime import datetime
 from typing import Protocol
@@ -35,6 +36,8 @@ from wsa_proxy.net.ports import Address
 from wsa_proxy.runtime.asker import asker
 from wsa_proxy.runtime.demotions import SWITCH
 from wsa_proxy.runtime.driver import Driver
+from wsa_proxy.runtime.group_carry import CarriedClients
+from wsa_proxy.runtime.group_carry import NoClients
 from wsa_proxy.runtime.group_drill import GroupDrill
 from wsa_proxy.runtime.group_reports import GroupReports
 from wsa_proxy.runtime.probing import Probe
@@ -64,7 +67,11 @@ class Departure(Protocol):
     def awaits_successor(self) -> bool: ...
     def begin(self, reason: str) -> None: ...
     def fall_silent(self) -> None: ...
-    def end(self, reason: str) -> None: ...
+    def let_go(self, reason: str) -> None: ...
+    @property
+    def carried(self) -> frozenset[Address]: ...
+    @property
+    def drains(self) -> bool: ...
 
 
 type Prover = Callable[[], Awaitable[str]]
@@ -85,7 +92,7 @@ async def at_once(departure: Departure, addresses: Collection[Address]) -> None:
     while departure.awaits_successor and asyncio.get_running_loop().time() < deadline_s:  # noqa: ASYNC110 - nobody tells
         await asyncio.sleep(0.005)
     departure.fall_silent()
-    departure.end("switch")
+    departure.let_go("switch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +103,7 @@ class ProxySide:
     probe: Probe = answered
     hand_over: HandsOver = at_once
     service: ServiceProbe | None = None
+    clients: CarriedClients = field(default_factory=NoClients)
 
 
 class GroupSwitch:
@@ -113,7 +121,8 @@ class GroupSwitch:
         self._advertised_at_s = 0.0
         self._closed = False
         self.drill = GroupDrill(self, reports, proxy.probe)
-        reports.switch, reports.on_report = self.says, self._heard
+        reports.switch = self.says
+        reports.on_report.append(self._heard)
         self._driver.on_advertisement = self._advertised
 
     # -- what Switching asks -------------------------------------------------------------------------------------------
@@ -353,11 +362,19 @@ class _GroupDeparture:
         elif not self._stops:
             self._driver.leaving.fall_silent()
 
-    def end(self, reason: str) -> None:
+    def let_go(self, reason: str) -> None:
         if self._driver.is_master:
             self._driver.leaving.stay()
         elif not self._stops:
-            self._driver.leaving.end()
+            self._driver.leaving.let_go()
+
+    @property
+    def carried(self) -> frozenset[Address]:
+        return self._driver.leaving.carried
+
+    @property
+    def drains(self) -> bool:
+        return self._driver.leaving.is_carried
 
     @property
     def _stops(self) -> bool:

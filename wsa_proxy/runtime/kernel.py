@@ -31,11 +31,16 @@ from wsa_proxy.net.ports import AdvertisementPort
 from wsa_proxy.net.ports import KernelMonitor
 from wsa_proxy.net.ports import LinkChanged
 from wsa_proxy.net.report_socket import ReportSocket
+from wsa_proxy.net.socket_table import SocketTable
+from wsa_proxy.net.steering import Steering
+from wsa_proxy.net.tickle import Tickler
 from wsa_proxy.net.unicast_socket import UnicastSocket
 from wsa_proxy.net.virtual_interface import VirtualInterface
 from wsa_proxy.net.virtual_lease import VirtualLease
 from wsa_proxy.runtime.beat import stall_limit_s
 from wsa_proxy.runtime.claimed import claimed_by
+from wsa_proxy.runtime.ports import CarryPorts
+from wsa_proxy.runtime.ports import Network
 from wsa_proxy.runtime.ports import Ports
 from wsa_proxy.runtime.reload import addresses_of
 from wsa_proxy.settings import GroupSettings
@@ -133,6 +138,22 @@ class LinuxKernel:
         """Find out whether the network carries a virtual MAC. Raises OSError."""
         never = [address for address in self._virtual if isinstance(address, IPv4Address)]
         return ForeignMacTest(interface, index, find_witnesses(index, never))
+
+    def open_carrying(self) -> CarryPorts:
+        """Raises OSError and leaves nothing open."""
+        with ExitStack() as opened:
+            sockets = SocketTable()
+            opened.callback(sockets.close)
+            tickles = Tickler(0)
+            opened.callback(tickles.close)
+            steering = Steering()
+            opened.pop_all()
+        return CarryPorts(sockets, steering, tickles)
+
+    def networks(self, interface: str) -> Collection[Network]:
+        found = [facts for facts in read_host().interfaces if facts.name == interface]
+        own = [each.address for facts in found for each in facts.addresses if each.address.ip not in self._virtual]
+        return [each.network for each in own]
 
     def open_reports(self, interface: str, port: int) -> ReportSocket:
         """Raises OSError."""

@@ -38,6 +38,8 @@ class KernelNews:
         self._mac_check = mac_check
         self._monitor: KernelMonitor | None = None
         self._retry: asyncio.TimerHandle | None = None
+        self.on_link: Callable[[LinkChanged], None] = lambda _: None
+        """Told of each link before the groups are."""
         self._groups: list[tuple[GroupSettings, Driver]] = []
         self._owners: dict[Address, Driver] = {}
 
@@ -108,6 +110,7 @@ class KernelNews:
         self.read_links()
 
     def _link_changed(self, link: LinkChanged) -> None:
+        self.on_link(link)
         if not link.index:
             self._reporting.link_gone(link.name)
         followers = [(group, driver) for group, driver in self._groups if group.interface == link.name]

@@ -11,6 +11,10 @@ bow-out, the addresses are kept:
 
 Whoever calls bounds each of the two waits. Whatever is refused on the way, the addresses go at once.
 
+Where the successor can steer (``group_carry.py``), the connections are *carried over*: what is held silently stays
+until the last of them is gone, and it is ``Carry`` that says when. So goes a master that yields to a better one, too,
+which nobody has told to leave.
+
 A planned switch (``switches.py``) goes the same way, but for the bow-out: the node says that it is demoted, so it is
 master until its successor is heard, and stays it when nobody takes over (``stay``).
 """
@@ -45,6 +49,33 @@ class _Stage(Enum):
     SILENT = "the addresses are held silently"
 
 
+class Carry(Protocol):
+    """What becomes of the connections when somebody else has the addresses."""
+
+    @property
+    def is_possible(self) -> bool:
+        """The others could steer them to this node."""
+
+    def begin(self) -> None:
+        """The addresses are about to be somebody else's; he is told that this node will hold them silently."""
+
+    def silent(self) -> None:
+        """They are held silently from now on. ``Leaving.end`` is to be called when the last connection has gone."""
+
+    def over(self) -> None:
+        """They are not held any more, or this node's own again; harmless when nothing was begun."""
+
+
+class Cut:
+    """A ``Carry`` where nobody steers."""
+
+    is_possible = False
+
+    def begin(self) -> None: ...
+    def silent(self) -> None: ...
+    def over(self) -> None: ...
+
+
 class Says(Protocol):
     """Of a virtual host's ``Sending``, what is needed here."""
 
@@ -74,8 +105,11 @@ class Leaving:
         self._sending = sending
         self._close_connections = close_connections
         self._link_local = [each for each in addresses if isinstance(each, IPv6Address) and each.is_link_local]
+        self._movable = frozenset(addresses) - frozenset(self._link_local)
         self._stage = _Stage.AT_ONCE
         self._successor_heard = False
+        self._is_carried = False
+        self.carry: Carry = Cut()
         self._release = Release(vhid, addresses, lambda: is_master() or self.keeps, ports, close_connections)
 
     @property
@@ -88,9 +122,23 @@ class Leaving:
         """Nobody was heard to have taken over yet."""
         return self._stage is _Stage.ANSWERING
 
+    @property
+    def carried(self) -> frozenset[Address]:
+        """Those whose connections would go on if it left now; link-local ones cannot move."""
+        return self._movable if self.carry.is_possible else frozenset()
+
+    @property
+    def is_carried(self) -> bool:
+        """The connections go on after the addresses are somebody else's, or will."""
+        return self.keeps and self._is_carried
+
     def begin(self) -> None:
         """The next release is put off until ``end``."""
-        self._stage, self._successor_heard = _Stage.ANSWERING, False
+        if not self.is_carried:
+            self._stage, self._successor_heard = _Stage.ANSWERING, False
+            self._is_carried = self.carry.is_possible
+            if self._is_carried:
+                self.carry.begin()
 
     def release(self) -> None:
         """What the protocol asks for after a bow-out or a farewell, or without one."""
@@ -131,20 +179,40 @@ class Leaving:
             if self._link_local:
                 self._close_connections(self._link_local)
             ports.addresses.hold_silently()
+            self._go_on()
         except Exception as error:
             logger.error("carp vhid=%d the virtual IP cannot be held silently, and goes: %s", self._vhid, error)
             self.end()
+
+    def _go_on(self) -> None:
+        """The connections, if somebody steers them; where nobody has come, nobody does."""
+        if self._successor_heard and self._is_carried:
+            self.carry.silent()
+        else:
+            self._be_cut()
+
+    def _be_cut(self) -> None:
+        if self._is_carried:
+            self._is_carried = False
+            self.carry.over()
 
     def stay(self) -> None:
         """It is master still, or again: the addresses are its own, and what was begun is over."""
         if self._is_master():
             self._stage = _Stage.AT_ONCE
+            self._be_cut()
+
+    def let_go(self) -> None:
+        """Of what is kept, unless the connections there go on."""
+        if not (self.is_carried and self._stage is _Stage.SILENT):
+            self.end()
 
     def end(self) -> None:
         """Let go of what is kept; harmless when nothing is."""
         if self.keeps:
             self._stage = _Stage.AT_ONCE
             self._release.release()
+            self._be_cut()
 
     def is_up(self) -> None:
         """As ``Release`` has it."""

@@ -29,6 +29,7 @@ from wsa_proxy.runtime.apart import apart
 from wsa_proxy.runtime.beat import Beat
 from wsa_proxy.runtime.beat import beat_every_s
 from wsa_proxy.runtime.beat import stall_limit_s
+from wsa_proxy.runtime.carry_over import CarryOver
 from wsa_proxy.runtime.chronicle import Chronicle
 from wsa_proxy.runtime.clocks import Clocks
 from wsa_proxy.runtime.clocks import host_clocks
@@ -114,6 +115,9 @@ class Node:
             maintenance=lambda: self.maintenance.reported(),
         )
         self.switches = Switches(self.reporting, proxy, self._keep_drill)
+        self.carry_over = CarryOver(kernel, self._clocks, proxy.clients, lambda: self.settings.drain_timeout_s)
+        self.reporting.on_begin.append(self.carry_over.begin)
+        self.reporting.on_end.append(self.carry_over.end)
         self.chronicle = Chronicle(settings, self._clocks, self._submit, self.reporting, self.switches, proxy.service)
         self._started_at = datetime.now(UTC)
         self._beat: Beat | None = None
@@ -129,6 +133,7 @@ class Node:
         self._control = ControlSocket(settings.socket_path, self.verbs)
         self._mac_check = MacCheck(kernel.foreign_mac_test)
         self._news = KernelNews(kernel, self._mac_check, self.reporting)
+        self._news.on_link = self.carry_over.link_changed
         self.pulse = Pulse(self._clocks.now_s)
         self._close_connections = self.pulse.outside(close_connections)
         self._seal_files: dict[int, SealFile] = {}
@@ -189,6 +194,7 @@ class Node:
         )
         self._news.read_links()
         self._is_reporting = True
+        self.carry_over.start()
         self.reporting.set_groups(self._groups, self.settings, self._identities)
 
     def _remove_leftovers(self, groups: Collection[GroupSettings]) -> None:
@@ -203,6 +209,7 @@ class Node:
         """Let go of everything; ``stop`` came before."""
         self._is_reporting = False
         self.reporting.close()
+        self.carry_over.close()
         for _, driver in self._groups:
             driver.close()
         self.maintenance.close()
@@ -365,5 +372,5 @@ class Node:
             now=self._clocks.now_s(),
             more=self._more_status(),
         )
-        document = self.chronicle.add_to(document)
+        document = self.carry_over.add_to(self.chronicle.add_to(document))
         return document | {"warnings": status_warnings(document)}

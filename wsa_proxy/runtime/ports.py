@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network
+from ipaddress import IPv6Network
 from typing import Protocol
 
 from wsa_proxy.net.ports import Address
@@ -16,7 +18,12 @@ from wsa_proxy.net.ports import LeasePort
 from wsa_proxy.net.ports import LinkChanged
 from wsa_proxy.net.ports import NeighbourPort
 from wsa_proxy.net.ports import ReportPort
+from wsa_proxy.net.ports import SocketTablePort
+from wsa_proxy.net.ports import SteeringPort
+from wsa_proxy.net.ports import TicklePort
 from wsa_proxy.settings import GroupSettings
+
+type Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,20 @@ class Ports:
         self.neighbours.close()
         self.advertisements.close()
         self.addresses.close()
+
+
+@dataclass(frozen=True, slots=True)
+class CarryPorts:
+    """What a node needs for the connections to its virtual addresses."""
+
+    sockets: SocketTablePort
+    steering: SteeringPort
+    tickles: TicklePort
+
+    def close(self) -> None:
+        self.steering.close()
+        self.tickles.close()
+        self.sockets.close()
 
 
 class Kernel(Protocol):
@@ -77,6 +98,12 @@ class Kernel(Protocol):
 
     def open_reports(self, interface: str, port: int) -> ReportPort:
         """The member reports of all groups on this interface with this UDP port. Raises OSError."""
+
+    def open_carrying(self) -> CarryPorts:
+        """What connections there are, and what becomes of them; once for the node. Raises OSError."""
+
+    def networks(self, interface: str) -> Collection[Network]:
+        """Of the interface's own addresses: whoever is in one of these is reached without a router."""
 
     def foreign_mac_test(self, interface: str, index: int) -> ForeignMacPort:
         """Find out whether the network carries a virtual MAC. Raises OSError."""

@@ -62,8 +62,8 @@ class Reporting:
         maintenance: Callable[[], Maintenance | None],
     ) -> None:
         self.groups: dict[int, GroupReports] = {}
-        self.on_begin: Callable[[GroupReports], None] = lambda _: None
-        self.on_end: Callable[[int], None] = lambda _: None
+        self.on_begin: list[Callable[[GroupReports], None]] = []
+        self.on_end: list[Callable[[int], None]] = []
         """Told of each group whose reports begin, and end, with its driver or before."""
         self.on_redundancy: OnRedundancy = lambda vhid, standbys, text: None
         self.unread = dict.fromkeys(Unread, 0)
@@ -114,11 +114,13 @@ class Reporting:
         )
         reports.standings.on_redundancy = self.on_redundancy
         self.groups[group.vhid] = reports
-        self.on_begin(reports)
+        for tell in self.on_begin:
+            tell(reports)
 
     def _end(self, vhid: int) -> None:
         self._rounds.remove(vhid)
-        self.on_end(vhid)
+        for tell in self.on_end:
+            tell(vhid)
         with apart(vhid, "say that it leaves"):
             self.groups[vhid].leave()
         del self.groups[vhid]

@@ -36,7 +36,8 @@ class Switches:
         self._keep = keep
         self.groups: dict[int, GroupSwitch] = {}
         self._proxy = proxy
-        reporting.on_begin, reporting.on_end = self._begin, self._end
+        reporting.on_begin.append(self._begin)
+        reporting.on_end.append(self._end)
 
     def _begin(self, reports: GroupReports) -> None:
         self.groups[reports.group.vhid] = GroupSwitch(reports, self._proxy)

@@ -1,0 +1,321 @@
+"""What becomes of open connections when the virtual IP moves: real nodes, reports and pages in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+
+from tests.runtime.test_group_switch import answer
+from tests.runtime.test_group_switch import done
+from tests.runtime.test_group_switch import make
+from tests.runtime.test_group_switch import owners
+from tests.runtime.world import Host
+from tests.runtime.world import MakeHost
+from wsa_proxy.net.ports import Address
+
+GONE_S = 2.0
+"""A node that drains says so twice a second, and three that are missing mean that it is gone."""
+
+
+def client(number: int) -> bytes:
+    """Of 10.0.0.3 port 8080."""
+    return b"\x0a\x00\x00\x03\x1f\x90" + bytes([192, 0, 2, number]) + (40_000 + number).to_bytes(2, "big")
+
+
+def mac(host: Host) -> bytes:
+    return bytes.fromhex(host.mac.replace(":", ""))
+
+
+def carry(host: Host) -> dict[str, Any]:
+    told: dict[str, Any] = host.node.status()["groups"][0]["carry"]
+    return told
+
+
+def steered(host: Host) -> dict[bytes, bytes]:
+    """What its kernel sends on, and where to."""
+    wanted = host.steering.in_force.get(1)
+    return dict(wanted.targets) if wanted is not None else {}
+
+
+def is_silent(host: Host) -> bool:
+    return bool(host.ports is not None and getattr(host.ports.addresses, "silent", False))
+
+
+class Clients:
+    """The proxy's part; what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def leave(self, addresses: Collection[Address]) -> None:
+        self.asked.append("leave")
+
+    def end_resting(self, addresses: Collection[Address]) -> None:
+        if self.asked[-1:] != ["end resting"]:
+            self.asked.append("end resting")
+
+    def stay(self, addresses: Collection[Address]) -> None:
+        self.asked.append("stay")
+
+
+async def with_clients(make_host: MakeHost, names: str = "ab", count: int = 3, **changes: Any) -> list[Host]:
+    """a is master and has so many, which the others know of."""
+    hosts = await make(make_host, names, security=("sealed",), **changes)
+    hosts[0].sockets.connected = {client(number) for number in range(count)}
+    await asyncio.sleep(3)
+    for host in hosts:
+        host.journal.clear()
+    return hosts
+
+
+def before(host: Host, *steps: str) -> bool:
+    """They are in its journal in this order."""
+    found = [host.journal.index(step) for step in steps]
+    return found == sorted(found)
+
+
+async def test_a_switch_carries_the_connections_over(make_host: MakeHost) -> None:
+    """Steered before the address is acquired, unknown ones as well for a second; held silently until the last is gone;
+    then nothing is left of it anywhere."""
+    clients = Clients()
+    a, b = await with_clients(make_host, clients=clients)
+    assert carry(a) == {"drains": None, "steers": [], "told": None, "possible": True, "why_not": None}
+    await done(a, "b")
+    await asyncio.sleep(0.2)
+    assert owners([a, b]) == "b" and is_silent(a) and "release" not in a.journal
+    assert before(b, "steer 3 and unknown", "acquire", "announce")
+    assert steered(b) == {client(number): mac(a) for number in range(3)}
+    wanted = b.steering.in_force[1]
+    assert (wanted.device, wanted.devices, wanted.own_mac) == ("eth0", ("eth0",), mac(b))
+    assert wanted.unknown == {(b"\x0a\x00\x00\x03", 8080): mac(a)} and mac(a) in wanted.members
+    a.sockets.connected.add(client(9))  # its SYN was answered here, and nobody knew
+    await asyncio.sleep(2)
+    assert set(steered(b)) == {client(0), client(1), client(2), client(9)} and not b.steering.in_force[1].unknown
+    assert carry(a)["drains"]["connections"] == 4 and 50 < carry(a)["drains"]["left_s"] < 60
+    assert carry(b)["steers"] == [{"node": "a", "connections": 4, "settled": True}]
+    a.sockets.connected = {client(2)}
+    await asyncio.sleep(1)
+    assert set(steered(b)) == {client(2)}
+    assert a.driver.leaving.is_carried and clients.asked == ["leave", "end resting"]
+    a.sockets.connected = set()
+    await asyncio.sleep(1.2)
+    assert a.journal[-3:-1] == ["close connections", "release"] and not is_silent(a)
+    assert b.steering.in_force == {} and "steer nothing" in b.journal
+    assert clients.asked == ["leave", "end resting", "stay"]
+    assert carry(a)["drains"] is None and carry(b)["steers"] == [] and not a.tickles.sent and not b.tickles.sent
+
+
+async def test_at_drain_timeout_the_rest_is_reset(make_host: MakeHost) -> None:
+    """By the node that has them: the connections are closed while the address is here, and nobody else is told."""
+    a, b = await with_clients(make_host)
+    await done(a, "b")
+    await asyncio.sleep(58)
+    assert is_silent(a) and len(steered(b)) == 3
+    await asyncio.sleep(4)
+    assert a.journal[-3:-1] == ["close connections", "release"] and b.steering.in_force == {}
+    assert not b.tickles.sent
+
+
+async def test_a_stop_carries_them_over_too(make_host: MakeHost) -> None:
+    """Its bow-out names nobody: whoever takes over steers."""
+    a, b, c = await with_clients(make_host, "abc")
+    departure = a.node.departure
+    assert {str(each) for each in departure.carried} == {"10.0.0.3"}
+    departure.begin("orderly stop")
+    await asyncio.sleep(0.1)
+    departure.fall_silent()
+    departure.let_go("orderly stop")
+    assert owners([a, b, c]) == "b" and a.state == "init" and departure.drains and is_silent(a)
+    assert len(steered(b)) == 3 and not steered(c)
+    a.sockets.connected = set()
+    await asyncio.sleep(3)
+    assert not departure.drains and not is_silent(a) and b.steering.in_force == {}
+
+
+async def test_a_stop_that_nobody_follows_cuts_them(make_host: MakeHost) -> None:
+    """To hold an address silently that nobody answers for helps no client."""
+    a, b = await with_clients(make_host)
+    b.running = False
+    a.node.departure.begin("orderly stop")
+    assert a.driver.leaving.is_carried
+    a.node.departure.fall_silent()
+    assert not a.node.departure.drains
+    a.node.departure.let_go("orderly stop")
+    assert a.journal[-2:] == ["close connections", "release"]
+
+
+async def test_a_better_node_that_comes_back_steers_to_the_one_that_it_relieves(make_host: MakeHost) -> None:
+    """Nobody has ordered anything: the master that yields has just heard its successor, and keeps what it has."""
+    a, b = await with_clients(make_host)
+    a.node.stop("upgrade")
+    a.sockets.connected = set()
+    await asyncio.sleep(5)
+    b.sockets.connected = {client(7)}
+    await asyncio.sleep(3)
+    assert owners([a, b]) == "b"
+    b.journal.clear()
+    a.journal.clear()
+    a.driver.set_obstacle("stop", None)
+    await asyncio.sleep(4)
+    assert owners([a, b]) == "a" and is_silent(b) and "close connections" not in b.journal
+    assert before(a, "steer 1 and unknown", "acquire") and steered(a) == {client(7): mac(b)}
+    b.sockets.connected = set()
+    await asyncio.sleep(3)
+    assert not is_silent(b) and a.steering.in_force == {}
+
+
+async def test_after_a_crash_the_lost_ones_are_told(make_host: MakeHost) -> None:
+    """After the announcement, and by nobody who is not master; nothing is steered to the dead."""
+    a, b, c = await with_clients(make_host, "abc")
+    a.running = False
+    await asyncio.sleep(5)
+    assert owners([b, c]) == "b" and set(b.tickles.sent) == {client(number) for number in range(3)}
+    assert b.steering.in_force == {} and not c.tickles.sent
+    told = carry(b)["told"]
+    assert told["node"] == "a" and told["clients"] == 3 and 0 < told["age_s"] < 5
+
+
+async def test_a_node_that_dies_while_it_drains(make_host: MakeHost) -> None:
+    """Three of its reports are missing: what was steered to it is its own again, and told."""
+    a, b = await with_clients(make_host)
+    await done(a, "b")
+    await asyncio.sleep(2)
+    a.running = False
+    await asyncio.sleep(GONE_S)
+    assert b.steering.in_force == {} and set(b.tickles.sent) == {client(number) for number in range(3)}
+
+
+async def test_a_node_that_dies_while_it_steers(make_host: MakeHost) -> None:
+    """The third one takes over: it steers to the node that still has them, and tells the dead one's."""
+    a, b, c = await with_clients(make_host, "abc")
+    await done(a, "b")
+    b.sockets.connected = {client(20)}
+    await asyncio.sleep(3)
+    b.running = False
+    await asyncio.sleep(6)
+    (owner,) = [host for host in (a, c) if host.state == "master"]
+    if owner is c:
+        assert steered(c) == {client(number): mac(a) for number in range(3)}
+    else:
+        assert not is_silent(a) and not a.steering.in_force
+    assert set(owner.tickles.sent) == {client(20)}
+
+
+async def test_a_switch_back_before_the_end(make_host: MakeHost) -> None:
+    """Its own connections are its own again, without a packet; the other one's are steered."""
+    clients = Clients()
+    a, b = await with_clients(make_host, clients=clients)
+    await done(a, "b")
+    b.sockets.connected = {client(20)}
+    await asyncio.sleep(3)
+    a.journal.clear()
+    await done(b, "a")
+    await asyncio.sleep(2)
+    assert owners([a, b]) == "a" and is_silent(b)
+    assert "close connections" not in a.journal and "release" not in a.journal
+    assert steered(a) == {client(20): mac(b)} and carry(a)["drains"] is None and clients.asked.count("stay") == 1
+    b.sockets.connected = set()
+    await asyncio.sleep(3)
+    assert a.steering.in_force == {} and b.steering.in_force == {} and not is_silent(b)
+    assert not a.tickles.sent and not b.tickles.sent
+
+
+async def test_two_switches_in_a_row(make_host: MakeHost) -> None:
+    """The third node steers to both of the others, each straight."""
+    a, b, c = await with_clients(make_host, "abc")
+    await done(a, "b")
+    b.sockets.connected = {client(20)}
+    await asyncio.sleep(3)
+    await done(b, "c")
+    await asyncio.sleep(2)
+    assert owners([a, b, c]) == "c"
+    assert steered(c) == {client(0): mac(a), client(1): mac(a), client(2): mac(a), client(20): mac(b)}
+    assert is_silent(a) and is_silent(b)
+
+
+@pytest.mark.parametrize("why", ["no nf_tables here", "another segment", "alone", "nobody counts"])
+async def test_without_steering_a_switch_is_the_plain_one(make_host: MakeHost, why: str) -> None:
+    """The status says why, before it is needed."""
+    a, b = await make(make_host, "ab", security=("sealed",))
+    if why == "no nf_tables here":
+        b.steering.trouble = why
+    elif why == "another segment":
+        a.own_networks = [ip_network("192.0.2.0/24")]
+    elif why == "alone":
+        b.running = False
+    else:
+        a.node.carry_over.trouble = why
+    await asyncio.sleep(6)
+    expected = {
+        "no nf_tables here": "node b cannot steer: no nf_tables here",
+        "another segment": "node b (10.0.0.2) is not on this LAN segment",
+        "alone": "no other member is heard",
+        "nobody counts": why,
+    }
+    assert carry(a)["possible"] is False and carry(a)["why_not"] == expected[why]
+    if why != "alone":
+        a.journal.clear()
+        await done(a, "b")
+        await asyncio.sleep(0.5)
+        assert owners([a, b]) == "b" and not a.driver.leaving.is_carried and not a.holds
+        assert a.journal[-3:-1] == ["close connections", "release"]
+
+
+async def test_a_kernel_that_refuses_to_steer_keeps_nobody_from_taking_over(
+    make_host: MakeHost, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told once, and the others know from then on that their connections cannot go on."""
+    a, b = await with_clients(make_host)
+    b.steering.error = OSError("no memory")
+    await done(a, "b")
+    await asyncio.sleep(2)
+    assert owners([a, b]) == "b" and caplog.text.count("connections cannot be steered: no memory") == 1
+    assert carry(a)["why_not"] == "node b cannot steer: no memory"
+
+
+async def test_a_fence_ends_what_is_carried_over(make_host: MakeHost) -> None:
+    """The guardian has removed the address: those connections are lost, and their clients are told by the master."""
+    a, b = await with_clients(make_host)
+    await done(a, "b")
+    await asyncio.sleep(2)
+    a.driver.leaving.end()
+    assert carry(a)["drains"] is None and not a.driver.leaving.is_carried
+    a.sockets.connected = set()
+    await asyncio.sleep(2)
+    assert b.steering.in_force == {}
+
+
+async def test_a_group_that_ends_meanwhile(make_host: MakeHost) -> None:
+    """Its steering goes with it, and so does what it holds."""
+    a, b = await with_clients(make_host)
+    await done(a, "b")
+    await asyncio.sleep(2)
+    b.node.reporting.close()
+    assert b.steering.in_force == {}
+    a.node.reporting.close()
+    assert not is_silent(a) and not a.driver.leaving.is_carried
+
+
+async def test_more_connections_than_a_takeover_may_wait_for(make_host: MakeHost) -> None:
+    """The first are known before the address is acquired, the rest a moment later; until then they are unknown ones."""
+    a, b = await make(make_host, "ab", security=("sealed",))
+    many = {b"\x0a\x00\x00\x03\x1f\x90\xc0\x00\x02\x01" + port.to_bytes(2, "big") for port in range(10_000, 12_000)}
+    a.sockets.connected = set(many)
+    await asyncio.sleep(5)
+    b.journal.clear()
+    await done(a, "b")
+    await asyncio.sleep(0.1)
+    assert before(b, "steer 500 and unknown", "acquire", "steer 2000 and unknown")
+    await asyncio.sleep(2)
+    assert set(steered(b)) == many
+
+
+async def test_an_order_that_is_refused_changes_nothing(make_host: MakeHost) -> None:
+    """Nobody drains, nobody steers."""
+    a, b = await with_clients(make_host)
+    told = await answer(a, "z")
+    assert "error" in told and carry(a)["drains"] is None and not b.steering.in_force

@@ -1,0 +1,172 @@
+"""What becomes of a node's open connections when virtual IPs move: what its groups share.
+
+The kernel is asked for the connections of all groups at once, once a second where this node is master, and twice a
+second for one that it drains. Each group tells its members what has changed (``group_carry.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Any
+
+from wsa_proxy.net.ports import Address
+from wsa_proxy.net.ports import Client
+from wsa_proxy.net.ports import LinkChanged
+from wsa_proxy.runtime.apart import apart
+from wsa_proxy.runtime.clocks import Clocks
+from wsa_proxy.runtime.group_carry import CarriedClients
+from wsa_proxy.runtime.group_carry import GroupCarry
+from wsa_proxy.runtime.group_reports import GroupReports
+from wsa_proxy.runtime.ports import CarryPorts
+from wsa_proxy.runtime.ports import Kernel
+from wsa_proxy.runtime.ports import Network
+from wsa_proxy.runtime.reporting import NO_SECRET
+from wsa_proxy.runtime.tickling import Tickling
+
+logger = logging.getLogger(__name__)
+
+LOOK_S = 0.5
+BUSY_LOOK_S = 0.1
+NETWORKS_KEPT_S = 5.0
+"""An interface's networks, which are asked for with each status."""
+
+
+class CarryOver:
+    """Of one node; made inside the running loop."""
+
+    def __init__(
+        self, kernel: Kernel, clocks: Clocks, clients: CarriedClients, drain_timeout_s: Callable[[], float]
+    ) -> None:
+        self.groups: dict[int, GroupCarry] = {}
+        self.ports: CarryPorts | None = None
+        self.trouble: str | None = "the node has not started"
+        self.tickling: Tickling | None = None
+        self.clients = clients
+        self._kernel, self._clocks = kernel, clocks
+        self._drain_timeout_s = drain_timeout_s
+        self._macs: dict[str, bytes] = {}
+        self._networks: dict[str, tuple[float, tuple[Network, ...]]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_busy = self._closed = False
+
+    @property
+    def drain_timeout_s(self) -> float:
+        return self._drain_timeout_s()
+
+    # -- life --------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Before the groups begin. What cannot be had is told in the status, and switches are plain then."""
+        try:
+            self.ports = self._kernel.open_carrying()
+        except OSError as error:
+            self.trouble = f"this host cannot tell its connections: {error}"
+            logger.warning("failover: %s; they end when a virtual IP moves", self.trouble)
+            return
+        self.trouble = None
+        self.tickling = Tickling(self.ports.tickles)
+        self._arm()
+
+    def begin(self, reports: GroupReports) -> None:
+        """A group reports from now on."""
+        self.groups[reports.group.vhid] = GroupCarry(reports, self)
+
+    def end(self, vhid: int) -> None:
+        """It does not any more."""
+        self.groups.pop(vhid).close()
+
+    def close(self) -> None:
+        """Nothing is steered, and nobody told any more."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.tickling is not None:
+            self.tickling.close()
+        if self.ports is not None:
+            self.ports.close()
+            self.ports, self.trouble = None, "the node has stopped"
+
+    # -- what the groups ask -----------------------------------------------------------------------------------------
+
+    def link_changed(self, link: LinkChanged) -> None:
+        """It may have another hardware address."""
+        if link.mac:
+            self._macs[link.name] = bytes.fromhex(link.mac.replace(":", ""))
+
+    def mac_of(self, interface: str) -> bytes:
+        """Empty while it is not known."""
+        return self._macs.get(interface, b"")
+
+    def is_on_link(self, interface: str, address: str) -> bool:
+        """A frame for this address needs no router."""
+        try:
+            wanted = ip_address(address)
+        except ValueError:
+            return False
+        now_s = self._clocks.now_s()
+        until_s, networks = self._networks.get(interface, (0.0, ()))
+        if now_s >= until_s:
+            networks = tuple(self._kernel.networks(interface))
+            self._networks[interface] = now_s + NETWORKS_KEPT_S, networks
+        return any(wanted.version == each.version and wanted in each for each in networks)
+
+    def wake(self) -> None:
+        """Look sooner."""
+        if not self._is_busy and not self._closed:
+            self._is_busy = True
+            if self._timer is not None:
+                self._timer.cancel()
+                self._arm()
+
+    # -- the pump ----------------------------------------------------------------------------------------------------
+
+    def _arm(self) -> None:
+        after_s = BUSY_LOOK_S if self._is_busy else LOOK_S
+        self._timer = asyncio.get_running_loop().call_later(after_s, self._look)
+
+    def _look(self) -> None:
+        try:
+            now_s = self._clocks.now_s()
+            due = [vhid for vhid, each in self.groups.items() if each.wants_count(now_s)]
+            counted = self._count(due)
+            for vhid, each in list(self.groups.items()):
+                if vhid in counted or each.is_busy:
+                    with apart(vhid, "look after connections"):
+                        each.tick(counted.get(vhid))
+            self._is_busy = any(each.is_busy for each in self.groups.values())
+        finally:
+            if not self._closed:
+                self._arm()
+
+    def _count(self, vhids: list[int]) -> dict[int, frozenset[Client]]:
+        """By group; empty if the kernel does not tell."""
+        if not vhids or self.ports is None:
+            return {}
+        owners = {address.packed: vhid for vhid in vhids for address in self.groups[vhid].addresses}
+        found: dict[int, set[Client]] = {vhid: set() for vhid in vhids}
+        try:
+            for client in self.ports.sockets.clients([_address(each) for each in owners]):
+                found[owners[client[: len(client) // 2 - 2]]].add(client)
+        except OSError as error:
+            logger.debug("the connections could not be counted: %s", error)
+            return {}
+        return {vhid: frozenset(clients) for vhid, clients in found.items()}
+
+    # -- the status --------------------------------------------------------------------------------------------------
+
+    def add_to(self, status: dict[str, Any]) -> dict[str, Any]:
+        """The status document with each group's ``carry``."""
+        for group in status["groups"]:
+            carry = self.groups.get(group["id"])
+            group["carry"] = carry.status() if carry is not None else NO_CARRY
+        return status
+
+
+NO_CARRY: dict[str, Any] = {"drains": None, "steers": [], "told": None, "possible": False, "why_not": NO_SECRET}
+
+
+def _address(packed: bytes) -> Address:
+    return ip_address(packed)

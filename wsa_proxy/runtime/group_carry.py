@@ -1,0 +1,315 @@
+"""The pump of what becomes of one group's connections when the virtual IP moves: it feeds ``members/carrying.py`` with
+reports, pages, the kernel's connections and the clock, and has the kernel do what that decides.
+
+A node that takes over has its steering in force before it acquires the addresses, so that no packet of a connection
+which another node still has reaches a kernel that knows nothing of it. A node that goes holds them silently, as on any
+orderly stop, until its last connection is gone (``leaving.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection
+from collections.abc import Mapping
+from itertools import islice
+from typing import Any
+from typing import Protocol
+
+from wsa_proxy.carp.commands import Command
+from wsa_proxy.carp.commands import Reason
+from wsa_proxy.carp.commands import ReportTransition
+from wsa_proxy.carp.commands import State
+from wsa_proxy.members.carry_words import read
+from wsa_proxy.members.carrying import Carrying
+from wsa_proxy.members.carrying import ToSteer
+from wsa_proxy.members.roster import Member
+from wsa_proxy.net.ports import Address
+from wsa_proxy.net.ports import Client
+from wsa_proxy.net.ports import Steered
+from wsa_proxy.runtime.apart import apart
+from wsa_proxy.runtime.group_reports import GroupReports
+from wsa_proxy.runtime.ports import CarryPorts
+from wsa_proxy.runtime.tickling import Tickling
+
+logger = logging.getLogger(__name__)
+
+SAID_EVERY_S = 0.5
+"""While it drains a node says so twice a second, whatever its interval: three that are missing mean that it is gone."""
+AT_ONCE_MAX = 500
+"""Connections that are steered one by one before the addresses are acquired. To tell the kernel of thousands takes
+longer than a takeover may; until it knows them, they are unknown ones, and steered for that."""
+YIELDS = {Reason.OUTRANKED.value, Reason.TIED.value}
+"""Why a master is backup that has just heard its successor."""
+
+
+class CarriedClients(Protocol):
+    """The proxy's part: the clients of a node that drains."""
+
+    def leave(self, addresses: Collection[Address]) -> None:
+        """From now on every answer on these addresses ends its connection."""
+
+    def end_resting(self, addresses: Collection[Address]) -> None:
+        """End the keep-alive connections there that have asked for nothing for a while."""
+
+    def stay(self, addresses: Collection[Address]) -> None:
+        """As before ``leave``."""
+
+
+class NoClients:
+    """``CarriedClients`` where there is no proxy."""
+
+    def leave(self, addresses: Collection[Address]) -> None: ...
+    def end_resting(self, addresses: Collection[Address]) -> None: ...
+    def stay(self, addresses: Collection[Address]) -> None: ...
+
+
+class Here(Protocol):
+    """What all groups of a node share; ``carry_over.py``."""
+
+    @property
+    def ports(self) -> CarryPorts | None: ...
+    @property
+    def trouble(self) -> str | None:
+        """Why there are no ports, or they cannot be used."""
+
+    @property
+    def tickling(self) -> Tickling | None: ...
+    @property
+    def drain_timeout_s(self) -> float: ...
+    @property
+    def clients(self) -> CarriedClients: ...
+    def mac_of(self, interface: str) -> bytes: ...
+    def is_on_link(self, interface: str, address: str) -> bool: ...
+    def wake(self) -> None:
+        """Something has begun that is looked after from one moment to the next."""
+
+
+class GroupCarry:
+    """Of one group with reports; made inside the running loop. It is what ``Leaving`` sees as its ``Carry``."""
+
+    def __init__(self, reports: GroupReports, here: Here) -> None:
+        self._reports, self._here = reports, here
+        self._driver = reports.driver
+        self.carrying = Carrying(reports.roster)
+        self.counted_at_s = 0.0
+        self._in_force: ToSteer | None = None
+        self._said: Mapping[str, Any] = {}
+        self._said_at_s = 0.0
+        self._refused: str | None = None
+        """Why the kernel did not steer, the last time."""
+        self._closed = self._has_begun = False
+        reports.carry, reports.copies, reports.on_page = self._says, self.carrying.copies, self._hear_page
+        reports.on_report.append(self._heard)
+        self._driver.leaving.carry = self
+        self._driver.about_to = self.about_to
+
+    # -- what Leaving asks and tells ---------------------------------------------------------------------------------
+
+    @property
+    def is_possible(self) -> bool:
+        return self.why_not() is None
+
+    def why_not(self) -> str | None:
+        """Why connections end when the addresses go; None: the others steer them to this node until they have ended."""
+        if self._here.trouble is not None:
+            return self._here.trouble
+        members = [each for each in self._reports.roster.fresh(self._now_s()) if each.vhid == self._reports.group.vhid]
+        if not members:
+            return "no other member is heard"
+        return next((reason for each in members if (reason := self._why_not_by(each)) is not None), None)
+
+    def _why_not_by(self, member: Member) -> str | None:
+        words = read(member.report)
+        if not words.steers:
+            return f"node {member.node} cannot steer: {words.why_not or 'it does not say why'}"
+        if not self._here.is_on_link(self._reports.group.interface, member.newest.address):
+            return f"node {member.node} ({member.newest.address or 'no address'}) is not on this LAN segment"
+        return None
+
+    def begin(self) -> None:
+        self._has_begun = True
+        self._here.clients.leave(self.addresses)
+        self.carrying.drain(self._now_s() + self._here.drain_timeout_s, self._now_s())
+        self._count()
+        self._after()
+
+    def silent(self) -> None:
+        self.carrying.silent(self._now_s())
+        text = "carp vhid=%d %d connections go on here while another node has the virtual IP, for %g s at most"
+        logger.warning(text, self._vhid, self.carrying.left, self._here.drain_timeout_s)
+        self._after()
+
+    def over(self) -> None:
+        if self._has_begun:
+            self._has_begun = False
+            self.carrying.end_drain()
+            self._here.clients.stay(self.addresses)
+            asyncio.get_running_loop().call_soon(self._soon)  # this may be the middle of a driver's turn
+
+    # -- what the driver tells ---------------------------------------------------------------------------------------
+
+    def about_to(self, commands: Collection[Command]) -> None:
+        """The driver is about to carry these out, in the middle of a turn."""
+        for command in commands:
+            if isinstance(command, ReportTransition):
+                with apart(self._vhid, "carry connections over"):
+                    self._changes(command)
+
+    def _changes(self, transition: ReportTransition) -> None:
+        if transition.new is State.MASTER:
+            self.carrying.takes_over(transition.from_living, self._now_s())
+            self.over()  # what it drained is its own again
+            self._steer(AT_ONCE_MAX)
+        elif transition.old is State.MASTER:
+            leaving = self._driver.leaving
+            if transition.reason in YIELDS and not leaving.keeps and self.is_possible:
+                leaving.begin()
+            self.carrying.left_master(self._now_s())
+        asyncio.get_running_loop().call_soon(self._soon)
+
+    # -- the pump ----------------------------------------------------------------------------------------------------
+
+    @property
+    def is_busy(self) -> bool:
+        """Something is looked after from one moment to the next."""
+        return self.carrying.drains or self._in_force is not None
+
+    def wants_count(self, now_s: float) -> bool:
+        """The kernel's connections of this group are to be counted now."""
+        if self.carrying.wants_count(now_s):
+            return True
+        return self._driver.is_master and now_s >= self.counted_at_s + self._reports.interval_s
+
+    def tick(self, clients: frozenset[Client] | None) -> None:
+        """Time has passed; the connections, if they were counted."""
+        if clients is not None:
+            self.counted_at_s = self._now_s()
+            self.carrying.count(clients, self._now_s())
+        self.carrying.step(self._now_s())
+        self._after()
+        if self.carrying.drains:
+            self._here.clients.end_resting(self.addresses)
+            if self.carrying.is_drained(self._now_s()):
+                self._drained()
+
+    def _drained(self) -> None:
+        if left := self.carrying.left:
+            logger.warning("carp vhid=%d %d connections are reset: their time is over", self._vhid, left)
+        else:
+            logger.warning("carp vhid=%d the last connection that went on here has ended", self._vhid)
+        self._driver.leaving.end()  # which resets them, and tells ``over``
+        self.over()
+
+    def _count(self) -> None:
+        """Now, and not with those of the other groups in their turn."""
+        if self._here.ports is None:
+            return
+        try:
+            self.carrying.count(self._here.ports.sockets.clients(self.addresses), self._now_s())
+        except OSError as error:
+            logger.warning("carp vhid=%d the connections could not be counted: %s", self._vhid, error)
+
+    def _soon(self) -> None:
+        if not self._closed:
+            self._after()
+
+    def _hear_page(self, packed: bytes) -> Any:
+        outcome = self.carrying.hear_page(packed, self._now_s())
+        if self._in_force is not None:
+            self._after()
+        return outcome
+
+    def _heard(self, member: Member) -> None:
+        self.carrying.hear(member, self._now_s())
+        self._after()
+
+    def _after(self) -> None:
+        """Whatever was told to it may have changed what it says, steers and tells."""
+        now_s = self._now_s()
+        for packed in self.carrying.pages(now_s):
+            self._reports.send_page(packed)
+        says = self.carrying.says()
+        if says != self._said or (self.carrying.drains and now_s >= self._said_at_s + SAID_EVERY_S):
+            self._said, self._said_at_s = says, now_s
+            self._reports.send()
+        self._steer()
+        for tickle in self.carrying.take_tickles():
+            if self._here.tickling is not None:
+                self._here.tickling.tell(self._vhid, tickle.node, tickle.clients, self._is_lost)
+        if self.is_busy:
+            self._here.wake()
+
+    def _is_lost(self, client: Client) -> bool:
+        """The virtual IP is here, and nobody serves it."""
+        return self._driver.is_master and not self.carrying.is_served(client)
+
+    def _says(self) -> Mapping[str, Any]:
+        """For the next report."""
+        ports = self._here.ports
+        trouble = self._here.trouble or (ports.steering.trouble if ports is not None else None) or self._refused
+        self.carrying.mac = self._here.mac_of(self._reports.group.interface)
+        self.carrying.steers, self.carrying.why_not = trouble is None, trouble or ""
+        return self.carrying.says()
+
+    # -- the kernel's steering ---------------------------------------------------------------------------------------
+
+    def _steer(self, clients_max: int | None = None) -> None:
+        """Have in force what is decided; of more clients than that the rest follows."""
+        wanted, ports = self.carrying.steering(), self._here.ports
+        if wanted is self._in_force or ports is None or self._closed:
+            return
+        try:
+            ports.steering.steer(self._vhid, None if wanted is None else self._steered(wanted, ports, clients_max))
+            self._refused = None
+        except OSError as error:
+            if self._refused is None:
+                logger.error("carp vhid=%d connections cannot be steered: %s", self._vhid, error)
+            self._refused = str(error)
+        if clients_max is None or wanted is None or len(wanted.targets) <= clients_max:
+            self._in_force = wanted
+
+    def _steered(self, wanted: ToSteer, ports: CarryPorts, clients_max: int | None) -> Steered:
+        device = self._reports.group.interface
+        virtual = self._driver.ports.virtual_interface if self._driver.ports is not None else ""
+        unknown = {}
+        if wanted.gap:
+            places = ports.sockets.listening(self.addresses)
+            unknown = {(address.packed, port): wanted.gap for address, port in places}
+        targets = wanted.targets
+        if clients_max is not None:
+            targets = dict(islice(targets.items(), clients_max))
+        return Steered(
+            device=device,
+            devices=(device, virtual) if virtual else (device,),
+            own_mac=self._here.mac_of(device),
+            members=wanted.members,
+            targets=targets,
+            unknown=unknown,
+        )
+
+    # -- the rest ----------------------------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        """The group's ``carry`` in the status document."""
+        return {**self.carrying.status(self._now_s()), "possible": self.is_possible, "why_not": self.why_not()}
+
+    def close(self) -> None:
+        """The group ends, or its reports do."""
+        self._closed = True
+        self._driver.leaving.end()
+        self._driver.about_to = lambda _: None
+        if self._in_force is not None and self._here.ports is not None:
+            with apart(self._vhid, "steer no more"):
+                self._here.ports.steering.steer(self._vhid, None)
+
+    @property
+    def _vhid(self) -> int:
+        return self._reports.group.vhid
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        return tuple(self._reports.group.addresses)
+
+    def _now_s(self) -> float:
+        return self._reports.now_s()
