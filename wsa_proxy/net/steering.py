@@ -70,7 +70,7 @@ class Steering:
         known |= {device: lan.index for device, lan in self._state.lans.items()}
         own_macs = {device: lan.own_mac for device, lan in self._state.lans.items()}
         if wanted is not None:
-            known |= {device: socket.if_nametoindex(device) for device in _devices(wanted)}
+            known |= {device: _index(device) for device in _devices(wanted)}
             own_macs[wanted.device] = wanted.own_mac
         after = state_of(groups, known, own_macs)
         if self._state is NOTHING or not is_step(self._state, after):
@@ -144,3 +144,10 @@ os.register_at_fork(after_in_child=_forget_all)
 
 def _devices(steered: Steered) -> tuple[str, ...]:
     return (steered.device, *steered.devices)
+
+
+def _index(device: str) -> int:
+    try:
+        return socket.if_nametoindex(device)
+    except OSError as error:
+        raise OSError(errno.ENODEV, f"there is no interface {device}") from error
