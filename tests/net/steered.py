@@ -3,8 +3,8 @@ that steer on its left host."""
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import subprocess
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -21,6 +21,7 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 
 from wsa_proxy.net.ports import Steered
+from wsa_proxy.net.steering import Steering
 
 type Version = Literal[4, 6]
 
@@ -87,17 +88,36 @@ def nft(*arguments: str) -> str:
     return done.stdout
 
 
-def elements(name: str) -> list[Any]:
-    """Those of a set, as nft reads them."""
-    for each in ruleset():
-        for kind in ("set", "map"):
-            if each.get(kind, {}).get("name") == name:
-                found: list[Any] = each[kind].get("elem", [])
-                return found
-    raise AssertionError(f"no set {name}")
+type Content = dict[str, list[str]]
 
 
-def ruleset() -> list[dict[str, Any]]:
-    """All that nf_tables has in this namespace."""
-    found: list[dict[str, Any]] = json.loads(nft("-j", "list", "ruleset"))["nftables"]
-    return [each for each in found if "metainfo" not in each]
+def contents() -> dict[str, Content]:
+    """Of each table, of each set in it its elements, in an order of their own, and of each chain its lines, without
+    what is counted. As text, since nft's JSON of a table with an owner is not always JSON (1.0.6)."""
+    return {table: _content(body) for table, body in _blocks("table netdev (\\S+) {[^\n]*", nft("list", "ruleset"))}
+
+
+def content(steering: Steering) -> Content:
+    """The same of one table; empty if it is not there."""
+    return contents().get(steering.table, {})
+
+
+def _content(body: str) -> Content:
+    found: Content = {}
+    for name, inside in _blocks("\tchain (\\S+) {", body):
+        found[name] = re.sub(r"packets \d+ bytes \d+ ", "", inside).split("\n")
+    for name, inside in _blocks("\t(?:set|map) (\\S+) {", body):
+        listed = re.search(r"elements = {(.*?)}", inside, re.DOTALL)
+        found[name] = sorted(each.strip() for each in listed[1].split(",")) if listed else []
+    return found
+
+
+def _blocks(head: str, listing: str) -> list[tuple[str, str]]:
+    """The name of each block and what is in it; it ends with a brace that is indented as its head is."""
+    indented = "\t" if head.startswith("\t") else ""
+    return re.findall(rf"^{head}\n(.*?)^{indented}}}", listing, re.DOTALL | re.MULTILINE)
+
+
+def forwarded() -> int:
+    """Frames that rules have sent on, as these count them."""
+    return sum(map(int, re.findall(r"packets (\d+)", nft("list", "ruleset"))))

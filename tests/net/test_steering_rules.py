@@ -195,7 +195,7 @@ def test_a_flood_of_syns_pushes_nobody_out(lan: Any) -> None:
 
 
 def test_two_nodes_never_send_a_frame_to_each_other_for_ever(lan: Any) -> None:
-    """Switch and switch back: each has the other's table. One stray segment passes the wire once more, and then ends."""
+    """Switch and switch back: each has the other's table. One stray segment passes the wire once more."""
     switch = Switch(lan)
     one_processor()
     macs = {}

@@ -35,7 +35,8 @@ class Steering:
         """Tries whether this host can, with a table that steers nothing and is gone when this returns."""
         self._state = NOTHING
         self._socket: NftSocket | None = None
-        self._table = ""
+        self.table = ""
+        """Its name, while there is one. No other process of this host has the same."""
         self.trouble = self._try()
         if self.trouble is not None:
             self.close()
@@ -77,7 +78,7 @@ class Steering:
             self._make_anew(groups, own_macs)
             return
         try:
-            self._transact(step(self._table, self._state, after))
+            self._transact(step(self.table, self._state, after))
         except FileNotFoundError:  # the table, or with a device what looked at it: older kernels remove that themselves
             self._make_anew(groups, own_macs)
         else:
@@ -91,9 +92,9 @@ class Steering:
             self._end()
             return
         after = state_of(there, indexes, own_macs)
-        messages = [new_table(self._table), *step(self._table, NOTHING, after)]
+        messages = [new_table(self.table), *step(self.table, NOTHING, after)]
         try:
-            self._transact([delete_table(self._table), *messages] if self._state is not NOTHING else messages)
+            self._transact([delete_table(self.table), *messages] if self._state is not NOTHING else messages)
         except FileNotFoundError:
             if self._state is NOTHING:
                 raise
@@ -102,7 +103,7 @@ class Steering:
 
     def _end(self) -> None:
         with contextlib.suppress(FileNotFoundError):  # somebody has done it for us
-            self._transact([delete_table(self._table)])
+            self._transact([delete_table(self.table)])
         self._state = NOTHING
 
     def _transact(self, messages: list[bytes]) -> None:
@@ -116,12 +117,12 @@ class Steering:
         why_not = "this kernel has no netfilter (CONFIG_NETFILTER_NETLINK)"
         try:
             self._socket = NftSocket()
-            self._table = f"wsa-proxy-{self._socket.port}"
+            self.table = f"wsa-proxy-{self._socket.port}"
             why_not = "this kernel has no nf_tables"
-            self._transact([new_table(self._table, flags=0), delete_table(self._table)])
+            self._transact([new_table(self.table, flags=0), delete_table(self.table)])
             why_not = "this kernel's nf_tables knows no owner of a table, which came with Linux 5.12"
-            self._transact([new_table(self._table), delete_table(self._table)])
-            why_not = "this kernel's nf_tables cannot forward what comes in by a device (nft_fwd_netdev)"
+            self._transact([new_table(self.table), delete_table(self.table)])
+            why_not = "this kernel's nf_tables cannot forward what comes in (nft_fwd_netdev)"
             self.steer(0, _NOBODY)
             self.steer(0, None)
         except PermissionError:

@@ -18,7 +18,8 @@ from wsa_proxy.net.steering_rules import new_lan
 from wsa_proxy.net.steering_rules import new_way_in
 from wsa_proxy.net.steering_rules import set_name
 
-_ADDRESS_BYTES: Mapping[Literal[4, 6], int] = {4: 4, 6: 16}
+_BYTES: Mapping[Literal[4, 6], tuple[int, int]] = {4: (4, 12), 6: (16, 36)}
+"""Of an address, and of a client."""
 _PADDING = bytes(2)  # behind a port or a hardware address: nf_tables compares four bytes at a time
 
 type Elements = Mapping[tuple[SetKind, Literal[4, 6]], Mapping[bytes, bytes | None]]
@@ -119,13 +120,13 @@ def _regrouped(table: str, before: Group | None, after: Group | None) -> list[by
 
 
 def _elements(steered: Steered, members: frozenset[bytes], version: Literal[4, 6]) -> Elements:
-    address_bytes = _ADDRESS_BYTES[version]
-    client_bytes = 2 * (address_bytes + 2)
-    clients = {client: mac for client, mac in steered.targets.items() if len(client) == client_bytes}
+    address_bytes = _BYTES[version][0]
+    # What has the length of neither version is given to the kernel as one of IPv6, and refused.
+    clients = {key: mac for key, mac in steered.targets.items() if (len(key) == _BYTES[4][1]) == (version == 4)}
     unknown = {
         address + port.to_bytes(2): mac
         for (address, port), mac in steered.unknown.items()
-        if len(address) == address_bytes
+        if (len(address) == _BYTES[4][0]) == (version == 4)
     }
     addresses = {key[:address_bytes] for key in clients} | {key[:address_bytes] for key in unknown}
     return {
