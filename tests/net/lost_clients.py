@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,9 +59,35 @@ def vanish(opened: socket.socket) -> None:
 
 
 def client_of(opened: socket.socket) -> Client:
-    """Of a client's own socket."""
+    """Of the client's own socket."""
     here, there = opened.getsockname(), opened.getpeername()
-    return b"".join(ip_address(host).packed + port.to_bytes(2) for host, port in (there[:2], here[:2]))
+    return key(there[0], there[1], here[0], here[1])
+
+
+def key(address: object, port: int, other: object, other_port: int) -> Client:
+    """Of a virtual IP with its port, and a client with its own."""
+    return b"".join(
+        ip_address(str(host)).packed + at.to_bytes(2) for host, at in ((address, port), (other, other_port))
+    )
+
+
+def make_connected(ours: Any, theirs: Any, numbers: tuple[int, int] | None = None) -> socket.socket:
+    """Our end of a connection whose other end does not exist; ``numbers`` as in that function."""
+    opened = socket.socket(socket.AF_INET6 if ":" in ours[0] else socket.AF_INET)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with in_repair(opened):
+        opened.bind(ours)
+        for queue, number in zip((_SEND_QUEUE, _RECEIVE_QUEUE), numbers or (), strict=False):
+            set_number(opened, queue, number)
+        opened.connect(theirs)
+    return opened
+
+
+def hold_both(lan: Any, interface: str = "left") -> None:
+    """The host where we are has the virtual IPs, as a proxy adds them."""
+    lan.ip(f"address add {VIP4}/32 dev {interface}")
+    lan.ip(f"address add {VIP6}/128 dev {interface} nodad preferred_lft 0")
+    lan.wait_askable(VIP6)
 
 
 class Takeover:
@@ -69,48 +96,52 @@ class Takeover:
     def __init__(self, lan: Any) -> None:
         self._lan = lan
         self.switch = Switch(lan)
-        self._hold("a")
         with self.switch.on("a"):
-            self._listening = {address: self._listen(address) for address in (VIP4, VIP6)}
+            hold_both(self._lan, "eth0")
+            self._listening = {address: listen(address) for address in (VIP4, VIP6)}
+        self.served: list[socket.socket] = []
 
-    def connect(self, address: Address, first: int | None = None) -> tuple[socket.socket, socket.socket]:
-        """The two ends, the client's first; it begins with that number."""
+    def connect(self, address: Address, first: int | None = None) -> socket.socket:
+        """A client, which begins with this number or any; its other end stays with ``a``."""
         with self.switch.on("client"):
             client = socket.socket(family_of(address))
-        client.settimeout(5)
         if first is not None:
             with in_repair(client):
                 set_number(client, _SEND_QUEUE, first)
         client.connect((str(address), PORT))
-        return client, self._listening[address].accept()[0]
+        self.served.append(self._listening[address].accept()[0])
+        return client
 
     def connect_in(self, address: Address, sends_high: bool, expects_high: bool) -> socket.socket:
-        """A client, both of whose numbers are in these halves of their range; the second one is the server's choice."""
+        """A client whose numbers are in these halves of their range; the server chooses its own as it likes."""
         for _ in range(TRIES_MAX):
-            client, server = self.connect(address, 0xC0000000 if sends_high else 0x40000000)
+            client = self.connect(address, 0xC0000000 if sends_high else 0x40000000)
             if (numbers(client)[1] >= 2**31) == expects_high:
                 return client
-            for each in (client, server):
+            for each in (client, self.served.pop()):
                 vanish(each)
-        raise AssertionError(f"the server has never begun in that half in {TRIES_MAX} connections")
+        raise AssertionError(f"in {TRIES_MAX} connections the server has never begun in that half")
 
     def happens(self) -> None:
+        """``a`` is gone without a word, ``b`` has the addresses, and the client has heard its announcement."""
         self._lan.ip("link set dev a down")
-        self._hold("b")
+        with self.switch.on("b"):
+            hold_both(self._lan, "eth0")
         with self.switch.on("client"):
-            # What an announcement does to it.
             self._lan.ip("neighbour flush dev eth0")
 
-    def _hold(self, name: str) -> None:
-        with self.switch.on(name):
-            self._lan.ip(f"address add {VIP4}/32 dev eth0")
-            self._lan.ip(f"address add {VIP6}/128 dev eth0 nodad")
-            self._lan.wait_askable(VIP6)
-
-    @staticmethod
-    def _listen(address: Address) -> socket.socket:
-        return socket.create_server((str(address), PORT), family=family_of(address), backlog=100)
-
     def firewall(self, name: str, rules: str) -> None:
+        """A host gets these rules."""
         with self.switch.on(name):
             run("nft", "-f", "-", text=rules)
+
+    def dropped(self, name: str) -> int:
+        """What these rules have counted."""
+        with self.switch.on(name):
+            found = json.loads(run("nft", "-j", "list", "counters"))["nftables"]
+        return sum(each["counter"]["packets"] for each in found if "counter" in each)
+
+
+def listen(address: Address) -> socket.socket:
+    """The proxy's port, at that address of the host where we are."""
+    return socket.create_server((str(address), PORT), family=family_of(address), backlog=100)

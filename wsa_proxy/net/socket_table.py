@@ -43,7 +43,8 @@ _DATAGRAMS_PER_DUMP_MAX = 4096  # a million connections
 
 _HEADER = struct.Struct("=IHHII")  # struct nlmsghdr: length, type, flags, sequence number, port
 _REQUEST = struct.Struct("=BBBxI48x")  # struct inet_diag_req_v2: family, protocol, attributes, states; any socket
-_RESULT = struct.Struct("=i")
+_RESULT = struct.Struct("=i")  # behind the header of one of these
+_RESULTS = (NLMSG_DONE, NLMSG_ERROR)
 _ATTRIBUTE = struct.Struct("=HH")  # struct nlattr: length with this header, type
 # struct nlmsghdr: length, type; struct inet_diag_msg: state, own port, the other's, own address, the other's, inode
 _ANSWER: dict[Version, struct.Struct] = {
@@ -125,15 +126,15 @@ class SocketTable:
         for datagram in self._datagrams():
             if _HEADER.unpack_from(datagram)[3] != self._sequence:
                 continue
-            offset, end = 0, len(datagram)
-            while offset + answer.size <= end:
+            offset = 0
+            while offset + answer.size <= len(datagram):
                 found: _Found = answer.unpack_from(datagram, offset)
                 if found[1] != SOCK_DIAG_BY_FAMILY:
                     break
                 yield found
                 offset += found[0] + 3 & ~3
-            if offset < end:
-                return _check_end(datagram, offset)
+            if offset < len(datagram):
+                return _check_result(datagram, offset)
         raise OSError(errno.EPROTO, "the kernel did not finish its list of connections")
 
     def _datagrams(self) -> Iterator[bytes]:
@@ -147,26 +148,25 @@ class SocketTable:
 
 
 def program_for(family: int, addresses: Sequence[bytes]) -> bytes:
-    """Lets those pass that have one of these packed addresses as their own.
+    """Lets those pass that have one of these packed addresses as their own; of one IP version, one at least.
 
-    A program accepts by going on exactly behind its last byte, and rejects by going further. Each address is one test;
-    behind it is a jump to the end, which is not an instruction of one's own but where "true" leads.
+    A program accepts by coming to its end, and rejects by going beyond. After each test, "false" leads over a jump to
+    the next test, and from the last one, which needs no jump, beyond the end.
     """
-    tests = [_CONDITION.pack(family, 8 * len(address), _ANY_PORT) + address for address in addresses]
+    test_bytes = _INSTRUCTION.size + _CONDITION.size + len(addresses[0])
+    step = test_bytes + _INSTRUCTION.size
+    end = len(addresses) * step - _INSTRUCTION.size
     program = b""
-    for test in reversed(tests):
-        size = _INSTRUCTION.size + len(test)
-        if not program:
-            program = _INSTRUCTION.pack(_HAS_OWN_ADDRESS, size, size + _INSTRUCTION.size) + test
-            continue
-        jump = _INSTRUCTION.pack(_JUMP, _INSTRUCTION.size, _INSTRUCTION.size + len(program))
-        program = _INSTRUCTION.pack(_HAS_OWN_ADDRESS, size, size + _INSTRUCTION.size) + test + jump + program
-    return program
+    for number, address in enumerate(addresses, 1):
+        program += _INSTRUCTION.pack(_HAS_OWN_ADDRESS, test_bytes, step)
+        program += _CONDITION.pack(family, 8 * len(address), _ANY_PORT) + address
+        program += _INSTRUCTION.pack(_JUMP, _INSTRUCTION.size, _INSTRUCTION.size + end - number * step)
+    return program[:end]
 
 
-def _check_end(datagram: bytes, offset: int) -> None:
+def _check_result(datagram: bytes, offset: int) -> None:
     """Raises OSError, unless the kernel says that this was all."""
-    _, kind, _, _, _ = _HEADER.unpack_from(datagram, offset)
-    result = _RESULT.unpack_from(datagram, offset + _HEADER.size)[0] if kind in (NLMSG_DONE, NLMSG_ERROR) else 0
+    kind = _HEADER.unpack_from(datagram, offset)[1]
+    result = _RESULT.unpack_from(datagram, offset + _HEADER.size)[0] if kind in _RESULTS else -errno.EPROTO
     if result < 0:
         raise OSError(-result, f"cannot ask the kernel for its connections: {os.strerror(-result)}")

@@ -40,7 +40,7 @@ _SO_SNDBUFFORCE = 32  # asm-generic/socket.h; Python's socket module does not ha
 
 
 class Tickler:
-    """A ``TicklePort`` that sends through the kernel's own routing, in the network namespace where it was made."""
+    """A ``TicklePort`` that sends through the kernel's own routing."""
 
     def __init__(self, index: int) -> None:
         """``index``: of the interface on which clients with link-local addresses are."""
