@@ -105,7 +105,7 @@ def test_a_number_that_is_right_by_chance(lan: Any, address: Address) -> None:
     """One of the four may be in the client's window; it has no answer, but another one of them has."""
     hold_both(lan)
     other = "10.0.0.2" if address.version == 4 else "fd00:77::2"
-    pairs = list(itertools.product(EDGES, repeat=2))
+    pairs = list(itertools.product(EDGES, EDGES))
     with lan.on_the_right():
         clients = [
             make_connected((other, 4000 + number), (str(address), PORT), pair) for number, pair in enumerate(pairs)
@@ -217,8 +217,13 @@ def test_on_the_wire(lan: Any, address: Address) -> None:
 
 
 def test_a_client_on_the_link(lan: Any) -> None:
-    """Link-local addresses do not say on which; the tickler knows."""
+    """Link-local addresses do not say on which of two; the tickler knows."""
     lan.ip(f"address add fe80::100/128 dev {lan.LEFT} nodad")
+    lan.ip("link add other type veth peer name rehto")
+    for interface in ("rehto", "other"):
+        lan.ip(f"link set {interface} up")
+    lan.wait_up("other")
+    lan.ip("route add fe80::/64 dev other metric 1")
     with lan.on_the_right():
         index = socket.if_nametoindex(lan.RIGHT)
         client = make_connected(("fe80::2", 4000, 0, index), ("fe80::100", PORT, 0, index))

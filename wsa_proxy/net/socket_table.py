@@ -72,7 +72,6 @@ class SocketTable:
         """Raises OSError."""
         family = socket.AF_NETLINK
         self._socket = socket.socket(family, socket.SOCK_RAW | socket.SOCK_NONBLOCK, NETLINK_SOCK_DIAG)
-        self._sequence = 0
 
     def clients(self, addresses: Collection[Address]) -> frozenset[Client]:
         """Every TCP connection that others have with one of these addresses now, also those that nobody has accepted
@@ -111,21 +110,18 @@ class SocketTable:
                 yield from self._answers(version)
 
     def _ask(self, version: Version, states: int, wanted: Sequence[bytes]) -> None:
-        for _ in self._datagrams():  # what an interrupted dump has left; the kernel does only one at a time
+        for _ in self._datagrams():  # what is left of an earlier dump is no answer, and the kernel does one at a time
             pass
-        self._sequence = self._sequence + 1 & 0x7FFFFFFF
         body = _REQUEST.pack(_FAMILY[version], socket.IPPROTO_TCP, 0, states)
         if len(wanted) <= ADDRESSES_PER_PROGRAM_MAX:
             program = program_for(_FAMILY[version], wanted)
             body += _ATTRIBUTE.pack(_ATTRIBUTE.size + len(program), _ATTRIBUTE_PROGRAM) + program
         length, flags = _HEADER.size + len(body), NLM_F_REQUEST | NLM_F_DUMP
-        self._socket.send(_HEADER.pack(length, SOCK_DIAG_BY_FAMILY, flags, self._sequence, 0) + body)
+        self._socket.send(_HEADER.pack(length, SOCK_DIAG_BY_FAMILY, flags, 0, 0) + body)
 
     def _answers(self, version: Version) -> Iterator[_Found]:
         answer = _ANSWER[version]
         for datagram in self._datagrams():
-            if _HEADER.unpack_from(datagram)[3] != self._sequence:
-                continue
             offset = 0
             while offset + answer.size <= len(datagram):
                 found: _Found = answer.unpack_from(datagram, offset)
