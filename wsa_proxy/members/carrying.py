@@ -41,6 +41,8 @@ from wsa_proxy.members.roster import Roster
 
 GAP_S_MAX = 3.0
 """Between a takeover and the settled list of the node that drains: a second, a count, and some pages that are lost."""
+CLOSED_S = 0.5
+"""For the last answers of a plain switch, and a stop (``planned_stop.py``)."""
 REPEATED_HURRIED_S = 0.05
 REPEATED_INTERVALS = 1.5
 """What is not acknowledged is told again; it is by a report, which comes once in an interval."""
@@ -90,6 +92,8 @@ class Carrying:
         self._lives = Lives(self, roster)
         self._drain: Drain | None = None
         self._gap_until_s = -math.inf
+        self._closed_at_s = math.inf
+        """By then it has ended the connections that do not drain."""
         self._steering: ToSteer | None = None
         self._is_steering_old = False
         self._told: set[Client] = set()
@@ -176,10 +180,12 @@ class Carrying:
         if self._drain is not None:
             self._drain = None
             self._let_go()
+            if not self.is_master:
+                self._list.count(())
 
     def takes_over(self, from_living: bool, now_s: float) -> None:
         """This node is about to acquire the addresses; ``from_living`` as in ``ReportTransition``."""
-        self.is_master, self._drain = True, None
+        self.is_master, self._drain, self._closed_at_s = True, None, math.inf
         self._told.clear()
         self._tickles = []
         # What it does not know may be its own: to send that on would end it.
@@ -189,21 +195,19 @@ class Carrying:
         self._after(now_s)
 
     def left_master(self, now_s: float) -> None:
-        """It does not answer for them any more; what does not drain has been ended."""
+        """It does not answer for them any more; what does not drain is ended within CLOSED_S."""
         self.is_master = False
         self._gap_until_s = -math.inf
         self._tickles = []
         self._told.clear()
-        if self._drain is None:
-            self._let_go()
-        self._is_steering_old = True
-        self._after(now_s)
+        self._let_go()
+        self._closed_at_s = now_s + CLOSED_S
 
     def _let_go(self) -> None:
-        if not self.is_master:
-            self._list.count(())
-            self._lives.let_go()
+        """The clients of others are nothing to a node that is not master and does not drain."""
         self._is_steering_old = True
+        if not self.is_master and self._drain is None:
+            self._lives.let_go()
 
     # -- the others ----------------------------------------------------------------------------------------------------
 
@@ -266,13 +270,17 @@ class Carrying:
 
     def step(self, now_s: float) -> None:
         """Time has passed."""
+        if now_s >= self._closed_at_s:
+            self._closed_at_s = math.inf
+            if self._drain is None:
+                self._list.count(())
         self._lives.step(now_s)
         self._after(now_s)
 
     def next_step_s(self, now_s: float) -> float:
         """When to look again at the latest: ``step``, and all that is asked after it. Infinite: nothing is waited
         for."""
-        times_s = [self._lives.next_s()]
+        times_s = [self._lives.next_s(), self._closed_at_s]
         if self._steering is not None and self._steering.gap:
             times_s.append(self._gap_until_s)
         if self._drain is not None:

@@ -1,17 +1,18 @@
 """Whose connections live: what becomes of the clients of each other life, once this node answers for the addresses.
 
-Told by its reports, each of which is believed (``roster.py``), and by their absence. Nobody says that he is dead, so
-who was master and does not say that he *drains* has so long to say it as his case needs:
+It is told by their reports, each of which is believed (``roster.py``), and by their absence. Nobody says that it is
+dead; so who was master when this node took over has some time to say that it *drains*:
 
-AWAITED    A master that is there, by its reports, and of whom this node takes over. From one that was heard just now
-           (a better node, a planned switch) AWAITED_S; else (a bow-out, which may be a dead man's will) SAYS_S: the
-           report that says it is repeated.
-CLOSES     It says that it is master no more, and does not drain: it ends its connections itself, and has CLOSES_S for
-           the last answers.
-DRAINS     It says so. Each DRAINING report counts; three that are missing are its death.
+AWAITED    It was there, by its reports. Its advertisement was heard just now (a demoted or a lesser master): AWAITED_S.
+           Else there was a bow-out, which may be a dead one's will, or a silence: SAYS_S, as the report that says it is
+           repeated. Whoever says that it is master still lives, and has until its next report is missing.
+CLOSES     It says that it is master no more, and does not drain: it ends its connections itself, and then its list.
+           What that has not told after CLOSES_S is told from here.
+DRAINS     It says so. Three of its reports that are missing are its death.
 RETURNED   It has drained and is master again, while this node drains: caches may send its clients here yet.
 
-All four are steered. DEAD is who has let its time pass, or was not there to begin with: its clients are told.
+The clients of all of these are steered. Who lets its time pass, or was not there to begin with, is dead: its clients
+are told.
 """
 
 from __future__ import annotations
@@ -34,9 +35,11 @@ from wsa_proxy.members.roster import Roster
 AWAITED_S = 1.0
 SAYS_S = 0.15
 """Three times what passes between two reports of a node that hands over."""
-CLOSES_S = 0.5
+CLOSES_S = 1.0
 LOST_S = 1.5
 """Three of the reports that a draining node sends twice a second."""
+LOST_INTERVALS = 1.5
+"""Of a master's reports one that is missing is enough."""
 RETURNED_S = 1.0
 TOLD_BY_ANOTHER_S = 5.0
 """Another master needs no longer to tell the clients of who is silent."""
@@ -152,7 +155,7 @@ class Lives:
         if report.leaves:
             life.said = NOTHING
         if self._here.is_master or self._here.drains:
-            self._judge(life, now_s)
+            self._judge(life, now_s, max(LOST_S, LOST_INTERVALS * member.interval_s))
         if report.leaves and life.fate is Fate.NONE:
             self.known.pop(report.life)
 
@@ -186,8 +189,8 @@ class Lives:
                 case Fate.RETURNED if now_s >= life.until_s:
                     self._look_at_returned(key, life, now_s)
 
-    def _judge(self, life: Life, now_s: float) -> None:
-        """What its newest report means for its clients."""
+    def _judge(self, life: Life, now_s: float, patience_s: float) -> None:
+        """What its newest report means for its clients; the next one is missing after ``patience_s``."""
         if life.said.drains:
             life.meets(Fate.DRAINS)
         elif life.fate is Fate.DRAINS or life.fate is Fate.RETURNED:
@@ -196,7 +199,9 @@ class Lives:
                 life.meets(Fate.NONE)
             elif life.fate is Fate.DRAINS:
                 life.meets(Fate.RETURNED, now_s + RETURNED_S)
-        elif life.fate is Fate.AWAITED and not life.is_master:
+        elif life.fate is Fate.AWAITED and life.is_master:
+            life.until_s = max(life.until_s, now_s + patience_s)
+        elif life.fate is Fate.AWAITED:
             life.meets(Fate.CLOSES, now_s + CLOSES_S)
 
     def _look_at_returned(self, key: bytes, life: Life, now_s: float) -> None:
@@ -209,6 +214,7 @@ class Lives:
         """To be told by who is master; nobody tells them twice."""
         life.meets(Fate.NONE)
         if self._here.is_master:
+            life.is_master, life.said = False, NOTHING
             self._dead.append(life)
 
     def _forget_told(self, now_s: float) -> None:
