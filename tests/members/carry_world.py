@@ -87,7 +87,6 @@ class Peer:
                 self.carrying.hear(member, now_s)
         elif (reason := self.carrying.hear_page(datagram, now_s)) is not None:
             self.unread.append(reason)
-        self.act()
 
     def act(self) -> None:
         """What follows: what a pump asks after each event."""
@@ -106,8 +105,9 @@ class Peer:
             self.world.send(self, page)
         if now_s >= self._report_at_s:
             self.say()
-        if self.is_master:
-            self.tickles += carrying.take_tickles()
+        if self.is_master and (tickles := carrying.take_tickles()):
+            self.tickles += tickles
+            self.world.on_tickles(self, {client for tickle in tickles for client in tickle.clients})
 
     # -- what happens to it --------------------------------------------------------------------------------------------
 
@@ -145,6 +145,7 @@ class World:
         self.random = Random(seed)
         self.now_s = 0.0
         self.carries: Callable[[str, str], Iterable[float]] = lambda sender, receiver: (0.0,)
+        self.on_tickles: Callable[[Peer, set[bytes]], None] = lambda peer, told: None
         self.peers: list[Peer] = []
         self._flying: list[tuple[float, Peer, bytes, Datagram]] = []
         self.peers = [Peer(self, name, number + 1) for number, name in enumerate(names)]
@@ -165,13 +166,17 @@ class World:
                     self._flying.append((self.now_s + late_s, receiver, receiver.roster.life, datagram))
 
     def deliver(self) -> None:
-        """Whatever has arrived by now, and what comes of it."""
+        """Whatever has arrived by now, and what comes of it. All that waits is read before anything follows from it, as
+        a node's pump does: who stood still has not missed what waits."""
         while arrived := [each for each in self._flying if each[0] <= self.now_s and not each[1].is_frozen]:
-            first = min(arrived, key=lambda each: each[0])
-            self._flying.remove(first)
-            _, receiver, life, datagram = first
-            if not receiver.is_dead and receiver.roster.life == life:
-                receiver.hear(datagram)
+            self._flying = [each for each in self._flying if each not in arrived]
+            reached: dict[str, Peer] = {}
+            for _, receiver, life, datagram in sorted(arrived, key=lambda each: each[0]):
+                if not receiver.is_dead and receiver.roster.life == life:
+                    receiver.hear(datagram)
+                    reached[receiver.node] = receiver
+            for receiver in reached.values():
+                receiver.act()
 
     def step(self) -> None:
         self.now_s += STEP_S
