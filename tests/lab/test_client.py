@@ -1,45 +1,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
+from typing import Any
 
 import pytest
 
 from wsa_proxy.lab import client
 from wsa_proxy.lab.client import Plan
-from wsa_proxy.lab.client import read_answer
 from wsa_proxy.lab.outage import Sample
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nX-Asked-By: 10.0.0.2\r\n\r\nbody"
 
 
-@pytest.mark.parametrize("end", range(len(ANSWER)))
-def test_an_answer_is_complete_with_its_last_byte_only(end: int) -> None:
-    """A connection that is cut within an answer is no success."""
-    assert read_answer(ANSWER[:end]) is None
-
-
-def test_a_complete_answer_names_the_server() -> None:
-    """That is how the lab knows which node served."""
-    assert read_answer(ANSWER) == ("10.0.0.2", "")
-
-
-@pytest.mark.parametrize(
-    ("received", "error"),
-    [
-        (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", "answer HTTP/1.1 502 Bad Gateway"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "the answer does not come from the origin"),
-        (b"nonsense\r\n\r\n", "answer nonsense"),
-    ],
-)
-def test_any_other_answer_is_a_failure(received: bytes, error: str) -> None:
-    """A proxy's own error page is not the service."""
-    assert read_answer(received) == ("", error)
-
-
 async def serve_and_collect(
-    monkeypatch: pytest.MonkeyPatch, answer: bytes | None, plan_of: dict[str, float], count: int
+    monkeypatch: pytest.MonkeyPatch, answer: bytes | None, plan_of: dict[str, Any], count: int
 ) -> list[Sample]:
     """Run the client against a server of one fixed answer (None: none at all) until ``count`` samples are there."""
     samples: list[Sample] = []
@@ -69,6 +46,39 @@ async def serve_and_collect(
     return samples
 
 
+class KeepingServer:
+    """Answers one request after the other on each connection; ``closes_after`` so many it closes at the next one."""
+
+    def __init__(self, closes_after: int = 1000) -> None:
+        self.asked: list[int] = []
+        """How many requests came over each connection."""
+        self._closes_after = closes_after
+
+    async def collect(self, monkeypatch: pytest.MonkeyPatch, count: int, *, kept: bool) -> list[Sample]:
+        """Run the client, one request after the other, until so many samples are there."""
+        samples: list[Sample] = []
+        server = await asyncio.start_server(self._connection, "127.0.0.1", 0)
+        host, port = server.sockets[0].getsockname()
+        asking = client.Asking(Plan(host, port, "http://10.0.0.80/", kept=kept))
+        monkeypatch.setattr(client, "tell", samples.append)
+        async with asyncio.timeout(10):
+            for _ in range(count):
+                await asking.one(0.0)
+        server.close()
+        return samples
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        number = len(self.asked)
+        self.asked.append(0)
+        with contextlib.suppress(asyncio.IncompleteReadError):  # the client has done with it
+            while (head := await reader.readuntil(b"\r\n\r\n")) and self.asked[number] < self._closes_after:
+                self.asked[number] += 1
+                writer.write(ANSWER)
+                if b"Connection: close" in head:
+                    break
+        writer.close()
+
+
 async def test_requests_start_on_the_schedule_and_name_who_served(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neighbours in the schedule are one interval apart, whenever they were really started."""
     samples = await serve_and_collect(monkeypatch, ANSWER, {"interval_s": 0.02}, 10)
@@ -85,6 +95,26 @@ async def test_a_request_without_answer_fails_at_its_limit_and_delays_no_other(m
     assert time.monotonic() - began_s < 2.5
     assert {each.error for each in samples} == {"no answer in 0.3 s"}
     assert all(each.end_s - each.start_s >= 0.3 for each in samples)
+
+
+@pytest.mark.parametrize(("kept", "connections"), [(False, 20), (True, 11)])
+async def test_every_other_request_goes_over_a_kept_connection(
+    monkeypatch: pytest.MonkeyPatch, kept: bool, connections: int
+) -> None:
+    """When the other end keeps it, too; and the others on their own, which they say."""
+    server = KeepingServer()
+    samples = await server.collect(monkeypatch, 20, kept=kept)
+    assert {(each.ok, each.error, each.retried) for each in samples} == {(True, "", False)}
+    assert len(server.asked) == connections
+    assert max(server.asked) == (10 if kept else 1)
+
+
+async def test_a_kept_connection_that_is_closed_under_a_request_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked again on a new one, as browsers do, and that is told."""
+    server = KeepingServer(closes_after=2)
+    samples = await server.collect(monkeypatch, 20, kept=True)
+    assert {(each.ok, each.error) for each in samples} == {(True, "")}
+    assert 2 <= sum(each.retried for each in samples) <= 5
 
 
 async def test_a_connection_closed_without_answer_fails_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,8 @@ with them. The rooms, in the order in which a run passes through them:
         known_bytes.py    what a paced download consists of
         echoes.py         TCP and WebSocket that send back what they get
       client.py         starts a request every 10 ms through the virtual IP (a process of its own)
+        answer.py         reads an answer: pure
+        kept.py           connections that carry one request after the other
       open_connections.py  keeps connections open through it and tells what becomes of each (a process of its own)
         download.py       one download, compared byte by byte
         conversation.py   one tunnel or WebSocket whose client speaks, or only waits

@@ -3,9 +3,10 @@
     python -m wsa_proxy.lab.client --proxy 10.0.0.3:8080 --url http://10.0.0.80/
 
 Requests start by an absolute schedule, whatever became of the earlier ones; each has its own TCP connection and its
-own time limit. One line of JSON for each finished request goes to stdout, in the order of the fields of Sample:
+own time limit. With ``--kept`` every other one goes over a connection that is kept for the next. One line of JSON for
+each finished request goes to stdout, in the order of the fields of Sample:
 
-    [due_s, start_s, end_s, ok, server, error]
+    [due_s, start_s, end_s, ok, server, error, retried]
 
 With ``--once`` one request is made with the standard library (HTTPS through CONNECT, trusting ``--ca``), and its
 status, headers and length are printed.
@@ -24,6 +25,7 @@ from dataclasses import astuple
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from wsa_proxy.lab.kept import Pool
 from wsa_proxy.lab.outage import Sample
 
 LATE_MAX_S = 1.0
@@ -40,6 +42,8 @@ class Plan:
     interval_s: float = 0.01
     limit_s: float = 1.0
     """Time limit of one request, from connect to the last byte."""
+    kept: bool = False
+    """Every other request goes over a connection that is kept for the next one."""
 
     @property
     def in_flight_max(self) -> int:
@@ -47,55 +51,50 @@ class Plan:
         return int(self.limit_s / self.interval_s * 1.5) + 10
 
 
-class Request(asyncio.Protocol):
-    """One GET on one connection. ``finished`` gets (server, error); exactly one of them is empty."""
+class Asking:
+    """How the requests of one plan are made: each on a connection of its own, or every other one on a kept one."""
 
-    def __init__(self, head: bytes, finished: asyncio.Future[tuple[str, str]]) -> None:
-        self._head = head
-        self._finished = finished
-        self._received = bytearray()
-        self._transport: asyncio.Transport | None = None
+    def __init__(self, plan: Plan) -> None:
+        head = f"GET {plan.url} HTTP/1.1\r\nHost: {urlsplit(plan.url).netloc}\r\n"
+        self._only_one, self._one_of_many = f"{head}Connection: close\r\n\r\n".encode(), f"{head}\r\n".encode()
+        self._plan = plan
+        self._pool = Pool(plan.proxy_host, plan.proxy_port, plan.in_flight_max)
+        self._number = 0
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.write(self._head)
+    async def one(self, due_s: float) -> None:
+        """Make the next request and tell how it ended.
 
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        outcome = read_answer(bytes(self._received))
-        if outcome is not None:
-            self._finish(*outcome)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._finish("", f"connection lost: {error}" if error else "connection closed before the answer was complete")
-
-    def _finish(self, server: str, error: str) -> None:
-        if not self._finished.done():
-            self._finished.set_result((server, error))
-        if self._transport is not None:
-            self._transport.close()
-
-
-def read_answer(received: bytes) -> tuple[str, str] | None:
-    """Return (server, error) when the answer with a Content-Length is complete, None while it is not."""
-    head, separator, body = received.partition(b"\r\n\r\n")
-    if not separator:
-        return None
-    status, *lines = head.decode("latin-1").split("\r\n")
-    fields = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    if status.split(" ")[1:2] != ["200"]:
-        return "", f"answer {status}"
-    if len(body) < int(fields.get("content-length", "0")):
-        return None
-    server = fields.get("x-asked-by", "")
-    return (server, "") if server else ("", "the answer does not come from the origin")
+        The other end may close a kept connection while a request is on its way to it: then it is asked again, on a new
+        one, as browsers do (RFC 9112, 9.3.1).
+        """
+        self._number += 1
+        is_kept = self._plan.kept and bool(self._number % 2)
+        head = self._one_of_many if is_kept else self._only_one
+        start_s = time.monotonic()
+        waits_for, retried, outcome = "connection", False, None
+        try:
+            async with asyncio.timeout(self._plan.limit_s):
+                kept = self._pool.free() if is_kept else None
+                if kept is not None:
+                    waits_for = "answer"
+                    outcome = await self._pool.ask(kept, head)
+                    retried = outcome is None
+                if outcome is None:
+                    waits_for = "connection"
+                    new = await self._pool.connect()
+                    waits_for = "answer"
+                    outcome = await self._pool.ask(new, head)
+            server, error = outcome or ("", "connection closed before the answer")
+        except TimeoutError:
+            server, error = "", f"no {waits_for} in {self._plan.limit_s:g} s"
+        except OSError as failed:
+            server, error = "", failed.strerror or str(failed)
+        tell(Sample(due_s, start_s, time.monotonic(), not error, server, error, retried))
 
 
 async def run(plan: Plan) -> None:
     """Start requests for ever."""
-    loop = asyncio.get_running_loop()
-    head = f"GET {plan.url} HTTP/1.1\r\nHost: {urlsplit(plan.url).netloc}\r\nConnection: close\r\n\r\n".encode()
+    asking = Asking(plan)
     under_way: set[asyncio.Task[None]] = set()
     due_s = time.monotonic()
     async with asyncio.TaskGroup() as requests:
@@ -107,30 +106,9 @@ async def run(plan: Plan) -> None:
                 now = time.monotonic()
                 tell(Sample(due_s, now, now, False, "", f"not started: {len(under_way)} requests are under way"))
                 continue
-            task = requests.create_task(_request(loop, plan, head, due_s))
+            task = requests.create_task(asking.one(due_s))
             under_way.add(task)
             task.add_done_callback(under_way.discard)
-
-
-async def _request(loop: asyncio.AbstractEventLoop, plan: Plan, head: bytes, due_s: float) -> None:
-    """Make one request and tell how it ended."""
-    start_s = time.monotonic()
-    finished: asyncio.Future[tuple[str, str]] = loop.create_future()
-    transport: asyncio.BaseTransport | None = None
-    try:
-        async with asyncio.timeout(plan.limit_s):
-            transport, _ = await loop.create_connection(
-                lambda: Request(head, finished), plan.proxy_host, plan.proxy_port
-            )
-            server, error = await finished
-    except TimeoutError:
-        server, error = "", f"no {'answer' if transport else 'connection'} in {plan.limit_s:g} s"
-    except OSError as failed:
-        server, error = "", failed.strerror or str(failed)
-    finally:
-        if isinstance(transport, asyncio.Transport):
-            transport.abort()
-    tell(Sample(due_s, start_s, time.monotonic(), not error, server, error))
 
 
 def tell(sample: Sample) -> None:
@@ -163,6 +141,7 @@ def main() -> None:
     parser.add_argument("--proxy", required=True, help="address:port; an IPv6 address in brackets")
     parser.add_argument("--url", required=True)
     parser.add_argument("--interval", type=float, default=0.01, help="seconds between starts")
+    parser.add_argument("--kept", action="store_true", help="keep the connection of every other request for the next")
     parser.add_argument("--limit", type=float, default=1.0, help="seconds for one request")
     parser.add_argument("--once", action="store_true", help="make one request and print the answer")
     parser.add_argument("--ca", help="file with the certificates to trust, for --once")
@@ -172,7 +151,7 @@ def main() -> None:
     if arguments.once:
         print(json.dumps(fetch_once(host, int(port), arguments.url, arguments.ca, arguments.limit)))
     else:
-        asyncio.run(run(Plan(host, int(port), arguments.url, arguments.interval, arguments.limit)))
+        asyncio.run(run(Plan(host, int(port), arguments.url, arguments.interval, arguments.limit, arguments.kept)))
 
 
 if __name__ == "__main__":

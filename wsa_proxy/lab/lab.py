@@ -197,10 +197,10 @@ class Lab:
                 start_new_session=True,
             )
 
-    def start_client(self) -> None:
-        """Start the steady stream of requests."""
+    def start_client(self, *more: str) -> None:
+        """Start the steady stream of requests; ``more`` arguments are those of client.py."""
         url = f"http://{ORIGIN.ipv4.ip}/"
-        arguments = ("--proxy", self.proxy, "--url", url, "--interval", str(self._interval_s))
+        arguments = ("--proxy", self.proxy, "--url", url, "--interval", str(self._interval_s), *more)
         client = self.run_in("client", "wsa_proxy.lab.client", *arguments, "--limit", str(STEADY_S))
         assert client.stdout is not None
         self._client_began_s = time.monotonic()

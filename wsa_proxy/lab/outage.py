@@ -28,6 +28,8 @@ class Sample:
     """Address from which the origin was asked: it names the node. Empty on failure."""
     error: str
     """Empty on success."""
+    retried: bool = False
+    """A kept connection was closed under it, and it was asked again on a new one."""
 
 
 @dataclass(frozen=True, slots=True)
