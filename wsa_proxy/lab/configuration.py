@@ -36,6 +36,8 @@ Overrides = Mapping[str, Any]
 """``{"advertisement_interval": 2}`` for all nodes, ``{"b.priority": 254}`` for one; the values as in the file."""
 Options = Mapping[str, str]
 """Of mitmproxy, as after its ``--set``: ``{"flow_detail": "1"}`` for all nodes, ``{"b.http2": "false"}`` for one."""
+STREAMING: Options = {"stream_large_bodies": "100k"}
+"""Else mitmproxy keeps a download until its last byte is there, and nobody could see that it goes on."""
 
 
 class OverrideError(Exception):

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from wsa_proxy.lab import namespace
 from wsa_proxy.lab import screen
+from wsa_proxy.lab.configuration import STREAMING
 from wsa_proxy.lab.configuration import OverrideError
 from wsa_proxy.lab.configuration import parse_override
 from wsa_proxy.lab.faults import FAULTS
@@ -34,8 +35,6 @@ from wsa_proxy.lab.script import Step
 from wsa_proxy.lab.script import parse
 from wsa_proxy.lab.topology import NODE_NAMES
 
-STREAMING = {"stream_large_bodies": "100k"}
-"""Else mitmproxy keeps a download until its last byte is there, and nobody could see that it goes on."""
 STATUS_NOT_BACK = 1
 STATUS_USAGE = 2
 

@@ -1,0 +1,54 @@
+"""What the tests make of the fates of open connections."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from tests.lab.judging import Seen
+from tests.lab.judging import noise_ms
+
+PAUSE_S_MAX = 1.0  # a busy machine; the origin sends twenty times a second
+SLOW_S_MAX = 1.0
+RETRIED_SHARE_MAX = 0.02
+TOLD_S_MAX = 1.0
+
+
+def by_state(fates: list[dict[str, Any]], kind: str = "") -> Counter[str]:
+    return Counter(each["state"] for each in fates if each["place"].startswith(kind))
+
+
+def check_carried(seen: Seen, switches: int) -> None:
+    """Nothing is lost in all of it: each download has every byte and comes as steadily as it is sent, each tunnel and
+    WebSocket lives to its end, no request fails. Afterwards each kernel is as if nothing had been."""
+    found = seen["carried"]
+    assert by_state(found["fates"]).keys() == {"done"}, [each for each in found["fates"] if each["state"] != "done"]
+    for kind, count in (("download", 10), ("tunnel", 1), ("websocket", 1), ("waiting", 1)):
+        assert by_state(found["fates"], kind).total() >= count
+    assert max(each["pause_s"] for each in found["fates"]) < PAUSE_S_MAX
+    assert found["bad"] == [] and found["slowest_s"] < SLOW_S_MAX
+    assert found["retried"] <= found["requests"] * RETRIED_SHARE_MAX
+    assert len(found["switches"]) == switches
+    for each in found["switches"]:
+        assert each["master"] != each["old"]
+        old, new = each["carry"][each["old"]], each["carry"][each["master"]]
+        assert old["possible"] and old["drains"]["connections"] > 0, each
+        assert [steered["node"] for steered in new["steers"]] == [each["old"]], each
+    check_nothing_left(found["left"])
+
+
+def check_nothing_left(left: dict[str, Any]) -> None:
+    """No node has a table, and one alone has the virtual IP, where it answers for it."""
+    assert [each["tables"] for each in left.values()] == [[]] * len(left)
+    holding = [interface for each in left.values() for interface in each["holding"]]
+    assert len(holding) == 1 and holding != ["lo"], left
+
+
+def check_told(seen: Seen, count: int) -> None:
+    """Each client that only waited has its reset within a second of the takeover."""
+    found = seen["lost"]
+    assert by_state(found["fates"]) == {"reset": count}
+    late_s = noise_ms(seen["faults"][-1]) / 1000
+    assert max(each["at_s"] for each in found["fates"]) < TOLD_S_MAX + late_s
+    assert found["carry"]["told"]["node"] == found["old"]
+    assert found["carry"]["told"]["clients"] >= count
