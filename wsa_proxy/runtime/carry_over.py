@@ -17,6 +17,7 @@ from wsa_proxy.net.ports import Client
 from wsa_proxy.net.ports import LinkChanged
 from wsa_proxy.runtime.apart import apart
 from wsa_proxy.runtime.clocks import Clocks
+from wsa_proxy.runtime.group_carry import LOOK_S
 from wsa_proxy.runtime.group_carry import CarriedClients
 from wsa_proxy.runtime.group_carry import GroupCarry
 from wsa_proxy.runtime.group_reports import GroupReports
@@ -28,7 +29,6 @@ from wsa_proxy.runtime.tickling import Tickling
 
 logger = logging.getLogger(__name__)
 
-LOOK_S = 0.5
 BUSY_LOOK_S = 0.1
 NETWORKS_KEPT_S = 5.0
 """An interface's networks, which are asked for with each status."""
@@ -133,10 +133,10 @@ class CarryOver:
             due = [vhid for vhid, each in self.groups.items() if each.wants_count(now_s)]
             counted = self._count(due)
             for vhid, each in list(self.groups.items()):
-                if vhid in counted or each.is_busy:
+                if vhid in counted or each.is_busy(now_s):
                     with apart(vhid, "look after connections"):
                         each.tick(counted.get(vhid))
-            self._is_busy = any(each.is_busy for each in self.groups.values())
+            self._is_busy = any(each.is_busy(now_s) for each in self.groups.values())
         finally:
             if not self._closed:
                 self._arm()

@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 SAID_EVERY_S = 0.5
 """While it drains a node says so twice a second, whatever its interval: three that are missing mean that it is gone."""
+LOOK_S = 0.5
+"""Between two looks where nothing goes on."""
 AT_ONCE_MAX = 500
 """Connections that are steered one by one before the addresses are acquired. To tell the kernel of thousands takes
 longer than a takeover may; until it knows them, they are unknown ones, and steered for that."""
@@ -170,10 +172,9 @@ class GroupCarry:
 
     # -- the pump ----------------------------------------------------------------------------------------------------
 
-    @property
-    def is_busy(self) -> bool:
+    def is_busy(self, now_s: float) -> bool:
         """Something is looked after from one moment to the next."""
-        return self.carrying.drains or self._in_force is not None
+        return self.carrying.drains or self._in_force is not None or self.carrying.next_step_s(now_s) < now_s + LOOK_S
 
     def wants_count(self, now_s: float) -> bool:
         """The kernel's connections of this group are to be counted now."""
@@ -237,7 +238,7 @@ class GroupCarry:
         for tickle in self.carrying.take_tickles():
             if self._here.tickling is not None:
                 self._here.tickling.tell(self._vhid, tickle.node, tickle.clients, self._is_lost)
-        if self.is_busy:
+        if self.is_busy(now_s):
             self._here.wake()
 
     def _is_lost(self, client: Client) -> bool:
