@@ -69,12 +69,13 @@ def steered(
 def segment(version: Version, to: bytes, flags: str, **fields: Any) -> Packet:
     """A TCP segment from a client, addressed to this hardware address. ``fields`` are scapy's: ``sport``, ``dport``,
     ``seq`` of TCP, ``src`` and ``dst`` of IP, ``mac`` for the source of the frame."""
-    addresses = {"src": str(CLIENT[version]), "dst": str(VIP[version])}
+    addresses: dict[str, Any] = {"src": str(CLIENT[version]), "dst": str(VIP[version])}
     addresses |= {name: str(fields.pop(name)) for name in ("src", "dst") if name in fields}
     mac = fields.pop("mac", bytes.fromhex("020000000009"))
     ip = IP(**addresses) if version == 4 else IPv6(**addresses)
     frame: Packet = Ether(src=mac.hex(":"), dst=to.hex(":")) / ip
-    return frame / TCP(**({"sport": CLIENT_PORT, "dport": PORT, "flags": flags} | fields))
+    ports: dict[str, Any] = {"sport": CLIENT_PORT, "dport": PORT}
+    return frame / TCP(flags=flags, **(ports | fields))
 
 
 def one_processor() -> None:

@@ -98,13 +98,13 @@ def test_a_listed_connection_is_steered_whatever_its_flags_are(lan: Any, version
     assert cable.sent_on(*frames) == cable.as_steered(*frames)
 
 
-def not_listed(version: Version, to: bytes) -> dict[str, list[Packet]]:
+def not_listed(version: Version, to: bytes) -> dict[str, list[Any]]:
     """Frames that look like those of a listed connection and are none, or must not be steered."""
     listed = segment(version, to, "A") / Raw(bytes(100))
     source, destination = str(CLIENT[version]), str(VIP[version])
     ip = IP(src=source, dst=destination) if version == 4 else IPv6(src=source, dst=destination)
     ether = Ether(src=listed.src, dst=listed.dst)
-    found = {
+    found: dict[str, list[Any]] = {
         "another client port": [segment(version, to, "A", sport=CLIENT_PORT + 1)],
         "another port": [segment(version, to, "A", dport=PORT + 1)],
         "another client": [segment(version, to, "A", src=OTHER[version])],
@@ -121,7 +121,7 @@ def not_listed(version: Version, to: bytes) -> dict[str, list[Packet]]:
         found |= {
             "ICMP": [ether / ip / ICMP() / Raw(bytes(listed["TCP"]))],
             "ARP": [ether / ARP(op=1, psrc=source, pdst=destination), ether / ARP(op=2, psrc=source, pdst=destination)],
-            "fragments": fragment(listed, fragsize=64),
+            "fragments": fragment(listed, fragsize=64),  # type: ignore[no-untyped-call]
         }
     else:
         tcp = bytes(listed["TCP"])
@@ -235,7 +235,8 @@ def test_a_connection_goes_on_at_the_old_node(lan: Any, version: Version, virtua
         listening = socket.create_server((str(address), PORT), family=family)
         old = packed(lan.mac("eth0"))
     with switch.on("a"):
-        own_mac, devices, to = packed(lan.mac("eth0")), ("eth0",), lan.mac("eth0")
+        own_mac, to = packed(lan.mac("eth0")), lan.mac("eth0")
+        devices: tuple[str, ...] = ("eth0",)
         if virtual:
             to = VIRTUAL_MAC
             lan.ip(f"link add carp42 link eth0 address {to} type macvlan mode bridge")
