@@ -52,9 +52,14 @@ def numbers(opened: socket.socket) -> tuple[int, int]:
     return found[0], found[1]
 
 
-def vanish(opened: socket.socket) -> None:
-    """As with the power: nothing is said."""
+def fall_silent(opened: socket.socket) -> None:
+    """From now on nothing is said when it is closed, as when its host has lost its power."""
     opened.setsockopt(socket.IPPROTO_TCP, _TCP_REPAIR, 1)
+
+
+def vanish(opened: socket.socket) -> None:
+    """Now."""
+    fall_silent(opened)
     opened.close()
 
 
