@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -433,5 +434,5 @@ def test_an_idle_group_waits_for_nothing() -> None:
         assert carrying.pages(world.now_s) == [] and carrying.copies() == {} and carrying.take_tickles() == []
         assert math.isinf(carrying.next_step_s(world.now_s)) and carrying.steering() is None
         assert carrying.says() is carrying.says() and carrying.says() == {"steers": True, "mac": carrying.mac}
-    empty = {"drains": None, "steers": [], "told": None, "possible": True, "why_not": None}
+    empty: dict[str, Any] = {"drains": None, "steers": [], "told": None, "possible": True, "why_not": None}
     assert world["b"].carrying.status(world.now_s) == empty

@@ -13,6 +13,8 @@ from tests.runtime.members import start_three
 from tests.runtime.world import Host
 from tests.runtime.world import MakeHost
 from wsa_proxy.carp.wire import Reject
+from wsa_proxy.members.cipher import Unread
+from wsa_proxy.members.client_page import MARK
 from wsa_proxy.members.report import MEMBERS_MAX
 from wsa_proxy.net.ports import Datagram
 from wsa_proxy.net.ports import Packet
@@ -231,3 +233,46 @@ async def test_who_asks_often_is_answered_once(three: list[Host], monkeypatch: p
         b.node.reporting.groups[1].ask_owner()
     await asyncio.sleep(0.2)
     assert len([at_s for at_s in looked_up if at_s]) <= 2 * 3, "each of three nodes, at once and after a wait"
+
+
+async def test_pages_of_clients_go_to_whoever_asked_for_them(three: list[Host]) -> None:
+    """Unread by anybody else; what is not believed is counted by its reason, a report is no page, and nobody is given
+    the pages of another group. Without somebody who asks nothing comes of them."""
+    a, b, c = (host.node.reporting.groups[1] for host in three)
+    await asyncio.sleep(3)
+    given: list[bytes] = []
+
+    def take(packed: bytes) -> Unread | None:
+        given.append(packed)
+        return Unread.REPLAY if len(given) > 1 else None
+
+    b.on_page = take
+    before, unread_c = b.unread.copy(), c.unread.copy()
+    for page in (MARK + b"1", MARK + b"2"):
+        a.send_page(page)
+    await asyncio.sleep(1.5)
+    assert given == [MARK + b"1", MARK + b"2"] and c.unread == unread_c
+    assert b.unread == before | {Unread.REPLAY: before[Unread.REPLAY] + 1}
+    b.receive_foreign(MARK + b"3", 2, "10.0.0.9")
+    assert len(given) == 2 and b.unread[Unread.MALFORMED] == before[Unread.MALFORMED]
+
+
+async def test_what_is_carried_is_in_the_next_report(three: list[Host]) -> None:
+    """As it is then: the copies each time, the rest when it changes."""
+    a, b, _ = (host.node.reporting.groups[1] for host in three)
+    await asyncio.sleep(3)
+    for drains, position in ((True, 3), (True, 4), (False, 4)):
+        a.carry, a.copies = lambda drains=drains: {"drains": drains}, lambda at=position: {b.roster.life: at}  # type: ignore[misc]
+        a.send()
+        await asyncio.sleep(0.01)
+        heard = b.roster.members[a.roster.life].newest
+        assert (heard.carry, heard.copies) == ({"drains": drains}, {b.roster.life: position})
+
+
+async def test_a_page_that_cannot_be_sent_is_a_trouble(three: list[Host]) -> None:
+    """As a report that cannot."""
+    a = three[0].node.reporting.groups[1]
+    await asyncio.sleep(3)
+    a._send = lambda datagram: "no way"
+    a.send_page(MARK)
+    assert a.trouble == "no way"
