@@ -11,6 +11,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from random import Random
 
+from tests.members.clients import clients
 from wsa_proxy.members.carrying import Carrying
 from wsa_proxy.members.carrying import Tickle
 from wsa_proxy.members.cipher import Unread
@@ -202,3 +203,16 @@ class World:
 
     def crash(self, name: str) -> None:
         self[name].is_dead, self[name].is_master = True, False
+
+
+def served(world: World, name: str, first: int, last: int) -> frozenset[bytes]:
+    """The master has these clients, and all know it."""
+    given = clients(first, last)
+    world[name].connections = set(given)
+    world.run(2.5)
+    return given
+
+
+def to(name: str, whose: Iterable[bytes]) -> dict[bytes, str]:
+    """As ``Peer.steers_to`` has it."""
+    return dict.fromkeys(whose, name)

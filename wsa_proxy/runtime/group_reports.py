@@ -65,6 +65,13 @@ class GroupReports:
     """Of one group with a secret. ``send`` sends one datagram and answers what went wrong, or None; ``source`` is the
     address that it is sent from. ``random`` answers so many unpredictable bytes."""
 
+    carry: Callable[[], Mapping[str, Any]]
+    """What is to be said of connections that are carried over, by ``members/carrying.py``,"""
+    copies: Callable[[], Mapping[bytes, int]]
+    """and of the lists of clients that were taken over."""
+    on_page: Callable[[bytes], Unread | None]
+    """Given each page of such a list that authenticates. Answers why it is not believed."""
+
     def __init__(
         self,
         group: GroupSettings,
@@ -88,19 +95,13 @@ class GroupReports:
         """Why the last report could not be sent."""
         self.switch: Callable[[], Said] = Said
         """What a planned switch has to say."""
-        self.carry: Callable[[], Mapping[str, Any]] = dict
-        """What is to be said of connections that are carried over,"""
-        self.copies: Callable[[], Mapping[bytes, int]] = dict
-        """and of the lists of clients that were taken over: ``members/carrying.py``."""
+        self.carry, self.copies, self.on_page = dict, dict, lambda _: None
         self.on_report: list[Callable[[Member], None]] = []
         """Told of each that is believed, one after the other."""
-        self.on_page: Callable[[bytes], Unread | None] = lambda _: None
-        """Given each page of a list of clients that authenticates. Answers why it is not believed."""
         self._clocks, self._identity = clocks, identity
         self._health, self._facts, self._maintenance = health, facts, maintenance
         self._send, self._source, self._random = send, source, random
-        self._owner_questions = OwnerQuestions()
-        self._contacts = Allowance(CONTACTS_PER_S, clocks.now_s)
+        self._owner_questions, self._contacts = OwnerQuestions(), Allowance(CONTACTS_PER_S, clocks.now_s)
         self._packer, self._closed = Packer(), False
         self._lasts: tuple[tuple[object, ...], Report] | None = None
         """What our last report said that stays, with all that it was made of."""
