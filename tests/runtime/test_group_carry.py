@@ -319,3 +319,31 @@ async def test_an_order_that_is_refused_changes_nothing(make_host: MakeHost) -> 
     a, b = await with_clients(make_host)
     told = await answer(a, "z")
     assert "error" in told and carry(a)["drains"] is None and not b.steering.in_force
+
+
+async def test_the_virtual_mac_is_put_down_while_its_address_is_held_silently(make_host: MakeHost) -> None:
+    """A frame for it that a switch sends to all its ports is not answered by two nodes; up again with the address."""
+    a, b = await with_clients(make_host, virtual_mac=True)
+    await done(a, "b")
+    await asyncio.sleep(0.5)
+    assert is_silent(a) and before(a, "hold silently", "settle") and "release" not in a.journal
+    assert b.steering.in_force[1].devices == ("eth0", "carp1")
+    a.journal.clear()
+    await done(b, "a")
+    await asyncio.sleep(0.5)
+    assert owners([a, b]) == "a" and "settle" not in a.journal
+
+
+async def test_a_stop_while_it_drains_goes_on_with_what_it_drains(make_host: MakeHost) -> None:
+    """It is master of nothing: what was carried over before is not cut by the stop."""
+    a, b = await with_clients(make_host)
+    await done(a, "b")
+    await asyncio.sleep(3)
+    departure = a.node.departure
+    assert not departure.is_needed and {str(each) for each in departure.carried} == {"10.0.0.3"}
+    departure.let_go("orderly stop")
+    await asyncio.sleep(1)
+    assert departure.drains and is_silent(a) and len(steered(b)) == 3
+    departure.end("orderly stop")
+    await asyncio.sleep(2)
+    assert not is_silent(a) and not b.steering.in_force

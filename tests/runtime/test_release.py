@@ -20,7 +20,7 @@ class World:
         self.done: list[str] = []
         self.refuses = self.kept = False
         self.ports: Any = SimpleNamespace(addresses=self)
-        self.release_it = Release(7, [], lambda: self.kept, lambda: self.ports, self.close)
+        self.release_it = Release(7, [], lambda: self.kept, lambda: self.kept, lambda: self.ports, self.close)
 
     def close(self, addresses: object) -> int:
         self.done.append("close")

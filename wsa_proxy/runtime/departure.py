@@ -33,8 +33,8 @@ class Departure:
 
     @property
     def carried(self) -> frozenset[Address]:
-        """The virtual IPs that are master here and whose connections will go on, if this node leaves now."""
-        leaving = [driver.leaving for driver in self._drivers() if driver.is_master]
+        """The virtual IPs whose connections go on here already, or will, if this node leaves now."""
+        leaving = [driver.leaving for driver in self._drivers() if driver.is_master or driver.leaving.is_carried]
         return frozenset(address for each in leaving for address in each.carried)
 
     @property

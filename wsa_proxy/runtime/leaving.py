@@ -110,7 +110,14 @@ class Leaving:
         self._successor_heard = False
         self._is_carried = False
         self.carry: Carry = Cut()
-        self._release = Release(vhid, addresses, lambda: is_master() or self.keeps, ports, close_connections)
+        self._release = Release(
+            vhid,
+            addresses,
+            lambda: is_master() or self.keeps,
+            lambda: is_master() or self.awaits_successor,
+            ports,
+            close_connections,
+        )
 
     @property
     def keeps(self) -> bool:
@@ -125,7 +132,7 @@ class Leaving:
     @property
     def carried(self) -> frozenset[Address]:
         """Those whose connections would go on if it left now; link-local ones cannot move."""
-        return self._movable if self.carry.is_possible else frozenset()
+        return self._movable if self.is_carried or self.carry.is_possible else frozenset()
 
     @property
     def is_carried(self) -> bool:
@@ -187,6 +194,8 @@ class Leaving:
     def _go_on(self) -> None:
         """The connections, if somebody steers them; where nobody has come, nobody does."""
         if self._successor_heard and self._is_carried:
+            # A frame for the virtual MAC that a switch sends to all ports must not be answered by two nodes.
+            self._release.settle_soon()
             self.carry.silent()
         else:
             self._be_cut()

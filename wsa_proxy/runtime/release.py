@@ -20,20 +20,22 @@ many groups that end together did so at once, the leases of those that go on wou
 
 
 class Release:
-    """Of one virtual host. ``kept`` answers whether it is MASTER now, ``ports`` those that it has, if any."""
+    """Of one virtual host. ``kept`` answers whether the addresses are to stay, ``answers`` whether this node answers for
+    them, ``ports`` those that it has, if any."""
 
     def __init__(
         self,
         vhid: int,
         addresses: Collection[Address],
         kept: Callable[[], bool],
+        answers: Callable[[], bool],
         ports: Callable[[], Ports | None],
         close_connections: Callable[[Collection[Address]], int],
     ) -> None:
         """Made inside the running loop."""
         self._vhid = vhid
         self._addresses = frozenset(addresses)
-        self._kept = kept
+        self._kept, self._answers = kept, answers
         self._ports = ports
         self._close_connections = close_connections
         self._loop = asyncio.get_running_loop()
@@ -47,6 +49,10 @@ class Release:
             # Whatever happens to the proxy's clients, the address has to go.
             logger.exception("carp vhid=%d the connections could not be ended in order", self._vhid)
         self._release(TRIES)
+        self.settle_soon()
+
+    def settle_soon(self) -> None:
+        """``settle``, when it is this group's turn."""
         if self._settling is not None:
             self._settling.cancel()
         self._settling = self._loop.call_later(self._vhid * SETTLE_APART_S, self._settle_in_turn)
@@ -77,8 +83,8 @@ class Release:
             self.settle()
 
     def settle(self) -> None:
-        """Set what carries the addresses down, unless it is MASTER; harmless when repeated."""
-        if (ports := self._ports()) is None or self._kept():
+        """Set what carries the addresses down, unless this node answers for them; harmless when repeated."""
+        if (ports := self._ports()) is None or self._answers():
             return
         try:
             ports.addresses.settle()
