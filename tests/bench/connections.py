@@ -4,8 +4,8 @@
     .venv/bin/python -m wsa_proxy.lab tests/bench/connections.py:tickles
 
 In network namespaces of their own, with the real kernel; the connections have no other end (TCP_REPAIR), so that 10,000
-of them (``CROWD=500``: so many) are made in a moment. Processor time of the thread that asks or sends, for a machine that does other things as
-well; median (lowest..highest).
+of them are made in a moment (``CROWD=500``: so many). Processor time of the thread that asks or sends, since the machine
+may have other work; median (lowest..highest).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import resource
 import signal
 import socket
 import time
+from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -64,6 +65,10 @@ def table() -> dict[str, str]:
         found[f"with none, and {CROWD} others"] = timed(SocketTable(), 0, VIP4)
         with connections(VIP4, CROWD // 10):
             found[f"with {CROWD // 10}, and {CROWD} others"] = timed(SocketTable(), CROWD // 10, VIP4)
+    with connections(VIP4, CROWD):
+        for where, asking in (("its loop", in_the_loop), ("a thread", asyncio.to_thread)):
+            late_ms = [asyncio.run(lateness(asking)) for _ in range(RUNS)]
+            found[f"with {CROWD}, asked in {where}: the loop is late"] = spread(late_ms) + " ms on the clock"
     return found
 
 
@@ -99,6 +104,30 @@ def connections(address: Address, count: int) -> Iterator[None]:
 def timed(asked: SocketTable, count: int, address: Address) -> str:
     assert len(asked.clients([address])) == count
     return spread([milliseconds(lambda: asked.clients([address])) for _ in range(RUNS)]) + " ms"
+
+
+async def in_the_loop[Result](work: Callable[[], Result]) -> Result:
+    return work()
+
+
+async def lateness(asking: Callable[[Callable[[], object]], Awaitable[object]]) -> float:
+    """By how many milliseconds a timer of the loop, due each of them, is late at most while somebody asks."""
+    asked, late_s, ended = SocketTable(), 0.0, asyncio.Event()
+
+    async def watch() -> None:
+        nonlocal late_s
+        while not ended.is_set():
+            start = time.perf_counter()
+            await asyncio.sleep(0.001)
+            late_s = max(late_s, time.perf_counter() - start - 0.001)
+
+    watching = asyncio.get_running_loop().create_task(watch())
+    await asyncio.sleep(0)
+    await asking(lambda: asked.clients([VIP4]))
+    ended.set()
+    await watching
+    asked.close()
+    return 1000 * late_s
 
 
 def milliseconds(work: Callable[[], object]) -> float:
