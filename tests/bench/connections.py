@@ -4,8 +4,8 @@
     .venv/bin/python -m wsa_proxy.lab tests/bench/connections.py:tickles
 
 In network namespaces of their own, with the real kernel; the connections have no other end (TCP_REPAIR), so that 10,000
-of them are made in a moment (``CROWD=500``: so many). Processor time of the thread that asks or sends, since the machine
-may have other work; median (lowest..highest).
+of them are made in a moment (``CROWD=500``: so many). What is told is processor time of the thread that asks or sends,
+since the machine may have other work, or else "on the clock"; the median (lowest..highest).
 """
 
 from __future__ import annotations

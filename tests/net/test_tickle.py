@@ -34,6 +34,7 @@ from wsa_proxy.net import tickle
 from wsa_proxy.net.addresses import set_arp
 from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import Client
+from wsa_proxy.net.tickle import CLIENTS_AT_FIRST_MAX
 from wsa_proxy.net.tickle import Tickler
 from wsa_proxy.net.tickle import segments
 
@@ -265,6 +266,28 @@ def test_a_crowd_of_clients_that_are_gone_keeps_nobody_else_waiting(lan: Any) ->
     tickler = Tickler(lan.index)
     for number in range(10, 110):
         tickler.send(key(VIP4, PORT, f"10.0.0.{number}", 4000))
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_clients_behind_a_router_that_is_not_known_yet(lan: Any, version: int) -> None:
+    """So many may be told before it has said where it is: what waits for that arrives, and of every client all four."""
+    hold_both(lan)
+    address, router, network = (VIP4, "10.0.0.2", "10.9.0.") if version == 4 else (VIP6, "fd00:77::2", "fd00:99::")
+    others = [ip_address(f"{network}{number}") for number in range(1, CLIENTS_AT_FIRST_MAX + 1)]
+    lan.ip(f"route add {network}0/{112 if version == 6 else 24} via {router}")
+    with lan.on_the_right():
+        mac = lan.mac(lan.RIGHT)
+        lan.ip(f"address del {router}/{64 if version == 6 else 24} dev {lan.RIGHT}")
+    wire = lan.wire(lambda frame: TCP in Ether(frame))
+    tickler = Tickler(lan.index)
+    for other in others:
+        tickler.send(key(address, PORT, other, 4000))
+    assert wire.queued() == []
+    lan.ip(f"neighbour replace {router} lladdr {mac} dev {lan.LEFT}")
+    found = wire.take(4 * len(others))
+    assert {(packed, sum(packed in frame for frame in found)) for packed in (each.packed for each in others)} == {
+        (each.packed, 4) for each in others
+    }
 
 
 def test_without_the_address_or_the_right(lan: Any) -> None:

@@ -6,8 +6,9 @@ knows no such connection, resets it with exactly these: the client has learnt of
 ACK"). Where the connection lives, its owner takes the answer for a repeated acknowledgement, and nothing comes of it.
 
 A stateful firewall on the way lets a segment pass only if neither number is above what it has seen. Numbers are
-compared modulo 2^32, so of 0 and 2^31 one is always below: of the four pairs one passes. Where all of them arrive the
-client answers once, since Linux says such a thing to a connection twice a second at most.
+compared modulo 2^32, so of 0 and 2^31 one is always below: of the four pairs one passes. Where more of them arrive the
+client answers one, since Linux says such a thing to a connection twice a second at most; those behind the reset find no
+connection, and what is said about that concerns nobody.
 """
 
 from __future__ import annotations
@@ -21,9 +22,13 @@ from wsa_proxy.net.frames import bare_ack
 from wsa_proxy.net.ports import Client
 from wsa_proxy.net.ports import Version
 
+CLIENTS_AT_FIRST_MAX = 50
+"""So many to one next hop, as long as the kernel does not know its hardware address: of what waits for that it keeps
+208 KiB (net.ipv4.neigh.default.unres_qlen_bytes), 277 segments, and drops the oldest beyond."""
+
 SEND_BUFFER_BYTES = 4 * 1024 * 1024
 """Holds what waits for the hardware addresses of clients: three seconds for each that is gone as well. The kernel
-doubles it, and counts 768 bytes for a segment."""
+doubles it, and counts 768 bytes for each segment."""
 
 _IPV4_BYTES = 4
 _IPV4_CLIENT_BYTES = 12
