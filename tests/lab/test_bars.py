@@ -54,6 +54,13 @@ def test_a_loss_is_red_whatever_else_was_in_its_slice() -> None:
     assert bar.plain.endswith("30 s reset")
 
 
+def test_the_age_of_what_is_over_stands_still() -> None:
+    """It counts from the begin of this connection to its end."""
+    over = connection("tunnel 1", State.DONE, "a")
+    bar, _ = drawn(replace(over, newest=replace(over.newest, at_s=NOW_S - 5)))
+    assert bar.plain.endswith("25 s done")
+
+
 def test_a_node_that_is_not_known_yet_paints_nothing() -> None:
     """It is being opened."""
     bar, _ = drawn(connection("tunnel 1", State.OPENING, "", (NOW_S, State.OPENING, "")))

@@ -24,8 +24,13 @@ type Served = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[N
 async def ask(served: Served, *pieces: bytes) -> bytes:
     """Send the pieces, each when something came back for the one before, and return all until the server closes."""
 
+    raised: list[Exception] = []
+
     async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await served(reader, writer)
+        try:
+            await served(reader, writer)
+        except Exception as error:
+            raised.append(error)
         writer.close()
 
     server = await asyncio.start_server(connection, "127.0.0.1", 0)
@@ -39,6 +44,7 @@ async def ask(served: Served, *pieces: bytes) -> bytes:
         received += await reader.read()
         writer.close()
     server.close()
+    assert raised == []
     return received
 
 

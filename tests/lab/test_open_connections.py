@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import json
 import signal
 import socket
@@ -22,6 +24,9 @@ from wsa_proxy.lab.fates import State
 from wsa_proxy.lab.known_bytes import known_bytes
 from wsa_proxy.lab.open_connections import Client
 from wsa_proxy.lab.open_connections import Plan
+from wsa_proxy.lab.talks import Closed
+from wsa_proxy.lab.talks import Unexpected
+from wsa_proxy.lab.watch import Watch
 
 HEAD_END = b"\r\n\r\n"
 COUNT = 5000
@@ -36,7 +41,11 @@ class Proxy:
         self._ending = ending
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(HEAD_END)
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            await self._serve(await reader.readuntil(HEAD_END), reader, writer)
+        writer.close()
+
+    async def _serve(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.asked.append(head.decode().split("\r\n")[0])
         if head.startswith(b"CONNECT"):
             writer.write(b"HTTP/1.1 200 Connection established" + HEAD_END)
@@ -48,7 +57,6 @@ class Proxy:
             await echo_websocket(reader, writer, head, NODE)
         else:
             writer.write(answer(COUNT))
-        writer.close()
 
     async def _end(self, head: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(greeting(NODE) if head.startswith(b"CONNECT") else answer(COUNT // 2))
@@ -110,6 +118,33 @@ async def test_how_the_other_end_has_ended_it_is_told(ending: str, state: State)
     assert {fate.place: fate.state for fate in told if fate.state.over} == dict.fromkeys(
         ("download 1", "tunnel 1", "waiting 1"), state
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (ConnectionResetError(errno.ECONNRESET, "reset"), State.RESET),
+        (BrokenPipeError(errno.EPIPE, "closed"), State.CUT),
+        (Closed("closed"), State.CUT),
+        (Unexpected("a byte"), State.WRONG),
+        (TimeoutError(), State.SILENT),
+        (TimeoutError(errno.ETIMEDOUT, "timed out"), State.SILENT),
+        (OSError(errno.EHOSTUNREACH, "no route"), State.SILENT),
+    ],
+)
+async def test_who_has_told_is_known_from_the_error(error: Exception, state: State) -> None:
+    """What a router says, or nobody, is not the other end's word."""
+    told: list[Fate] = []
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, watch: Watch) -> None:
+        watch.runs(NODE)
+        raise error
+
+    server = await asyncio.start_server(Proxy().serve, "127.0.0.1", 0)
+    plan = replace(NOTHING, proxy_port=server.sockets[0].getsockname()[1])
+    await Client(plan, told.append)._one(Watch("tunnel 1", 1, told.append), hold)
+    server.close()
+    assert told[-1].state is state and told[-1].error
 
 
 async def test_where_nobody_listens_it_was_refused() -> None:

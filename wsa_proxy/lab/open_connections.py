@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import errno
 import json
 import os
 import signal
@@ -102,15 +101,14 @@ class Client:
                 reader, writer = await asyncio.open_connection(self._plan.proxy_host, self._plan.proxy_port)
             await hold(reader, writer, watch)
             watch.ended(State.DONE)
-        except TimeoutError as error:
-            watch.ended(State.SILENT, str(error) or "nothing came")
         except Unexpected as error:
             watch.ended(State.WRONG, str(error))
-        except Closed as error:
+        except (Closed, BrokenPipeError) as error:
             watch.ended(State.CUT, str(error))
-        except OSError as error:  # One without a number is asyncio's: written to after the other end had closed.
-            told = State.RESET if error.errno == errno.ECONNRESET else State.CUT
-            watch.ended(told, error.strerror or str(error))
+        except ConnectionResetError as error:
+            watch.ended(State.RESET, str(error))
+        except OSError as error:  # A TimeoutError is one, of asyncio and of the kernel.
+            watch.ended(State.SILENT, str(error) or "nothing came")
         finally:
             if writer is not None:
                 writer.transport.abort()
