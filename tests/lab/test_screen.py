@@ -175,8 +175,9 @@ def terminal(request: pytest.FixtureRequest) -> Iterator[Terminal]:
 
 @needs_namespaces
 def test_the_terminal_is_given_back_after_q(terminal: Terminal) -> None:
-    """A fault by key, its row in the table that stays on the terminal, and the settings as they were."""
-    terminal.read_until(b"holds it")
+    """Bars of what is open, a fault by key, its row in the table that stays on the terminal, and the settings as they
+    were."""
+    terminal.read_until(b"websocket 1 ")
     os.write(terminal.ours, b"k")
     terminal.read_until(b"kill a")
     os.write(terminal.ours, b"q")
