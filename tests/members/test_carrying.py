@@ -101,16 +101,18 @@ def test_several_switches_in_a_row() -> None:
 
 
 def test_switched_back_before_the_end() -> None:
-    """The first node is master again with its own connections; what it does not know is not sent on, as it may be its
-    own. Who drains now steers those back that caches send it, and ends that with its drain."""
+    """The first node is master again with its own connections, which are none of those that it does not know. Who drains now steers those back that caches send it, and ends that with its drain."""
     world = World()
     of_a = served(world, "a", 0, 3)
     world.switch("a", "b")
     of_b = served(world, "b", 10, 13)
     world.switch("b", "a")
-    assert world["a"].gap == "" and world["a"].steers_to == to("b", of_b)
+    steering = world["a"].carrying.steering()
+    assert steering is not None and steering.own == frozenset(of_a)
+    assert world["a"].gap == "b" and world["a"].steers_to == to("b", of_b)
     world.run(4.0)
     assert world["a"].steers_to == to("b", of_b) and world["b"].steers_to == to("a", of_a)
+    assert world["a"].gap == ""
     world["b"].connections.clear()
     world.run(1.0)
     assert world["a"].carrying.steering() is None and world["b"].carrying.steering() is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -268,3 +269,15 @@ def test_a_connection_goes_on_at_the_old_node(lan: Any, version: Version, virtua
     served.close()
     assert connected.recv(1) == b""
     steering.close()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_this_nodes_own_connections_are_no_unknown_ones(lan: Any, version: Version) -> None:
+    """A node that is master again before its connections have ended: what it has stays here, the rest is the other's."""
+    cable = Cable(lan)
+    wanted = steered(lan, [client(4, LAST)], unknown=(version,))
+    cable.steering.steer(VHID, replace(wanted, own=frozenset([client(version, 50_001)])))
+    own = [segment(version, cable.to, flags, sport=50_001) for flags in ("A", "PA", "F")]
+    unknown = segment(version, cable.to, "A", sport=50_002)
+    assert cable.sent_on(*own) == []
+    assert cable.sent_on(unknown) == cable.as_steered(unknown)

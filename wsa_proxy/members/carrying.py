@@ -6,7 +6,7 @@ a master, its successor knows them. There are two ways:
 - The old master *drains* (``drain.py``): it says so in its reports before anybody takes over, keeps the virtual IPs
   silently, and finishes its connections. Whoever is master, or drains itself, *steers* the listed clients' frames to
   it. What it opened just before it fell silent is in no list yet: until its list is settled (the *gap*) the new master
-  sends it what it does not know either, unless that is a SYN. So it may only while it has no connections of its own.
+  sends it what it does not know either and is none of its own, unless that is a SYN.
 - It is dead, or does not drain: its clients are *tickled*, each once in a takeover, so that they hear of it at once.
 
 Which of the two it is, ``lives.py`` decides. A client in two lists is this node's own first, then of whoever was master
@@ -58,6 +58,8 @@ class ToSteer:
     """Where what is not known goes; empty: nowhere."""
     members: frozenset[bytes]
     """MACs whose frames are never steered."""
+    own: frozenset[Client] = frozenset()
+    """This node's own: they are no unknown ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +190,7 @@ class Carrying:
         self.is_master, self._drain, self._closed_at_s = True, None, math.inf
         self._told.clear()
         self._tickles = []
-        # What it does not know may be its own: to send that on would end it.
-        self._gap_until_s = now_s + GAP_S_MAX if not self._list.clients else -math.inf
+        self._gap_until_s = now_s + GAP_S_MAX
         self._lives.takes_over(now_s, from_living=from_living)
         self._is_steering_old = True
         self._after(now_s)
@@ -322,7 +323,7 @@ class Carrying:
         if not targets and not gap:
             return None
         members = frozenset(life.mac for life in self._lives.known.values() if life.mac and life.mac != self.mac)
-        return ToSteer(targets, gap, members)
+        return ToSteer(targets, gap, members, self._list.clients if gap else frozenset())
 
     def _gap(self) -> bytes:
         """Of whoever was master last, and has not settled: ``_gap_until_s`` ends with it."""

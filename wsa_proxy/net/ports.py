@@ -127,6 +127,8 @@ class Steered:
     unknown: Mapping[tuple[bytes, int], bytes]
     """Virtual address (packed) and port: who gets what belongs to no connection that is listed or has begun here since
     this was first asked for. Empty: nobody."""
+    own: frozenset[Client] = frozenset()
+    """Connections that this node has itself: they are no unknown ones."""
 
 
 class AdvertisementPort(Protocol):

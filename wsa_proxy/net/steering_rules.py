@@ -12,6 +12,7 @@ IPv4 (IPv6 alike), and with CLIENT for ``ip daddr . tcp dport . ip saddr . tcp s
     tcp flags syn / syn,ack add @begun4-eth0 { CLIENT }
     tcp flags syn / syn,ack accept
     CLIENT @begun4-eth0 accept
+    CLIENT @own4-eth0 accept
     ether daddr set ip daddr . tcp dport map @unknown4-eth0 ether saddr set OWN counter fwd to "eth0"
 
 Of a fragmented frame only the first has ports, so none is steered. What a member sends is not steered: it may have been
@@ -74,7 +75,7 @@ _IPV6_FRAGMENT = 44
 _MAC_BYTES = 6
 _FRAGMENT_MASK = b"\x3f\xff"  # more fragments, and the offset
 
-type SetKind = Literal["clients", "members", "opening", "unknown", "begun"]
+type SetKind = Literal["clients", "members", "opening", "unknown", "begun", "own"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,7 @@ def _sets(layout: _Layout, device: str) -> list[SetDescription]:
         described("opening", address, DATA_TYPE_INET_SERVICE, key_bytes=end_bytes),
         described("unknown", address, DATA_TYPE_INET_SERVICE, key_bytes=end_bytes, is_map=True),
         described("begun", *client, key_bytes=2 * end_bytes),
+        described("own", *client, key_bytes=2 * end_bytes),
     ]
 
 
@@ -189,6 +191,7 @@ def _rules(layout: _Layout, lan: Lan) -> list[tuple[Expression, ...]]:
         (*begins, *client, add_to(named("begun"))),
         (*begins, accept()),
         (*client, in_set(named("begun")), accept()),
+        (*client, in_set(named("own")), accept()),
         (address, port, mapped(named("unknown")), *steer),
     ]
     return [(*_is_tcp(layout), *rule) for rule in rules]

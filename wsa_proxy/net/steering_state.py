@@ -123,6 +123,7 @@ def _elements(steered: Steered, members: frozenset[bytes], version: Literal[4, 6
     address_bytes = _BYTES[version][0]
     # What has the length of neither version is given to the kernel as one of IPv6, and refused.
     clients = {key: mac for key, mac in steered.targets.items() if (len(key) == _BYTES[4][1]) == (version == 4)}
+    own = {key for key in steered.own if (len(key) == _BYTES[4][1]) == (version == 4)} if steered.unknown else set()
     unknown = {
         address + port.to_bytes(2): mac
         for (address, port), mac in steered.unknown.items()
@@ -134,11 +135,12 @@ def _elements(steered: Steered, members: frozenset[bytes], version: Literal[4, 6
         ("members", version): dict.fromkeys(address + mac for address in addresses for mac in members),
         ("opening", version): dict.fromkeys(unknown),
         ("unknown", version): unknown,
+        ("own", version): dict.fromkeys(own),
     }
 
 
 def _padded(kind: SetKind, key: bytes) -> bytes:
-    if kind != "clients":
+    if kind not in ("clients", "own"):
         return key + _PADDING
     half = len(key) // 2
     return key[:half] + _PADDING + key[half:] + _PADDING

@@ -160,6 +160,8 @@ class GroupCarry:
 
     def _changes(self, transition: ReportTransition) -> None:
         if transition.new is State.MASTER:
+            if self.carrying.left:
+                self._count()  # exactly: what it does not know is somebody else's
             self.carrying.takes_over(transition.from_living, self._now_s())
             self.over()  # what it drained is its own again
             self._steer(AT_ONCE_MAX)
@@ -287,6 +289,7 @@ class GroupCarry:
             members=wanted.members,
             targets=targets,
             unknown=unknown,
+            own=wanted.own,
         )
 
     # -- the rest ----------------------------------------------------------------------------------------------------
