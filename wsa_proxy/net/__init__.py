@@ -11,6 +11,8 @@
 - ``foreign_mac.py``    does the network carry frames of another hardware address than the network card's?
 - ``neighbours.py``     gratuitous ARP, neighbour advertisements, and the probe "who has this address?"
 - ``neighbour_table.py``  the neighbours that the kernel has asked for in vain: have it ask again at once
+- ``socket_table.py``   who is connected to the virtual addresses, and where we listen, as the kernel knows it
+- ``tickle.py``         tells the clients of a node that has died that their connections are gone
 - ``links.py``          what the kernel reports: interfaces and addresses that come and go
 - ``tap.py``           everything of protocol 112 that one interface hears or sends, for people
 - ``host.py``           what this host looks like before anything is started
