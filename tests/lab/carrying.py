@@ -119,9 +119,10 @@ def fates(lab: Lab, since_s: float, zero_s: float) -> list[dict[str, Any]]:
 
 def carried(lab: Lab, count: int, download_s: float) -> dict[str, Any]:
     """There and back again and again, under downloads, tunnels and a WebSocket; then all may end."""
-    downloads = ("--downloads", str(DOWNLOADS), "--download-s", str(download_s))
+    apart_s = download_s / DOWNLOADS
+    downloads = ("--downloads", str(DOWNLOADS), "--download-s", str(download_s), "--apart-s", str(apart_s))
     keeper = lab.keep_open(*downloads, *OTHERS, "--again")
-    lab.wait_open(DOWNLOADS + 3)
+    lab.wait_open(DOWNLOADS // 2 + len(OTHERS) // 2)
     began_s = time.monotonic()
     meanwhile = []
     for _ in range(count):
@@ -135,6 +136,7 @@ def carried(lab: Lab, count: int, download_s: float) -> dict[str, Any]:
     wait_calm(lab)
     samples = [each for each in list(lab.samples) if each.start_s > began_s]
     return {
+        "began_s": began_s - lab.began_s,
         "switches": meanwhile,
         "fates": fates(lab, began_s, began_s),
         "requests": len(samples),

@@ -30,10 +30,11 @@ def check_carried(seen: Seen, switches: int) -> None:
     assert found["retried"] <= found["requests"] * RETRIED_SHARE_MAX
     assert len(found["switches"]) == switches
     for each in found["switches"]:
-        assert each["master"] != each["old"]
         old, new = each["carry"][each["old"]], each["carry"][each["master"]]
-        assert old["possible"] and old["drains"]["connections"] > 0, each
-        assert [steered["node"] for steered in new["steers"]] == [each["old"]], each
+        assert each["master"] != each["old"] and old["possible"] and new["possible"], each
+        # Of two nodes the one that has just left may have had nothing: what is open is where it was begun.
+        assert [steered["node"] for steered in new["steers"]] == ([each["old"]] if old["drains"] else []), each
+    assert found["switches"][0]["carry"][found["switches"][0]["old"]]["drains"]["connections"] >= 5
     check_nothing_left(found["left"])
 
 

@@ -83,7 +83,7 @@ async def keep_open(proxy: Proxy, plan: Plan, finish_after_s: float | None = Non
     return told
 
 
-NOTHING = Plan("127.0.0.1", 0, "10.0.0.80", 0, COUNT, 1.0, 0, 0, 0, again=False)
+NOTHING = Plan("127.0.0.1", 0, "10.0.0.80", 0, COUNT, 1.0, 0, 0, 0, again=False, apart_s=0.0)
 
 
 @pytest.fixture(autouse=True)
@@ -161,6 +161,14 @@ async def test_a_place_is_filled_again_until_the_end_is_asked_for() -> None:
     told = await keep_open(Proxy(), replace(NOTHING, downloads=1, again=True), 0.5)
     numbers = [fate.number for fate in told if fate.state is State.DONE]
     assert len(numbers) >= 3 and numbers == list(range(1, len(numbers) + 1))
+
+
+async def test_they_begin_apart_and_after_the_end_was_asked_for_not_at_all() -> None:
+    """So that they do not all end in the same moment."""
+    told = await keep_open(Proxy(), replace(NOTHING, waiting=9, apart_s=0.1), 0.35)
+    begun = [fate for fate in told if fate.state is State.OPENING]
+    assert [fate.place for fate in begun] == [f"waiting {number}" for number in range(1, 5)]
+    assert begun[3].at_s - begun[0].at_s > 0.2
 
 
 def test_the_process_tells_line_by_line_and_ends_at_sigterm() -> None:

@@ -37,7 +37,6 @@ from wsa_proxy.lab.talks import Unexpected
 from wsa_proxy.lab.talks import WebSocketTalk
 from wsa_proxy.lab.watch import Watch
 
-OPENING_EVERY_S = 0.01  # A crowd that comes at once would only measure how it waits for itself.
 AGAIN_S = 1.0
 """After a connection has ended, before the next one begins in its place: so long its end can be seen."""
 
@@ -59,6 +58,8 @@ class Plan:
     waiting: int
     again: bool
     """Begin a new one where one has ended."""
+    apart_s: float
+    """From one of a kind to the next; a crowd that comes at once would only measure how it waits for itself."""
 
 
 class Client:
@@ -80,19 +81,22 @@ class Client:
         async with asyncio.TaskGroup() as group:
             for kind, count, hold in kinds:
                 for number in range(1, count + 1):
-                    group.create_task(self._keep(f"{kind} {number}", hold))
-                    await asyncio.sleep(OPENING_EVERY_S)
+                    group.create_task(self._keep(f"{kind} {number}", hold, (number - 1) * plan.apart_s))
 
-    async def _keep(self, place: str, hold: Hold) -> None:
+    async def _keep(self, place: str, hold: Hold, begin_after_s: float) -> None:
         """Have one connection after the other in this place."""
-        number = 1
-        await self._one(Watch(place, number, self._tell), hold)
-        while self._plan.again and not self.finishing.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.finishing.wait(), AGAIN_S)
-                return
-            number += 1
+        number, pause_s = 1, begin_after_s
+        while await self._goes_on(pause_s):
             await self._one(Watch(place, number, self._tell), hold)
+            if not self._plan.again:
+                return
+            number, pause_s = number + 1, AGAIN_S
+
+    async def _goes_on(self, pause_s: float) -> bool:
+        """Wait for so long; tell whether a connection may be begun then."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.finishing.wait(), pause_s)
+        return not self.finishing.is_set()
 
     async def _one(self, watch: Watch, hold: Hold) -> None:
         writer: asyncio.StreamWriter | None = None
@@ -155,6 +159,7 @@ def main() -> None:
     parser.add_argument("--tunnels", type=int, default=0, metavar="N", help="CONNECT tunnels with messages")
     parser.add_argument("--websockets", type=int, default=0, metavar="N")
     parser.add_argument("--waiting", type=int, default=0, metavar="N", help="CONNECT tunnels whose client only waits")
+    parser.add_argument("--apart-s", type=float, default=0.01, metavar="S", help="from one of a kind to the next")
     parser.add_argument("--again", action="store_true", help="begin anew what has ended")
     values = vars(parser.parse_args())
     host, _, port = values.pop("proxy").rpartition(":")
