@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.test_carry_text import BUSY
+from tests.test_carry_text import QUIET
 from wsa_proxy.status_text import _duration
 from wsa_proxy.status_text import is_well
 from wsa_proxy.status_text import maintenance_lines
@@ -184,3 +186,24 @@ def test_where_a_browser_finds_the_page_and_the_pac_file() -> None:
     assert lines[-2:] == ["page: http://127.0.0.1:8112/", "PAC file: http://10.0.0.3:8080/proxy.pac, served 7 times"]
     more = {"admin": admin | {"trouble": "address in use"}, "pac": None}
     assert "page: " not in status_text(STATUS | more)
+
+
+def test_what_becomes_of_open_connections() -> None:
+    """A line for each thing that happens to them, none while they are where they began."""
+    there: dict[str, Any] = STATUS["groups"][0] | {"members": MEMBERS}
+    lines = status_text(STATUS | {"groups": [there | {"carry": BUSY}]}).splitlines()
+    first = lines.index("  finishes 12 connections, 43 s left; another node has the virtual IP")
+    assert lines[first + 1 : first + 4] == [
+        "  steers 1 connection to node a",
+        "  steers 0 connections to node c",
+        "  told 200 clients of node a that their connections are gone, 12.0 s ago",
+    ]
+    assert status_text(STATUS | {"groups": [there | {"carry": QUIET}]}) == status_text(STATUS | {"groups": [there]})
+
+
+def test_a_switch_that_would_cut_them() -> None:
+    """Before it is ordered."""
+    carry = QUIET | {"why_not": "node b cannot steer: old"}
+    master: dict[str, Any] = STATUS["groups"][0] | {"members": MEMBERS, "state": "master", "carry": carry}
+    lines = status_text(STATUS | {"groups": [master]}).splitlines()
+    assert "  a switch would cut open connections: node b cannot steer: old" in lines

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.test_carry_text import QUIET
 from tests.test_status_text import STATUS
 from wsa_proxy.carp.wire import Reject
 from wsa_proxy.status_text import is_well
@@ -51,6 +52,12 @@ def waiting(**changes: Any) -> dict[str, Any]:
     return group(preemption=WELL_GROUP["preemption"] | changes)
 
 
+def carrying(state: str = "master", **changes: Any) -> dict[str, Any]:
+    return group(state=state, virtual_ip_held=["10.0.0.3"], carry=QUIET | changes)
+
+
+UNABLE = "this kernel has no nf_tables: Protocol not supported"
+ELSEWHERE = "node b (10.0.1.2) is not on this LAN segment"
 LOST = REDUNDANCY | {"healthy_standbys": 0, "lost_s": 4.0, "why": "b: slow"}
 DIFFERENT = MEMBER | {"node": "b", "mismatches": ["port 81, here 80"]}
 UNREADY = MEMBER | {"is_ready": False, "not_ready": ["its proxy is slow"]}
@@ -77,6 +84,9 @@ CAUSES: list[tuple[dict[str, Any], str, str]] = [
     (group(virtual_mac={"address": "00:00:5e:00:01:01", "network": "refused"}), "virtual_mac_refused", "warning"),
     *((rejected(reason), reason, "warning") for reason in sorted(REFUSED - NOTED)),
     *((rejected(reason), reason, "note") for reason in sorted(NOTED)),
+    (carrying("backup", cannot_steer=UNABLE), "cannot_steer", "warning"),
+    (carrying(why_not=f"node b cannot steer: {UNABLE}"), "connections_cut", "warning"),
+    (carrying(why_not=ELSEWHERE), "connections_cut", "note"),
     (node(history={"trouble": "the disk is full", "events": 7}), "history_trouble", "warning"),
     (node(notify={"failed": 2, "last_failure": "status 1"}), "notify_failed", "warning"),
     (node(admin={"url": "http://127.0.0.1:8112/", "trouble": "address in use"}), "admin_trouble", "warning"),
@@ -91,6 +101,7 @@ def test_a_well_node_has_none() -> None:
     """With all that it can tell, and one of an earlier version that tells less."""
     well = {"answers": True, "ms": 1.0, "age_s": 0.5, "address": "10.0.0.3:8080", "evidence": ""}
     told = group(service=well, virtual_mac={"address": "00:00:5e:00:01:01", "network": "accepted"})
+    told["groups"][0]["carry"] = QUIET
     told |= {"history": {"trouble": None, "events": 7}, "notify": {"failed": 0, "last_failure": None}}
     told |= {"admin": {"url": "http://127.0.0.1:8112/", "trouble": None}, "maintenance": None}
     assert status_warnings(told) == status_warnings(WELL) == []
@@ -141,6 +152,9 @@ def test_the_gravest_come_first() -> None:
         group(state="master", virtual_ip_held=None),
         group(demotion=1, demoted_by={"maintenance": "x", "switch": "y", "operator": "z"}),
         waiting(role_changes=2),
+        carrying(),
+        carrying("backup", why_not=f"node b cannot steer: {UNABLE}"),
+        carrying(why_not="no other member is heard"),
     ],
 )
 def test_what_is_no_warning(status: dict[str, Any]) -> None:
@@ -156,6 +170,10 @@ def test_what_is_told_once() -> None:
         health=HEALTH | {"soft": "slow"}, groups=[WELL_GROUP | {"demotion": 1, "demoted_by": {"proxy": "slow"}}]
     )
     assert [each["kind"] for each in status_warnings(unwell)] == ["proxy_unwell"]
+    blind = "this host cannot tell its connections: Operation not permitted"
+    assert [each["kind"] for each in status_warnings(carrying(cannot_steer=blind, why_not=blind))] == [
+        "connections_cut"
+    ]
     alone = members(redundancy=LOST, list=[UNREADY])
     assert [each["kind"] for each in status_warnings(alone)] == ["no_standby"]
     (intended,) = [each for each in status_warnings(alone | {"maintenance": PERIOD}) if each["kind"] == "no_standby"]

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from wsa_proxy.carry_text import cut_because
+from wsa_proxy.carry_text import drains_text
+from wsa_proxy.carry_text import steers_texts
+from wsa_proxy.carry_text import told_text
 from wsa_proxy.status_warnings import INTENDED
 from wsa_proxy.status_warnings import status_warnings
 from wsa_proxy.status_warnings import warning_lines
@@ -115,6 +119,7 @@ def _group_lines(group: dict[str, Any]) -> list[str]:
         f"  priority {group['priority']} (advskew {group['advskew']}, demotion {group['demotion']})"
         f"    sent {group['advertisements_sent']}  received {group['advertisements_received']}",
         *_service_lines(group),
+        *_carry_lines(group),
         *_waiting(group.get("preemption")),
         *_member_lines(group.get("members")),
     ]
@@ -138,6 +143,19 @@ def _service_lines(group: dict[str, Any]) -> list[str]:
         span = f"{outage['ms_min']:.0f} to {outage['ms_max']:.0f} ms"
         lines.append(f"  last outage: {span}, {_duration(outage['age_s'])} ago ({outage['how']})")
     return lines
+
+
+def _carry_lines(group: dict[str, Any]) -> list[str]:
+    """What becomes of open connections; nothing while they are where they began. An earlier version tells nothing."""
+    carry = group.get("carry")
+    if carry is None:
+        return []
+    lines = [drains_text(carry), *steers_texts(carry)]
+    if text := told_text(carry):
+        lines.append(f"{text}, {_duration(carry['told']['age_s'])} ago")
+    if (why_not := cut_because(group)) is not None:
+        lines.append(f"a switch would cut open connections: {why_not}")
+    return [f"  {line}" for line in lines if line]
 
 
 def _page_lines(status: dict[str, Any]) -> list[str]:

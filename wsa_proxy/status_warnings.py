@@ -12,6 +12,9 @@ from typing import Any
 from typing import Literal
 from typing import TypedDict
 
+from wsa_proxy.carry_text import cut_because
+from wsa_proxy.carry_text import help_with
+
 type Severity = Literal["error", "warning", "note"]
 type Document = Mapping[str, Any]
 
@@ -31,8 +34,9 @@ KINDS = (
     "proxy_down", "proxy_unwell", "guardian_missing", "loop_late", "group_out", "address_answered_by_another_host",
     "address_missing", "service_silent", "nodes_disagree", "no_standby", "member_not_ready", "demoted", "role_changes",
     "virtual_mac_refused", "rewritten", "bad_secret", "plain_member", "sealed_member", "stale", "vrrp", "bad_version",
-    "other_family", "bad_ttl", "short", "bad_checksum", "history_trouble", "notify_failed", "admin_trouble",
-    "demoted_by_operator", "maintenance", "switched_away", "preemption_waits", "replay", "echo", "no_reports",
+    "other_family", "bad_ttl", "short", "bad_checksum", "cannot_steer", "connections_cut", "history_trouble",
+    "notify_failed", "admin_trouble", "demoted_by_operator", "maintenance", "switched_away", "preemption_waits",
+    "replay", "echo", "no_reports",
 )  # fmt: skip
 """Every kind there is, the gravest first. Packets that are refused have the word that counts them."""
 
@@ -76,6 +80,7 @@ def status_warnings(status: Document) -> list[StatusWarning]:
     found = [*_of_the_proxy(status), *_of_the_node(status)]
     for group in status["groups"]:
         found += [*_of_a_group(group, status), *_of_its_members(group, status), *_of_what_it_hears(group)]
+        found += _of_its_connections(group)
     return sorted(found, key=lambda each: (SEVERITIES.index(each["severity"]), KINDS.index(each["kind"])))
 
 
@@ -211,6 +216,18 @@ def _of_its_members(group: Document, status: Document) -> Iterator[StatusWarning
             intended = bool(member.get("maintenance")) or bool(member.get("left"))
             fix = f"wsa-proxy status on {member['node']} says more"
             yield _warning("note" if intended else "warning", "member_not_ready", text, fix, group)
+
+
+def _of_its_connections(group: Document) -> Iterator[StatusWarning]:
+    """What would become of them. Members on several segments are meant so, and nothing is to be done."""
+    cannot, cut = (group.get("carry") or {}).get("cannot_steer"), cut_because(group)
+    if cannot is not None and cannot != cut:
+        text = f"cannot steer the open connections of a node that hands over to this one: {cannot}"
+        yield _warning("warning", "cannot_steer", text, help_with(cannot), group)
+    if cut is not None:
+        apart = cut.endswith("is not on this LAN segment")
+        text = f"a switch would cut open connections: {cut}"
+        yield _warning("note" if apart else "warning", "connections_cut", text, help_with(cut), group)
 
 
 def _of_what_it_hears(group: Document) -> Iterator[StatusWarning]:

@@ -15,6 +15,7 @@ from tests.runtime.test_group_switch import make
 from tests.runtime.test_group_switch import owners
 from tests.runtime.world import Host
 from tests.runtime.world import MakeHost
+from tests.test_carry_text import QUIET
 from wsa_proxy.net.ports import Address
 
 GONE_S = 2.0
@@ -83,7 +84,7 @@ async def test_a_switch_carries_the_connections_over(make_host: MakeHost) -> Non
     then nothing is left of it anywhere."""
     clients = Clients()
     a, b = await with_clients(make_host, clients=clients)
-    assert carry(a) == {"drains": None, "steers": [], "told": None, "possible": True, "why_not": None}
+    assert carry(a) == QUIET
     await done(a, "b")
     await asyncio.sleep(0.2)
     assert owners([a, b]) == "b" and is_silent(a) and "release" not in a.journal
@@ -177,6 +178,7 @@ async def test_after_a_crash_the_lost_ones_are_told(make_host: MakeHost) -> None
     assert b.steering.in_force == {} and not c.tickles.sent
     told = carry(b)["told"]
     assert told["node"] == "a" and told["clients"] == 3 and 0 < told["age_s"] < 5
+    assert [carry(host)["told_total"] for host in (b, c)] == [3, 0]
 
 
 async def test_a_node_that_dies_while_it_drains(make_host: MakeHost) -> None:
@@ -257,6 +259,8 @@ async def test_without_steering_a_switch_is_the_plain_one(make_host: MakeHost, w
         "nobody counts": why,
     }
     assert carry(a)["possible"] is False and carry(a)["why_not"] == expected[why]
+    unable = {"no nf_tables here": [None, why], "nobody counts": [why, None]}
+    assert [carry(host)["cannot_steer"] for host in (a, b)] == unable.get(why, [None, None])
     if why != "alone":
         a.journal.clear()
         await done(a, "b")

@@ -165,7 +165,10 @@ class CarryOver:
         return status
 
 
-NO_CARRY: dict[str, Any] = {"drains": None, "steers": [], "told": None, "possible": False, "why_not": NO_SECRET}
+NO_CARRY: dict[str, Any] = {
+    "drains": None, "steers": [], "told": None, "told_total": 0, "possible": False, "why_not": NO_SECRET,
+    "cannot_steer": None,
+}  # fmt: skip
 
 
 def _address(packed: bytes) -> Address:

@@ -100,6 +100,7 @@ class GroupCarry:
         self._said_at_s = 0.0
         self._refused: str | None = None
         """Why the kernel did not steer, the last time."""
+        self._told_total = 0
         self._closed = self._has_begun = False
         reports.carry, reports.copies, reports.on_page = self._says, self.carrying.copies, self._hear_page
         reports.on_report.append(self._heard)
@@ -238,6 +239,7 @@ class GroupCarry:
             self._reports.send()
         self._steer()
         for tickle in self.carrying.take_tickles():
+            self._told_total += len(tickle.clients)
             if self._here.tickling is not None:
                 self._here.tickling.tell(self._vhid, tickle.node, tickle.clients, self._is_lost)
         if self.is_busy(now_s):
@@ -249,11 +251,15 @@ class GroupCarry:
 
     def _says(self) -> Mapping[str, Any]:
         """For the next report."""
-        ports = self._here.ports
-        trouble = self._here.trouble or (ports.steering.trouble if ports is not None else None) or self._refused
+        trouble = self._cannot_steer()
         self.carrying.mac = self._here.mac_of(self._reports.group.interface)
         self.carrying.steers, self.carrying.why_not = trouble is None, trouble or ""
         return self.carrying.says()
+
+    def _cannot_steer(self) -> str | None:
+        """Why this host could not steer for another node; None: it could."""
+        ports = self._here.ports
+        return self._here.trouble or (ports.steering.trouble if ports is not None else None) or self._refused
 
     # -- the kernel's steering ---------------------------------------------------------------------------------------
 
@@ -296,7 +302,9 @@ class GroupCarry:
 
     def status(self) -> dict[str, Any]:
         """The group's ``carry`` in the status document."""
-        return {**self.carrying.status(self._now_s()), "possible": self.is_possible, "why_not": self.why_not()}
+        why_not = self.why_not()
+        told = {"possible": why_not is None, "why_not": why_not, "cannot_steer": self._cannot_steer()}
+        return {**self.carrying.status(self._now_s()), **told, "told_total": self._told_total}
 
     def close(self) -> None:
         """The group ends, or its reports do."""
