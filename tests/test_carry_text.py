@@ -33,7 +33,7 @@ BUSY: dict[str, Any] = QUIET | {
 
 def test_what_happens_to_them() -> None:
     """In numbers, with the nodes; and nothing of it where nothing happens."""
-    assert drains_text(BUSY) == "finishes 12 connections, 43 s left; another node has the virtual IP"
+    assert drains_text(BUSY) == "finishes 12 connections that it had as master, 43 s left"
     assert steers_texts(BUSY) == ["steers 1 connection to node a", "steers 0 connections to node c"]
     assert told_text(BUSY) == "told 200 clients of node a that their connections are gone"
     assert told_text({"told": {"node": "a", "clients": 1}}) == "told 1 client of node a that its connection is gone"

@@ -192,7 +192,7 @@ def test_what_becomes_of_open_connections() -> None:
     """A line for each thing that happens to them, none while they are where they began."""
     there: dict[str, Any] = STATUS["groups"][0] | {"members": MEMBERS}
     lines = status_text(STATUS | {"groups": [there | {"carry": BUSY}]}).splitlines()
-    first = lines.index("  finishes 12 connections, 43 s left; another node has the virtual IP")
+    first = lines.index("  finishes 12 connections that it had as master, 43 s left")
     assert lines[first + 1 : first + 4] == [
         "  steers 1 connection to node a",
         "  steers 0 connections to node c",

@@ -51,8 +51,7 @@ def drains_text(carry: Document) -> str:
     drains = carry["drains"]
     if drains is None:
         return ""
-    left = f"{connections(drains['connections'])}, {drains['left_s']:.0f} s left"
-    return f"finishes {left}; another node has the virtual IP"
+    return f"finishes {connections(drains['connections'])} that it had as master, {drains['left_s']:.0f} s left"
 
 
 def steers_texts(carry: Document) -> list[str]:

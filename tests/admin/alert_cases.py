@@ -112,6 +112,7 @@ CASES = [
     Case(
         "WsaProxyVirtualMacRefused", BOTH, [group("virtual_mac_refused", "1*")], [[group("virtual_mac_refused", "0*")]]
     ),
+    Case("WsaProxyCannotSteer", BOTH, [group("cannot_steer", "1*")], [[group("cannot_steer", "0*")]]),
     Case(
         "WsaProxyFlapping",
         GROUP,

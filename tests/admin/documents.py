@@ -14,6 +14,7 @@ from typing import Any
 from tests.runtime.virtual_time import VirtualTimeLoop
 from tests.runtime.world import Host
 from tests.runtime.world import Lan
+from tests.test_carry_text import BUSY
 from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.health import SelfTestResult
 
@@ -83,6 +84,7 @@ def full_document() -> dict[str, Any]:
         group["virtual_mac"] = {"address": "00:00:5e:00:01:01", "network": "refused"}
         group["lease_age_s"] = 0.1
         group["members"]["redundancy"]["lost_s"] = 4.0
+        group["carry"] = BUSY
     return full
 
 

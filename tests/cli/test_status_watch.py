@@ -15,6 +15,8 @@ from typing import Any
 from tests.cli.fake_node import FakeNode
 from tests.cli.fake_node import configuration
 from tests.cli.terminal import Terminal
+from tests.test_carry_text import BUSY
+from tests.test_carry_text import QUIET
 from tests.test_status_text import STATUS
 from wsa_proxy.cli.status_watch import essence
 
@@ -153,3 +155,16 @@ def test_what_counts_as_a_change() -> None:
     older = essence(STATUS | {"groups": [group | {"members": members}]})
     members = {"list": [member | {"age_s": 0.9}]}
     assert essence(STATUS | {"groups": [group | {"members": members}]}) == older
+
+
+def test_of_open_connections_the_beginning_and_the_end_count() -> None:
+    """Their number falls each second."""
+
+    def with_carry(**changes: Any) -> dict[str, Any]:
+        return essence(in_state("backup", carry=QUIET | changes))
+
+    fewer = [each | {"connections": 0, "settled": True} for each in BUSY["steers"]]
+    assert with_carry(drains=BUSY["drains"]) == with_carry(drains={"connections": 1, "left_s": 3.0}) != with_carry()
+    assert with_carry(steers=BUSY["steers"]) == with_carry(steers=fewer) != with_carry()
+    assert with_carry(told=BUSY["told"]) == with_carry(told=BUSY["told"] | {"age_s": 99.0}) != with_carry()
+    assert with_carry(told=BUSY["told"]) != with_carry(told=BUSY["told"] | {"clients": 201})

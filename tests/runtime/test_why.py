@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from tests.runtime.world import MakeHost
+from tests.test_carry_text import BUSY
+from tests.test_carry_text import QUIET
 from wsa_proxy.runtime.why import ENDS
 from wsa_proxy.runtime.why import HEALS
 from wsa_proxy.runtime.why import why
@@ -53,6 +55,16 @@ def test_the_first_sentence_tells_since_when_and_why() -> None:
     assert sentences()[0] == f"{first}a better master was heard (10.0.0.1); seen: from=10.0.0.1."
     assert sentences(reason="ready", evidence="")[0] == f"{first}it takes part, and listens first."
     assert sentences(reason="starting", evidence="")[0] == f"{first}it has just started."
+
+
+def test_what_it_does_with_open_connections_stands_in_the_second() -> None:
+    """Three sentences stay three."""
+    finishes = "meanwhile it finishes 12 connections that it had as master, 43 s left"
+    drains = sentences(carry=QUIET | {"drains": BUSY["drains"]})
+    assert drains[1] == f"Node a has priority 255, above this node's 200; {finishes}."
+    steers = sentences(carry=BUSY | {"drains": None}, state="master")
+    assert steers[1].endswith("; meanwhile it steers 1 connection to node a, and steers 0 connections to node c.")
+    assert sentences(carry=QUIET) == sentences() and len(drains) == len(steers) == 3
 
 
 BACKUPS = [

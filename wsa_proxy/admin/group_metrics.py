@@ -6,6 +6,7 @@ this node's configuration, and the names of members whose reports authenticate.
 
 from __future__ import annotations
 
+from wsa_proxy.admin.carry_metrics import CARRY_METRICS
 from wsa_proxy.admin.document import Part
 from wsa_proxy.admin.document import printable
 from wsa_proxy.admin.member_metrics import MEMBER_METRICS
@@ -181,6 +182,7 @@ GROUP_METRICS = (
         " transmits there, or set mac: interface.",
         _mac_refused,
     ),
+    *CARRY_METRICS,
     *MEMBER_METRICS,
 )
 """In the order in which they are told."""

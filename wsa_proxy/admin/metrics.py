@@ -2,7 +2,7 @@
 
 Everything comes from the document, at the time of the scrape, so nothing is kept here: a group that ends is not told
 any more, and one that starts anew begins with its counters at 0, as Prometheus expects of a restart. What the metrics
-are is in ``node_metrics.py``, ``group_metrics.py`` and ``member_metrics.py``.
+are is in ``node_metrics.py``, ``group_metrics.py``, ``carry_metrics.py`` and ``member_metrics.py``.
 """
 
 from __future__ import annotations

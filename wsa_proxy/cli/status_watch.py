@@ -45,7 +45,7 @@ def essence(document: dict[str, Any]) -> dict[str, Any]:
     """What a change of is worth a block: no ages, no counters, nothing that is measured anew each second."""
     groups = [
         {key: group.get(key) for key in ("id", "state", "since", "obstacles", "demoted_by", "last_master", "priority")}
-        | {"members": _essence_of_members(group.get("members"))}
+        | {"members": _essence_of_members(group.get("members")), "carry": _essence_of_carry(group.get("carry"))}
         for group in document["groups"]
     ]
     health = document["health"]
@@ -65,6 +65,18 @@ def _essence_of_members(members: dict[str, Any] | None) -> Any:
         return None
     return [
         [each["node"], each["state"], each["is_fresh"], each["is_ready"], each["priority"]] for each in members["list"]
+    ]
+
+
+def _essence_of_carry(carry: dict[str, Any] | None) -> Any:
+    """That a drain has begun or ended, and whose clients were told; not the count, which falls each second."""
+    if carry is None:
+        return None
+    told = carry["told"]
+    return [
+        carry["drains"] is None,
+        [each["node"] for each in carry["steers"]],
+        told and [told["node"], told["clients"]],
     ]
 
 

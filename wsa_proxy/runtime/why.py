@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from wsa_proxy.carp.commands import Reason
+from wsa_proxy.carry_text import drains_text
+from wsa_proxy.carry_text import steers_texts
 from wsa_proxy.runtime.history_text import cause
 from wsa_proxy.status_warnings import out_fix
 
@@ -37,7 +39,7 @@ def why(status: Document, group: str = "") -> dict[str, Any]:
 def sentences(status: Document, group: Document) -> list[str]:
     """Three, each with its full stop."""
     held, change = _HELD[group["state"]](status, group)
-    return [_since(status, group), held, change]
+    return [_since(status, group), f"{held.removesuffix('.')}{_meanwhile(group)}.", change]
 
 
 def _since(status: Document, group: Document) -> str:
@@ -46,6 +48,15 @@ def _since(status: Document, group: Document) -> str:
     caused = "it has just started" if reason == "starting" else cause(reason, evidence)
     seen = f"; seen: {evidence}" if evidence else ""
     return f"Group {group['id']} is {state.upper()} on node {status['node']} since {since} UTC: {caused}{seen}."
+
+
+def _meanwhile(group: Document) -> str:
+    """What it does with open connections, beside what it is."""
+    carry = group.get("carry")
+    if carry is None:
+        return ""
+    texts = [each for each in (drains_text(carry), *steers_texts(carry)) if each]
+    return f"; meanwhile it {', and '.join(texts)}" if texts else ""
 
 
 # -- each answers the second and the third sentence --------------------------------------------------------------------
