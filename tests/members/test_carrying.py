@@ -101,7 +101,8 @@ def test_several_switches_in_a_row() -> None:
 
 
 def test_switched_back_before_the_end() -> None:
-    """The first node is master again with its own connections, which are none of those that it does not know. Who drains now steers those back that caches send it, and ends that with its drain."""
+    """The first node is master again with its own connections, which are none of those that it does not know. Who
+    drains now steers those back that caches send it, and ends that with its drain."""
     world = World()
     of_a = served(world, "a", 0, 3)
     world.switch("a", "b")

@@ -273,7 +273,7 @@ def test_a_connection_goes_on_at_the_old_node(lan: Any, version: Version, virtua
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_this_nodes_own_connections_are_no_unknown_ones(lan: Any, version: Version) -> None:
-    """A node that is master again before its connections have ended: what it has stays here, the rest is the other's."""
+    """A node that is master again before its connections have ended: what it has stays here, the rest does not."""
     cable = Cable(lan)
     wanted = steered(lan, [client(4, LAST)], unknown=(version,))
     cable.steering.steer(VHID, replace(wanted, own=frozenset([client(version, 50_001)])))

@@ -20,8 +20,8 @@ many groups that end together did so at once, the leases of those that go on wou
 
 
 class Release:
-    """Of one virtual host. ``kept``: the addresses are to stay; ``answers``: this node answers for them; ``ports``: those
-    that it has, if any."""
+    """Of one virtual host. ``kept``: the addresses are to stay; ``answers``: this node answers for them; ``ports``:
+    those that it has, if any."""
 
     def __init__(
         self,
