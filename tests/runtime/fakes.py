@@ -7,6 +7,7 @@ import os
 from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
+from concurrent.futures import Future
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -277,6 +278,7 @@ class FakeSockets:
 
     def __init__(self) -> None:
         self.connected: set[bytes] = set()
+        self.asked_apart = 0
         self.error: OSError | None = None
 
     def clients(self, addresses: Collection[Address]) -> frozenset[bytes]:
@@ -284,6 +286,16 @@ class FakeSockets:
             raise self.error
         wanted = {address.packed for address in addresses}
         return frozenset(each for each in self.connected if each[: len(each) // 2 - 2] in wanted)
+
+    def ask(self, addresses: Collection[Address]) -> Future[frozenset[bytes]]:
+        """A thread that is fast."""
+        self.asked_apart += 1
+        answered: Future[frozenset[bytes]] = Future()
+        try:
+            answered.set_result(self.clients(addresses))
+        except OSError as error:
+            answered.set_exception(error)
+        return answered
 
     def listening(self, addresses: Collection[Address]) -> frozenset[tuple[Address, int]]:
         return frozenset((address, 8080) for address in addresses)

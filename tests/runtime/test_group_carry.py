@@ -316,6 +316,10 @@ async def test_more_connections_than_a_takeover_may_wait_for(make_host: MakeHost
     assert before(b, "steer 500 and unknown", "acquire", "steer 2000 and unknown")
     await asyncio.sleep(2)
     assert set(steered(b)) == many
+    assert a.sockets.asked_apart > 0, "so many are counted by a thread"
+    a.sockets.connected = set()
+    await asyncio.sleep(3)
+    assert b.steering.in_force == {} and not is_silent(a)
 
 
 async def test_an_order_that_is_refused_changes_nothing(make_host: MakeHost) -> None:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from dataclasses import field
 from enum import Enum
@@ -266,6 +267,16 @@ class SocketTablePort(Protocol):
 
     def listening(self, addresses: Collection[Address]) -> frozenset[tuple[Address, int]]:
         """Where something listens that is bound to exactly one of these addresses. Raises OSError."""
+
+    def close(self) -> None:
+        """Harmless when repeated."""
+
+
+class SocketTableThreadPort(Protocol):
+    """Asks the same beside the loop."""
+
+    def ask(self, addresses: Collection[Address]) -> Future[frozenset[Client]]:
+        """As ``SocketTablePort.clients``."""
 
     def close(self) -> None:
         """Harmless when repeated."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future
 from ipaddress import ip_address
 from typing import Any
 
@@ -30,6 +31,8 @@ from wsa_proxy.runtime.tickling import Tickling
 logger = logging.getLogger(__name__)
 
 BUSY_LOOK_S = 0.1
+IN_LOOP_MAX = 1000
+"""Connections that are counted in the loop, in 1.5 ms; of more a thread asks."""
 NETWORKS_KEPT_S = 5.0
 """An interface's networks, which are asked for with each status."""
 
@@ -50,7 +53,9 @@ class CarryOver:
         self._macs: dict[str, bytes] = {}
         self._networks: dict[str, tuple[float, tuple[Network, ...]]] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._is_busy = self._closed = False
+        self._is_busy = self._is_asking = self._closed = False
+        self._size = 0
+        """So many connections there were when it was asked last."""
 
     @property
     def drain_timeout_s(self) -> float:
@@ -142,18 +147,52 @@ class CarryOver:
                 self._arm()
 
     def _count(self, vhids: list[int]) -> dict[int, frozenset[Client]]:
-        """By group; empty if the kernel does not tell."""
+        """By group; of many connections it is told later, by the thread that asks."""
         if not vhids or self.ports is None:
             return {}
-        owners = {address.packed: vhid for vhid in vhids for address in self.groups[vhid].addresses}
-        found: dict[int, set[Client]] = {vhid: set() for vhid in vhids}
+        if self._size > IN_LOOP_MAX:
+            self._ask_apart(self.ports, vhids)
+            return {}
         try:
-            for client in self.ports.sockets.clients([_address(each) for each in owners]):
-                found[owners[client[: len(client) // 2 - 2]]].add(client)
+            return self._by_group(vhids, self.ports.sockets.clients(self._addresses(vhids)))
         except OSError as error:
             logger.debug("the connections could not be counted: %s", error)
             return {}
-        return {vhid: frozenset(clients) for vhid, clients in found.items()}
+
+    def _ask_apart(self, ports: CarryPorts, vhids: list[int]) -> None:
+        """One question at a time."""
+        if self._is_asking:
+            return
+        asked_at_s, asked = self._clocks.now_s(), ports.sockets_thread.ask(self._addresses(vhids))
+        if asked.done():
+            self._answered(asked, vhids, asked_at_s)
+        else:
+            self._is_asking = True
+            asyncio.wrap_future(asked).add_done_callback(lambda _: self._answered(asked, vhids, asked_at_s))
+
+    def _answered(self, asked: Future[frozenset[Client]], vhids: list[int], asked_at_s: float) -> None:
+        self._is_asking = False
+        if asked.cancelled() or self._closed:
+            return
+        if (error := asked.exception()) is not None:
+            logger.debug("the connections could not be counted: %s", error)
+            return
+        for vhid, clients in self._by_group([each for each in vhids if each in self.groups], asked.result()).items():
+            if self.groups[vhid].counted_at_s <= asked_at_s:  # else it was counted anew meanwhile
+                with apart(vhid, "look after connections"):
+                    self.groups[vhid].tick(clients)
+
+    def _addresses(self, vhids: list[int]) -> list[Address]:
+        return [address for vhid in vhids for address in self.groups[vhid].addresses]
+
+    def _by_group(self, vhids: list[int], clients: frozenset[Client]) -> dict[int, frozenset[Client]]:
+        self._size = len(clients)
+        owners = {address.packed: vhid for vhid in vhids for address in self.groups[vhid].addresses}
+        found: dict[int, set[Client]] = {vhid: set() for vhid in vhids}
+        for client in clients:
+            if (owner := owners.get(client[: len(client) // 2 - 2])) is not None:
+                found[owner].add(client)
+        return {vhid: frozenset(each) for vhid, each in found.items()}
 
     # -- the status --------------------------------------------------------------------------------------------------
 
@@ -169,7 +208,3 @@ NO_CARRY: dict[str, Any] = {
     "drains": None, "steers": [], "told": None, "told_total": 0, "possible": False, "why_not": NO_SECRET,
     "cannot_steer": None,
 }  # fmt: skip
-
-
-def _address(packed: bytes) -> Address:
-    return ip_address(packed)

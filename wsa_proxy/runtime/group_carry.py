@@ -211,6 +211,7 @@ class GroupCarry:
             return
         try:
             self.carrying.count(self._here.ports.sockets.clients(self.addresses), self._now_s())
+            self.counted_at_s = self._now_s()
         except OSError as error:
             logger.warning("carp vhid=%d the connections could not be counted: %s", self._vhid, error)
 

@@ -32,6 +32,7 @@ from wsa_proxy.net.ports import KernelMonitor
 from wsa_proxy.net.ports import LinkChanged
 from wsa_proxy.net.report_socket import ReportSocket
 from wsa_proxy.net.socket_table import SocketTable
+from wsa_proxy.net.socket_table_thread import SocketTableThread
 from wsa_proxy.net.steering import Steering
 from wsa_proxy.net.tickle import Tickler
 from wsa_proxy.net.unicast_socket import UnicastSocket
@@ -148,7 +149,7 @@ class LinuxKernel:
             opened.callback(tickles.close)
             steering = Steering()
             opened.pop_all()
-        return CarryPorts(sockets, steering, tickles)
+        return CarryPorts(sockets, SocketTableThread(), steering, tickles)
 
     def networks(self, interface: str) -> Collection[Network]:
         found = [facts for facts in read_host().interfaces if facts.name == interface]

@@ -19,6 +19,7 @@ from wsa_proxy.net.ports import LinkChanged
 from wsa_proxy.net.ports import NeighbourPort
 from wsa_proxy.net.ports import ReportPort
 from wsa_proxy.net.ports import SocketTablePort
+from wsa_proxy.net.ports import SocketTableThreadPort
 from wsa_proxy.net.ports import SteeringPort
 from wsa_proxy.net.ports import TicklePort
 from wsa_proxy.settings import GroupSettings
@@ -55,12 +56,14 @@ class CarryPorts:
     """What a node needs for the connections to its virtual addresses."""
 
     sockets: SocketTablePort
+    sockets_thread: SocketTableThreadPort
     steering: SteeringPort
     tickles: TicklePort
 
     def close(self) -> None:
         self.steering.close()
         self.tickles.close()
+        self.sockets_thread.close()
         self.sockets.close()
 
 

@@ -1,0 +1,47 @@
+"""The same table, asked beside the loop."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from ipaddress import ip_address
+
+import pytest
+
+from tests.descriptors import no_descriptors
+from wsa_proxy.net.socket_table import SocketTable
+from wsa_proxy.net.socket_table_thread import SocketTableThread
+
+HERE = ip_address("127.0.0.9")
+
+
+def test_it_tells_what_the_table_tells() -> None:
+    """In another thread, again and again."""
+    thread, table = SocketTableThread(), SocketTable()
+    with socket.create_server((str(HERE), 0)) as listening:
+        assert thread.ask([HERE]).result(10) == frozenset()
+        with socket.create_connection(listening.getsockname()):
+            found = thread.ask([HERE]).result(10)
+            assert len(found) == 1 and found == table.clients([HERE])
+    table.close()
+    thread.close()
+
+
+def test_what_the_kernel_refuses_is_the_answer() -> None:
+    """Out of descriptors, say; the next question is a new one."""
+    thread = SocketTableThread()
+    with no_descriptors(), pytest.raises(OSError, match="Too many open files"):
+        thread.ask([HERE]).result(10)
+    assert thread.ask([HERE]).result(10) == frozenset()
+    thread.close()
+
+
+def test_after_the_end_no_thread_is_left() -> None:
+    """Also one that was never asked."""
+    SocketTableThread().close()
+    thread = SocketTableThread()
+    thread.ask([HERE]).result(10)
+    (worker,) = [each for each in threading.enumerate() if each.name.startswith("failover connections")]
+    thread.close()
+    worker.join(10)
+    assert not worker.is_alive()

@@ -1,0 +1,37 @@
+"""The kernel's table of connections, asked in a thread: many thousands take longer than a loop may stand still."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor
+
+from wsa_proxy.net.ports import Address
+from wsa_proxy.net.ports import Client
+from wsa_proxy.net.socket_table import SocketTable
+
+
+class SocketTableThread:
+    """With a table of its own, opened when it is first asked."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="failover connections")
+        self._table: SocketTable | None = None
+
+    def ask(self, addresses: Collection[Address]) -> Future[frozenset[Client]]:
+        """As ``SocketTable.clients``; one question follows the other."""
+        return self._threads.submit(self._ask, addresses)
+
+    def close(self) -> None:
+        """What is being asked still comes to its end, and nobody waits for it."""
+        self._threads.submit(self._close)
+        self._threads.shutdown(wait=False)
+
+    def _ask(self, addresses: Collection[Address]) -> frozenset[Client]:
+        if self._table is None:
+            self._table = SocketTable()
+        return self._table.clients(addresses)
+
+    def _close(self) -> None:
+        if self._table is not None:
+            self._table.close()
