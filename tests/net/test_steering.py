@@ -9,7 +9,9 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -153,25 +155,25 @@ def test_a_firewall_that_is_loaded_anew_leaves_it_alone(lan: Any) -> None:
     assert nft("list", "ruleset") == ""
 
 
-def in_child(run: Callable[[], None]) -> int:
-    """Its process; it is there when this has run, and waits to be killed."""
+@contextmanager
+def child(run: Callable[[], None]) -> Iterator[None]:
+    """Another process, in which this has run; it is killed in the end."""
     reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
+    process = os.fork()
+    if process == 0:
         try:
             run()
             os.write(writing, b"!")
             signal.pause()
         finally:
             os._exit(1)
-    os.close(writing)
-    assert os.read(reading, 1) == b"!", "the child has failed"
-    return child
-
-
-def end(child: int) -> None:
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    try:
+        os.close(writing)
+        assert os.read(reading, 1) == b"!", "the child has failed"
+        yield
+    finally:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
 
 
 def test_killed_it_leaves_nothing(lan: Any) -> None:
@@ -182,9 +184,8 @@ def test_killed_it_leaves_nothing(lan: Any) -> None:
         kept.append(open_steering())
         kept[0].steer(VHID, steered(lan, [client(4)]))
 
-    child = in_child(steer)
-    assert "clients4-left" in nft("list", "ruleset")
-    end(child)
+    with child(steer):
+        assert "clients4-left" in nft("list", "ruleset")
     assert nft("list", "ruleset") == ""
 
 
@@ -192,11 +193,10 @@ def test_a_forked_child_does_not_keep_it(lan: Any) -> None:
     """Workers of some addon live on when the proxy is dead; what they inherit does not."""
     steering = open_steering()
     steering.steer(VHID, steered(lan, [client(4)]))
-    child = in_child(lambda: None)
-    assert "clients4-left" in nft("list", "ruleset"), "the child has not ended it"
-    steering.close()
-    assert nft("list", "ruleset") == ""
-    end(child)
+    with child(lambda: None):
+        assert "clients4-left" in nft("list", "ruleset"), "the child has not ended it"
+        steering.close()
+        assert nft("list", "ruleset") == ""
 
 
 def test_two_processes_of_one_host(lan: Any) -> None:
@@ -252,6 +252,19 @@ def test_a_table_that_is_lost_is_made_again(lan: Any) -> None:
     assert content(steering)["clients6-left"] == wanted["clients6-left"]
     steering._socket.transact([delete_table(steering.table)])
     steering.steer(1, None)
+    assert nft("list", "ruleset") == ""
+
+
+def test_lost_together_with_the_last_device(lan: Any) -> None:
+    """Then there is nothing to make again, and no empty table stays."""
+    lan.ip("link add carp42 link left type macvlan")
+    steering = open_steering()
+    steering.steer(1, steered(lan, [client(6)], more_devices=("carp42",)))
+    steering.steer(2, steered(lan, [client(4)]))
+    lan.ip("link delete carp42")
+    assert steering._socket is not None
+    steering._socket.transact([delete_table(steering.table)])
+    steering.steer(2, None)
     assert nft("list", "ruleset") == ""
 
 

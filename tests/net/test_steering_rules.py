@@ -145,14 +145,16 @@ def test_nothing_else_is_steered(lan: Any, version: Version, virtual: bool) -> N
 @pytest.mark.parametrize("virtual", [False, True])
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_unknown_of_the_first_second(lan: Any, version: Version, virtual: bool) -> None:
-    """A connection that was not listed goes on where it is; one that begins meanwhile is served here; and then none of
-    the unknown is steered any more, nor those that have begun."""
+    """A connection that was not listed goes on where it is, also if it had begun here before; one that begins meanwhile
+    is served here; and then none of the unknown is steered any more, nor those that have begun."""
     cable = Cable(lan, virtual)
-    cable.steer([], unknown=(version,))
+    cable.steer([])
 
     def from_port(port: int, flags: str, **fields: Any) -> Packet:
         return segment(version, cable.to, flags, sport=port, **fields)
 
+    assert cable.sent_on(from_port(50_001, "S"), from_port(50_001, "A")) == []
+    cable.steer([], unknown=(version,))
     unknown = [from_port(50_001, flags) for flags in ("A", "PA", "F", "R", "SA", "")]
     assert cable.sent_on(*unknown) == cable.as_steered(*unknown)
     new = [from_port(50_002, flags) for flags in ("S", "A", "PA", "R")]

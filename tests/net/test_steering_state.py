@@ -61,11 +61,12 @@ def test_what_the_elements_are() -> None:
         (made(), True),
         (made(ONE, TWO), True),
         (made(replace(ONE, devices=("eth0",))), True),
-        (made(replace(ONE, device="eth1", devices=("eth1",))), True),
+        (made(TWO, ONE), True),
         (made(ONE, indexes=INDEXES | {"eth0": 9}), False),
         (made(ONE, indexes=INDEXES | {"carp1": 9}), False),
         (made(ONE, own_mac=MEMBER), False),
         (made(replace(ONE, device="eth1")), False),
+        (made(replace(ONE, device="eth1", devices=("eth1",))), False),
     ],
 )
 def test_when_a_step_is_enough(after: State, expected: bool) -> None:

@@ -213,10 +213,5 @@ def _is_fragment(layout: _Layout) -> tuple[Expression, ...]:
 def _is_tcp(layout: _Layout) -> tuple[Expression, ...]:
     """In every rule, for it tells ``nft`` what the bytes are that the rule looks at."""
     ethernet = meta(Meta.NFT_META_IIFTYPE), equals(struct.pack("=H", _ARPHRD_ETHER))
-    return (
-        *ethernet,
-        meta(Meta.NFT_META_PROTOCOL),
-        equals(layout.ethertype),
-        meta(Meta.NFT_META_L4PROTO),
-        equals(bytes([_TCP])),
-    )
+    ip = meta(Meta.NFT_META_PROTOCOL), equals(layout.ethertype)
+    return *ethernet, *ip, meta(Meta.NFT_META_L4PROTO), equals(bytes([_TCP]))

@@ -74,9 +74,15 @@ def state_of(groups: Mapping[int, Group], indexes: Mapping[str, int], own_macs: 
 
 
 def is_step(before: State, after: State) -> bool:
-    """Whether ``step`` can do it: every device that stays is the same as before."""
+    """Whether ``step`` can do it: whatever stays is the same device as before."""
+    groups_stay = all(
+        each.steered.device == before.groups[vhid].steered.device
+        for vhid, each in after.groups.items()
+        if vhid in before.groups
+    )
     lans_stay = all(after.lans.get(device, lan) == lan for device, lan in before.lans.items())
-    return lans_stay and all(after.ways_in.get(device, way) == way for device, way in before.ways_in.items())
+    ways_in_stay = all(after.ways_in.get(device, way) == way for device, way in before.ways_in.items())
+    return groups_stay and lans_stay and ways_in_stay
 
 
 def step(table: str, before: State, after: State) -> list[bytes]:
@@ -102,8 +108,6 @@ def _missing[Key](there: Mapping[Key, object], wanted: Mapping[Key, object]) -> 
 
 
 def _regrouped(table: str, before: Group | None, after: Group | None) -> list[bytes]:
-    if before and after and before.steered.device != after.steered.device:
-        return _regrouped(table, before, None) + _regrouped(table, None, after)
     either = after or before
     if either is None:
         return []
