@@ -8,6 +8,8 @@ from datetime import datetime
 from datetime import timedelta
 from typing import Any
 
+from tests.test_carry_text import QUIET
+
 type Document = dict[str, Any]
 
 NOW = datetime(2026, 3, 14, 2, 41, 7, tzinfo=UTC)
@@ -104,6 +106,7 @@ def group(state: str = "master", vhid: int = 1) -> Document:
         "last_rejected": {},
         "transitions": [],
         "virtual_mac": {"address": "00:00:5e:00:01:01", "network": "unknown"},
+        "carry": dict(QUIET),
         "members": members(other),
         "last_outage": {"at": ago(8000), "ms_min": 11.0, "ms_max": 14.0, "how": "bow-out heard", "age_s": 8000.0},
         "service": {"answers": True, "ms": 2.8, "age_s": 0.4, "address": "10.0.0.3:8080", "evidence": ""},

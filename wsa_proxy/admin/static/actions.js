@@ -1,6 +1,7 @@
 // What the operator can order: the verbs of the command line, each with the question that comes before it.
 
 import { act, get } from "./api.js";
+import { afterSwitch } from "./carry.js";
 import { ask } from "./dialog.js";
 import { h } from "./dom.js";
 import { button, illsOf, ownerOf } from "./groups.js";
@@ -88,8 +89,7 @@ function askSwitch(page, group) {
           "p",
           {},
           `${ownerOf(status, group())} has ${group().virtual_ip.join(", ")} now. The other node proves first that it`,
-          " serves; if it does not, nothing changes. Requests that are being answered are finished; tunnels and long",
-          " downloads are cut.",
+          ` serves; if it does not, nothing changes. Requests that are being answered are finished; ${afterSwitch(group())}`,
         ),
         h(
           "fieldset",
@@ -131,7 +131,7 @@ function askDrill(page, group) {
           "p",
           {},
           `The virtual IP is switched to the standby (${ready.map((each) => each.node).join(", ") || "none is ready"})`,
-          " and back, and a member measures how long clients notice it. Tunnels and long downloads are cut, twice.",
+          ` and back, and a member measures how long clients notice it. With the first switch ${afterSwitch(group())}`,
         ),
         field("objective_ms", "Objective in milliseconds", OBJECTIVE_MS, { inputmode: "numeric" }),
       ];

@@ -1,5 +1,6 @@
 // The table of failover groups, with the columns of the WSA, and the members of each.
 
+import { carryLines } from "./carry.js";
 import { hearsReports, serviceState } from "./overview.js";
 import { h } from "./dom.js";
 import { duration, outageText, reasonText, roleMark, roleOf } from "./words.js";
@@ -90,6 +91,7 @@ function statusCell(view, group, isStranger) {
     h("small", {}, `for ${duration(group.age_s + view.elapsedS)}: ${reasonText(group.reason)}`),
     Number.isFinite(waits) &&
       h("small", {}, `takes over in ${duration(Math.max(0, waits - view.elapsedS))} (preempt_delay)`),
+    carryLines(view, group),
     isStranger && h("small", { class: "pending" }, "will end with Commit Changes"),
   ];
 }
