@@ -219,7 +219,9 @@ def test_on_the_wire(lan: Any, address: Address) -> None:
 
 def test_a_client_on_the_link(lan: Any) -> None:
     """Link-local addresses do not say on which of two; the tickler knows."""
-    lan.ip(f"address add fe80::100/128 dev {lan.LEFT} nodad")
+    address = ip_address("fe80::100")
+    lan.ip(f"address add {address}/128 dev {lan.LEFT} nodad")
+    lan.wait_askable(address)
     lan.ip("link add other type veth peer name rehto")
     for interface in ("rehto", "other"):
         lan.ip(f"link set {interface} up")
@@ -227,8 +229,8 @@ def test_a_client_on_the_link(lan: Any) -> None:
     lan.ip("route add fe80::/64 dev other metric 1")
     with lan.on_the_right():
         index = socket.if_nametoindex(lan.RIGHT)
-        client = make_connected(("fe80::2", 4000, 0, index), ("fe80::100", PORT, 0, index))
-    Tickler(lan.index).send(key("fe80::100", PORT, "fe80::2", 4000))
+        client = make_connected(("fe80::2", 4000, 0, index), (str(address), PORT, 0, index))
+    Tickler(lan.index).send(key(address, PORT, "fe80::2", 4000))
     assert told(client)
 
 

@@ -54,7 +54,7 @@ class Tickler:
 
     def send(self, client: Client) -> None:
         """The four segments. Raises OSError: BlockingIOError when the buffer is full (later it is not), EADDRNOTAVAIL
-        when the virtual IP is not here."""
+        when the virtual IP is not here the first time that it is sent from."""
         address, _, other, _ = _parts(client)
         opened = self._sockets.get(address) or self._open(address)
         destination = self._destination(other)
