@@ -89,6 +89,14 @@ class Peer:
         elif (reason := self.carrying.hear_page(datagram, now_s)) is not None:
             self.unread.append(reason)
 
+    @property
+    def is_due(self) -> bool:
+        """Its pump wakes by the clock."""
+        times_s = [self._report_at_s, self.carrying.next_step_s(self.world.now_s)]
+        if self.is_master:
+            times_s.append(self._count_at_s)
+        return self.world.now_s >= min(times_s)
+
     def act(self) -> None:
         """What follows: what a pump asks after each event."""
         now_s, carrying = self.world.now_s, self.carrying
@@ -183,7 +191,7 @@ class World:
         self.now_s += STEP_S
         self.deliver()
         for peer in self.peers:
-            if not peer.is_dead and not peer.is_frozen:
+            if not peer.is_dead and not peer.is_frozen and peer.is_due:
                 peer.act()
         self.deliver()
 

@@ -68,6 +68,9 @@ def test_the_time_of_a_drain_has_an_end() -> None:
     assert world["a"].carrying.left == 3 and world["b"].steers_to
     world.run(0.6)
     assert not world["a"].carrying.drains and world["b"].carrying.steering() is None and not world["b"].told
+    assert world["a"].carrying.left == 0
+    known = world["b"].carrying._lives.known[world["a"].roster.life]
+    assert known.copy.clients == set()
 
 
 def test_a_drain_in_vain_ends_with_the_connections_as_they_are() -> None:
@@ -91,6 +94,7 @@ def test_several_switches_in_a_row() -> None:
     world.switch("a", "b")
     of_b = served(world, "b", 10, 13)
     world.switch("b", "c")
+    assert world["c"].gap == "b"
     world.run(2.5)
     assert world["c"].steers_to == to("a", of_a) | to("b", of_b) and world["c"].gap == ""
     assert world["b"].steers_to == to("a", of_a) and world["a"].steers_to == to("b", of_b)
@@ -98,6 +102,29 @@ def test_several_switches_in_a_row() -> None:
     world.run(1.0)
     assert world["c"].steers_to == world["a"].steers_to | to("b", of_b) == to("b", of_b)
     assert world["b"].carrying.steering() is None and not world["c"].told
+
+
+def test_two_switches_at_once() -> None:
+    """Who drains sends nobody what it does not know: it is its own."""
+    world = World()
+    served(world, "a", 0, 3)
+    world.switch("a", "b")
+    world.switch("b", "c")
+    assert world["b"].gap == "" and world["c"].gap == "b" and world["b"].steers_to == to("a", clients(0, 3))
+
+
+def test_who_drains_after_it_has_yielded() -> None:
+    """In whatever order it is told: nothing is said to have ended."""
+    world = World()
+    known = served(world, "a", 0, 3)
+    world["b"].take_over(from_living=True)
+    world["a"].carrying.left_master(world.now_s)
+    world["a"].is_master = False
+    world["a"].drain()
+    world["a"].carrying.silent(world.now_s)
+    for _ in range(20):
+        world.step()
+        assert world["b"].steers_to == to("a", known)
 
 
 def test_switched_back_before_the_end() -> None:
@@ -159,6 +186,7 @@ def test_a_client_in_two_lists() -> None:
     served(world, "a", 0, 3)
     world.switch("a", "b")
     world.run(1.5)
+    world.run(3.0)
     world["b"].connections = {client(2), client(10)}  # the same port of the same client, later
     world.run(1.5)
     assert world["b"].steers_to == to("a", clients(0, 2))

@@ -169,6 +169,48 @@ def test_whoever_has_come_back_already_is_not_told() -> None:
     assert world["b"].told == known - {client(1)}
 
 
+def test_whoever_comes_back_before_the_word_is_not_told() -> None:
+    """Between the takeover and the announcement."""
+    world = World()
+    known = served(world, "a", 0, 3)
+    world.crash("a")
+    world.run(3.2)
+    b = world["b"].carrying
+    b.takes_over(False, world.now_s)
+    b.count({client(1)}, world.now_s)
+    (tickle,) = b.take_tickles()
+    assert (tickle.node, tickle.clients) == ("a", tuple(sorted(known - {client(1)}))) and b.take_tickles() == []
+
+
+def test_a_client_in_two_lists_of_the_dead_is_told_once() -> None:
+    """By the same port of the same client: it has only one connection to lose."""
+    world = World()
+    served(world, "a", 0, 3)
+    world.switch("a", "b")
+    served(world, "b", 2, 5)
+    world.crash("a")
+    world.crash("b")
+    world.run(3.2)
+    world["c"].take_over(from_living=False)
+    told = [one for tickle in world["c"].tickles for one in tickle.clients]
+    assert sorted(told) == sorted(clients(0, 5))
+
+
+def test_who_was_only_frozen_is_steered_again() -> None:
+    """What is left of its connections, once it has told them anew; nothing is kept of what was told."""
+    world = World()
+    known = served(world, "a", 0, 3)
+    world.switch("a", "b")
+    world.run(3.0)
+    world["a"].is_frozen = True
+    world.run(2.0)
+    assert world["b"].told == known and not world["b"].steers_to
+    assert not world["b"].carrying._lives.known[world["a"].roster.life].copy.clients
+    world["a"].is_frozen = False
+    world.run(2.5)
+    assert world["b"].steers_to == to("a", known) and len(world["b"].tickles) == 1
+
+
 def test_a_node_that_is_not_master_tells_nobody() -> None:
     """What it was to tell is off when it yields before it has announced itself; and its list is empty then."""
     world = World()

@@ -99,6 +99,7 @@ def test_at_a_takeover(
         (MASTER, MASTER, Fate.AWAITED),
         (MASTER, BACKUP, Fate.CLOSES),
         (MASTER, LEAVES, Fate.CLOSES),
+        (MASTER, MASTER | {"leaves": True}, Fate.CLOSES),
         (DRAINS, DRAINS, Fate.DRAINS),
         (DRAINS, BACKUP, Fate.NONE),
         (DRAINS, LEAVES, None),
@@ -193,6 +194,12 @@ def test_what_another_master_has_told_is_forgotten() -> None:
         seen.life.copy.clients.add(client(1))
         seen.hear(T + heard_s, BACKUP, of=2)
         assert seen.life.copy.clients
+        seen.hear(T + heard_s, MASTER, of=2)
+        assert bool(seen.life.copy.clients) is knows
+    seen = Seen(is_master=False)
+    seen.hear(T, MASTER | {"interval_s": 10.0})
+    seen.life.copy.clients.add(client(1))
+    for heard_s, knows in ((26.9, True), (27.1, False)):  # its own interval says when it is silent
         seen.hear(T + heard_s, MASTER, of=2)
         assert bool(seen.life.copy.clients) is knows
 

@@ -161,6 +161,7 @@ class Carrying:
         when it yields to a better master."""
         if self._drain is None:
             self._drain = Drain(until_s, now_s)
+        self._closed_at_s = math.inf
         self._is_steering_old = True
 
     def silent(self, now_s: float) -> None:
@@ -188,8 +189,6 @@ class Carrying:
     def takes_over(self, from_living: bool, now_s: float) -> None:
         """This node is about to acquire the addresses; ``from_living`` as in ``ReportTransition``."""
         self.is_master, self._drain, self._closed_at_s = True, None, math.inf
-        self._told.clear()
-        self._tickles = []
         self._gap_until_s = now_s + GAP_S_MAX
         self._lives.takes_over(now_s, from_living=from_living)
         self._is_steering_old = True
@@ -202,7 +201,8 @@ class Carrying:
         self._tickles = []
         self._told.clear()
         self._let_go()
-        self._closed_at_s = now_s + CLOSED_S
+        if self._drain is None:
+            self._closed_at_s = now_s + CLOSED_S
 
     def _let_go(self) -> None:
         """The clients of others are nothing to a node that is not master and does not drain."""
@@ -239,7 +239,6 @@ class Carrying:
             return None  # by IPv4 and IPv6, or by a network with two ways
         if page.number < known.copy.number:
             return Unread.REPLAY
-        known.heard_at_s = now_s
         if known.copy.take(page) and known.fate is not Fate.NONE:
             self._is_steering_old = True
         self._after(now_s)
@@ -273,8 +272,7 @@ class Carrying:
         """Time has passed."""
         if now_s >= self._closed_at_s:
             self._closed_at_s = math.inf
-            if self._drain is None:
-                self._list.count(())
+            self._list.count(())
         self._lives.step(now_s)
         self._after(now_s)
 
@@ -322,7 +320,7 @@ class Carrying:
         gap = self._gap()
         if not targets and not gap:
             return None
-        members = frozenset(life.mac for life in self._lives.known.values() if life.mac and life.mac != self.mac)
+        members = frozenset(life.mac for life in self._lives.known.values() if life.mac)
         return ToSteer(targets, gap, members, self._list.clients if gap else frozenset())
 
     def _gap(self) -> bytes:

@@ -74,7 +74,6 @@ class Life:
     said: Carried = NOTHING
     is_master: bool = False
     heard_at_s: float = -math.inf
-    """A report or a page."""
     master_at_s: float = -math.inf
     """When it was heard to be master last."""
     fate: Fate = Fate.NONE
@@ -219,8 +218,8 @@ class Lives:
 
     def _forget_told(self, now_s: float) -> None:
         """There is a master: the clients of who is silent were told by it."""
-        for life in self.known.values():
-            if life.fate is Fate.NONE and now_s - life.heard_at_s > TOLD_BY_ANOTHER_S:
+        for key, life in self.known.items():
+            if now_s - life.heard_at_s > TOLD_BY_ANOTHER_S and not self._is_fresh(key, now_s):
                 life.copy.forget()
 
     def _is_fresh(self, key: bytes, now_s: float) -> bool:
