@@ -32,7 +32,7 @@ ARROWS: dict[str, set[str]] = {
     "lab": {"settings", "resources", "config", "runtime", "net"},
     "simulation": {"carp", "net", "members", "runtime"},
     "watch": {"settings", "config", "carp", "net"},
-    "doctor": {"settings", "config", "runtime", "carp", "net", "watch"},
+    "doctor": {"carry_text", "settings", "config", "runtime", "carp", "net", "watch"},
     "init": {"settings", "resources", "config", "net"},
     "carry_text": set(),
     "status_warnings": {"carry_text"},

@@ -63,7 +63,7 @@ def test_what_an_operator_reads(lan: Any, tmp_path: Path, capsys: Capsys) -> Non
     assert (clean.err, clean.out) == (
         "",
         f"not made: running node, memory, advertisements between members, members, redundancy, clocks: {none}\n"
-        "\nnothing found: 17 checks, 6 of them not made or in part only\n",
+        "\nnothing found: 18 checks, 6 of them not made or in part only\n",
     )
     patient.file.chmod(0o644)
     assert cli.main(command) == 3
@@ -307,7 +307,7 @@ def test_without_rights(lan: Any, tmp_path: Path) -> None:
         f"not made: virtual IP, other speakers, reflection, advertisements between members, virtual MAC: {deaf}\n"
         in (done.stdout)
     )
-    assert "\n1 found: 17 checks, " in done.stdout
+    assert "\n1 found: 18 checks, " in done.stdout
 
 
 MASTER = {"pid": 0, "node": "a", "guardian": {"pid": None}}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 
 from wsa_proxy.doctor import authority
+from wsa_proxy.doctor import carrying
 from wsa_proxy.doctor import configuration
 from wsa_proxy.doctor import file_modes
 from wsa_proxy.doctor import firewall
@@ -38,6 +39,7 @@ CHECKS: dict[str, Callable[[Facts], Iterable[Answer]]] = {
     "kernel settings": kernel_settings.check,
     "packet filter": firewall.check,
     "virtual MAC": virtual_mac.check,
+    "open connections": carrying.check,
     "certificate authority": authority.check,
     "files": file_modes.check,
 }

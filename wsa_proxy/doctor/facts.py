@@ -153,6 +153,8 @@ class Facts:
     settings: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """net.ipv4.conf of (interface or ``all``, name)."""
     firewall: FirewallFacts = FirewallFacts()
+    cannot_steer: str | None = None
+    """What this host lacks to pass on the frames of open connections, as it was tried; None: nothing."""
     authority: AuthorityFacts | None = None
     no_authority: str = ""
     files: tuple[FileFacts, ...] = ()

@@ -20,6 +20,7 @@ from pathlib import Path
 from wsa_proxy.config import ConfigError
 from wsa_proxy.doctor import listening
 from wsa_proxy.doctor.authority import read_authority
+from wsa_proxy.doctor.carrying import try_steering
 from wsa_proxy.doctor.checks import examine
 from wsa_proxy.doctor.facts import AuthorityFacts
 from wsa_proxy.doctor.facts import Facts
@@ -105,6 +106,7 @@ def gather(options: argparse.Namespace, socket_path: Path) -> Facts:
         deaf=deaf,
         settings=read_settings(wanted_interfaces(subject.groups)),
         firewall=read_firewall(),
+        cannot_steer=try_steering(),
         authority=_authority(confdir, found),
         no_authority="no node runs here that would tell mitmproxy's confdir: --confdir DIR",
         files=tuple(_files(file, subject, socket_path, confdir)),

@@ -33,7 +33,7 @@ def text(examination: Examination, width: int | None = None) -> str:
 
 
 def summary(examination: Examination) -> str:
-    """``2 found: 17 checks, 3 of them not made or in part only``."""
+    """``2 found: 18 checks, 3 of them not made or in part only``."""
     count = len(examination.findings)
     checks = f"{len(examination.answers)} checks"
     undone = len({name for name, _ in examination.not_made})
