@@ -229,7 +229,7 @@ class Host:
     def open_carrying(self) -> CarryPorts:
         if self.carrying_error is not None:
             raise self.carrying_error
-        return CarryPorts(self.sockets, self.sockets, self.steering, self.tickles)
+        return CarryPorts(self.sockets, self.sockets, self.steering, lambda index: self.tickles)
 
     def networks(self, interface: str) -> Sequence[Network]:
         return self.own_networks

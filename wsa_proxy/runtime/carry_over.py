@@ -72,7 +72,7 @@ class CarryOver:
             logger.warning("failover: %s; they end when a virtual IP moves", self.trouble)
             return
         self.trouble = None
-        self.tickling = Tickling(self.ports.tickles)
+        self.tickling = Tickling(self.ports.open_tickles)
         self._arm()
 
     def begin(self, reports: GroupReports) -> None:

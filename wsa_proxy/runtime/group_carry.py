@@ -241,8 +241,8 @@ class GroupCarry:
         self._steer()
         for tickle in self.carrying.take_tickles():
             self._told_total += len(tickle.clients)
-            if self._here.tickling is not None:
-                self._here.tickling.tell(self._vhid, tickle.node, tickle.clients, self._is_lost)
+            if self._here.tickling is not None and (ports := self._driver.ports) is not None:
+                self._here.tickling.tell(self._vhid, ports.index, tickle.node, tickle.clients, self._is_lost)
         if self.is_busy(now_s):
             self._here.wake()
 

@@ -145,11 +145,9 @@ class LinuxKernel:
         with ExitStack() as opened:
             sockets = SocketTable()
             opened.callback(sockets.close)
-            tickles = Tickler(0)
-            opened.callback(tickles.close)
             steering = Steering()
             opened.pop_all()
-        return CarryPorts(sockets, SocketTableThread(), steering, tickles)
+        return CarryPorts(sockets, SocketTableThread(), steering, Tickler)
 
     def networks(self, interface: str) -> Collection[Network]:
         found = [facts for facts in read_host().interfaces if facts.name == interface]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,11 +59,11 @@ class CarryPorts:
     sockets: SocketTablePort
     sockets_thread: SocketTableThreadPort
     steering: SteeringPort
-    tickles: TicklePort
+    open_tickles: Callable[[int], TicklePort]
+    """Of the interface with this index."""
 
     def close(self) -> None:
         self.steering.close()
-        self.tickles.close()
         self.sockets_thread.close()
         self.sockets.close()
 

@@ -17,12 +17,14 @@ from itertools import islice
 
 from wsa_proxy.net.ports import Client
 from wsa_proxy.net.ports import TicklePort
+from wsa_proxy.net.tickle import CLIENTS_AT_FIRST_MAX
 
 logger = logging.getLogger(__name__)
 
-BATCH = 32
-PAUSE_S = 0.005
-"""Between two batches: 10,000 clients are through in 1.6 s, and no batch keeps the loop for longer than a request."""
+BATCH = 200
+PAUSE_S = 0.01
+"""Between two batches: 10,000 clients are through in a second, and no batch keeps the loop for longer than a request
+(``tests/bench/connections.py:tickles``)."""
 AGAIN_AFTER_S = (0.5, 1.5)
 """After each round. A client that was reset meanwhile answers nothing; one that is served is not asked."""
 
@@ -33,6 +35,7 @@ class _Round:
     node: str
     clients: list[Client]
     is_lost: Callable[[Client], bool]
+    port: TicklePort
     began_s: float
     again_after_s: tuple[float, ...] = AGAIN_AFTER_S
     next: int = 0
@@ -41,19 +44,25 @@ class _Round:
 
 
 class Tickling:
-    """Of one node; made inside the running loop."""
+    """Of one node; made inside the running loop. ``open_port`` answers a port for the interface with this index."""
 
-    def __init__(self, port: TicklePort) -> None:
-        self._port = port
+    def __init__(self, open_port: Callable[[int], TicklePort]) -> None:
+        self._open_port = open_port
+        self._ports: dict[int, TicklePort] = {}
         self._loop = asyncio.get_running_loop()
         self._rounds: deque[_Round] = deque()
         self._timers: set[asyncio.TimerHandle] = set()
         self._is_running = False
 
-    def tell(self, vhid: int, node: str, clients: Collection[Client], is_lost: Callable[[Client], bool]) -> None:
-        """These clients of ``node``. Each is asked about again, before it is told: whoever is served has lost nothing,
-        and a node that has the virtual IP no more has nobody to tell."""
-        self._rounds.append(_Round(vhid, node, list(clients), is_lost, self._loop.time()))
+    def tell(
+        self, vhid: int, index: int, node: str, clients: Collection[Client], is_lost: Callable[[Client], bool]
+    ) -> None:
+        """These clients of ``node``, which are on this interface. Each is asked about again, before it is told: whoever
+        is served has lost nothing, and a node that has the virtual IP no more has nobody to tell."""
+        if index not in self._ports:
+            self._ports[index] = self._open_port(index)
+        port = self._ports[index]
+        self._rounds.append(_Round(vhid, node, list(clients), is_lost, port, self._loop.time()))
         self._run()
 
     def close(self) -> None:
@@ -62,6 +71,8 @@ class Tickling:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
+        for port in self._ports.values():
+            port.close()
 
     def _run(self) -> None:
         if self._rounds and not self._is_running:
@@ -89,7 +100,9 @@ class Tickling:
         self._later(PAUSE_S, self._turn)
 
     def _batch(self, turn: _Round) -> None:
-        for client in islice(turn.clients, turn.next, turn.next + BATCH):
+        # Of the first ones the kernel may have to ask for the next hop, and keeps few until that has answered.
+        size = BATCH if turn.next else CLIENTS_AT_FIRST_MAX
+        for client in islice(turn.clients, turn.next, turn.next + size):
             if turn.is_lost(client) and not self._send(turn, client):
                 return  # and from this one on in the next turn
             turn.next += 1
@@ -100,7 +113,7 @@ class Tickling:
     def _send(self, turn: _Round, client: Client) -> bool:
         """False: the kernel can take no more now."""
         try:
-            self._port.send(client)
+            turn.port.send(client)
         except BlockingIOError:
             return False
         except OSError as error:  # no way to this one now; there may be one the next time
@@ -117,7 +130,7 @@ class Tickling:
             logger.warning("carp vhid=%d %d of them could not be told: %s", turn.vhid, turn.failed, turn.error)
         if turn.again_after_s:
             after_s, *rest = turn.again_after_s
-            again = _Round(turn.vhid, turn.node, turn.clients, turn.is_lost, turn.began_s, tuple(rest))
+            again = _Round(turn.vhid, turn.node, turn.clients, turn.is_lost, turn.port, turn.began_s, tuple(rest))
             self._later(after_s, lambda: self._again(again))
 
     def _again(self, turn: _Round) -> None:
