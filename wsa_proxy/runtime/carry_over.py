@@ -26,6 +26,7 @@ from wsa_proxy.runtime.ports import CarryPorts
 from wsa_proxy.runtime.ports import Kernel
 from wsa_proxy.runtime.ports import Network
 from wsa_proxy.runtime.reporting import NO_SECRET
+from wsa_proxy.runtime.reporting import Reporting
 from wsa_proxy.runtime.tickling import Tickling
 
 logger = logging.getLogger(__name__)
@@ -41,8 +42,15 @@ class CarryOver:
     """Of one node; made inside the running loop."""
 
     def __init__(
-        self, kernel: Kernel, clocks: Clocks, clients: CarriedClients, drain_timeout_s: Callable[[], float]
+        self,
+        kernel: Kernel,
+        clocks: Clocks,
+        reporting: Reporting,
+        clients: CarriedClients,
+        drain_timeout_s: Callable[[], float],
     ) -> None:
+        reporting.on_begin.append(self._begin)
+        reporting.on_end.append(self._end)
         self.groups: dict[int, GroupCarry] = {}
         self.ports: CarryPorts | None = None
         self.trouble: str | None = "the node has not started"
@@ -75,12 +83,10 @@ class CarryOver:
         self.tickling = Tickling(self.ports.open_tickles)
         self._arm()
 
-    def begin(self, reports: GroupReports) -> None:
-        """A group reports from now on."""
+    def _begin(self, reports: GroupReports) -> None:
         self.groups[reports.group.vhid] = GroupCarry(reports, self)
 
-    def end(self, vhid: int) -> None:
-        """It does not any more."""
+    def _end(self, vhid: int) -> None:
         self.groups.pop(vhid).close()
 
     def close(self) -> None:

@@ -32,14 +32,20 @@ OPEN_AGAIN_S = 5.0  # after sockets could not be opened (out of descriptors, an 
 class KernelNews:
     """For all groups of one node."""
 
-    def __init__(self, kernel: Kernel, mac_check: MacCheck, reporting: Reporting) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        mac_check: MacCheck,
+        reporting: Reporting,
+        on_link: Callable[[LinkChanged], None] = lambda _: None,
+    ) -> None:
+        """``on_link`` is told of each link before the groups are."""
         self._reporting = reporting
         self._kernel = kernel
         self._mac_check = mac_check
         self._monitor: KernelMonitor | None = None
         self._retry: asyncio.TimerHandle | None = None
-        self.on_link: Callable[[LinkChanged], None] = lambda _: None
-        """Told of each link before the groups are."""
+        self._on_link = on_link
         self._groups: list[tuple[GroupSettings, Driver]] = []
         self._owners: dict[Address, Driver] = {}
 
@@ -110,7 +116,7 @@ class KernelNews:
         self.read_links()
 
     def _link_changed(self, link: LinkChanged) -> None:
-        self.on_link(link)
+        self._on_link(link)
         if not link.index:
             self._reporting.link_gone(link.name)
         followers = [(group, driver) for group, driver in self._groups if group.interface == link.name]

@@ -98,7 +98,7 @@ class Node:
         guardian has given the addresses up: whoever knows the proxy will want a proof that it works again.
         ``more_status``: what the proxy's side adds to the status document."""
         self.settings = settings
-        self.health = UNPROVEN
+        self.health, self._started_at = UNPROVEN, datetime.now(UTC)
         self._kernel = kernel
         self._clocks = clocks or host_clocks()
         # One thread writes all files of the node, one after the other.
@@ -115,11 +115,8 @@ class Node:
             maintenance=lambda: self.maintenance.reported(),
         )
         self.switches = Switches(self.reporting, proxy, self._keep_drill)
-        self.carry_over = CarryOver(kernel, self._clocks, proxy.clients, lambda: self.settings.drain_timeout_s)
-        self.reporting.on_begin.append(self.carry_over.begin)
-        self.reporting.on_end.append(self.carry_over.end)
+        self.carry_over = CarryOver(kernel, self._clocks, self.reporting, proxy.clients, self._drain_timeout_s)
         self.chronicle = Chronicle(settings, self._clocks, self._submit, self.reporting, self.switches, proxy.service)
-        self._started_at = datetime.now(UTC)
         self._beat: Beat | None = None
         self._is_reporting = False
         self._leases: LeasePort | None = None
@@ -132,8 +129,7 @@ class Node:
         self.verbs: Mapping[str, Verb] = self.chronicle.orders.watched({**self._verbs(), **(verbs or {})})
         self._control = ControlSocket(settings.socket_path, self.verbs)
         self._mac_check = MacCheck(kernel.foreign_mac_test)
-        self._news = KernelNews(kernel, self._mac_check, self.reporting)
-        self._news.on_link = self.carry_over.link_changed
+        self._news = KernelNews(kernel, self._mac_check, self.reporting, self.carry_over.link_changed)
         self.pulse = Pulse(self._clocks.now_s)
         self._close_connections = self.pulse.outside(close_connections)
         self._seal_files: dict[int, SealFile] = {}
@@ -149,6 +145,9 @@ class Node:
             self.reporting.set_groups(groups, self.settings, self._identities)
         if self._beat is not None:
             self._beat.drivers = self._drivers()
+
+    def _drain_timeout_s(self) -> float:
+        return self.settings.drain_timeout_s
 
     def _drivers(self) -> list[Driver]:
         return [driver for _, driver in self._groups]
