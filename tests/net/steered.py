@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from ipaddress import ip_address
 from typing import Any
 from typing import Literal
 
+import pytest
 from scapy.layers.inet import IP
 from scapy.layers.inet import TCP
 from scapy.layers.inet6 import IPv6
@@ -85,6 +87,8 @@ def one_processor() -> None:
 
 def nft(*arguments: str) -> str:
     """What nft prints."""
+    if shutil.which("nft") is None:
+        pytest.skip("nftables is missing: apt-get install nftables")
     done = subprocess.run(["nft", *arguments], capture_output=True, text=True, check=True)
     return done.stdout
 

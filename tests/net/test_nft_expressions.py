@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from pyroute2.netlink.nfnetlink.nftsocket import DATA_TYPE_INET_SERVICE
 from pyroute2.netlink.nfnetlink.nftsocket import DATA_TYPE_IPADDR
 from pyroute2.netlink.nfnetlink.nftsocket import Meta
 
+from tests.net.steered import nft
 from wsa_proxy.net.nft_expressions import FIRST
 from wsa_proxy.net.nft_expressions import Base
 from wsa_proxy.net.nft_expressions import accept
@@ -88,15 +88,14 @@ RULES: dict[str, tuple[Expression, ...]] = {
 
 def steps(table: str) -> list[str]:
     """What the kernel has of the table's rules, as nft writes the steps."""
-    command = ["nft", "--debug=netlink", "list", "chain", "netdev", table, "rules"]
-    listing = subprocess.run(command, capture_output=True, text=True, check=True)
-    return [line.strip() for line in (listing.stdout + listing.stderr).splitlines() if line.startswith("  [")]
+    listing = nft("--debug=netlink", "list", "chain", "netdev", table, "rules")
+    return [line.strip() for line in listing.splitlines() if line.startswith("  [")]
 
 
 @pytest.mark.parametrize("text", RULES)
 def test_the_kernel_has_the_same_as_of_nft(lan: Any, text: str) -> None:
     """Step by step, register by register."""
-    subprocess.run(["nft", f"table netdev theirs {{ {SETS} chain rules {{ {text}; }}\n }}"], check=True)
+    nft(f"table netdev theirs {{ {SETS} chain rules {{ {text}; }}\n }}")
     ours = NftSocket()
     ends = (DATA_TYPE_IPADDR, DATA_TYPE_INET_SERVICE)
     sets = [

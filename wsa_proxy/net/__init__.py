@@ -13,6 +13,7 @@
 - ``neighbour_table.py``  the neighbours that the kernel has asked for in vain: have it ask again at once
 - ``socket_table.py``   who is connected to the virtual addresses, and where we listen, as the kernel knows it
 - ``tickle.py``         tells the clients of a node that has died that their connections are gone
+- ``steering.py``       sends on frames of connections that other nodes still have
 - ``links.py``          what the kernel reports: interfaces and addresses that come and go
 - ``tap.py``           everything of protocol 112 that one interface hears or sends, for people
 - ``host.py``           what this host looks like before anything is started
@@ -20,6 +21,8 @@
 and below them, known to nobody outside this folder:
 
 - ``netlink.py``        requests to the kernel's rtnetlink that are answered before the call returns
+- ``steering_state.py``, ``steering_rules.py``  what steers: as values, and as rules of nf_tables
+- ``nft_socket.py``, ``nft_messages.py``, ``nft_expressions.py``  transactions of nf_tables, and what is in them
 - ``interface_settings.py``  sysctls of one interface
 - ``raw_socket.py``     AF_PACKET sockets of one interface, with a filter in the kernel
 - ``frames.py``         every frame we send, built with scapy, and scapy's second reading of what we receive

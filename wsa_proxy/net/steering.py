@@ -56,15 +56,11 @@ class Steering:
             self._bring_about(groups, wanted)
 
     def close(self) -> None:
-        """The kernel removes the table with the socket."""
+        """The kernel removes the table with the socket, as soon as no process has it any more."""
         if self._socket is not None:
             self._socket.close()
         self._socket = None
         self._state = NOTHING
-
-    def forget(self) -> None:
-        """In a forked child: with its descriptor open, the table would outlive the parent."""
-        self.close()
 
     def _bring_about(self, groups: Mapping[int, Group], wanted: Steered | None) -> None:
         known = {device: way.index for device, way in self._state.ways_in.items()}
@@ -135,12 +131,13 @@ class Steering:
 _of_this_process = weakref.WeakSet[Steering]()
 
 
-def _forget_all() -> None:
+def _close_all() -> None:
+    """In a forked child: with its descriptor open, the table would outlive the parent."""
     for each in list(_of_this_process):
-        each.forget()
+        each.close()
 
 
-os.register_at_fork(after_in_child=_forget_all)
+os.register_at_fork(after_in_child=_close_all)
 
 
 def _devices(steered: Steered) -> tuple[str, ...]:
