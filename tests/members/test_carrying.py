@@ -211,6 +211,17 @@ def test_a_host_that_cannot_steer() -> None:
     assert b.carrying.status(world.now_s)["possible"] is False
 
 
+def test_a_host_that_can_steer_no_more() -> None:
+    """And can again: it is asked each time."""
+    world = World()
+    known = served(world, "a", 0, 3)
+    world.switch("a", "b")
+    b = world["b"]
+    for able in (True, False, True):
+        b.carrying.steers = able
+        assert b.steers_to == (to("a", known) if able else {})
+
+
 def test_nobody_is_steered_to_an_unknown_address() -> None:
     """A node that does not say where it is is waited for all the same, and its clients are not told."""
     world = World()

@@ -127,6 +127,20 @@ def test_the_old_node_dies_while_it_drains() -> None:
     assert world["b"].told == known and world["b"].carrying.steering() is None
 
 
+def test_two_drain_and_one_dies() -> None:
+    """The other one steers nothing to it any more, and leaves it to the master to tell its clients."""
+    world = World()
+    of_a = served(world, "a", 0, 3)
+    world.switch("a", "b")
+    served(world, "b", 10, 13)
+    world.switch("b", "c")
+    world.run(2.0)
+    assert world["b"].steers_to == to("a", of_a)
+    world.crash("a")
+    world.run(LOST_S + 0.1)
+    assert world["b"].carrying.steering() is None and world["c"].told == of_a and not world["b"].told
+
+
 def test_the_old_node_starts_anew_while_it_drains() -> None:
     """Another life of the same node is not the one that had the connections."""
     world = World()

@@ -169,6 +169,21 @@ def test_who_was_silent_begins_anew_and_keeps_what_it_had() -> None:
     assert told.is_equal
 
 
+def test_who_was_silent_in_the_middle_begins_anew() -> None:
+    """What it was told first has ended, and that is forgotten, before it has the rest."""
+    told = Told()
+    copy = told.copies[0]
+    told.list.count(clients(0, 270))
+    copy.take(told.pages()[0])
+    told.list.count(clients(1, 270))
+    told.now_s = REPEAT_S
+    assert copy.take(told.pages()[0]) and copy.position > 100
+    told.list.acknowledged([], told.now_s, REPEAT_S)
+    assert not any(copy.take(page) for page in told.pages()) and copy.position == 0
+    told.tell()
+    assert told.is_equal
+
+
 def test_who_was_silent_goes_on_if_it_missed_nothing() -> None:
     """Nothing has ended that it does not know of."""
     told = Told(copies=2)

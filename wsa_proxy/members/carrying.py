@@ -97,7 +97,7 @@ class Carrying:
         self._closed_at_s = math.inf
         """By then it has ended the connections that do not drain."""
         self._steering: ToSteer | None = None
-        self._is_steering_old = False
+        self._is_steering_old = self._was_able = False
         self._told: set[Client] = set()
         self._tickles: list[tuple[str, set[Client]]] = []
         self._last_told: _Told | None = None
@@ -273,7 +273,8 @@ class Carrying:
         if now_s >= self._closed_at_s:
             self._closed_at_s = math.inf
             self._list.count(())
-        self._lives.step(now_s)
+        if self._lives.step(now_s):
+            self._is_steering_old = True
         self._after(now_s)
 
     def next_step_s(self, now_s: float) -> float:
@@ -290,8 +291,8 @@ class Carrying:
 
     def steering(self) -> ToSteer | None:
         """What must be in force now; None: nothing. The same object until it changes."""
-        if self._is_steering_old:
-            self._is_steering_old = False
+        if self._is_steering_old or self.steers is not self._was_able:
+            self._is_steering_old, self._was_able = False, self.steers
             if (wanted := self._to_steer()) != self._steering:
                 self._steering = wanted
         return self._steering

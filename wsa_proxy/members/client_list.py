@@ -132,6 +132,8 @@ class ClientList:
                 break
             taken.append(client)
             self._sent = position
+        else:
+            self._sent = self.top  # the last changes may be forgotten
         self._number += 1
         listed_4, listed_6 = joined(each for each in taken if each not in self._ended)
         ended_4, ended_6 = joined(each for each in taken if each in self._ended)

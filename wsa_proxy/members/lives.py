@@ -177,8 +177,9 @@ class Lives:
         for life in self.known.values():
             life.meets(Fate.NONE)
 
-    def step(self, now_s: float) -> None:
-        """Time has passed."""
+    def step(self, now_s: float) -> bool:
+        """Time has passed. True: somebody is steered no more."""
+        before = [life.fate for life in self.known.values()]
         for key, life in self.known.items():
             match life.fate:
                 case Fate.AWAITED | Fate.CLOSES if now_s >= life.until_s:
@@ -187,6 +188,7 @@ class Lives:
                     self._dies(life)
                 case Fate.RETURNED if now_s >= life.until_s:
                     self._look_at_returned(key, life, now_s)
+        return before != [life.fate for life in self.known.values()]
 
     def _judge(self, life: Life, now_s: float, patience_s: float) -> None:
         """What its newest report means for its clients; the next one is missing after ``patience_s``."""
