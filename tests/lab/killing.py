@@ -11,6 +11,7 @@ import threading
 import time
 from typing import Any
 
+from tests.lab.carrying import LISTED_S
 from tests.lab.carrying import OTHERS
 from tests.lab.carrying import begun
 from tests.lab.carrying import fates
@@ -24,7 +25,7 @@ from wsa_proxy.lab.faults import NodeFault
 from wsa_proxy.lab.holders import LOOPBACK
 from wsa_proxy.lab.lab import Lab
 
-OPEN = ("--downloads", "3", "--download-s", "8", *OTHERS)
+OPEN = ("--downloads", "3", "--download-s", "10", *OTHERS)
 OPEN_COUNT = 6
 ORDERED_S = 0.01
 """The master has not moved by then: it takes the members' consent first."""
@@ -53,6 +54,7 @@ def _killed(lab: Lab, stage: str, which: str) -> dict[str, Any]:
     began_s = time.monotonic()
     keeper = lab.keep_open(*OPEN)
     lab.wait_open(OPEN_COUNT)
+    time.sleep(LISTED_S)
     old = master(lab)
     new = other(old)
     victim = old if which == "old" else new
