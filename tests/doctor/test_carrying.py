@@ -83,17 +83,18 @@ def test_rules_that_go_by_the_name_of_the_interface(rules: str, patient: Any, fo
     assert list(check(facts(patient, firewall=told.firewall))) == []  # the port is told by the running node
 
 
-def test_the_kernel_is_asked_and_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its word is passed on; the table and the socket are gone."""
+@pytest.mark.parametrize("lacks", [LACKS, None])
+def test_the_kernel_is_asked_and_nothing_is_left(monkeypatch: pytest.MonkeyPatch, lacks: str | None) -> None:
+    """Its word is passed on; the table is gone with its socket."""
     closed = []
 
-    class Refused(Steering):
+    class Trying(Steering):
         def _try(self) -> str | None:
-            return LACKS
+            return lacks
 
         def close(self) -> None:
             closed.append(self)
             super().close()
 
-    monkeypatch.setattr(carrying, "Steering", Refused)
-    assert carrying.try_steering() == LACKS and closed
+    monkeypatch.setattr(carrying, "Steering", Trying)
+    assert carrying.try_steering() == lacks and closed
