@@ -161,7 +161,8 @@ class Settings:
     """So long the proxy's loop may stand still before its guardian gives the virtual IPs up; None: by the intervals."""
 
     drain_timeout_s: float = 60.0
-    """So long an orderly stop may take for the requests that are being answered."""
+    """So long at most connections go on when somebody else has the virtual IPs, and those of a proxy that stops; then
+    what is left is reset."""
 
     health: HealthSettings = HealthSettings()
 
