@@ -13,6 +13,7 @@ from tests.members.carry_world import to
 from tests.members.clients import client
 from tests.members.clients import clients
 from wsa_proxy.members.carrying import GAP_S_MAX
+from wsa_proxy.members.drain import COUNTED_S
 from wsa_proxy.members.lives import LOST_S
 
 
@@ -80,6 +81,7 @@ def test_a_drain_in_vain_ends_with_the_connections_as_they_are() -> None:
     world["a"].drain()
     world.run(0.5)
     world["a"].carrying.end_drain()
+    assert world["a"].carrying.left == 3
     world.run(2.0)
     world.crash("a")
     world["b"].take_over(from_living=False)
@@ -113,6 +115,27 @@ def test_two_switches_at_once() -> None:
     assert world["b"].gap == "" and world["c"].gap == "b" and world["b"].steers_to == to("a", clients(0, 3))
 
 
+def test_when_to_look_again() -> None:
+    """While it drains: at the next count, and when its time is up; after that nothing is waited for."""
+    world = World()
+    a = world["a"].carrying
+    a.drain(world.now_s + 0.7, world.now_s)
+    assert a.wants_count(world.now_s) and a.next_step_s(world.now_s) < world.now_s
+    a.count(clients(0, 3), world.now_s)
+    assert not a.wants_count(world.now_s) and a.next_step_s(world.now_s) <= world.now_s + COUNTED_S
+    a.count(clients(0, 3), world.now_s + 0.5)
+    a.pages(world.now_s + 0.5)
+    world["b"].carrying.copies = lambda: {world["a"].roster.life: 3}  # type: ignore[method-assign]
+    world["b"].say()
+    world["c"].carrying.copies = world["b"].carrying.copies  # type: ignore[method-assign]
+    world["c"].say()
+    world.deliver()
+    a.pages(world.now_s + 0.5)
+    assert a.next_step_s(world.now_s + 0.5) == world.now_s + 0.7
+    a.end_drain()
+    assert math.isinf(a.next_step_s(world.now_s))
+
+
 def test_who_drains_after_it_has_yielded() -> None:
     """In whatever order it is told: nothing is said to have ended."""
     world = World()
@@ -120,6 +143,7 @@ def test_who_drains_after_it_has_yielded() -> None:
     world["b"].take_over(from_living=True)
     world["a"].carrying.left_master(world.now_s)
     world["a"].is_master = False
+    world.run(0.2)
     world["a"].drain()
     world["a"].carrying.silent(world.now_s)
     for _ in range(20):

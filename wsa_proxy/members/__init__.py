@@ -15,4 +15,8 @@ what is random is given.
     sides.py      which of two nodes that do not fit together gives way
     redundancy.py who could take over, and for how long nobody could
     switching.py  a planned switch by consent; decision.py what stays of it, switch_words.py what reports say of both
+    carrying.py   whose connections go on and whose clients are told; carry_words.py what reports say of it
+    client_list.py  which clients each node has, told to all: client_page.py the pieces in which it is told
+    lives.py      who of the others is alive, and who is dead
+    drain.py      how a node finishes its connections
 """
