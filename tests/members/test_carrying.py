@@ -211,6 +211,7 @@ def test_a_client_in_two_lists() -> None:
     world.switch("a", "b")
     world.run(1.5)
     world.run(3.0)
+    assert world["b"].steers_to == to("a", clients(0, 3))
     world["b"].connections = {client(2), client(10)}  # the same port of the same client, later
     world.run(1.5)
     assert world["b"].steers_to == to("a", clients(0, 2))
