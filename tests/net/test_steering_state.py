@@ -117,7 +117,8 @@ def something(lan: Any, chance: random.Random, vhid: int) -> Steered | None:
     unknown = {(address[version], PORT): chance.choice(macs) for version in (4, 6) if chance.random() < 0.3}
     devices = (device, f"carp{vhid}") if chance.random() < 0.7 else (device,)
     own_mac = bytes([2, 0, 0, 0, 0, chance.random() < 0.1])
-    return Steered(device, devices, own_mac, frozenset(chance.sample(macs, k=2)), targets, unknown)
+    own = frozenset(chance.sample(sorted(targets), k=len(targets) // 2))
+    return Steered(device, devices, own_mac, frozenset(chance.sample(macs, k=2)), targets, unknown, own)
 
 
 @pytest.mark.parametrize("seed", range(4))
