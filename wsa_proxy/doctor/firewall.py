@@ -84,7 +84,9 @@ def _run(program: str, *arguments: str) -> tuple[str, str]:
         package = "nftables" if program == "nft" else "iptables"
         return "", f"{program} is not installed, so its rules were not read: apt-get install {package}"
     try:
-        done = subprocess.run([found, *arguments], capture_output=True, text=True, timeout=LIMIT_S, check=False)
+        done = subprocess.run(
+            [found, *arguments], capture_output=True, text=True, errors="replace", timeout=LIMIT_S, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         return "", f"{program} could not be run: {error}"
     if done.returncode:

@@ -98,8 +98,8 @@ class GroupCarry:
         self._in_force: ToSteer | None = None
         self._said: Mapping[str, Any] = {}
         self._said_at_s = 0.0
-        self._refused: str | None = None
-        """Why the kernel did not steer, the last time."""
+        self._is_refused = False
+        """The kernel did not steer, the last time."""
         self._told_total = 0
         self._closed = self._has_begun = False
         reports.carry, reports.copies, reports.on_page = self._says, self.carrying.copies, self._hear_page
@@ -177,7 +177,8 @@ class GroupCarry:
 
     def is_busy(self, now_s: float) -> bool:
         """Something is looked after from one moment to the next."""
-        return self.carrying.drains or self._in_force is not None or self.carrying.next_step_s(now_s) < now_s + LOOK_S
+        steers = self._in_force is not None or self.carrying.steering() is not None
+        return steers or self.carrying.drains or self.carrying.next_step_s(now_s) < now_s + LOOK_S
 
     def wants_count(self, now_s: float) -> bool:
         """The kernel's connections of this group are to be counted now."""
@@ -260,22 +261,24 @@ class GroupCarry:
     def _cannot_steer(self) -> str | None:
         """Why this host could not steer for another node; None: it could."""
         ports = self._here.ports
-        return self._here.trouble or (ports.steering.trouble if ports is not None else None) or self._refused
+        return self._here.trouble or (ports.steering.trouble if ports is not None else None)
 
     # -- the kernel's steering ---------------------------------------------------------------------------------------
 
     def _steer(self, clients_max: int | None = None) -> None:
-        """Have in force what is decided; of more clients than that the rest follows."""
+        """Have in force what is decided; of more clients than that the rest follows, and what was refused is tried
+        again with the next look."""
         wanted, ports = self.carrying.steering(), self._here.ports
         if wanted is self._in_force or ports is None or self._closed:
             return
         try:
             ports.steering.steer(self._vhid, None if wanted is None else self._steered(wanted, ports, clients_max))
-            self._refused = None
         except OSError as error:
-            if self._refused is None:
+            if not self._is_refused:
                 logger.error("carp vhid=%d connections cannot be steered: %s", self._vhid, error)
-            self._refused = str(error)
+            self._is_refused = True
+            return
+        self._is_refused = False
         if clients_max is None or wanted is None or len(wanted.targets) <= clients_max:
             self._in_force = wanted
 
