@@ -246,7 +246,7 @@ async def test_pages_of_clients_go_to_whoever_asked_for_them(three: list[Host]) 
         given.append(packed)
         return Unread.REPLAY if len(given) > 1 else None
 
-    b.on_page = take
+    b.on_page, c.on_page = take, lambda packed: None
     before, unread_c = b.unread.copy(), c.unread.copy()
     for page in (MARK + b"1", MARK + b"2"):
         a.send_page(page)

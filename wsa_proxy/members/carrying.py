@@ -101,7 +101,8 @@ class Carrying:
         self._told: set[Client] = set()
         self._tickles: list[tuple[str, set[Client]]] = []
         self._last_told: _Told | None = None
-        self._said: tuple[Carried, Mapping[str, Any]] = Carried(), {}
+        self._said: tuple[tuple[object, ...], Mapping[str, Any]] = (), {}
+        """What was said last, with all that it was made of."""
 
     # -- what reports and the status say -------------------------------------------------------------------------------
 
@@ -117,15 +118,12 @@ class Carrying:
 
     def says(self) -> Mapping[str, Any]:
         """The ``carry`` map of a report; the same object until it changes."""
-        carried = Carried(
-            drains=self.drains,
-            settled=self._drain.settled if self._drain is not None else None,
-            mac=self.mac,
-            steers=self.steers,
-            why_not=self.why_not,
-        )
-        if self._said[0] != carried or not self._said[1]:
-            self._said = carried, carry_words.written(carried)
+        settled = self._drain.settled if self._drain is not None else None
+        made_of = (self._drain is not None, settled, self.mac, self.steers, self.why_not)
+        if made_of != self._said[0]:
+            drains, settled, mac, steers, why_not = made_of
+            carried = Carried(drains=drains, settled=settled, mac=mac, steers=steers, why_not=why_not)
+            self._said = made_of, carry_words.written(carried)
         return self._said[1]
 
     def copies(self) -> Mapping[bytes, int]:
