@@ -212,6 +212,7 @@ def test_a_client_in_two_lists() -> None:
     world.run(1.5)
     world.run(3.0)
     assert world["b"].steers_to == to("a", clients(0, 3))
+    assert world["b"].carrying.is_served(client(2)) and not world["b"].carrying.is_served(client(10))
     world["b"].connections = {client(2), client(10)}  # the same port of the same client, later
     world.run(1.5)
     assert world["b"].steers_to == to("a", clients(0, 2))

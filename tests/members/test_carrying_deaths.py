@@ -192,6 +192,7 @@ def test_whoever_comes_back_before_the_word_is_not_told() -> None:
     b = world["b"].carrying
     b.takes_over(False, world.now_s)
     b.count({client(1)}, world.now_s)
+    assert b.is_served(client(1)) and not b.is_served(client(0))
     (tickle,) = b.take_tickles()
     assert (tickle.node, tickle.clients) == ("a", tuple(sorted(known - {client(1)}))) and b.take_tickles() == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import Future
 from ipaddress import ip_network
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from tests.runtime.test_group_carry import carry
 from tests.runtime.test_group_carry import client
 from tests.runtime.test_group_carry import is_silent
+from tests.runtime.test_group_carry import mac
 from tests.runtime.test_group_carry import steered
 from tests.runtime.test_group_switch import done
 from tests.runtime.test_group_switch import make
@@ -130,3 +132,26 @@ async def test_an_error_of_ours_in_one_group_is_not_the_others(
     await asyncio.sleep(3)
     assert "carp vhid=1 failed to look after connections" in caplog.text
     assert a.node.carry_over.groups[2].carrying.left == 1 and b.state == "backup"
+
+
+@pytest.mark.parametrize("wakes", ["the timer", "the thread"])
+async def test_who_stood_still_reads_what_waits_before_anybody_is_dead(make_host: MakeHost, wakes: str) -> None:
+    """After a freeze an overdue timer, and a thread's answer, come first: what the draining node has said meanwhile is
+    in the socket yet."""
+    a, b = await make(make_host, "ab", security=("sealed",))
+    a.sockets.connected = {client(1)}
+    await asyncio.sleep(2)
+    await done(a, "b")
+    await asyncio.sleep(3)
+    over = b.node.carry_over
+    assert steered(b) == {client(1): mac(a)} and over._timer is not None
+    over._timer.cancel()
+    b.loop.now += 2.0
+    a.node.reporting.groups[1].send()
+    if wakes == "the timer":
+        over._look()
+    else:
+        answer: Future[frozenset[bytes]] = Future()
+        answer.set_result(frozenset())
+        over._answered(answer, [1], b.loop.now)
+    assert steered(b) == {client(1): mac(a)} and carry(b)["told"] is None

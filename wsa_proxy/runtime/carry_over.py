@@ -56,7 +56,7 @@ class CarryOver:
         self.trouble: str | None = "the node has not started"
         self.tickling: Tickling | None = None
         self.clients = clients
-        self._kernel, self._clocks = kernel, clocks
+        self._kernel, self._clocks, self._reporting = kernel, clocks, reporting
         self._drain_timeout_s = drain_timeout_s
         self._macs: dict[str, bytes] = {}
         self._networks: dict[str, tuple[float, tuple[Network, ...]]] = {}
@@ -140,6 +140,7 @@ class CarryOver:
 
     def _look(self) -> None:
         try:
+            self._reporting.drain()  # who stood still has not missed the reports that wait
             now_s = self._clocks.now_s()
             due = [vhid for vhid, each in self.groups.items() if each.wants_count(now_s)]
             counted = self._count(due)
@@ -183,6 +184,7 @@ class CarryOver:
         if (error := asked.exception()) is not None:
             logger.debug("the connections could not be counted: %s", error)
             return
+        self._reporting.drain()
         for vhid, clients in self._by_group([each for each in vhids if each in self.groups], asked.result()).items():
             if self.groups[vhid].counted_at_s <= asked_at_s:  # else it was counted anew meanwhile
                 with apart(vhid, "look after connections"):
