@@ -107,8 +107,11 @@ def three_addresses() -> dict[str, Any]:
         netlink.addr("add", index=eth0, address="10.0.0.8", prefixlen=32)  # nobody's
         log.watch(["10.0.0.9"])
         netlink.addr("add", index=eth0, address="10.0.0.9", prefixlen=32)
-        _until(lambda: log.holders())
+        _until(lambda: log.holders() == {"client"} and not log.silent_holders())
         later = [(e.address, e.held) for e in log.events[len(before) :]]
+        netlink.addr("delete", index=eth0, address="10.0.0.9", prefixlen=32)
+        netlink.addr("add", index=LOOPBACK, address="10.0.0.9", prefixlen=32)
+        _until(lambda: log.silent_holders() == {"client"} and not log.holders())
     events = [{"at_s": e.at_s, "node": e.node, "address": e.address, "held": e.held} for e in before]
     return {"later": later, "events": events, "removal_s": removal_s, "lease_s": lease_s, "lost": log.lost_messages}
 

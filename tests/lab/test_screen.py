@@ -44,7 +44,7 @@ def fake_lab(names: str = "ab") -> Any:
         began_s=time.monotonic() - 5,
         samples=[],
         virtual_ips=["10.0.0.3"],
-        holder_log=SimpleNamespace(holders=lambda: {"b"}),
+        holder_log=SimpleNamespace(holders=lambda: {"b"}, silent_holders=lambda: {"a"}),
         topology=SimpleNamespace(plugged=lambda name: True),
         last_row=lambda: None,
         fates=Fates(),
@@ -100,6 +100,7 @@ def test_the_snapshot_tells_process_and_report_apart() -> None:
     first, second = Controls(lab).snapshot(24).nodes
     assert (first.state, first.priority, first.holds_virtual_ip, first.selected) == ("master", "255", False, True)
     assert (second.state, second.news_age_s, second.holds_virtual_ip) == ("starting", None, True)
+    assert first.holds_silently and not second.holds_silently
     lab.nodes["a"].ailment = "frozen"
     assert Controls(lab).snapshot(24).nodes[0].state == "frozen"
     lab.nodes["a"].alive = False

@@ -16,8 +16,8 @@ from wsa_proxy.lab.view import NodeView
 from wsa_proxy.lab.view import Snapshot
 from wsa_proxy.lab.view import render
 
-A = NodeView("a", True, "down", "255", False, 4.0, None, True)
-B = NodeView("b", False, "master", "200", True, 0.1, 17, False)
+A = NodeView("a", True, "down", "255", False, False, 4.0, None, True)
+B = NodeView("b", False, "master", "200", True, False, 0.1, 17, False)
 ROW = Row("cut a>b", 40.0, "a", "b", 123456.0, True, 12345, 10.25, 1.0, 12345, 12340, 1999.0)
 REASON = "preempted_inferior_master"
 EVIDENCE = "its_interval_s=1.215 own_s=1.000 its_demotion=0 own_demotion=0"
@@ -82,6 +82,12 @@ def test_every_node_shows_its_state_holder_news_process_and_cable() -> None:
     (master,) = [line for line in text.splitlines() if line.startswith("  b")]
     assert dead.split() == [">", "a", "down", "255", "-", "4.0", "s", "ago", "none", "in"]
     assert master.split() == ["b", "master", "200", "holds", "it", "0.1", "s", "ago", "17", "OUT"]
+
+
+def test_a_node_that_finishes_its_connections_holds_the_address_silently() -> None:
+    """It is no second holder, and not without the address either."""
+    lines = lines_of(replace(SNAPSHOT, nodes=[replace(A, holds_silently=True), B]))
+    assert [line.split()[4:6] for line in lines if line.startswith("> a")] == [["silently", "4.0"]]
 
 
 def test_the_newest_transitions_are_shown() -> None:

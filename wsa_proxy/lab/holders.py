@@ -113,8 +113,12 @@ class HolderLog:
         return self._events.copy()
 
     def holders(self) -> set[str]:
-        """The nodes that hold a virtual IP now."""
-        return {node for node, _, _ in self._held.copy()}
+        """The nodes that hold a virtual IP now, where they answer for it."""
+        return {node for node, _, interface in self._held.copy() if interface != LOOPBACK}
+
+    def silent_holders(self) -> set[str]:
+        """The nodes that have one on their loopback interface now, for connections that go on there."""
+        return {node for node, _, interface in self._held.copy() if interface == LOOPBACK}
 
     def _listen(self) -> None:
         while True:

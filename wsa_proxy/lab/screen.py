@@ -140,7 +140,6 @@ class Controls:
         lab = self._lab
         origin_s = lab.began_s
         now = time.monotonic()
-        holders = lab.holder_log.holders()
         newest = itertools.takewhile(
             lambda sample: sample.end_s > now - SLICE_S * (SLICES + 2), reversed(list(lab.samples))
         )
@@ -148,7 +147,7 @@ class Controls:
         return Snapshot(
             now_s=now - origin_s,
             virtual_ips=lab.virtual_ips,
-            nodes=[self._view(node, node.name in holders, now) for node in lab.nodes.values()],
+            nodes=[self._view(node, now) for node in lab.nodes.values()],
             samples=[replace(each, end_s=each.end_s - origin_s) for each in newest],
             connections=self._connections(origin_s),
             last_fault=lab.last_row(),
@@ -174,7 +173,7 @@ class Controls:
             )
         return views
 
-    def _view(self, node: Node, holds: bool, now: float) -> NodeView:
+    def _view(self, node: Node, now: float) -> NodeView:
         groups = node.news.groups if node.news else []
         state = str(groups[0]["state"]) if groups else "starting"
         if not node.alive:
@@ -186,7 +185,8 @@ class Controls:
             selected=node.name == self._selected,
             state=state,
             priority=str(groups[0]["priority"]) if groups else "",
-            holds_virtual_ip=holds,
+            holds_virtual_ip=node.name in self._lab.holder_log.holders(),
+            holds_silently=node.name in self._lab.holder_log.silent_holders(),
             news_age_s=now - node.news.at_s if node.news else None,
             pid=node.pid if node.alive else None,
             plugged=self._lab.topology.plugged(node.name),

@@ -35,7 +35,8 @@ class NodeView:
     """master, backup, init; down and the ailments are about the process; starting before the first answer."""
     priority: str
     holds_virtual_ip: bool
-    """By its kernel's address events."""
+    """By its kernel's address events; and whether it has it on its loopback interface, for what goes on there."""
+    holds_silently: bool
     news_age_s: float | None
     pid: int | None
     """None when the process does not exist."""
@@ -99,12 +100,18 @@ def _nodes_table(nodes: Iterable[NodeView]) -> Table:
             Text(f"{'>' if node.selected else ' '} {node.name}", style="bold" if node.selected else ""),
             Text(node.state, style=STYLES.get(node.state, "dim")),
             node.priority,
-            Text("holds it", style="bold green") if node.holds_virtual_ip else Text("-", style="dim"),
+            _holding(node),
             Text(age, style="bright_black" if old else ""),
             Text("none", style="bold red") if node.pid is None else Text(str(node.pid)),
             Text("in") if node.plugged else Text("OUT", style="bold red"),
         )
     return table
+
+
+def _holding(node: NodeView) -> Text:
+    if node.holds_virtual_ip:
+        return Text("holds it", style="bold green")
+    return Text("silently", style="cyan") if node.holds_silently else Text("-", style="dim")
 
 
 def _client_line(snapshot: Snapshot) -> Text:
