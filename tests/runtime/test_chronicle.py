@@ -70,6 +70,30 @@ async def test_the_outage_of_a_takeover_is_measured(make_host: MakeHost) -> None
     assert group["service"]["answers"] and service.asked[-1][3]
 
 
+async def test_clients_that_were_told_belong_to_the_takeover(make_host: MakeHost) -> None:
+    """Before its outage is known and afterwards, and no longer than this node is master."""
+    service = FakeService()
+    first, second = await pair(make_host, service)
+    chronicle = second.node.chronicle
+    chronicle.told(1, 9)  # it is backup: whoever said that, it was no takeover of this node
+    service.answer = lambda here: WELL if here else GONE
+
+    def at_once(event: dict[str, Any]) -> None:
+        chronicle.history.on_event.remove(at_once)
+        asyncio.get_running_loop().call_soon(chronicle.told, 1, 3)
+
+    chronicle.history.on_event.append(at_once)
+    first.running = False
+    await asyncio.sleep(4)
+    chronicle.told(1, 4)
+    event = (await history_of(second))[0]
+    assert event["outage"] and event["evidence"].endswith(" told=7") and "told=9" not in str(await history_of(second))
+    assert event["sentence"].endswith("; clients that were told that their connections are gone: 7.")
+    second.node.stop("the test is over")
+    chronicle.told(1, 5)
+    assert "told=12" not in str(await history_of(second))
+
+
 async def test_one_that_does_not_serve_yet_asks_again(make_host: MakeHost) -> None:
     """The outage lasts until there is an answer."""
     service = FakeService()

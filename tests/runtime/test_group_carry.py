@@ -108,6 +108,7 @@ async def test_a_switch_carries_the_connections_over(make_host: MakeHost) -> Non
     assert b.steering.in_force == {} and "steer nothing" in b.journal
     assert clients.asked == ["leave", "end resting", "stay"]
     assert carry(a)["drains"] is None and carry(b)["steers"] == [] and not a.tickles.sent and not b.tickles.sent
+    assert a.driver.record.evidence.endswith(" carried=3") and b.driver.record.evidence.endswith(" steered=3")
 
 
 async def test_at_drain_timeout_the_rest_is_reset(make_host: MakeHost) -> None:
@@ -179,6 +180,7 @@ async def test_after_a_crash_the_lost_ones_are_told(make_host: MakeHost) -> None
     told = carry(b)["told"]
     assert told["node"] == "a" and told["clients"] == 3 and 0 < told["age_s"] < 5
     assert [carry(host)["told_total"] for host in (b, c)] == [3, 0]
+    assert "steered" not in b.driver.record.evidence and "told=3" in str(await b.node.chronicle.history.read("1"))
 
 
 async def test_a_node_that_dies_while_it_drains(make_host: MakeHost) -> None:

@@ -9,6 +9,7 @@ from wsa_proxy.runtime.history_text import CAUSES
 from wsa_proxy.runtime.history_text import cause
 from wsa_proxy.runtime.history_text import facts_of
 from wsa_proxy.runtime.history_text import sentence
+from wsa_proxy.runtime.history_text import with_told
 
 CASES = [
     ("master_silent", "silent_s=3.21 last_master=10.0.0.1", "the master 10.0.0.1 was not heard for 3.21 s"),
@@ -56,3 +57,28 @@ def test_the_whole_node_is_told_of_in_another_form() -> None:
 def test_what_is_no_fact_is_passed_over() -> None:
     """Evidence may hold words as well."""
     assert facts_of("was seen a=1 b=x=y") == {"a": "1", "b": "x=y"}
+
+
+@pytest.mark.parametrize(
+    ("new", "evidence", "end"),
+    [
+        (
+            "backup",
+            "from=b carried=12",
+            ": a better master was heard (b), ordered by root; 12 connections went on there.",
+        ),
+        ("master", "steered=1", ", ordered by root; it steered 1 connection to the node that had them."),
+        ("master", "told=200", ", ordered by root; clients that were told that their connections are gone: 200."),
+        ("backup", "carried=many from=b", ": a better master was heard (b), ordered by root."),
+    ],
+)
+def test_what_became_of_open_connections_ends_the_sentence(new: str, evidence: str, end: str) -> None:
+    """Where something did."""
+    reason = "better_advertisement_received" if new == "backup" else "master_demoted"
+    assert sentence("a", 1, "init", new, reason, evidence, "root").endswith(end)
+
+
+def test_clients_that_are_told_later_are_added() -> None:
+    """One number, whatever stood there."""
+    assert with_told("", 3) == "told=3"
+    assert with_told("silent_s=3.2 told=3 steered=2", 4) == "silent_s=3.2 steered=2 told=7"

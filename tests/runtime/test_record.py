@@ -47,6 +47,27 @@ def test_a_transition_is_one_line_in_one_shape(caplog: pytest.LogCaptureFixture)
     ]
 
 
+def test_what_else_was_seen_stands_behind_the_evidence() -> None:
+    """Everywhere where that is told: whoever knows more is asked, with the change."""
+    record = Record(42, Clock())
+    told: list[Transition] = []
+    record.on_transition = lambda vhid, transition: told.append(transition)
+    record.more_evidence = lambda report: "carried=3" if report.old is State.MASTER else ""
+    record.transition(ReportTransition(State.BACKUP, State.MASTER, "master_silent", "silent_s=3.20"))
+    assert record.evidence == told[-1].report.evidence == "silent_s=3.20"
+    record.transition(ReportTransition(State.MASTER, State.INIT, "orderly stop", ""))
+    assert record.evidence == told[-1].report.evidence == record.transitions[-1].report.evidence == "carried=3"
+
+
+def test_clients_that_were_told_are_counted_and_passed_on() -> None:
+    record = Record(42, Clock())
+    record.told(3)
+    told: list[tuple[int, int]] = []
+    record.on_told = lambda vhid, clients: told.append((vhid, clients))
+    record.told(4)
+    assert record.told_clients == 7 and told == [(42, 4)]
+
+
 def test_whoever_wants_to_know_is_told_of_each_transition() -> None:
     """Of which virtual host, once it is recorded."""
     record, told = Record(42, Clock()), list[tuple[int, Transition]]()

@@ -20,6 +20,7 @@ from wsa_proxy.runtime.driver import Driver
 from wsa_proxy.runtime.history import History
 from wsa_proxy.runtime.history import Submit
 from wsa_proxy.runtime.history_event import Event
+from wsa_proxy.runtime.history_text import with_told
 from wsa_proxy.runtime.notify import Notify
 from wsa_proxy.runtime.orders import Orders
 from wsa_proxy.runtime.outage import Signs
@@ -86,6 +87,8 @@ class Chronicle:
         self._answered: Seen | None = None
         """The last question to this node itself that a new master has asked, and that was answered."""
         self._last: dict[int, _Known] = {}
+        self._took_over: dict[int, Event] = {}
+        """Of each group that is master here, how that began."""
         self._groups: dict[int, Driver] = {}
         self._has_begun = False
 
@@ -102,6 +105,9 @@ class Chronicle:
         """These groups and settings from now on."""
         self._groups = {group.vhid: driver for group, driver in groups}
         self._last = {vhid: known for vhid, known in self._last.items() if vhid in self._groups}
+        self._took_over = {vhid: event for vhid, event in self._took_over.items() if vhid in self._groups}
+        for driver in self._groups.values():
+            driver.record.on_told = self.told
         self.notify.take(settings.notify)
         if self._watch is not None:
             self._watch.set_groups(groups)
@@ -126,6 +132,9 @@ class Chronicle:
         event = self.history.add(
             vhid, report.old.value, report.new.value, report.reason, report.evidence, who, at=transition.at
         )
+        self._took_over.pop(vhid, None)
+        if report.new is State.MASTER:
+            self._took_over[vhid] = event
         service = self._watch.groups.get(vhid) if self._watch is not None else None
         if report.old is State.INIT and service is not None:
             service.begin_anew(self._clocks.now_s())
@@ -138,6 +147,19 @@ class Chronicle:
         # Not in the middle of a turn: tasks may be eager.
         asyncio.get_running_loop().call_soon(self._measure, measuring, driver, service, signs)
         return event
+
+    def told(self, vhid: int, clients: int) -> None:
+        """So many clients of the group that their connections are gone, which belongs to the takeover here."""
+        event = self._took_over.get(vhid)
+        if event is not None:
+            self._put_anew(dataclasses.replace(event, evidence=with_told(event.evidence, clients)))
+
+    def _put_anew(self, event: Event) -> None:
+        """More is known of this takeover."""
+        self.history.put(event)
+        self._took_over[event.group] = event
+        if (measuring := self._measuring.get(event.group)) is not None:
+            measuring.event = event
 
     def _measure(self, measuring: _Measuring, driver: Driver, service: GroupService, signs: Signs) -> None:
         if self._measuring.get(measuring.event.group) is measuring:
@@ -160,8 +182,7 @@ class Chronicle:
         found = outage(dataclasses.replace(signs, in_order=bool(who) or self._left_in_order(event.group, signs)))
         known = dataclasses.replace(event, who=who, outage=found)
         if known != event:
-            self.history.put(known)
-            measuring.event = known
+            self._put_anew(known)
         if found is not None:
             self._last[event.group] = _Known(known, signs.serves_s)
 

@@ -100,12 +100,12 @@ class GroupCarry:
         self._said_at_s = 0.0
         self._is_refused = False
         """The kernel did not steer, the last time."""
-        self._told_total = 0
         self._closed = self._has_begun = False
         reports.carry, reports.copies, reports.on_page = self._says, self.carrying.copies, self._hear_page
         reports.on_report.append(self._heard)
         self._driver.leaving.carry = self
         self._driver.about_to = self.about_to
+        self._driver.record.more_evidence = self._evidence
 
     # -- what Leaving asks and tells ---------------------------------------------------------------------------------
 
@@ -172,6 +172,14 @@ class GroupCarry:
                 leaving.begin()
             self.carrying.left_master(self._now_s())
         asyncio.get_running_loop().call_soon(self._soon)
+
+    def _evidence(self, transition: ReportTransition) -> str:
+        """What becomes of connections in this change, once ``about_to`` was told of it."""
+        if transition.new is State.MASTER:
+            steering = self.carrying.steering()
+            return f"steered={len(steering.targets)}" if steering is not None and steering.targets else ""
+        is_carried = transition.old is State.MASTER and self.carrying.drains and self.carrying.left
+        return f"carried={self.carrying.left}" if is_carried else ""
 
     # -- the pump ----------------------------------------------------------------------------------------------------
 
@@ -241,7 +249,7 @@ class GroupCarry:
             self._reports.send()
         self._steer()
         for tickle in self.carrying.take_tickles():
-            self._told_total += len(tickle.clients)
+            self._driver.record.told(len(tickle.clients))
             if self._here.tickling is not None and (ports := self._driver.ports) is not None:
                 self._here.tickling.tell(self._vhid, ports.index, tickle.node, tickle.clients, self._is_lost)
         if self.is_busy(now_s):
@@ -308,13 +316,14 @@ class GroupCarry:
         """The group's ``carry`` in the status document."""
         why_not = self.why_not()
         told = {"possible": why_not is None, "why_not": why_not, "cannot_steer": self._cannot_steer()}
-        return {**self.carrying.status(self._now_s()), **told, "told_total": self._told_total}
+        return {**self.carrying.status(self._now_s()), **told, "told_total": self._driver.record.told_clients}
 
     def close(self) -> None:
         """The group ends, or its reports do."""
         self._closed = True
         self._driver.leaving.end()
         self._driver.about_to = lambda _: None
+        self._driver.record.more_evidence = lambda _: ""
         if self._in_force is not None and self._here.ports is not None:
             with apart(self._vhid, "steer no more"):
                 self._here.ports.steering.steer(self._vhid, None)

@@ -53,7 +53,7 @@ class History:
     def __init__(self, folder: Path, node: str, clocks: Clocks, submit: Submit) -> None:
         self.on_event: list[Callable[[Document], None]] = []
         """Told of each event as it happens, in the middle of a turn: they must neither raise nor lead back into a
-        driver. Told again, with the same number, when the outage of a takeover is known."""
+        driver. Told again, with the same number, when more is known of a takeover."""
         self.life = secrets.token_hex(8)
         self._node, self._clocks, self._submit = node, clocks, submit
         self._store = HistoryStore(folder / FILE_NAME, lambda: f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}")

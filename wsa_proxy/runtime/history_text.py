@@ -6,6 +6,10 @@ from collections.abc import Callable
 from collections.abc import Mapping
 
 from wsa_proxy.carp.commands import Reason
+from wsa_proxy.carry_text import connections
+
+CARRIED, STEERED, TOLD = "carried", "steered", "told"
+"""Of an evidence: how many connections, and of ``told`` how many clients."""
 
 type Facts = Mapping[str, str]
 """What an evidence says: ``silent_s=3.20 last_master=10.0.0.1``."""
@@ -29,7 +33,25 @@ def sentence(node: str, group: int, old: str, new: str, reason: str, evidence: s
     if not group:
         return f"Node {node} has {new}{f': {evidence}' if evidence else ''}{ordered}."
     what = f"became {new.upper()} of group {group}" if new != "init" else f"left group {group} (INIT)"
-    return f"Node {node} {what}: {cause(reason, evidence)}{ordered}."
+    return f"Node {node} {what}: {cause(reason, evidence)}{ordered}{_of_connections(facts_of(evidence))}."
+
+
+def with_told(evidence: str, clients: int) -> str:
+    """The evidence of a takeover, after so many more clients were told that their connections are gone."""
+    before = int(facts_of(evidence).get(TOLD, "0"))
+    others = [word for word in evidence.split() if not word.startswith(f"{TOLD}=")]
+    return " ".join([*others, f"{TOLD}={before + clients}"])
+
+
+def _of_connections(facts: Facts) -> str:
+    """What became of them, where something did."""
+    numbers = {name: int(facts[name]) for name in (CARRIED, STEERED, TOLD) if facts.get(name, "").isdecimal()}
+    clauses = {
+        CARRIED: f"; {connections(numbers.get(CARRIED, 0))} went on there",
+        STEERED: f"; it steered {connections(numbers.get(STEERED, 0))} to the node that had them",
+        TOLD: f"; clients that were told that their connections are gone: {numbers.get(TOLD, 0)}",
+    }
+    return "".join(clauses[name] for name in numbers)
 
 
 def _master(facts: Facts) -> str:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC
 from datetime import datetime
 
@@ -81,6 +82,10 @@ type OnTransition = Callable[[int, Transition], None]
 nor lead back into a driver."""
 
 
+type OnTold = Callable[[int, int], None]
+"""Told which virtual host's clients were told that their connections are gone, and how many; outside of any turn."""
+
+
 def tell_nobody(vhid: int, transition: Transition) -> None:
     """An ``OnTransition`` where nobody wants to know."""
 
@@ -108,6 +113,11 @@ class Record:
         self.reason = "starting"
         self.evidence = ""
         self.on_transition: OnTransition = tell_nobody
+        self.on_told: OnTold = lambda vhid, clients: None
+        self.more_evidence: Callable[[ReportTransition], str] = lambda _: ""
+        """Asked at a change of state, in the middle of a turn."""
+        self.told_clients = 0
+        """So many were told that their connections are gone."""
         self._why_before_refusal: tuple[str, str] | None = None
         """Reason and evidence of the state, while those of a refusal stand in their place."""
         self._clock = clock
@@ -118,6 +128,7 @@ class Record:
     def transition(self, report: ReportTransition, obstacle: str = "") -> None:
         """Keep it, count it and write its line. ``obstacle`` is the name of what stands in the way: where there is one,
         the report's reason is a sentence, and the name is what is counted."""
+        report = replace(report, evidence=f"{report.evidence} {self.more_evidence(report)}".strip())
         self.since = datetime.now(UTC)
         self.since_s = self._clock()
         self.reason, self.evidence = report.reason, report.evidence
@@ -129,6 +140,11 @@ class Record:
         line = "carp vhid=%d %s -> %s reason=%s %s"
         logger.info(line, self.vhid, report.old.name, report.new.name, _quoted(report.reason), report.evidence)
         self.on_transition(self.vhid, transition)
+
+    def told(self, clients: int) -> None:
+        """Of a node that is gone; they were this group's."""
+        self.told_clients += clients
+        self.on_told(self.vhid, clients)
 
     def stays(self, report: ReportRefusal | ReportWait) -> None:
         """The state did not change although its time had come: of a refusal, the reason is the status's until a master
