@@ -106,6 +106,8 @@ class CarryOver:
         """It may have another hardware address."""
         if link.mac:
             self._macs[link.name] = bytes.fromhex(link.mac.replace(":", ""))
+            for each in self.groups.values():
+                each.host_changed()
 
     def mac_of(self, interface: str) -> bytes:
         """Empty while it is not known."""

@@ -101,8 +101,9 @@ class GroupCarry:
         self._is_refused = False
         """The kernel did not steer, the last time."""
         self._closed = self._has_begun = False
-        reports.carry, reports.copies, reports.on_page = self._says, self.carrying.copies, self._hear_page
+        reports.carry, reports.copies, reports.on_page = self.carrying.says, self.carrying.copies, self._hear_page
         reports.on_report.append(self._heard)
+        self.host_changed()
         self._driver.leaving.carry = self
         self._driver.about_to = self.about_to
         self._driver.record.more_evidence = self._evidence
@@ -259,12 +260,11 @@ class GroupCarry:
         """The virtual IP is here, and nobody serves it."""
         return self._driver.is_master and not self.carrying.is_served(client)
 
-    def _says(self) -> Mapping[str, Any]:
-        """For the next report."""
+    def host_changed(self) -> None:
+        """What this host can, and its hardware address, may be others now."""
         trouble = self._cannot_steer()
         self.carrying.mac = self._here.mac_of(self._reports.group.interface)
         self.carrying.steers, self.carrying.why_not = trouble is None, trouble or ""
-        return self.carrying.says()
 
     def _cannot_steer(self) -> str | None:
         """Why this host could not steer for another node; None: it could."""
