@@ -21,7 +21,7 @@ run: setup           ## the main job in a lab of its own: two nodes, a client, a
 test: setup packages lint  ## all the tests but the slow ones (INSTALL=1 as root: install the Debian packages that they need)
 	@tools/test.sh $(PYTEST_FLAGS)
 
-test-slow: setup packages  ## what takes two minutes more: browsers in the lab, and every mismatch of three nodes
+test-slow: setup packages  ## what takes minutes more: browsers in the lab, mismatches of three nodes, twenty switches, kills in a switch
 	@.venv/bin/python -m pytest $$(cat tools/slow-tests.txt) $(PYTEST_FLAGS)
 
 simulate-million: setup  ## a million seeds on the simulated LAN; some hours

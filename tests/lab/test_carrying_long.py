@@ -14,6 +14,7 @@ from tests.lab.inside import run_inside
 from tests.lab.judging import SCENARIO_S_MAX
 from tests.lab.judging import Seen
 from tests.lab.judging import check_always
+from tests.lab.judging_carrying import by_state
 from tests.lab.judging_carrying import check_carried
 from tests.lab.judging_carrying import check_nothing_left
 from tests.lab.judging_carrying import check_told
@@ -23,6 +24,7 @@ pytestmark = needs_namespaces
 SWITCHES = 20
 REQUEST_EVERY_S = 0.01
 TWENTY_S_MAX = 180.0
+STOP_S_MAX = 5.0  # it counts twice a second, then mitmproxy ends
 
 
 @pytest.mark.timeout(TWENTY_S_MAX + 10)
@@ -34,6 +36,18 @@ def test_twenty_switches_lose_nothing(scenario: Callable[[], Any], monkeypatch: 
     seen: Seen = run_inside(scenario, TWENTY_S_MAX)
     check_always(seen)
     check_carried(seen, SWITCHES)
+
+
+def test_a_stop_and_the_return_of_the_better_node_lose_nothing() -> None:
+    """The process that is stopped ends with its last download, and not before; what the other one has is carried over
+    when the better one comes back."""
+    seen: Seen = run_inside(carrying.stopped_and_back, SCENARIO_S_MAX)
+    check_always(seen)
+    assert by_state(seen["fates"]).keys() == {"done"}, [each for each in seen["fates"] if each["state"] != "done"]
+    assert seen["old"] == "a" and seen["carry"]["drains"]["connections"] >= 3
+    assert 0 < seen["stop_s"] < STOP_S_MAX
+    assert seen["errors"] == {}
+    check_nothing_left(seen["left"])
 
 
 def test_who_only_waits_is_told_when_its_node_has_lost_power() -> None:
