@@ -1,6 +1,6 @@
 # Each command does all the set-up that it needs, also on a fresh machine.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow simulate-million mutants fuzz cost objectives calm screenshots lint packages lock clean
+.PHONY: help setup run test test-slow simulate-million mutants fuzz cost objectives calm burst screenshots lint packages lock clean
 SHELL := /bin/bash
 
 PYTEST_FLAGS ?=
@@ -8,6 +8,7 @@ UPGRADE ?=
 FUZZ_SECONDS ?= 60
 OBJECTIVES ?=
 CALM ?=
+BURST ?=
 
 help:                ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +42,9 @@ objectives: setup    ## how long each fault of a proxy is felt by a client, agai
 
 calm: setup          ## ten minutes of load, with up to 1,000 clients: no node may change its state; needs wrk (CALM="--seconds 20")
 	@.venv/bin/python -m tests.bench.calm $(CALM)
+
+burst: setup         ## 1,000 TLS clients at once, to plain mitmdump, to a node, and after a kill; six minutes (BURST="--rounds 2")
+	@.venv/bin/python -m tests.bench.burst $(BURST)
 
 screenshots: setup   ## the page as Chromium shows it, into docs/images; needs chromium-driver and pngquant
 	@.venv/bin/python -m tests.browser.screenshots

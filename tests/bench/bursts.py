@@ -84,12 +84,13 @@ def burst(lab: Lab, plain: subprocess.Popen[bytes], kind: str, clients: int) -> 
     if kind == KILL:
         lab.apply(FAULTS["kill"], "a")
         await_takeover(lab)
-    began_s = time.monotonic()
+    began_s, began_cpu_s = time.monotonic(), processor_s(asked)
     crowd.send_signal(signal.SIGUSR1)
     seen = json.loads(crowd.communicate(timeout=BURST_S_MAX)[0])
     ended_s = time.monotonic()
     lab.settle()
     result = measured(seen, began_s) | {"kind": kind, "told": told(lab)[len(before) :]}
+    result["cpu_s"] = processor_s(asked) - began_cpu_s
     result["stall_ms"] = stall_s(asked, began_s, ended_s) * 1000
     if kind == KILL:
         lab.apply(FAULTS["start"], "a")
@@ -128,6 +129,12 @@ def measured(seen: dict[str, Any], began_s: float) -> dict[str, Any]:
         "served": len(after_ms),
         "failed": seen["failed"],
     }
+
+
+def processor_s(pid: int) -> float:
+    """Seconds of processor that this process has used, in its own code and in the kernel."""
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def stall_s(pid: int, began_s: float, ended_s: float) -> float:

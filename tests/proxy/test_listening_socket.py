@@ -14,6 +14,7 @@ import pytest
 from tests.descriptors import no_descriptors
 from tests.net.in_process import make_keeper
 from wsa_proxy.net.addresses import AddressLease
+from wsa_proxy.proxy.accept_pace import AcceptPace
 from wsa_proxy.proxy.listening_socket import Address
 from wsa_proxy.proxy.listening_socket import bound_to
 from wsa_proxy.proxy.listening_socket import is_bound_to
@@ -135,3 +136,57 @@ def test_a_refused_bind_says_what_helps(number: int, word: str) -> None:
     """The operator's next command, not only the error's name."""
     assert word in what_helps(OSError(number, ""), 80)
     assert what_helps(OSError(errno.EIO, ""), 80) == ""
+
+
+class Turns(AcceptPace):
+    """Takes all or none, and remembers what it was told of the turns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open = True
+        self.last: list[float | None] = []
+        self.served = 0
+
+    def begin_turn(self, now_s: float, last_turn_s: float | None) -> None:
+        self.last.append(last_turn_s)
+
+    @property
+    def allows(self) -> bool:
+        return self.open
+
+    def taken(self) -> None:
+        self.served += 1
+
+
+async def test_at_its_pace_clients_wait_in_the_kernel() -> None:
+    """While it does not allow any, the loop turns and nobody is lost; then they are taken, and each one is counted."""
+    loop = asyncio.get_running_loop()
+    with open_listening_socket(ip_address("127.0.0.1"), 0) as listening:
+        pace = listening.pace = Turns()
+        pace.open = False
+        server = await asyncio.start_server(lambda _, writer: writer.close(), sock=listening, backlog=4)
+        clients = [socket.create_connection(listening.getsockname(), 5) for _ in range(3)]
+        while len(pace.last) < 5:
+            await asyncio.sleep(0)
+        assert pace.served == 0 and listening.asked == len(pace.last), "each turn asks once, in vain"
+        pace.open = True
+        for client in clients:
+            client.setblocking(False)
+            assert await loop.sock_recv(client, 1) == b""
+            client.close()
+        assert pace.served == 3, "asking an empty queue costs nothing"
+        server.close()
+
+
+async def test_a_turn_is_measured_only_when_the_one_before_has_asked_too() -> None:
+    """In between the loop may have slept, which is no long turn."""
+    with open_listening_socket(ip_address("127.0.0.1"), 0) as listening:
+        pace = listening.pace = Turns()
+        turns = [False, True, True, False, True]
+        for asks in turns:
+            for _ in range(2 * asks):
+                with pytest.raises(BlockingIOError):
+                    listening.accept()
+            await asyncio.sleep(0)
+        assert [last is not None for last in pace.last] == [False, True, False]
+        assert all(0 <= last < 1 for last in pace.last if last is not None)

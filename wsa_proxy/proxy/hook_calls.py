@@ -2,7 +2,7 @@
 
 Three things stand there: the hooks of a self-test are answered and shown to nobody (``self_tests.py``), so are those of
 a request for the PAC file (``pac_requests.py``), and observers are told of all the others, before and after the addons.
-A hook that a person holds (mitmweb's intercept) has ended for them: mitmproxy waits after the addons.
+Addons that have nothing to do with a hook are passed over (``mitmproxy_idle_addons.py``). A hook that a person holds (mitmweb's intercept) has ended for them: mitmproxy waits after the addons.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
+from mitmproxy import ctx
 from mitmproxy.hooks import Hook
 
 from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy.mitmproxy_internals import HandleHook
+from wsa_proxy.proxy.mitmproxy_idle_addons import IdleAddons
 from wsa_proxy.proxy.self_tests import SelfTests
 
 logger = logging.getLogger(__name__)
@@ -40,16 +42,21 @@ class HookCalls:
         """Does itself what there is to do at a hook, and says so; then nobody else sees that hook."""
         self._self_tests = self_tests
         self._call_addons: HandleHook | None = None
+        self._idle_addons: IdleAddons | None = None
 
     def install(self) -> None:
         """Stand there from now on. Raises RuntimeError when somebody does already."""
         self._call_addons = mitmproxy_internals.take_over_hooks(self.handle)
         self._self_tests.install()
+        self._idle_addons = IdleAddons(ctx.master.addons)
+        self._idle_addons.install()
 
     def uninstall(self) -> None:
         """Give mitmproxy its own way back; harmless when repeated."""
         if self._call_addons is not None:
             mitmproxy_internals.give_back_hooks()
+            if self._idle_addons is not None:
+                self._idle_addons.uninstall()
             self._self_tests.uninstall()
 
     async def handle(self, hook: Hook) -> None:

@@ -30,6 +30,7 @@ from mitmproxy import ctx
 from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy.accept_queue import AcceptQueue
 from wsa_proxy.proxy.listening_socket import ACCEPT_QUEUE
+from wsa_proxy.proxy.accept_pace import AcceptPace
 from wsa_proxy.proxy.listening_socket import ACCEPTS_PER_TURN
 from wsa_proxy.proxy.listening_socket import Address
 from wsa_proxy.proxy.listening_socket import ListeningSocket
@@ -112,6 +113,7 @@ class _Listening:
         self.server = await asyncio.start_server(
             self.instance.handle_stream, sock=self.socket, backlog=ACCEPTS_PER_TURN
         )
+        self.socket.pace = AcceptPace()
         self.socket.listen(ACCEPT_QUEUE)  # asyncio has set the queue to ACCEPTS_PER_TURN as well
         return self.server
 

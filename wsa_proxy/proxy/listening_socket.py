@@ -13,6 +13,7 @@ from ipaddress import IPv6Address
 from ipaddress import ip_address
 from typing import Any
 
+from wsa_proxy.proxy.accept_pace import AcceptPace
 from wsa_proxy.runtime.patient_socket import PatientSocket
 
 type Address = IPv4Address | IPv6Address
@@ -32,16 +33,44 @@ class ListeningSocket(PatientSocket):
 
     asked = 0
     """So often somebody has asked the kernel for a client, also in vain."""
+    pace: AcceptPace | None = None
+    """When the loop gets the next client; None: whenever it asks."""
+    _turn_s: float | None = None
+    """When it has asked first in this turn; None until it does."""
+    _last_turn_s: float | None = None
+    """The same of the turn before."""
 
     def accept(self) -> tuple[socket.socket, Any]:
         self.asked += 1
+        if self.pace is not None and not self._is_time(self.pace):
+            raise BlockingIOError(errno.EAGAIN, "not yet")
         try:
-            return super().accept()
+            accepted = super().accept()
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
             asyncio.get_running_loop().remove_reader(self.fileno())
             raise BlockingIOError(errno.EAGAIN, "it does not listen any more") from None
+        if self.pace is not None:
+            self.pace.taken()
+        return accepted
+
+    def _is_time(self, pace: AcceptPace) -> bool:
+        if self._turn_s is None:
+            loop = asyncio.get_running_loop()
+            self._turn_s = loop.time()
+            pace.begin_turn(self._turn_s, None if self._last_turn_s is None else self._turn_s - self._last_turn_s)
+            loop.call_soon(self._next_turn, loop)
+        return pace.allows
+
+    def _next_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Called at the beginning of the turn after one in which the loop has asked; it has not waited in between."""
+        self._last_turn_s, self._turn_s = self._turn_s, None
+        loop.call_soon(self._forget_turn)
+
+    def _forget_turn(self) -> None:
+        """Called at the beginning of the turn after that; before ``_next_turn``, if the loop has asked again."""
+        self._last_turn_s = None
 
 
 def open_listening_socket(address: Address, port: int) -> ListeningSocket:
