@@ -35,8 +35,10 @@ class AcceptPace:
         self._filled_s = self._changed_s = self._busy_s = float("-inf")
 
     def begin_turn(self, now_s: float, last_turn_s: float | None) -> None:
-        """Somebody waits: to be called in each turn of the loop before anybody is taken. ``last_turn_s``: how long the turn
-        before was, if somebody waited in it as well."""
+        """Somebody waits: to be called in each turn of the loop before anybody is taken.
+
+        ``last_turn_s``: how long the turn before was, if somebody waited in it as well.
+        """
         if last_turn_s is None:
             if now_s - self._busy_s > QUIET_S:
                 self._per_s, self._changed_s = FIRST_PER_S, now_s

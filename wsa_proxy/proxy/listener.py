@@ -28,9 +28,9 @@ from typing import Any
 from mitmproxy import ctx
 
 from wsa_proxy.proxy import mitmproxy_internals
+from wsa_proxy.proxy.accept_pace import AcceptPace
 from wsa_proxy.proxy.accept_queue import AcceptQueue
 from wsa_proxy.proxy.listening_socket import ACCEPT_QUEUE
-from wsa_proxy.proxy.accept_pace import AcceptPace
 from wsa_proxy.proxy.listening_socket import ACCEPTS_PER_TURN
 from wsa_proxy.proxy.listening_socket import Address
 from wsa_proxy.proxy.listening_socket import ListeningSocket
