@@ -2,7 +2,8 @@
 
 Three things stand there: the hooks of a self-test are answered and shown to nobody (``self_tests.py``), so are those of
 a request for the PAC file (``pac_requests.py``), and observers are told of all the others, before and after the addons.
-Addons that have nothing to do with a hook are passed over (``mitmproxy_idle_addons.py``). A hook that a person holds (mitmweb's intercept) has ended for them: mitmproxy waits after the addons.
+A hook that a person holds (mitmweb's intercept) has ended for them: mitmproxy waits after the addons. Addons that have
+nothing to do with a hook are passed over (``mitmproxy_idle_addons.py``).
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from mitmproxy import ctx
 from mitmproxy.hooks import Hook
 
 from wsa_proxy.proxy import mitmproxy_internals
-from wsa_proxy.proxy.mitmproxy_internals import HandleHook
 from wsa_proxy.proxy.mitmproxy_idle_addons import IdleAddons
+from wsa_proxy.proxy.mitmproxy_internals import HandleHook
 from wsa_proxy.proxy.self_tests import SelfTests
 
 logger = logging.getLogger(__name__)
