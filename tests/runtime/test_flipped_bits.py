@@ -31,7 +31,7 @@ def everything(host: Host) -> Any:
     return copy.deepcopy(
         (
             election,
-            record | {"_clock": None, "on_transition": None},
+            record | dict.fromkeys(("_clock", "on_transition", "on_told", "more_evidence")),
             times,
             host.journal,
             host.leases_until_s,
