@@ -14,9 +14,13 @@ from tests.doctor.patients import whys
 from tests.test_carry_text import QUIET
 from wsa_proxy.carry_text import CAUSES
 from wsa_proxy.doctor import carrying
+from wsa_proxy.doctor.carrying import OWN_TABLES
 from wsa_proxy.doctor.carrying import check
 from wsa_proxy.doctor.facts import FirewallFacts
 from wsa_proxy.doctor.iptables import read_saved
+from wsa_proxy.doctor.ruleset import Chain
+from wsa_proxy.doctor.ruleset import Rule
+from wsa_proxy.doctor.ruleset import Verdict
 from wsa_proxy.net.steering import Steering
 
 LACKS = "this kernel has no nf_tables: Protocol not supported"
@@ -81,6 +85,14 @@ def test_rules_that_go_by_the_name_of_the_interface(rules: str, patient: Any, fo
         assert each.evidence.endswith("policy drop; on carp1 they pass")
         assert each.fix.startswith("let TCP port 8080 pass on eth0 as on carp1")
     assert list(check(facts(patient, firewall=told.firewall))) == []  # the port is told by the running node
+
+
+def test_what_steers_just_now_is_no_packet_filter() -> None:
+    """Nobody can read what it does with a frame, and it hides nothing that others drop."""
+    steers = Rule((), Verdict.UNKNOWN, "", "fwd")
+    table = Chain("netdev", f"{OWN_TABLES}7", "in-carp1", (steers,), "ingress", "accept", ("carp1",))
+    told = facts(node=saying(None), firewall=FirewallFacts((*read_saved(BY_NAME, "ip"), table)))
+    assert len(findings(check(told))) == 1
 
 
 @pytest.mark.parametrize("lacks", [LACKS, None])

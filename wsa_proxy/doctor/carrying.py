@@ -23,6 +23,8 @@ from wsa_proxy.doctor.ruleset import outcome
 from wsa_proxy.net.steering import Steering
 from wsa_proxy.net.virtual_interface import interface_name
 
+OWN_TABLES = "wsa-proxy-"
+"""How the names of those begin that steer: what they do with a frame depends on what is open."""
 _TCP = 6
 
 
@@ -66,10 +68,11 @@ def _of_the_packet_filter(facts: Facts, group: Group) -> Iterator[Finding]:
     port = facts.node.group(group.vhid).get("port") if facts.node is not None else None
     if port is None or not group.virtual_mac:
         return
+    chains = [each for each in facts.firewall.chains if not each.table.startswith(OWN_TABLES)]
     for address in group.addresses:
         before, after = (_packet(address, port, each) for each in (interface_name(group.vhid), group.interface))
-        dropped = outcome(after, facts.firewall.chains)
-        if dropped.fate is Fate.DROPPED and outcome(before, facts.firewall.chains).fate is Fate.PASSED:
+        dropped = outcome(after, chains)
+        if dropped.fate is Fate.DROPPED and outcome(before, chains).fate is Fate.PASSED:
             yield Finding(
                 f"the packet filter drops {after.text}, where connections come in that go on here after a switch",
                 f"read, not tried: {dropped.where}; on {before.interface} they pass",
