@@ -11,6 +11,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from random import Random
 
+from tests.members.clients import ADDRESSES
 from tests.members.clients import clients
 from wsa_proxy.members.carrying import Carrying
 from wsa_proxy.members.carrying import Tickle
@@ -42,7 +43,7 @@ class Peer:
         self.tickles: list[Tickle] = []
         self.unread: list[Unread] = []
         self.roster = Roster(self.world.random.randbytes)
-        self.carrying = Carrying(self.roster)
+        self.carrying = Carrying(self.roster, ADDRESSES)
         self.carrying.mac, self.carrying.steers = bytes((2, 0, 0, 0, 0, self.number)), True
         self._report_at_s = self._count_at_s = self.world.now_s
 

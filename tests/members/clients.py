@@ -5,6 +5,9 @@ from __future__ import annotations
 VIP_4 = bytes((10, 0, 0, 3)) + (8080).to_bytes(2)
 VIP_6 = bytes.fromhex("fd00000000000000000000000000000a") + (8080).to_bytes(2)
 
+ADDRESSES = frozenset((VIP_4[:-2], VIP_6[:-2]))
+"""The virtual ones of the group."""
+
 
 def client(number: int) -> bytes:
     """By IPv4."""

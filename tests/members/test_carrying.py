@@ -261,6 +261,20 @@ def test_nobody_is_steered_to_an_unknown_address() -> None:
     assert world["b"].carrying.steering() is None and not world["b"].told and world["a"].carrying.drains
 
 
+def test_a_member_has_no_say_over_other_addresses() -> None:
+    """What it lists of another group's virtual IP, or of the host's own address, is neither steered nor told."""
+    world = World()
+    known = served(world, "a", 0, 3)
+    foreign = {bytes((10, 0, 0, 4)) + one[4:] for one in known}
+    world["a"].connections |= foreign
+    world.run(2.0)
+    world.switch("a", "b")
+    assert world["b"].steers_to == to("a", known)
+    world.crash("a")
+    world.run(3.0)
+    assert world["b"].told == known
+
+
 def test_the_gap_has_an_end_of_its_own() -> None:
     """The old node never says that its list is settled: what is not known is refused from then on."""
     world = World()

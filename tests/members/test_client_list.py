@@ -7,11 +7,13 @@ from random import Random
 
 import pytest
 
+from tests.members.clients import ADDRESSES
 from tests.members.clients import client
 from tests.members.clients import client_6
 from tests.members.clients import clients
 from tests.members.reports import challenge
 from tests.members.reports import life
+from wsa_proxy.members.client_list import COPIED_MAX
 from wsa_proxy.members.client_list import ENDED_MAX
 from wsa_proxy.members.client_list import PAGES_AT_ONCE
 from wsa_proxy.members.client_list import PAGES_EVERY_S
@@ -32,7 +34,7 @@ class Told:
 
     def __init__(self, copies: int = 1) -> None:
         self.list = ClientList(life(1))
-        self.copies = [ClientCopy() for _ in range(copies)]
+        self.copies = [ClientCopy(ADDRESSES) for _ in range(copies)]
         self.now_s = 0.0
 
     def pages(self, acknowledged: list[int] | None = None) -> list[Page]:
@@ -128,7 +130,7 @@ def test_who_is_new_is_told_at_once() -> None:
     told = Told()
     told.list.count(clients(0, 270))
     told.tell()
-    told.copies.append(ClientCopy())
+    told.copies.append(ClientCopy(ADDRESSES))
     pages = told.pages()
     assert pages[0].after == 0 and pages[-1].last == told.list.top
     for page in pages:
@@ -204,7 +206,7 @@ def test_with_nobody_there_nothing_is_kept() -> None:
         told.list.count(clients(number, number + 3))
         assert told.pages() == [] and math.isinf(told.list.next_s(REPEAT_S))
     assert len(told.list._at) == 3 and len(told.list._row) <= 3 * 2 + ROW_SLACK + 6
-    told.copies.append(ClientCopy())
+    told.copies.append(ClientCopy(ADDRESSES))
     assert told.tell() == 1 and told.is_equal
 
 
@@ -232,6 +234,27 @@ def test_more_clients_than_are_told() -> None:
     assert len(told.list.clients) == CLIENTS_MAX and told.list.total == CLIENTS_MAX + 2
     told.list.count(clients(9, CLIENTS_MAX + 5))
     assert told.list.clients == clients(9, CLIENTS_MAX + 5)
+
+
+def test_a_list_has_clients_of_the_groups_addresses_only() -> None:
+    """Or whoever has one group's secret would have the say over another group's, and over the host's own."""
+    told = Told()
+    foreign = [bytes((10, 0, 0, 4)) + client(1)[4:], client_6(1)[:15] + b"\x0b" + client_6(1)[16:]]
+    told.list.count({client(1), client_6(1), *foreign})
+    told.tell()
+    assert told.copies[0].clients == {client(1), client_6(1)}
+    assert told.copies[0].position == 4, "or it would be told again for ever"
+
+
+def test_a_list_that_has_no_end() -> None:
+    """A member whose list only grows fills so much memory, and no more."""
+    copy = ClientCopy(ADDRESSES)
+    for position, first in enumerate(range(0, COPIED_MAX + 30_000, 30_000)):
+        listed = b"".join(clients(first, first + 30_000))
+        top = position + 1
+        page = Page(life=life(1), number=top, after=position, last=top, top=top, floor=0, listed_4=listed)
+        assert copy.take(page) is (first < COPIED_MAX)
+    assert len(copy.clients) == COPIED_MAX and CLIENTS_MAX <= COPIED_MAX
 
 
 def test_many_are_told_in_pieces() -> None:
@@ -268,7 +291,7 @@ def test_whatever_is_lost_the_copies_become_equal(seed: int) -> None:
         if random.random() < 0.05 and not calm:
             absent ^= {random.randrange(3)}
         if random.random() < 0.01 and not calm:
-            told.copies[0], acknowledged[0] = ClientCopy(), 0
+            told.copies[0], acknowledged[0] = ClientCopy(ADDRESSES), 0
         if calm:
             absent.clear()
         for number, copy in enumerate(told.copies):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.members.clients import ADDRESSES
 from tests.members.clients import client
 from tests.members.reports import life
 from wsa_proxy.members.lives import AWAITED_S
@@ -41,7 +42,7 @@ class Seen:
     def __init__(self, **here: bool) -> None:
         self.here = Here(**here)
         self.roster = Roster(bytes)
-        self.lives = Lives(self.here, self.roster)
+        self.lives = Lives(self.here, self.roster, ADDRESSES)
         self.number = 0
 
     def hear(self, now_s: float, said: dict[str, Any], *, of: int = 1) -> None:

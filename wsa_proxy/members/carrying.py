@@ -81,7 +81,8 @@ class _Told:
 class Carrying:
     """Of one group on one node. Times are monotonic seconds."""
 
-    def __init__(self, roster: Roster) -> None:
+    def __init__(self, roster: Roster, addresses: Collection[bytes]) -> None:
+        """``addresses``: the group's virtual ones, packed. The clients of no others are steered, or told."""
         self.mac = b""
         """This node's own, 6 bytes; empty: it has none, and cannot be steered to."""
         self.steers = False
@@ -91,7 +92,7 @@ class Carrying:
         self.is_master = False
         self._roster = roster
         self._list = ClientList(roster.life)
-        self._lives = Lives(self, roster)
+        self._lives = Lives(self, roster, addresses)
         self._drain: Drain | None = None
         self._gap_until_s = -math.inf
         self._closed_at_s = math.inf

@@ -16,6 +16,7 @@ from bisect import bisect_right
 from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
+from itertools import islice
 
 from wsa_proxy.members.client_page import CLIENTS_MAX
 from wsa_proxy.members.client_page import Client
@@ -23,6 +24,7 @@ from wsa_proxy.members.client_page import Page
 from wsa_proxy.members.client_page import joined
 from wsa_proxy.members.client_page import pack
 from wsa_proxy.members.client_page import room
+from wsa_proxy.members.client_page import virtual_ip
 
 PAGES_AT_ONCE = 16
 """What is more waits for PAGES_EVERY_S: 10,000 clients of IPv4 are told in 0.2 s, and nobody's buffer overflows."""
@@ -31,6 +33,8 @@ ENDED_MAX = 16_384
 """Connections that have ended and are still to be told, of somebody who is heard and acknowledges nothing."""
 ROW_SLACK = 1024
 """The row is cleared of changes that are superseded when they are more than what is left, and so many."""
+COPIED_MAX = 2 * CLIENTS_MAX
+"""Of one list: what was known before it was begun anew, and the whole of it. What is listed beyond is passed over."""
 
 
 class ClientList:
@@ -161,9 +165,11 @@ class ClientList:
 
 
 class ClientCopy:
-    """Of the list of another life."""
+    """Of the list of another life. What it says of other addresses than these, the group's virtual ones (packed), is
+    none of its business: not the host's own, and not those of another group, whose secret it need not know."""
 
-    def __init__(self) -> None:
+    def __init__(self, addresses: Collection[bytes]) -> None:
+        self._addresses = addresses
         self.clients: set[Client] = set()
         self.position = 0
         """Taken over up to here; 0: to be told from the beginning."""
@@ -189,12 +195,13 @@ class ClientCopy:
         if self.position == 0:
             self._began = page.top
         self.position = page.last
-        listed, ended = set(page.listed), set(page.ended)
+        listed = {each for each in page.listed if virtual_ip(each) in self._addresses}
+        ended = set(page.ended)
         self._unconfirmed -= listed
         if page.last == page.top:
             ended |= self._unconfirmed
             self._unconfirmed = set()
         size, gone = len(self.clients), len(self.clients & ended)
         self.clients -= ended
-        self.clients |= listed
+        self.clients.update(islice(listed - self.clients, COPIED_MAX - len(self.clients)))
         return bool(gone) or len(self.clients) != size

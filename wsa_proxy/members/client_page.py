@@ -30,6 +30,7 @@ type Client = bytes
 """One TCP connection: virtual IP, its port (2 bytes), the client's address, its port; 12 bytes (IPv4) or 36 (IPv6)."""
 
 CLIENT_BYTES = (12, 36)
+PORT_BYTES = 2
 CLIENTS_MAX = 65_536
 """Of one node and group; what is more is counted and not told."""
 MARK = b"\xc1"
@@ -72,6 +73,11 @@ class Page:
     def ended(self) -> list[Client]:
         """Who has none any more."""
         return _clients(self.ended_4, self.ended_6)
+
+
+def virtual_ip(client: Client) -> bytes:
+    """The address of this node's end, packed."""
+    return client[: len(client) // 2 - PORT_BYTES]
 
 
 def joined(clients: Iterable[Client]) -> tuple[bytes, bytes]:

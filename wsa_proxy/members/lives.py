@@ -18,8 +18,8 @@ are told.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
-from dataclasses import field
 from enum import Enum
 from typing import Protocol
 
@@ -68,7 +68,7 @@ class Here(Protocol):
 class Life:
     """One other process, as its newest believed report has it. Times are monotonic seconds."""
 
-    copy: ClientCopy = field(default_factory=ClientCopy)
+    copy: ClientCopy
     node: str = ""
     mac: bytes = b""
     said: Carried = NOTHING
@@ -102,9 +102,10 @@ class Life:
 class Lives:
     """The other lives that one node knows, by life. Whatever was told may have brought deaths: ``take_dead``."""
 
-    def __init__(self, here: Here, roster: Roster) -> None:
+    def __init__(self, here: Here, roster: Roster, addresses: Collection[bytes]) -> None:
+        """``addresses``: the group's virtual ones, packed."""
         self.known: dict[bytes, Life] = {}
-        self._here, self._roster = here, roster
+        self._here, self._roster, self._addresses = here, roster, addresses
         self._dead: list[Life] = []
 
     def of(self, key: bytes) -> Life:
@@ -113,7 +114,7 @@ class Lives:
             if len(self.known) >= MEMBERS_MAX:
                 left = min(self.known, key=lambda one: _worth(self.known[one]))
                 del self.known[left]
-            self.known[key] = Life()
+            self.known[key] = Life(ClientCopy(self._addresses))
         return self.known[key]
 
     def steered(self) -> list[Life]:

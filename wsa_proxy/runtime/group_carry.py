@@ -93,7 +93,7 @@ class GroupCarry:
     def __init__(self, reports: GroupReports, here: Here) -> None:
         self._reports, self._here = reports, here
         self._driver = reports.driver
-        self.carrying = Carrying(reports.roster)
+        self.carrying = Carrying(reports.roster, frozenset(each.packed for each in self.addresses))
         self.counted_at_s = 0.0
         self._in_force: ToSteer | None = None
         self._said: Mapping[str, Any] = {}
