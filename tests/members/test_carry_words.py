@@ -35,7 +35,18 @@ def test_something_is_always_said() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("drains", 1), ("settled", -1), ("settled", True), ("mac", MAC[1:]), ("mac", "02"), ("steers", "yes"), ("x", 1)],
+    [
+        ("drains", 1),
+        ("settled", -1),
+        ("settled", True),
+        ("mac", MAC[1:]),
+        ("mac", "02"),
+        ("mac", bytes(6)),
+        ("mac", b"\xff" * 6),
+        ("mac", b"\x01\x00\x5e\x00\x00\x12"),
+        ("steers", "yes"),
+        ("x", 1),
+    ],
 )
 def test_what_is_not_as_it_should_be_is_missing(name: str, value: bool | int | bytes | str) -> None:
     """The rest stands."""

@@ -275,6 +275,20 @@ def test_a_member_has_no_say_over_other_addresses() -> None:
     assert world["b"].told == known
 
 
+def test_nobody_is_steered_to_this_node_itself() -> None:
+    """A member with our own hardware address, a clone of this host: what is sent there reaches nobody."""
+    world = World()
+    served(world, "a", 0, 3)
+    world["a"].carrying.mac = world["b"].carrying.mac
+    world["a"].say()
+    world.switch("a", "b")
+    assert world["b"].carrying.steering() is None
+    world["a"].carrying.mac = world["c"].carrying.mac
+    world["a"].say()
+    world.run(0.5)
+    assert set(world["b"].steers_to.values()) == {"c"}
+
+
 def test_the_gap_has_an_end_of_its_own() -> None:
     """The old node never says that its list is settled: what is not known is refused from then on."""
     world = World()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import field
 from typing import Any
 
 import pytest
@@ -34,6 +35,7 @@ T = 100.0
 class Here:
     is_master: bool = True
     drains: bool = False
+    mac: bytes = field(default=b"", init=False)
 
 
 class Seen:

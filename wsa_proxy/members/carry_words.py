@@ -14,6 +14,8 @@ from wsa_proxy.members.report import NUMBER_MAX
 from wsa_proxy.members.report import Report
 
 MAC_BYTES = 6
+_GROUP_BIT = 1
+"""In the first byte of a hardware address: a multicast or broadcast one."""
 WHY_CHARACTERS_MAX = 80
 
 
@@ -58,10 +60,16 @@ def read(report: Report | None) -> Carried:
     return Carried(**{name: value for name, value in right.items() if value is not None}) if right else NOTHING
 
 
+def _hardware_address(value: object) -> bytes | None:
+    """Of one host: what is sent to a group address would reach every host of the LAN."""
+    given = values.bytes_of(MAC_BYTES)(value)
+    return given if given and any(given) and not given[0] & _GROUP_BIT else None
+
+
 _READERS: dict[str, Callable[[object], object]] = {
     "drains": values.truth,
     "settled": values.below(NUMBER_MAX),
-    "mac": values.bytes_of(MAC_BYTES),
+    "mac": _hardware_address,
     "steers": values.truth,
     "why_not": values.short_text(WHY_CHARACTERS_MAX),
 }

@@ -59,6 +59,10 @@ class Here(Protocol):
     """This node, as it is now."""
 
     @property
+    def mac(self) -> bytes:
+        """Its hardware address; empty while that is not known."""
+
+    @property
     def is_master(self) -> bool: ...
     @property
     def drains(self) -> bool: ...
@@ -119,7 +123,8 @@ class Lives:
 
     def steered(self) -> list[Life]:
         """Whose clients are steered; who was master last comes last."""
-        living = [life for life in self.known.values() if life.fate is not Fate.NONE and life.mac]
+        nowhere = b"", self._here.mac
+        living = [life for life in self.known.values() if life.fate is not Fate.NONE and life.mac not in nowhere]
         return sorted(living, key=lambda life: life.master_at_s)
 
     def living_clients(self, now_s: float) -> set[Client]:
