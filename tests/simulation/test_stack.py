@@ -38,6 +38,7 @@ class Table:
     targets: Mapping[bytes, bytes] = field(default_factory=dict)
     gap: bytes = b""
     members: frozenset[bytes] = frozenset()
+    own: frozenset[bytes] = frozenset()
 
 
 class Bench:
@@ -46,8 +47,8 @@ class Bench:
     def __init__(self) -> None:
         self.lan = Lan(Timeline(), Random, Weather())
         self.lan.believed[1] = 0
-        self.steered: list[tuple[int, int, int]] = []
-        self.segments = Segments(self.lan, 1, lambda one, to, what: self.steered.append((one, to, what.steered)))
+        self.steered: list[tuple[int, int, tuple[int, ...]]] = []
+        self.segments = Segments(self.lan, 1, lambda one, to, what: self.steered.append((one, to, what.path)))
         self.hosts = [Host(number) for number in range(3)]
         self.stacks = [Stack(host) for host in self.hosts]
         self.segments.stacks = dict(enumerate(self.stacks))
@@ -97,30 +98,37 @@ def test_a_listed_client_is_steered_with_all_that_it_says(bench: Bench) -> None:
     """SYN, too: the kernel of who has the connection decides."""
     bench.stacks[0].steer(Table({CLIENT: mac_of(1)}))
     assert [bench.segments.send(each).node for each in (SYN, DATA, FIN)] == [1, 1, 1]
-    assert bench.steered == [(0, 1, 1)] * 3
+    assert bench.steered == [(0, 1, ())] * 3
     bench.lan.cuts = {(0, 1)}
     assert bench.segments.send(DATA) == Answer(Word.NOTHING)
 
 
 def test_what_a_member_has_steered_is_steered_no_further(bench: Bench) -> None:
-    """Two tables that name each other are no circle where each knows the other; without that they are one."""
+    """A node knows whom it steers to, and is told of the others; three that are told of nobody are a circle."""
     bench.stacks[0].steer(Table({CLIENT: mac_of(1)}))
-    bench.stacks[1].steer(Table({CLIENT: mac_of(0)}, members=frozenset({mac_of(0)})))
-    assert bench.segments.send(DATA) == Answer(Word.RESET, 1)
     bench.stacks[1].steer(Table({CLIENT: mac_of(0)}))
+    assert bench.segments.send(DATA) == Answer(Word.RESET, 1)
+    bench.stacks[1].steer(Table({CLIENT: mac_of(2)}, members=frozenset({mac_of(0)})))
+    assert bench.segments.send(DATA) == Answer(Word.RESET, 1)
+    bench.stacks[1].steer(Table({CLIENT: mac_of(2)}))
+    bench.stacks[2].steer(Table({CLIENT: mac_of(0)}))
     assert bench.segments.send(DATA) == Answer(Word.NOTHING)
-    assert max(hops for _, _, hops in bench.steered) == HOPS_MAX
+    assert bench.steered[-1] == (1, 2, (0, 1, 2, 0, 1, 2, 0))
+    assert len(bench.steered[-1][2]) == HOPS_MAX - 1
 
 
 def test_what_is_not_known_is_steered_while_the_gap_is_open(bench: Bench) -> None:
-    """Unless it is a SYN, or belongs to one that came since; what came before the gap is not known."""
+    """Unless it is a SYN, or belongs to one that came since, or is said to be this node's own."""
     bench.stacks[1].take(SYN)
     bench.stacks[0].steer(Table(gap=mac_of(1)))
     assert bench.segments.send(DATA).node == 1
     assert bench.segments.send(SYN).node == bench.segments.send(DATA).node == 0
     bench.stacks[0].steer(Table(gap=mac_of(2)))
-    assert bench.segments.send(DATA) == Answer(Word.RESET, 2)
+    assert bench.segments.send(DATA).node == 0
     bench.stacks[0].steer(None)
+    bench.stacks[0].steer(Table(gap=mac_of(2)))
+    assert bench.segments.send(DATA) == Answer(Word.RESET, 2)
+    bench.stacks[0].steer(Table(gap=mac_of(2), own=frozenset({CLIENT})))
     assert bench.segments.send(DATA).node == 0
 
 

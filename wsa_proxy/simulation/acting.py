@@ -63,6 +63,11 @@ type Tell = Callable[[Any, str, object], None]
 class Acting(Membership):
     """The half of a node that does things; ``node.py`` is the other one. ``core`` is None while its process is dead."""
 
+    keeps = False
+    """It has been the master, and has the addresses yet, for the sake of its clients (``carrying_node.py``)."""
+    departs = False
+    """It was told to stop, and does so when they have ended."""
+
     def __init__(
         self,
         number: int,

@@ -83,6 +83,8 @@ class Checker:
             self._owe(node.number, {what: 1}, -1)
         elif kind == "left for want of the addresses":
             conduct.memory.refused = True
+        elif kind == "keeps":
+            conduct.memory.left = False  # who dies then leaves them to the lease
         elif kind == "event":
             if conduct.memory.still_since_s is None:
                 self._judge_patience(node, conduct.memory)
@@ -171,7 +173,7 @@ class Checker:
         if node.holds and self._lan.timeline.now > memory.still_since_s + LEASE_S:
             raise Violation("V8", f"node {node.number} stands still, and its kernel still holds the addresses")
         # I5: nor does an orderly stop leave them to the lease.
-        if memory.left and node.holds and not node.kernel.kept:
+        if memory.left and node.holds and not node.kernel.kept and not node.keeps:
             raise Violation("I5", f"node {node.number} has stopped in order, and its kernel still holds the addresses")
         if guardianship := self._guardianships.get(node.number):
             guardianship.judge_still()
@@ -184,9 +186,15 @@ class Checker:
         if holds and kernel.lease_until_s - now > LEASE_S:
             raise Violation("V8", f"node {node.number} has a lease of {kernel.lease_until_s - now:.2f} s")
         # I5: the kernel holds the addresses if and only if MASTER, outside an operation in flight or refused.
-        if holds and state is not State.MASTER and not kernel.kept:
+        if holds and state is not State.MASTER and not kernel.kept and not node.keeps:
             raise Violation("I5", f"node {node.number} is {state.name} and its kernel holds the addresses")
-        idle = state is State.INIT and node.link_up and not kernel.refuses and now >= telling.out_until_s
+        idle = (
+            state is State.INIT
+            and node.link_up
+            and not node.departs
+            and not kernel.refuses
+            and now >= telling.out_until_s
+        )
         bare = state is State.MASTER and kernel.lease_until_s - now < LEASE_LEFT_S
         if not idle:
             memory.refused = node.is_refused or (memory.refused and state is State.INIT)

@@ -93,6 +93,7 @@ class Clients:
             self._timeline.at(self._timeline.now + after_s, what)
 
     def _open_soon(self, port: bytes | None) -> None:
+        """Perhaps from that port, of which the server has heard that it is free."""
         self._serial += 1
         client = (
             port if port is not None and self._random.random() < SAME_PORT else client_of(PORTS_FROM + self._serial)
@@ -112,8 +113,17 @@ class Clients:
             assert answer.node is not None
             connection.owner, connection.opened_at_s, connection.is_open = answer.node, self._timeline.now, True
             self._tell("opened", connection)
+            self._forget_elsewhere(connection)
             self._at(self._random.uniform(0, 2) * connection.talks_every_s, partial(self._talk, connection))
             self._at(self._random.uniform(0, 2) * self._random.choice(LIVES_S), partial(self._close, connection))
+
+    def _forget_elsewhere(self, connection: Connection) -> None:
+        """Another node has taken its SYN as well, and its answer was lost: that one is repeated, and refused."""
+        for number, stack in self._segments.stacks.items():
+            if number != connection.owner and stack.sockets.get(connection.client) == connection.serial:
+                self._at(
+                    self._random.uniform(0, SYN_AGAIN_S), partial(stack.forget, connection.client, connection.serial)
+                )
 
     def _talk(self, connection: Connection) -> None:
         if connection.is_open:
@@ -123,27 +133,28 @@ class Clients:
     def _close(self, connection: Connection) -> None:
         """Whatever comes of it. A server that does not hear of it keeps its end."""
         if connection.is_open:
-            self._say(connection, Kind.FIN)
+            word, _ = self._say(connection, Kind.FIN)
             self._tell("closed", connection)
-            self._end(connection)
+            self._end(connection, connection.client if word is Word.ANSWER else None)
 
-    def _ask(self, connection: Connection, how: str) -> None:
-        """Say something: who answers?"""
+    def _ask(self, connection: Connection, how: str) -> Word:
+        """Say something. Answers what came back."""
         word, node = self._say(connection, Kind.DATA)
         if word is Word.RESET:
             self._is_told(connection, how, node)
+        return word
 
     def _say(self, connection: Connection, kind: Kind) -> tuple[Word, int]:
         answer = self._segments.send(Segment(connection.client, kind, connection.serial))
         node = answer.node if answer.node is not None else -1
         if answer.word is Word.ANSWER:
-            self._tell("answered", (connection, node))
+            self._tell("answered", (connection, node, answer.serial))
         return answer.word, node
 
-    def _end(self, connection: Connection) -> None:
+    def _end(self, connection: Connection, port: bytes | None = None) -> None:
         connection.is_open = False
         del self.connections[connection.client]
-        self._open_soon(connection.client)
+        self._open_soon(port)
 
     # -- what it is told -----------------------------------------------------------------------------------------------
 
@@ -154,8 +165,10 @@ class Clients:
     def tickle(self, by: int, client: bytes) -> None:
         """A bare acknowledgement from the virtual IP, sent by that node: its client says where it is."""
         connection = self.connections.get(client)
-        if connection is not None and connection.is_open and self._segments.reaches_clients(by):
-            self._ask(connection, "was tickled")
+        if connection is None or not connection.is_open or not self._segments.reaches_clients(by):
+            return
+        if self._ask(connection, "was tickled") is Word.NOTHING:
+            self._tell("unheard", connection)
 
     def server_closes(self, by: int, sockets: Mapping[bytes, int]) -> None:
         """That node's process ends these connections, and has the address yet."""

@@ -12,6 +12,7 @@ from wsa_proxy.simulation.machine import Machine
 from wsa_proxy.simulation.outlet import Outlet
 from wsa_proxy.simulation.post import Letter
 from wsa_proxy.simulation.post import Post
+from wsa_proxy.simulation.post import Sent
 from wsa_proxy.simulation.reporting import Reporter
 
 
@@ -42,9 +43,9 @@ class Membership(Machine):
     def learn_time(self, group_ms: int) -> None:
         """A member that proves that it speaks now says the time of the group."""
 
-    def read_report(self, letter: Letter) -> None:
-        """One has come."""
-        if self.reporter:
+    def read_report(self, letter: Sent) -> None:
+        """One has come. (Pages are for who has clients: ``carrying_node.py``.)"""
+        if self.reporter and isinstance(letter, Letter):
             self.reporter.receive(letter)
 
     def _deadline_s(self) -> float:

@@ -12,6 +12,7 @@ from random import Random
 from wsa_proxy.carp.election import master_down_s
 from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.carp.wire import Version
+from wsa_proxy.simulation.clientele import Clientele
 from wsa_proxy.simulation.filters import Reports
 from wsa_proxy.simulation.hostile import Attack
 from wsa_proxy.simulation.lan import Weather
@@ -145,6 +146,8 @@ class Plan:
     """The group changes its secret or its way to sign meanwhile."""
     reports: Reports | None = None
     """The nodes send member reports, and what befalls those."""
+    clientele: Clientele | None = None
+    """They have clients, and what befalls those."""
 
     @property
     def versions(self) -> tuple[Version, ...]:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from random import Random
 
@@ -33,6 +34,19 @@ class Letter:
     forged: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One page of a list of clients under way, packed; the rest as with a letter."""
+
+    page: bytes
+    sender: int
+    again: bool = False
+    forged: bool = False
+
+
+type Sent = Letter | Sheet
+
+
 class Post:
     """Of one LAN. ``random`` is its own source of chance."""
 
@@ -45,17 +59,17 @@ class Post:
         """(from, to): no report gets through."""
         self.disturbed_at_s: dict[tuple[int, int], float] = {}
         """(from, to): when a report was lost or stopped last, on the LAN's clock."""
-        self.stolen: deque[Letter] = deque(maxlen=STOLEN_MAX)
-        self.held: deque[tuple[int, Letter]] = deque(maxlen=HELD_MAX)
+        self.stolen: deque[Sent] = deque(maxlen=STOLEN_MAX)
+        self.held: deque[tuple[int, Sent]] = deque(maxlen=HELD_MAX)
         """(to, what)."""
         self.held_from: int | None = None
         """The hostile host holds back what this one sends."""
         self.sent: Counter[int] = Counter()
         self._lan = lan
         self._random = random
-        self._receivers: dict[int, Callable[[Letter], None]] = {}
+        self._receivers: dict[int, Callable[[Sent], None]] = {}
 
-    def attach(self, number: int, receive: Callable[[Letter], None]) -> None:
+    def attach(self, number: int, receive: Callable[[Sent], None]) -> None:
         """Who reads reports at this port of the LAN."""
         self._receivers[number] = receive
 
@@ -84,17 +98,23 @@ class Post:
     def send(self, sender: int, report: Report, unreachable: frozenset[int] = frozenset()) -> None:
         """To all others that have a way from there."""
         self.sent[sender] += 1
-        letter = Letter(report, sender)
+        self._send(Letter(report, sender), unreachable)
+
+    def send_page(self, sender: int, page: bytes, unreachable: frozenset[int] = frozenset()) -> None:
+        """Likewise."""
+        self._send(Sheet(page, sender), unreachable)
+
+    def _send(self, letter: Sent, unreachable: frozenset[int]) -> None:
         self.stolen.append(letter)
         for receiver in self._receivers:
-            if receiver != sender:
+            if receiver != letter.sender:
                 self._carry(receiver, letter, receiver in unreachable)
 
-    def deliver(self, receiver: int, letter: Letter, after_s: float) -> None:
+    def deliver(self, receiver: int, letter: Sent, after_s: float) -> None:
         """What the hostile host sends: nothing stops that."""
         self._lan.timeline.at(self._lan.timeline.now + after_s, partial(self._receivers[receiver], letter), receiver)
 
-    def _carry(self, receiver: int, letter: Letter, unreachable: bool) -> None:
+    def _carry(self, receiver: int, letter: Sent, unreachable: bool) -> None:
         path = (letter.sender, receiver)
         if self.held_from == letter.sender:
             self.held.append((receiver, letter))
@@ -134,7 +154,7 @@ class Thief:
         if self._post.stolen and self._post.members:
             letter = self._random.choice(self._post.stolen)
             forged = self._random.choice(self._kinds) == "forgery"
-            stolen = Letter(letter.report, letter.sender, again=True, forged=forged)
+            stolen = replace(letter, again=True, forged=forged)
             self._post.deliver(self._random.choice(self._post.members), stolen, 0.0)
         self._lan.timeline.at(
             self._lan.timeline.now + self._random.uniform(0.01, 2 * every_s), partial(self._again, every_s)
@@ -149,4 +169,4 @@ class Thief:
         held, self._post.held_from = list(self._post.held), None
         self._post.held.clear()
         for number, (receiver, letter) in enumerate(held):
-            self._post.deliver(receiver, Letter(letter.report, letter.sender, again=True), number * every_s)
+            self._post.deliver(receiver, replace(letter, again=True), number * every_s)

@@ -24,6 +24,7 @@ from wsa_proxy.carp.events import FarewellReceived
 from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.carp.virtual_host import VirtualHost
 from wsa_proxy.carp.wire import Advertisement
+from wsa_proxy.members.carrying import Carrying
 from wsa_proxy.members.cipher import Unread
 from wsa_proxy.members.owner_questions import OwnerQuestions
 from wsa_proxy.members.owner_questions import wins_tie
@@ -110,6 +111,10 @@ class Reporter:
         self.roster = Roster(random.randbytes)
         self.asking = Asking(core, lambda: host.now)
         self.asking.ask = self.ask_owner
+        self.carrying: Carrying | None = None
+        """What it decides for its clients, if it has any,"""
+        self.on_believed: Callable[[Member], None] = lambda _: None
+        """and who is told of each report that is believed."""
         self.unread: Counter[Unread] = Counter()
         self.ended = False
         self._questions = OwnerQuestions()
@@ -165,6 +170,11 @@ class Reporter:
         if not self.ended and self._host.awake and self._core.state is not self._said:
             self._send()
 
+    def say(self) -> None:
+        """What it has to say is new."""
+        if not self.ended and self._host.awake:
+            self._send()
+
     def leave(self) -> None:
         """The last report of an orderly end."""
         self._send(leaves=True)
@@ -205,6 +215,8 @@ class Reporter:
             group_ms=host.time_of_the_group_ms(),
             address=f"10.0.0.10{host.number}",
             interval_s=self.interval_s,
+            carry=self.carrying.says() if self.carrying else {},
+            copies=self.carrying.copies() if self.carrying else {},
         )
         self._said = core.state
         host.tells("reports", report)
@@ -261,6 +273,7 @@ class Reporter:
     def _believe(self, report: Report, before: Report | None, member: Member) -> None:
         if report.group_ms:
             self._host.learn_time(report.group_ms)
+        self.on_believed(member)
         owner = report.state == State.MASTER.value and report.holds
         if owner and self._questions.take(report.answers.get(self.roster.life), self._host.now):
             self._answered(report)

@@ -98,6 +98,11 @@ class Run:
     """A plan's LAN, stations, nemesis and checker; ``seed`` is where all further chance comes from. One that is not
     ``judged`` only tells what happens."""
 
+    NODES: tuple[type[Node], type[SealedNode]] = Node, SealedNode
+    """What ours are, in a group of plain CARP and in a sealed one."""
+    SETTLING = FilteredSettling
+    """How the group settles, if its nodes send reports."""
+
     def __init__(self, seed: int, plan: Plan, tell: Callable[[str], None] | None = None, judged: bool = True) -> None:
         self.seed = seed
         self.plan = plan
@@ -123,7 +128,7 @@ class Run:
         chance = self._chance(OPERATORS_PORT)
         self._mover = Mover(plan.move, movers, self.lan, chance, self._narrate, marks) if plan.move else None
         disturb = self._mover.go_on if self._mover else None
-        settling = FilteredSettling if plan.reports else Settling
+        settling = self.SETTLING if plan.reports else Settling
         self._settling = settling(plan, self.stations, self.lan, self._nemesis, marks, self._pass, disturb)
         self._filters: Filters | None = None
         self._testimony: ReportsJudge | None = None
@@ -164,9 +169,9 @@ class Run:
             )
         elif self.plan.sealed:
             keys_of = (signer, SEALED_KEY, hashed)
-            node = SealedNode(number, member.settings, *keys_of, self.lan, chance, hear, member.peers, guardians)
+            node = self.NODES[1](number, member.settings, *keys_of, self.lan, chance, hear, member.peers, guardians)
         else:
-            node = Node(number, member.settings, signer, self.lan, chance, hear, member.peers, guardians)
+            node = self.NODES[0](number, member.settings, signer, self.lan, chance, hear, member.peers, guardians)
         node.lateness_s = node.lateness_s_max = self.plan.lateness_s
         return node
 

@@ -45,8 +45,8 @@ class Segment:
     serial: int
     source: bytes = CLIENTS_MAC
     """The hardware address that it comes from."""
-    steered: int = 0
-    """How often; no kernel can see that."""
+    path: tuple[int, ...] = ()
+    """The nodes that have steered it; no kernel can see that."""
 
 
 class Word(Enum):
@@ -81,6 +81,10 @@ class Table(Protocol):
     def gap(self) -> bytes:
         """Where a segment goes that begins no connection and belongs to none that began here; empty: nowhere else."""
 
+    @property
+    def own(self) -> frozenset[bytes]:
+        """Clients whose connections began here before."""
+
 
 class Host(Protocol):
     """The node."""
@@ -105,13 +109,21 @@ class Stack:
         """By client: the serial of its connection."""
         self.table: Table | None = None
         self._began: set[bytes] = set()
-        """Clients whose SYN has come since the gap opened."""
+        """Clients whose SYN has come while the gap was open."""
+        self._members: frozenset[bytes] = frozenset()
 
     def steer(self, table: Table | None) -> None:
         """Brings what is in force to that."""
-        if table is None or not table.gap or self.table is None or table.gap != self.table.gap:
+        self.table, self._members = table, frozenset()
+        if table is None:
             self._began.clear()
-        self.table = table
+        else:
+            self._members = table.members.union(table.targets.values(), [table.gap])
+
+    def forget(self, client: bytes, serial: int) -> None:
+        """This connection was refused by its client."""
+        if self.sockets.get(client) == serial:
+            del self.sockets[client]
 
     def end(self) -> None:
         """The process has died, and its sockets and its table with it."""
@@ -121,17 +133,17 @@ class Stack:
     def steers_to(self, segment: Segment) -> bytes | None:
         """Where the hook sends it; None: TCP gets it."""
         table = self.table
-        if table is None or segment.source in table.members:
+        if table is None or segment.source in self._members:
             return None
         if (target := table.targets.get(segment.client)) is not None:
             return target
-        begins = segment.kind is Kind.SYN or segment.client in self._began
-        return None if begins else table.gap or None
+        own = segment.kind is Kind.SYN or segment.client in self._began or segment.client in table.own
+        return None if own else table.gap or None
 
     def take(self, segment: Segment) -> Answer:
         """What TCP does with it."""
         client, number, table = segment.client, self.host.number, self.table
-        if segment.kind is Kind.SYN and table is not None and table.gap and segment.source not in table.members:
+        if segment.kind is Kind.SYN and table is not None and table.gap and segment.source not in self._members:
             self._began.add(client)
         if not self.host.holds:
             return Answer(Word.NOTHING)
@@ -147,7 +159,7 @@ class Stack:
 
 
 type Steered = Callable[[int, int, Segment], None]
-"""A segment goes on: from which node, to which, and what."""
+"""A node sends a segment on: which one, to whom, and what."""
 
 
 class Segments:
@@ -162,13 +174,19 @@ class Segments:
 
     def send(self, segment: Segment) -> Answer:
         """From its client: to whom the switch and the client's neighbour entry say, and back."""
-        entry = self._lan.believed.get(self._vhid)
-        if entry not in self.stacks or (SWITCH, entry) in self._lan.cuts:
+        entry = self.entry
+        if entry is None or (SWITCH, entry) in self._lan.cuts:
             return Answer(Word.NOTHING)
         answer = self.enter(entry, segment)
         if answer.node is not None and not self.reaches_clients(answer.node):
             return replace(answer, word=Word.NOTHING)
         return answer
+
+    @property
+    def entry(self) -> int | None:
+        """Whom the switch and the clients take for the owner of the addresses."""
+        entry = self._lan.believed.get(self._vhid)
+        return entry if entry in self.stacks else None
 
     def reaches_clients(self, number: int) -> bool:
         """Does what this node sends come to them?"""
@@ -191,9 +209,9 @@ class Segments:
         """To whom it comes in the end, if to anybody, and as what."""
         while (target := self.stacks[number].steers_to(segment)) is not None:
             to, sender = target[-1], number
-            segment = replace(segment, source=mac_of(sender), steered=segment.steered + 1)
             tell(sender, to, segment)
-            if (sender, to) in self._lan.cuts or to not in self.stacks or segment.steered >= HOPS_MAX:
+            segment = replace(segment, source=mac_of(sender), path=(*segment.path, sender))
+            if (sender, to) in self._lan.cuts or to not in self.stacks or len(segment.path) >= HOPS_MAX:
                 return None, segment
             number = to
         return number, segment

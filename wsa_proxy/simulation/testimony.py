@@ -145,7 +145,9 @@ class ReportsJudge:
             witness.questions.append((report.question, node.now))
         if report.answers:
             self._judge_answer(node, witness, report)
-        if not report.question and not report.answers and report.state == witness.said and not report.leaves:
+        drains = bool(report.carry.get("drains"))  # twice a second, whatever the interval is
+        news = report.state != witness.said or report.leaves or drains
+        if not report.question and not report.answers and not news:
             witness.unasked_at_s.append(node.now)
             # I9: nothing that arrives makes it say more.
             full = len(witness.unasked_at_s) > UNASKED_MAX
