@@ -19,6 +19,7 @@ from wsa_proxy.members.carrying import Carrying
 from wsa_proxy.members.cipher import Unread
 from wsa_proxy.members.roster import Member
 from wsa_proxy.members.roster import Roster
+from wsa_proxy.simulation.clients import VIRTUAL_IP
 from wsa_proxy.simulation.clients import Clients
 from wsa_proxy.simulation.clients import close_all
 from wsa_proxy.simulation.post import Post
@@ -86,7 +87,7 @@ class Carriage:
     """That of one process. ``late_s`` answers by how much its loop is late now."""
 
     def __init__(self, host: Host, roster: Roster, stack: Stack, world: World, late_s: Callable[[], float]) -> None:
-        self.carrying = Carrying(roster)
+        self.carrying = Carrying(roster, [VIRTUAL_IP.packed])
         self.carrying.mac, self.carrying.steers = mac_of(host.number), True
         self.unread: Counter[Unread] = Counter()
         self.ended = False
