@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 
@@ -43,11 +44,12 @@ class Echo:
             writer.write(line if self._back is None else self._back)
 
 
-async def hold(serve: Serve, finishing: asyncio.Event, *, speaks: bool) -> int:
+async def hold(serve: Serve, finishing: asyncio.Event, *, speaks: bool, lasts_s: float = math.inf) -> int:
     """Hold a conversation until its end; how many messages came back."""
     watch = Watch("tunnel 1", 1, lambda fate: None)
     async with connected(serve) as stream:
-        await Conversation(TunnelTalk("10.0.0.80", 7), watch, finishing, speaks=speaks).hold(*stream)
+        talk = TunnelTalk("10.0.0.80", 7)
+        await Conversation(talk, watch, finishing, speaks=speaks, lasts_s=lasts_s).hold(*stream)
     return watch.count
 
 
@@ -65,6 +67,13 @@ async def test_who_only_waits_sends_nothing_but_the_last_message() -> None:
     asyncio.get_running_loop().call_later(0.2, echo.finishing.set)
     assert await hold(echo.serve, echo.finishing, speaks=False) == 1
     assert echo.heard == [b"message 1\n"]
+
+
+async def test_when_its_time_is_over_the_last_message_is_sent_as_well() -> None:
+    """Nobody has asked for the end then."""
+    echo = Echo()
+    assert await hold(echo.serve, echo.finishing, speaks=False, lasts_s=0.1) == 1
+    assert not echo.finishing.is_set()
 
 
 @pytest.mark.parametrize("speaks", [True, False])

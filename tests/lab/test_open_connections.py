@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import json
+import math
 import signal
 import socket
 import struct
@@ -83,7 +84,7 @@ async def keep_open(proxy: Proxy, plan: Plan, finish_after_s: float | None = Non
     return told
 
 
-NOTHING = Plan("127.0.0.1", 0, "10.0.0.80", 0, COUNT, 1.0, 0, 0, 0, again=False, apart_s=0.0)
+NOTHING = Plan("127.0.0.1", 0, "10.0.0.80", 0, COUNT, 1.0, 0, 0, 0, math.inf, again=False, apart_s=0.0)
 
 
 @pytest.fixture(autouse=True)
@@ -158,9 +159,10 @@ async def test_where_nobody_listens_it_was_refused() -> None:
 
 async def test_a_place_is_filled_again_until_the_end_is_asked_for() -> None:
     """The next connection has the next number."""
-    told = await keep_open(Proxy(), replace(NOTHING, downloads=1, again=True), 0.5)
-    numbers = [fate.number for fate in told if fate.state is State.DONE]
-    assert len(numbers) >= 3 and numbers == list(range(1, len(numbers) + 1))
+    told = await keep_open(Proxy(), replace(NOTHING, downloads=1, tunnels=1, talk_s=0.05, again=True), 0.5)
+    for place in ("download 1", "tunnel 1"):
+        numbers = [fate.number for fate in told if fate.state is State.DONE and fate.place == place]
+        assert len(numbers) >= 3 and numbers == list(range(1, len(numbers) + 1))
 
 
 async def test_they_begin_apart_and_after_the_end_was_asked_for_not_at_all() -> None:

@@ -6,6 +6,8 @@ Who waits sends nothing, as a client that is blocked in recv(2): it learns of an
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 
 from wsa_proxy.lab.download import OPENING_S_MAX
 from wsa_proxy.lab.download import PIECE_BYTES
@@ -23,15 +25,18 @@ LOOKS_EVERY_S = 1.0
 class Conversation:
     """One talk on one connection."""
 
-    def __init__(self, talk: Talk, watch: Watch, finishing: asyncio.Event, *, speaks: bool) -> None:
+    def __init__(
+        self, talk: Talk, watch: Watch, finishing: asyncio.Event, *, speaks: bool, lasts_s: float = math.inf
+    ) -> None:
         self._talk, self._watch, self._finishing, self._speaks = talk, watch, finishing, speaks
+        self._ends_s = time.monotonic() + lasts_s
         self._due = ""
         """The message that has to come back."""
         self._is_last = False
 
     async def hold(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Until a message that was sent after ``finishing`` is back. Raises Unexpected, Closed, TimeoutError when what
-        was due did not come, or OSError."""
+        """Until its time is over or ``finishing`` is set, and a message that was sent after that is back. Raises
+        Unexpected, Closed, TimeoutError when what was due did not come, or OSError."""
         writer.write(self._talk.begin())
         while not self._talk.server:
             async with asyncio.timeout(OPENING_S_MAX):
@@ -43,8 +48,12 @@ class Conversation:
                 self._hear(received)
             elif self._due:
                 raise TimeoutError(f"nothing came in {SILENT_S:g} s")
-            elif self._speaks or self._finishing.is_set():
+            elif self._speaks or self._is_over:
                 self._say(writer)
+
+    @property
+    def _is_over(self) -> bool:
+        return self._finishing.is_set() or time.monotonic() >= self._ends_s
 
     async def _read(self, reader: asyncio.StreamReader) -> bytes | None:
         """What comes, or None when nothing does for as long as this may take."""
@@ -56,7 +65,7 @@ class Conversation:
             return None
 
     def _say(self, writer: asyncio.StreamWriter) -> None:
-        self._is_last = self._finishing.is_set()
+        self._is_last = self._is_over
         self._due = f"message {self._watch.count + 1}"
         self._watch.waits()
         writer.write(self._talk.say(self._due))

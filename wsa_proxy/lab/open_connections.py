@@ -17,6 +17,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import math
 import os
 import signal
 from collections.abc import Awaitable
@@ -32,6 +33,7 @@ from wsa_proxy.lab.fates import State
 from wsa_proxy.lab.origin import ECHO_PORT
 from wsa_proxy.lab.origin import WEBSOCKET_PATH
 from wsa_proxy.lab.talks import Closed
+from wsa_proxy.lab.talks import Talk
 from wsa_proxy.lab.talks import TunnelTalk
 from wsa_proxy.lab.talks import Unexpected
 from wsa_proxy.lab.talks import WebSocketTalk
@@ -56,6 +58,8 @@ class Plan:
     tunnels: int
     websockets: int
     waiting: int
+    talk_s: float
+    """How long those last that are no downloads, unless the end is asked for before."""
     again: bool
     """Begin a new one where one has ended."""
     apart_s: float
@@ -123,16 +127,18 @@ class Client:
         await download(reader, writer, url, plan.download_bytes, watch)
 
     async def _tunnel(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, watch: Watch) -> None:
-        talk = TunnelTalk(self._plan.origin, ECHO_PORT)
-        await Conversation(talk, watch, self.finishing, speaks=True).hold(reader, writer)
+        await self._conversation(TunnelTalk(self._plan.origin, ECHO_PORT), watch, speaks=True).hold(reader, writer)
 
     async def _wait(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, watch: Watch) -> None:
-        talk = TunnelTalk(self._plan.origin, ECHO_PORT)
-        await Conversation(talk, watch, self.finishing, speaks=False).hold(reader, writer)
+        await self._conversation(TunnelTalk(self._plan.origin, ECHO_PORT), watch, speaks=False).hold(reader, writer)
 
     async def _websocket(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, watch: Watch) -> None:
-        talk = WebSocketTalk(self._plan.origin, WEBSOCKET_PATH)
-        await Conversation(talk, watch, self.finishing, speaks=True).hold(reader, writer)
+        await self._conversation(WebSocketTalk(self._plan.origin, WEBSOCKET_PATH), watch, speaks=True).hold(
+            reader, writer
+        )
+
+    def _conversation(self, talk: Talk, watch: Watch, *, speaks: bool) -> Conversation:
+        return Conversation(talk, watch, self.finishing, speaks=speaks, lasts_s=self._plan.talk_s)
 
 
 def tell(fate: Fate) -> None:
@@ -159,6 +165,7 @@ def main() -> None:
     parser.add_argument("--tunnels", type=int, default=0, metavar="N", help="CONNECT tunnels with messages")
     parser.add_argument("--websockets", type=int, default=0, metavar="N")
     parser.add_argument("--waiting", type=int, default=0, metavar="N", help="CONNECT tunnels whose client only waits")
+    parser.add_argument("--talk-s", type=float, default=math.inf, metavar="S", help="how long those without bytes last")
     parser.add_argument("--apart-s", type=float, default=0.01, metavar="S", help="from one of a kind to the next")
     parser.add_argument("--again", action="store_true", help="begin anew what has ended")
     values = vars(parser.parse_args())

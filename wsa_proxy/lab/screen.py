@@ -34,8 +34,14 @@ from wsa_proxy.lab.view import Snapshot
 from wsa_proxy.lab.view import render
 
 FRAME_S = 0.1
-OPEN = ("--downloads", "2", "--tunnels", "1", "--websockets", "1", "--waiting", "20", "--again")
+LASTS_S = "6"
+"""So a node that is stopped in order has ended before it can be missed (``Node.start``)."""
+OPEN = [
+    *("--downloads", "2", "--tunnels", "1", "--websockets", "1", "--waiting", "20", "--again"),
+    *("--download-bytes", "600000", "--download-s", LASTS_S, "--talk-s", LASTS_S),
+]
 """What the client keeps open."""
+OPEN_COUNT = 24
 KEYS_PER_FRAME_MAX = 64
 TRANSITIONS_SHOWN_MAX = 100
 LEAVE_SCREEN = "\x1b[?1049l\x1b[?25h"

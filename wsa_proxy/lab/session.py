@@ -136,6 +136,7 @@ def _play_all(lab: Lab, steps: Sequence[Step], say: Callable[[str], None]) -> No
     lab.settle()
     lab.start_client()
     lab.keep_open(*screen.OPEN)
+    lab.wait_open(screen.OPEN_COUNT)
     lab.wait_service()
     play(lab, steps, say)
 
