@@ -27,6 +27,11 @@ def client(number: int) -> bytes:
     return b"\x0a\x00\x00\x03\x1f\x90" + bytes([192, 0, 2, number]) + (40_000 + number).to_bytes(2, "big")
 
 
+def crowd(first: int, last: int) -> set[bytes]:
+    """Of one host; these ports, ``last`` not among them."""
+    return {b"\x0a\x00\x00\x03\x1f\x90\xc0\x00\x02\x01" + port.to_bytes(2, "big") for port in range(first, last)}
+
+
 def mac(host: Host) -> bytes:
     return bytes.fromhex(host.mac.replace(":", ""))
 
@@ -312,7 +317,7 @@ async def test_a_group_that_ends_meanwhile(make_host: MakeHost) -> None:
 async def test_more_connections_than_a_takeover_may_wait_for(make_host: MakeHost) -> None:
     """The first are known before the address is acquired, the rest a moment later; until then they are unknown ones."""
     a, b = await make(make_host, "ab", security=("sealed",))
-    many = {b"\x0a\x00\x00\x03\x1f\x90\xc0\x00\x02\x01" + port.to_bytes(2, "big") for port in range(10_000, 12_000)}
+    many = crowd(10_000, 12_000)
     a.sockets.connected = set(many)
     await asyncio.sleep(5)
     b.journal.clear()
@@ -325,6 +330,21 @@ async def test_more_connections_than_a_takeover_may_wait_for(make_host: MakeHost
     a.sockets.connected = set()
     await asyncio.sleep(3)
     assert b.steering.in_force == {} and not is_silent(a)
+
+
+async def test_many_pages_are_one_change(make_host: MakeHost) -> None:
+    """A list that changes from top to bottom is dozens of pages; with each of them the kernel would be told anew, and a
+    member whose list never rests would stop this node's loop."""
+    a, b = await make(make_host, "ab", security=("sealed",))
+    a.sockets.connected = crowd(10_000, 13_000)
+    await asyncio.sleep(5)
+    await done(a, "b")
+    await asyncio.sleep(2)
+    b.journal.clear()
+    a.sockets.connected = crowd(20_000, 23_000)
+    await asyncio.sleep(0.8)
+    assert set(steered(b)) == crowd(20_000, 23_000)
+    assert 1 <= len([step for step in b.journal if step.startswith("steer")]) <= 5
 
 
 async def test_an_order_that_is_refused_changes_nothing(make_host: MakeHost) -> None:

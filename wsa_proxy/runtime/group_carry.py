@@ -23,6 +23,7 @@ from wsa_proxy.carp.commands import State
 from wsa_proxy.members.carry_words import read
 from wsa_proxy.members.carrying import Carrying
 from wsa_proxy.members.carrying import ToSteer
+from wsa_proxy.members.cipher import Unread
 from wsa_proxy.members.roster import Member
 from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import Client
@@ -229,11 +230,10 @@ class GroupCarry:
         if not self._closed:
             self._after()
 
-    def _hear_page(self, packed: bytes) -> Any:
-        outcome = self.carrying.hear_page(packed, self._now_s())
-        if self._in_force is not None:
-            self._after()
-        return outcome
+    def _hear_page(self, packed: bytes) -> Unread | None:
+        """What follows from it follows with the next look: a list that changes is many pages at once, and the kernel is
+        told of thousands of clients in milliseconds, not in no time."""
+        return self.carrying.hear_page(packed, self._now_s())
 
     def _heard(self, member: Member) -> None:
         self.carrying.hear(member, self._now_s())
