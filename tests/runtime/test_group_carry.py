@@ -347,6 +347,29 @@ async def test_many_pages_are_one_change(make_host: MakeHost) -> None:
     assert 1 <= len([step for step in b.journal if step.startswith("steer")]) <= 5
 
 
+async def test_a_node_of_another_id_has_no_part_in_it(make_host: MakeHost) -> None:
+    """It means our address, so its reports are read; but it keeps no lists of this group, and nobody waits for it."""
+    hosts = [make_host("a", 1, security=("sealed",)), make_host("b", 2, security=("sealed",), priority=200, advskew=55)]
+    hosts.append(make_host("c", 9, security=("sealed",), priority=100, advskew=155, vhid=7))
+    hosts[0].lan.carries_report = lambda sender, receiver: True
+    for host in hosts:
+        await host.start()
+    await asyncio.sleep(6)
+    reports = hosts[0].node.reporting.groups[1]
+    assert {member.vhid for member in reports.roster.fresh(reports.now_s())} == {1, 7}
+    pages: list[bytes] = []
+    send_page = reports.send_page
+
+    def record(packed: bytes) -> None:
+        pages.append(packed)
+        send_page(packed)
+
+    reports.send_page = record  # type: ignore[method-assign]
+    hosts[0].sockets.connected = {client(1)}
+    await asyncio.sleep(10)
+    assert len(pages) == 1
+
+
 async def test_an_order_that_is_refused_changes_nothing(make_host: MakeHost) -> None:
     """Nobody drains, nobody steers."""
     a, b = await with_clients(make_host)

@@ -236,7 +236,9 @@ class GroupCarry:
         return self.carrying.hear_page(packed, self._now_s())
 
     def _heard(self, member: Member) -> None:
-        self.carrying.hear(member, self._now_s())
+        """Of another id is a node that means our address by mistake: it keeps no lists of this group, nor drains."""
+        if member.vhid == self._vhid:
+            self.carrying.hear(member, self._now_s())
         self._after()
 
     def _after(self) -> None:
