@@ -62,6 +62,15 @@ RULES: dict[str, tuple[Expression, ...]] = {
         equals(MAC),
         accept(),
     ),
+    "ether type 8021q vlan id != 0 accept": (
+        *ETHERNET,
+        payload(Base.LINK, 12, 2),
+        equals(b"\x81\0"),
+        payload(Base.LINK, 14, 2),
+        masked(b"\x0f\xff"),
+        differs(bytes(2)),
+        accept(),
+    ),
     f"{IPV4_TEXT} ip frag-off & 0x3fff != 0 accept": (
         *IPV4,
         payload(Base.NETWORK, 6, 2),

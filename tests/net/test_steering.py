@@ -31,6 +31,8 @@ from wsa_proxy.net.nft_socket import NftSocket
 from wsa_proxy.net.steering import Steering
 
 RULES = """
+    vlan id != 0 accept
+    ether type 8021ad vlan id != 0 accept
     ether daddr set ip daddr . tcp dport . ip saddr . tcp sport map @clients4-left ether saddr set OWN counter \
 packets 0 bytes 0 fwd to "left"
     ip daddr . tcp dport != @opening4-left accept

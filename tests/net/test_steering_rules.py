@@ -15,6 +15,8 @@ from scapy.layers.inet6 import IPv6
 from scapy.layers.inet6 import IPv6ExtHdrFragment
 from scapy.layers.inet6 import IPv6ExtHdrHopByHop
 from scapy.layers.l2 import ARP
+from scapy.layers.l2 import Dot1AD
+from scapy.layers.l2 import Dot1Q
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 from scapy.packet import Raw
@@ -99,6 +101,16 @@ def test_a_listed_connection_is_steered_whatever_its_flags_are(lan: Any, version
     assert cable.sent_on(*frames) == cable.as_steered(*frames)
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_priority_is_no_vlan(lan: Any, version: Version) -> None:
+    """A tag with the number 0 only says how urgent a frame is. The kernel tells the tag beside the frame."""
+    cable = Cable(lan, virtual=False)
+    cable.steer([client(version)])
+    plain = segment(version, cable.to, "A")
+    urgent = Ether(src=plain.src, dst=plain.dst) / Dot1Q(vlan=0, prio=5) / plain.payload
+    assert cable.sent_on(urgent) == cable.as_steered(plain)
+
+
 def not_listed(version: Version, to: bytes) -> dict[str, list[Any]]:
     """Frames that look like those of a listed connection and are none, or must not be steered."""
     listed = segment(version, to, "A") / Raw(bytes(100))
@@ -115,6 +127,8 @@ def not_listed(version: Version, to: bytes) -> dict[str, list[Any]]:
         "to another host, on a LAN that floods": [segment(version, bytes.fromhex("020000000077"), "A")],
         "to all": [segment(version, bytes.fromhex("ffffffffffff"), "A")],
         "to many": [segment(version, bytes.fromhex("01005e000001"), "A")],
+        "of a VLAN": [ether / Dot1Q(vlan=10) / listed.payload, ether / Dot1AD(vlan=10) / listed.payload],
+        "of a VLAN in a VLAN": [ether / Dot1AD(vlan=10) / Dot1Q(vlan=0) / listed.payload],
         "UDP": [ether / ip / UDP(sport=CLIENT_PORT, dport=PORT)],
         "too short": [ether / ip / Raw(bytes(listed["TCP"])[:3])],
     }

@@ -5,6 +5,8 @@ the LAN's rules; those of a macvlan are those of its physical device. One list o
 every frame would have to pass 255 of them; the groups are told apart in the sets. As ``nft list ruleset`` has it, for
 IPv4 (IPv6 alike), and with CLIENT for ``ip daddr . tcp dport . ip saddr . tcp sport``::
 
+    vlan id != 0 accept
+    ether type 8021ad vlan id != 0 accept
     ip frag-off & 16383 != 0 accept
     ip daddr . ether saddr @members4-eth0 accept
     ether daddr set CLIENT map @clients4-eth0 ether saddr set OWN counter fwd to "eth0"
@@ -14,6 +16,10 @@ IPv4 (IPv6 alike), and with CLIENT for ``ip daddr . tcp dport . ip saddr . tcp s
     CLIENT @begun4-eth0 accept
     CLIENT @own4-eth0 accept
     ether daddr set ip daddr . tcp dport map @unknown4-eth0 ether saddr set OWN counter fwd to "eth0"
+
+The kernel takes a frame's first VLAN tag off, and shows the frame to the hooks of the device that has it in its cable
+before the VLAN's own device: what is tagged belongs to another LAN, and may have the same addresses there. Number 0
+only gives a frame a priority.
 
 Of a fragmented frame only the first has ports, so none is steered. What a member sends is not steered: it may have been
 steered to us, and nothing would ever end the way of a frame between two nodes. Nothing on the way of a frame writes
@@ -69,6 +75,8 @@ BEGUN_MS = 10_000
 
 _PACKET_HOST = 0  # from linux/if_packet.h: to this host, and not a copy that a switch or a capture lets us see
 _ARPHRD_ETHER = 1  # from linux/if_arp.h; macvlans are Ethernet, too
+_ETHERTYPES_VLAN = (b"\x81\x00", b"\x88\xa8")  # IEEE 802.1Q, 802.1ad
+_VLAN_MASK = b"\x0f\xff"  # the rest of a tag is a priority
 _TCP = 6
 _SYN, _ACK = 2, 16
 _IPV6_FRAGMENT = 44
@@ -116,7 +124,7 @@ def new_lan(table: str, lan: Lan) -> list[bytes]:
     for layout in _LAYOUTS:
         chain = _chain(layout, lan.device)
         messages.append(new_chain(table, chain))
-        messages += [new_rule(table, chain, *rule) for rule in _rules(layout, lan)]
+        messages += [new_rule(table, chain, *rule) for rule in (*_of_vlans(), *_rules(layout, lan))]
     return messages
 
 
@@ -163,6 +171,12 @@ def _sets(layout: _Layout, device: str) -> list[SetDescription]:
         described("begun", *client, key_bytes=2 * end_bytes),
         described("own", *client, key_bytes=2 * end_bytes),
     ]
+
+
+def _of_vlans() -> list[tuple[Expression, ...]]:
+    """What has a tag is left alone."""
+    number = payload(Base.LINK, 14, 2), masked(_VLAN_MASK), differs(bytes(len(_VLAN_MASK)))
+    return [(*_is_ethernet(), payload(Base.LINK, 12, 2), equals(each), *number, accept()) for each in _ETHERTYPES_VLAN]
 
 
 def _rules(layout: _Layout, lan: Lan) -> list[tuple[Expression, ...]]:
@@ -212,6 +226,10 @@ def _is_fragment(layout: _Layout) -> tuple[Expression, ...]:
 
 def _is_tcp(layout: _Layout) -> tuple[Expression, ...]:
     """In every rule, for it tells ``nft`` what the bytes are that the rule looks at."""
-    ethernet = meta(Meta.NFT_META_IIFTYPE), equals(struct.pack("=H", _ARPHRD_ETHER))
     ip = meta(Meta.NFT_META_PROTOCOL), equals(layout.ethertype)
-    return *ethernet, *ip, meta(Meta.NFT_META_L4PROTO), equals(bytes([_TCP]))
+    return *_is_ethernet(), *ip, meta(Meta.NFT_META_L4PROTO), equals(bytes([_TCP]))
+
+
+def _is_ethernet() -> tuple[Expression, ...]:
+    """Likewise."""
+    return meta(Meta.NFT_META_IIFTYPE), equals(struct.pack("=H", _ARPHRD_ETHER))
