@@ -19,6 +19,7 @@ CAUSES = {
     "no netfilter": "modprobe nfnetlink, or a kernel with CONFIG_NETFILTER_NETLINK; then restart the node",
     "cannot tell its connections": "modprobe tcp_diag, or a kernel with CONFIG_INET_DIAG; then restart the node",
     "does not say why": "the same version of wsa-proxy on all nodes",
+    "the peers are named": "without peers (by multicast) on one LAN; elsewhere clients connect anew",
     "is not on this LAN segment": "only nodes of one LAN segment can pass frames on; elsewhere clients connect anew",
 }
 """What helps, by the words that a reason has in it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from ipaddress import ip_address
 from ipaddress import ip_network
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.runtime.world import Host
 from tests.runtime.world import MakeHost
 from tests.test_carry_text import QUIET
 from wsa_proxy.net.ports import Address
+from wsa_proxy.runtime.group_carry import UNICAST
 
 GONE_S = 2.0
 """A node that drains says so twice a second, and three that are missing mean that it is gone."""
@@ -244,6 +246,15 @@ async def test_two_switches_in_a_row(make_host: MakeHost) -> None:
     assert owners([a, b, c]) == "c"
     assert steered(c) == {client(0): mac(a), client(1): mac(a), client(2): mac(a), client(20): mac(b)}
     assert is_silent(a) and is_silent(b)
+
+
+async def test_named_peers_may_be_where_no_frame_reaches_them(make_host: MakeHost) -> None:
+    """In a network without multicast a steered connection would hang, where a cut one is known to be at its end."""
+    a, b = await with_clients(make_host, peers=(ip_address("10.0.0.1"), ip_address("10.0.0.2")))
+    assert carry(a)["why_not"] == UNICAST and not carry(a)["cannot_steer"]
+    await done(a, "b")
+    await asyncio.sleep(0.5)
+    assert owners([a, b]) == "b" and not a.holds and not steered(b)
 
 
 @pytest.mark.parametrize("why", ["no nf_tables here", "another segment", "alone", "nobody counts"])

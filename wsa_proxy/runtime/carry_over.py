@@ -106,8 +106,12 @@ class CarryOver:
         """It may have another hardware address."""
         if link.mac:
             self._macs[link.name] = bytes.fromhex(link.mac.replace(":", ""))
-            for each in self.groups.values():
-                each.host_changed()
+            self.settings_changed()
+
+    def settings_changed(self) -> None:
+        """Of a group, or of the host."""
+        for each in self.groups.values():
+            each.host_changed()
 
     def mac_of(self, interface: str) -> bytes:
         """Empty while it is not known."""

@@ -42,6 +42,9 @@ LOOK_S = 0.5
 AT_ONCE_MAX = 500
 """Connections that are steered one by one before the addresses are acquired. To tell the kernel of thousands takes
 longer than a takeover may; until it knows them, they are unknown ones, and steered for that."""
+UNICAST = "the peers are named, so nobody knows whether a frame that is passed on reaches them"
+"""A network without multicast may well be one that delivers by IP address, or takes frames from their owner only: there
+what is steered would be lost, and clients would wait instead of hearing of the end."""
 YIELDS = {Reason.OUTRANKED.value, Reason.TIED.value}
 """Why a master is backup that has just heard its successor."""
 
@@ -122,6 +125,8 @@ class GroupCarry:
         members = [each for each in self._reports.roster.fresh(self._now_s()) if each.vhid == self._reports.group.vhid]
         if not members:
             return "no other member is heard"
+        if self._reports.group.peers:
+            return UNICAST
         return next((reason for each in members if (reason := self._why_not_by(each)) is not None), None)
 
     def _why_not_by(self, member: Member) -> str | None:
@@ -263,8 +268,8 @@ class GroupCarry:
         return self._driver.is_master and not self.carrying.is_served(client)
 
     def host_changed(self) -> None:
-        """What this host can, and its hardware address, may be others now."""
-        trouble = self._cannot_steer()
+        """What this host can, its hardware address or the group's settings may be others now."""
+        trouble = UNICAST if self._reports.group.peers else self._cannot_steer()
         self.carrying.mac = self._here.mac_of(self._reports.group.interface)
         self.carrying.steers, self.carrying.why_not = trouble is None, trouble or ""
 

@@ -143,6 +143,7 @@ class Node:
         self.chronicle.take(groups, self.settings)
         if self._is_reporting:
             self.reporting.set_groups(groups, self.settings, self._identities)
+            self.carry_over.settings_changed()
         if self._beat is not None:
             self._beat.drivers = self._drivers()
 
