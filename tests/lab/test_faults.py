@@ -17,6 +17,7 @@ from tests.lab.inside import run_inside
 from tests.lab.traffic import ALL_PASS
 from tests.lab.traffic import CARP
 from tests.lab.traffic import Traffic
+from wsa_proxy.lab import node as node_module
 from wsa_proxy.lab.configuration import NodeFile
 from wsa_proxy.lab.faults import FAULTS
 from wsa_proxy.lab.faults import NodeFault
@@ -123,6 +124,27 @@ def starve_and_feed() -> list[str]:
     return seen
 
 
+@needs_namespaces
+def test_a_node_that_finishes_what_is_open_is_waited_for_before_it_starts_again_but_not_for_ever() -> None:
+    """Then it is said what it does."""
+    refused, lasted_s = run_inside(stop_and_start)
+    assert "has not ended: it finishes its connections" in refused
+    assert 0.2 <= lasted_s < 5
+
+
+def stop_and_start() -> tuple[str, float]:
+    lab = small_lab(STUBBORN)
+    node = lab.nodes["a"]
+    node.start()
+    node.wait_until_it_obeys()
+    node.stop()
+    node_module.ENDING_S_MAX = 0.2
+    began_s = time.monotonic()
+    with pytest.raises(NodeFault) as error:
+        node.start()
+    return str(error.value), time.monotonic() - began_s
+
+
 needs_nft = pytest.mark.skipif(
     shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin:/bin") is None, reason="apt-get install nftables"
 )
@@ -191,6 +213,14 @@ import signal, sys
 from wsa_proxy.lab.saboteur import Order
 for order in Order:
     signal.signal(order, lambda number, frame: None)
+print("obeys", flush=True)
+while True:
+    signal.pause()
+"""
+
+STUBBORN = """
+import signal
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print("obeys", flush=True)
 while True:
     signal.pause()

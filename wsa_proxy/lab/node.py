@@ -31,6 +31,7 @@ from wsa_proxy.runtime.control import ask
 
 POLL_INTERVAL_S = 0.2
 ANSWER_LIMIT_S = 0.5
+ENDING_S_MAX = 20.0
 LOG_LINES_TOLD = 12
 STARVING_DESCRIPTORS = 3
 """The limit for a starving process. The numbers below it, stdin, stdout and stderr, are open and stay so; with none at
@@ -123,14 +124,15 @@ class Node:
         return self.alive and self.ailment not in DUMB
 
     def start(self) -> None:
-        """Start the process. After ``stop`` the old one may still be finishing its work: it gets 10 s."""
+        """Start the process. After ``stop`` the old one may still be finishing its work: it gets ENDING_S_MAX."""
         if self.wanted and self.alive:
             raise NodeFault(f"node {self.name} is running already")
         if self._process is not None:
             try:
-                self._process.wait(10)
+                self._process.wait(ENDING_S_MAX)
             except subprocess.TimeoutExpired:
-                raise NodeFault(f"node {self.name} has been stopping for 10 s and has not ended") from None
+                told = f"node {self.name} has been stopping for {ENDING_S_MAX:g} s and has not ended"
+                raise NodeFault(f"{told}: it finishes its connections, for drain_timeout at most") from None
         self.news, self.ailment = None, ""
         with inside(self._network), self.log.open("ab") as log:
             # A session of its own: Ctrl-C at the live screen is for the lab, not for the nodes.
