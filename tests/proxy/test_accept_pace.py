@@ -73,3 +73,17 @@ def test_a_pause_shorter_than_that_is_no_new_beginning() -> None:
     pace = AcceptPace()
     taken(pace, 100.0, 105.0, 0.2)
     assert taken(pace, 105.5, 105.59, 0.005) < taken(AcceptPace(), 105.5, 105.59, 0.005)
+
+
+def test_whoever_is_not_taken_knows_when_to_come_back() -> None:
+    """Not before, and not later."""
+    pace = AcceptPace()
+    taken(pace, 100.0, 100.004, 0.001)
+    assert not pace.allows
+    now_s = 100.004
+    pace.begin_turn(now_s, None)
+    wait_s = pace.wait_s
+    pace.begin_turn(now_s + 0.9 * wait_s, None)
+    assert not pace.allows
+    pace.begin_turn(now_s + 1.001 * wait_s, None)
+    assert pace.allows

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import logging
 import socket
+import time
 from ipaddress import ip_address
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from tests.descriptors import no_descriptors
 from tests.net.in_process import make_keeper
+from tests.proxy.processes import until
 from wsa_proxy.net.addresses import AddressLease
 from wsa_proxy.proxy.accept_pace import AcceptPace
 from wsa_proxy.proxy.listening_socket import Address
@@ -141,6 +143,8 @@ def test_a_refused_bind_says_what_helps(number: int, word: str) -> None:
 class Turns(AcceptPace):
     """Takes all or none, and remembers what it was told of the turns."""
 
+    wait_s = 0.02
+
     def __init__(self) -> None:
         super().__init__()
         self.open = True
@@ -158,23 +162,57 @@ class Turns(AcceptPace):
         self.served += 1
 
 
-async def test_at_its_pace_clients_wait_in_the_kernel() -> None:
-    """While it does not allow any, the loop turns and nobody is lost; then they are taken, and each one is counted."""
+async def test_at_its_pace_clients_wait_in_the_kernel_and_the_loop_sleeps() -> None:
+    """The loop asks again when the rest is over, not in each turn; nobody is lost, and each who is taken is counted."""
     loop = asyncio.get_running_loop()
     with open_listening_socket(ip_address("127.0.0.1"), 0) as listening:
         pace = listening.pace = Turns()
-        pace.open = False
+        pace.open, pace.wait_s = False, 0.3
         server = await asyncio.start_server(lambda _, writer: writer.close(), sock=listening, backlog=4)
         clients = [socket.create_connection(listening.getsockname(), 5) for _ in range(3)]
-        for _ in range(10):
+        for _ in range(50):
             await asyncio.sleep(0)
-        assert pace.served == 0 and listening.asked == len(pace.last) > 5, "each turn asks once, in vain"
+        assert pace.served == 0 and listening.asked < 25, "in 50 turns"
+        pace.wait_s = 0.01
+        await until(lambda: len(pace.last) > 3)
         pace.open = True
         for client in clients:
             client.setblocking(False)
             assert await loop.sock_recv(client, 1) == b""
             client.close()
         assert pace.served == 3, "asking an empty queue costs nothing"
+        server.close()
+
+
+async def test_a_rest_does_not_outlive_the_socket() -> None:
+    """Closed meanwhile, its number may be somebody else's already."""
+    listening = open_listening_socket(ip_address("127.0.0.1"), 0)
+    pace = listening.pace = Turns()
+    pace.open = False
+    server = await asyncio.start_server(lambda _, writer: writer.close(), sock=listening, backlog=4)
+    number = listening.fileno()
+    with socket.create_connection(listening.getsockname(), 5):
+        await until(lambda: pace.last)
+        server.close()
+        with open_listening_socket(ip_address("127.0.0.1"), 0) as other:
+            assert other.fileno() == number
+            await asyncio.sleep(2 * pace.wait_s)
+            assert not asyncio.get_running_loop().remove_reader(number)
+
+
+async def test_a_loop_that_comes_late_from_a_rest_is_told_as_busy() -> None:
+    """By how much: that is how a turn shows in which nobody asked."""
+    with open_listening_socket(ip_address("127.0.0.1"), 0) as listening:
+        pace = listening.pace = Turns()
+        pace.open = False
+        server = await asyncio.start_server(lambda _, writer: writer.close(), sock=listening, backlog=4)
+        with socket.create_connection(listening.getsockname(), 5):
+            await until(lambda: pace.last)
+            time.sleep(pace.wait_s + 0.1)  # noqa: ASYNC251 - a loop that is busy
+            asked = len(pace.last)
+            await until(lambda: len(pace.last) > asked)
+        late_s = pace.last[asked]
+        assert late_s is not None and 0.1 <= late_s < 5
         server.close()
 
 

@@ -37,7 +37,8 @@ class AcceptPace:
     def begin_turn(self, now_s: float, last_turn_s: float | None) -> None:
         """Somebody waits: to be called in each turn of the loop before anybody is taken.
 
-        ``last_turn_s``: how long the turn before was, if somebody waited in it as well.
+        ``last_turn_s``: how long the turn before was, if somebody waited in it as well; or, after a rest of ``wait_s``,
+        by how much the loop is late.
         """
         if last_turn_s is None:
             if now_s - self._busy_s > QUIET_S:
@@ -60,6 +61,11 @@ class AcceptPace:
     def allows(self) -> bool:
         """Whether one more may be taken now."""
         return self._left >= 1
+
+    @property
+    def wait_s(self) -> float:
+        """So long until one may be, when none is allowed now."""
+        return (1 - self._left) / self._per_s
 
     def taken(self) -> None:
         """One has been."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+from collections.abc import Callable
+from functools import partial
 from ipaddress import IPv4Address
 from ipaddress import IPv6Address
 from ipaddress import ip_address
@@ -38,7 +40,7 @@ class ListeningSocket(PatientSocket):
     _turn_s: float | None = None
     """When it has asked first in this turn; None until it does."""
     _last_turn_s: float | None = None
-    """The same of the turn before."""
+    """The same of the turn before; or when the rest was to end that comes before this turn."""
 
     def accept(self) -> tuple[socket.socket, Any]:
         self.asked += 1
@@ -56,21 +58,36 @@ class ListeningSocket(PatientSocket):
         return accepted
 
     def _is_time(self, pace: AcceptPace) -> bool:
+        loop = asyncio.get_running_loop()
         if self._turn_s is None:
-            loop = asyncio.get_running_loop()
             self._turn_s = loop.time()
             pace.begin_turn(self._turn_s, None if self._last_turn_s is None else self._turn_s - self._last_turn_s)
             loop.call_soon(self._next_turn, loop)
+        if not pace.allows:
+            self._rest(loop, pace.wait_s)
         return pace.allows
 
     def _next_turn(self, loop: asyncio.AbstractEventLoop) -> None:
         """Called at the beginning of the turn after one in which the loop has asked; it has not waited in between."""
         self._last_turn_s, self._turn_s = self._turn_s, None
-        loop.call_soon(self._forget_turn)
+        loop.call_soon(self._forget_turn, self._last_turn_s)
 
-    def _forget_turn(self) -> None:
+    def _forget_turn(self, began_s: float | None) -> None:
         """Called at the beginning of the turn after that; before ``_next_turn``, if the loop has asked again."""
-        self._last_turn_s = None
+        if self._last_turn_s == began_s:
+            self._last_turn_s = None
+
+    def _rest(self, loop: asyncio.AbstractEventLoop, wait_s: float) -> None:
+        """Nobody looks at this socket for so long: while somebody waits there, a loop that looks would never sleep."""
+        reader = loop._selector.get_map()[self.fileno()].data[0]  # type: ignore[attr-defined]
+        ask = partial(reader._callback, *reader._args)  # asyncio's own; its add_reader is the public way back
+        loop.remove_reader(self.fileno())
+        loop.call_later(wait_s, self._go_on, loop, ask, loop.time() + wait_s)
+
+    def _go_on(self, loop: asyncio.AbstractEventLoop, ask: Callable[[], object], due_s: float) -> None:
+        if self.fileno() >= 0:
+            self._last_turn_s = due_s
+            loop.add_reader(self.fileno(), ask)
 
 
 def open_listening_socket(address: Address, port: int) -> ListeningSocket:
