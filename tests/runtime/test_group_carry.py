@@ -18,6 +18,8 @@ from tests.runtime.world import Host
 from tests.runtime.world import MakeHost
 from tests.test_carry_text import QUIET
 from wsa_proxy.net.ports import Address
+from wsa_proxy.net.ports import Steered
+from wsa_proxy.runtime.group_carry import AT_ONCE_MAX
 from wsa_proxy.runtime.group_carry import UNICAST
 
 GONE_S = 2.0
@@ -379,6 +381,31 @@ async def test_a_node_of_another_id_has_no_part_in_it(make_host: MakeHost) -> No
     hosts[0].sockets.connected = {client(1)}
     await asyncio.sleep(10)
     assert len(pages) == 1
+
+
+async def test_a_part_that_the_kernel_took_goes_with_the_rest_that_it_refused(
+    make_host: MakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of many connections it took the first, and never the others: when all have ended nothing is left in force."""
+    a, b = await make(make_host, "ab", security=("sealed",))
+    head = b"\x0a\x00\x00\x03\x1f\x90\xc0\x00\x02\x01"
+    a.sockets.connected = {head + port.to_bytes(2, "big") for port in range(10_000, 10_000 + AT_ONCE_MAX + 1)}
+    await asyncio.sleep(5)
+    steer = b.steering.steer
+
+    def steer_few(vhid: int, wanted: Steered | None) -> None:
+        if wanted is not None and len(wanted.targets) > AT_ONCE_MAX:
+            raise OSError("no memory")
+        steer(vhid, wanted)
+
+    monkeypatch.setattr(b.steering, "steer", steer_few)
+    await done(a, "b")
+    await asyncio.sleep(0.5)
+    assert len(steered(b)) == AT_ONCE_MAX
+    a.driver.leaving.end()
+    a.sockets.connected = set()
+    await asyncio.sleep(2)
+    assert carry(b)["steers"] == [] and b.steering.in_force == {}
 
 
 async def test_an_order_that_is_refused_changes_nothing(make_host: MakeHost) -> None:

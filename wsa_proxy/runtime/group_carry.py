@@ -102,6 +102,8 @@ class GroupCarry:
         self._in_force: ToSteer | None = None
         self._said: Mapping[str, Any] = {}
         self._said_at_s = 0.0
+        self._is_part = False
+        """The kernel has a part of that."""
         self._is_refused = False
         """The kernel did not steer, the last time."""
         self._closed = self._has_begun = False
@@ -284,7 +286,7 @@ class GroupCarry:
         """Have in force what is decided; of more clients than that the rest follows, and what was refused is tried
         again with the next look."""
         wanted, ports = self.carrying.steering(), self._here.ports
-        if wanted is self._in_force or ports is None or self._closed:
+        if (wanted is self._in_force and not self._is_part) or ports is None or self._closed:
             return
         try:
             ports.steering.steer(self._vhid, None if wanted is None else self._steered(wanted, ports, clients_max))
@@ -294,8 +296,8 @@ class GroupCarry:
             self._is_refused = True
             return
         self._is_refused = False
-        if clients_max is None or wanted is None or len(wanted.targets) <= clients_max:
-            self._in_force = wanted
+        self._in_force = wanted
+        self._is_part = clients_max is not None and wanted is not None and len(wanted.targets) > clients_max
 
     def _steered(self, wanted: ToSteer, ports: CarryPorts, clients_max: int | None) -> Steered:
         device = self._reports.group.interface
