@@ -441,3 +441,50 @@ async def test_a_stop_while_it_drains_goes_on_with_what_it_drains(make_host: Mak
     departure.end("orderly stop")
     await asyncio.sleep(2)
     assert not is_silent(a) and not b.steering.in_force
+
+
+@pytest.mark.parametrize("how", ["in order", "without a word"])
+async def test_a_node_that_stops_waits_for_nobody_when_the_last_other_one_goes(
+    make_host: MakeHost, caplog: pytest.LogCaptureFixture, how: str
+) -> None:
+    """Nothing reaches it any more, and it takes the addresses no more: who waits is told now, not at drain_timeout."""
+    a, b = await with_clients(make_host)
+    departure = a.node.departure
+    departure.begin("orderly stop")
+    await asyncio.sleep(2)
+    assert owners([a, b]) == "b" and departure.drains
+    if how == "in order":
+        b.node.stop("orderly stop")
+        b.node.reporting.close()
+    else:
+        b.running = False
+    await asyncio.sleep(3)
+    assert not departure.drains and a.journal[-3:-1] == ["close connections", "release"]
+    assert "3 connections are reset: no other node is there" in caplog.text
+
+
+async def test_a_node_that_only_switched_takes_its_connections_back_when_the_other_one_goes(
+    make_host: MakeHost,
+) -> None:
+    """It drains until it is master again, though nobody steers to it meanwhile."""
+    a, b = await with_clients(make_host)
+    await done(a, "b")
+    await asyncio.sleep(2)
+    b.running = False
+    await asyncio.sleep(6)
+    assert a.state == "master" and "close connections" not in a.journal
+
+
+async def test_who_asks_on_the_host_that_takes_over_is_not_waited_for(make_host: MakeHost) -> None:
+    """As a member does that probes the service while it becomes master: its own address is the answers' source then."""
+    a, b = await with_clients(make_host, count=1)
+    probe = b"\x0a\x00\x00\x03\x1f\x90" + ip_address(b.address).packed + (50_000).to_bytes(2, "big")
+    a.sockets.connected |= {probe}
+    await asyncio.sleep(2)
+    assert carry(a)["drains"] is None
+    await done(a, "b")
+    await asyncio.sleep(2)
+    assert set(steered(b)) == {client(0)} and carry(a)["drains"]["connections"] == 1
+    a.sockets.connected = {probe}
+    await asyncio.sleep(2)
+    assert carry(a)["drains"] is None and not is_silent(a) and b.steering.in_force == {} and not b.tickles.sent

@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Collection
 from collections.abc import Mapping
+from ipaddress import ip_address
 from itertools import islice
 from typing import Any
 from typing import Protocol
@@ -124,12 +125,16 @@ class GroupCarry:
         """Why connections end when the addresses go; None: the others steer them to this node until they have ended."""
         if self._here.trouble is not None:
             return self._here.trouble
-        members = [each for each in self._reports.roster.fresh(self._now_s()) if each.vhid == self._reports.group.vhid]
+        members = self._members()
         if not members:
             return "no other member is heard"
         if self._reports.group.peers:
             return UNICAST
         return next((reason for each in members if (reason := self._why_not_by(each)) is not None), None)
+
+    def _members(self) -> list[Member]:
+        """The others of this group that are there."""
+        return [each for each in self._reports.roster.fresh(self._now_s()) if each.vhid == self._reports.group.vhid]
 
     def _why_not_by(self, member: Member) -> str | None:
         words = read(member.report)
@@ -207,17 +212,19 @@ class GroupCarry:
         """Time has passed; the connections, if they were counted."""
         if clients is not None:
             self.counted_at_s = self._now_s()
-            self.carrying.count(clients, self._now_s())
+            self.carrying.count(self._reached(clients), self._now_s())
         self.carrying.step(self._now_s())
         self._after()
         if self.carrying.drains:
             self._here.clients.end_resting(self.addresses)
             if self.carrying.is_drained(self._now_s()):
-                self._drained()
+                self._drained("their time is over")
+            elif "stop" in self._driver.obstacles and not self._members():
+                self._drained("no other node is there")  # and this one takes the addresses no more
 
-    def _drained(self) -> None:
+    def _drained(self, why: str) -> None:
         if left := self.carrying.left:
-            logger.warning("carp vhid=%d %d connections are reset: their time is over", self._vhid, left)
+            logger.warning("carp vhid=%d %d connections are reset: %s", self._vhid, left, why)
         else:
             logger.warning("carp vhid=%d the last connection that went on here has ended", self._vhid)
         self._driver.leaving.end()  # which resets them, and tells ``over``
@@ -228,10 +235,19 @@ class GroupCarry:
         if self._here.ports is None:
             return
         try:
-            self.carrying.count(self._here.ports.sockets.clients(self.addresses), self._now_s())
+            clients = self._here.ports.sockets.clients(self.addresses)
+            self.carrying.count(self._reached(clients), self._now_s())
             self.counted_at_s = self._now_s()
         except OSError as error:
             logger.warning("carp vhid=%d the connections could not be counted: %s", self._vhid, error)
+
+    def _reached(self, clients: frozenset[Client]) -> frozenset[Client]:
+        """Without those that begin on the host which has the addresses now, as a member's questions to the service do:
+        it takes nothing that comes from its own address, so they would be waited for in vain."""
+        if not self.carrying.drains:
+            return clients
+        hosts = {_packed(each.newest.address) for each in self._members() if each.newest.state == "master"}
+        return frozenset(each for each in clients if each[len(each) // 2 : -2] not in hosts) if hosts else clients
 
     def _soon(self) -> None:
         if not self._closed:
@@ -347,3 +363,11 @@ class GroupCarry:
 
     def _now_s(self) -> float:
         return self._reports.now_s()
+
+
+def _packed(address: str) -> bytes:
+    """As in a client's key; empty: it is none."""
+    try:
+        return ip_address(address).packed
+    except ValueError:
+        return b""
