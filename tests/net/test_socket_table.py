@@ -97,7 +97,8 @@ def unplug(lan: Any) -> None:
 
 
 def test_one_whose_handshake_is_not_complete(lan: Any) -> None:
-    """The answer to its SYN may be on its way: the client believes that it is connected before we do."""
+    """The answer to its SYN may be on its way: the client believes that it is connected before we do. Or there is no
+    such client: whoever is to be told something is asked for without them."""
     hold_both(lan)
     server = Server(lan, VIP4)
     lan.ip(f"neigh add 10.0.0.66 lladdr 02:00:00:00:00:66 dev {lan.LEFT}")
@@ -105,8 +106,9 @@ def test_one_whose_handshake_is_not_complete(lan: Any) -> None:
     lan.send_from_the_right(Ether(src="02:00:00:00:00:66", dst=lan.mac()) / segment)
     client = key(VIP4, PORT, "10.0.0.66", 4000)
     lan.until(lambda: state(client) == "SYN-RECV", "half a handshake")
-    assert SocketTable().clients([VIP4]) == {client}
-    assert server is not None
+    whole, _ = server.connect()
+    assert SocketTable().clients([VIP4]) == {client, client_of(whole)}
+    assert SocketTable().clients([VIP4], half_open=False) == {client_of(whole)}
 
 
 def test_of_these_addresses_only(lan: Any) -> None:

@@ -278,21 +278,23 @@ class FakeSockets:
 
     def __init__(self) -> None:
         self.connected: set[bytes] = set()
+        self.half_open: set[bytes] = set()
         self.asked_apart = 0
         self.error: OSError | None = None
 
-    def clients(self, addresses: Collection[Address]) -> frozenset[bytes]:
+    def clients(self, addresses: Collection[Address], *, half_open: bool = True) -> frozenset[bytes]:
         if self.error is not None:
             raise self.error
         wanted = {address.packed for address in addresses}
-        return frozenset(each for each in self.connected if each[: len(each) // 2 - 2] in wanted)
+        found = self.connected | self.half_open if half_open else self.connected
+        return frozenset(each for each in found if each[: len(each) // 2 - 2] in wanted)
 
-    def ask(self, addresses: Collection[Address]) -> Future[frozenset[bytes]]:
+    def ask(self, addresses: Collection[Address], *, half_open: bool = True) -> Future[frozenset[bytes]]:
         """A thread that is fast."""
         self.asked_apart += 1
         answered: Future[frozenset[bytes]] = Future()
         try:
-            answered.set_result(self.clients(addresses))
+            answered.set_result(self.clients(addresses, half_open=half_open))
         except OSError as error:
             answered.set_exception(error)
         return answered

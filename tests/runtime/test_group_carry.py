@@ -345,6 +345,24 @@ async def test_more_connections_than_a_takeover_may_wait_for(make_host: MakeHost
     assert b.steering.in_force == {} and not is_silent(a)
 
 
+async def test_half_a_handshake_goes_on_and_is_told_nobody(make_host: MakeHost) -> None:
+    """Whoever makes up SYNs would else choose whom the next master tells: neighbours that are not there, whose answers
+    it waits for while true clients wait, or hosts that have nothing to do with it."""
+    a, b = await with_clients(make_host)
+    made_up = {client(number) for number in range(50, 90)}
+    a.sockets.half_open = made_up
+    await asyncio.sleep(2)
+    assert a.node.carry_over.groups[1].carrying.left == 3
+    await done(a, "b")
+    await asyncio.sleep(2)
+    assert set(steered(b)) == {client(number) for number in range(3)} | made_up
+    await done(b, "a")
+    await asyncio.sleep(4)
+    a.running = False
+    await asyncio.sleep(6)
+    assert owners([b]) == "b" and set(b.tickles.sent) == {client(number) for number in range(3)}
+
+
 async def test_many_pages_are_one_change(make_host: MakeHost) -> None:
     """A list that changes from top to bottom is dozens of pages; with each of them the kernel would be told anew, and a
     member whose list never rests would stop this node's loop."""

@@ -172,6 +172,13 @@ class Carrying:
         """``count`` is due, and a report after it."""
         return self._drain is not None and now_s >= self._drain.count_at_s()
 
+    @property
+    def wants_half_open(self) -> bool:
+        """What is counted is to have those, too, whose handshake is not complete: they are to go on where this node
+        finishes its connections, and are no unknown ones. Nobody need be told that half a handshake is lost: the client
+        repeats it. Whoever makes up SYNs would choose who is told, by the thousand."""
+        return self.drains or math.isfinite(self._gap_until_s)
+
     def is_drained(self, now_s: float) -> bool:
         """No connection is left and none can come, or the time is up: what is left is to be reset, then
         ``end_drain``."""

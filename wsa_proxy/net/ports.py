@@ -262,8 +262,9 @@ class NeighbourPort(Protocol):
 class SocketTablePort(Protocol):
     """Knows the TCP connections of this host. For one thread at a time."""
 
-    def clients(self, addresses: Collection[Address]) -> frozenset[Client]:
-        """Who is connected to one of these addresses now. Raises OSError."""
+    def clients(self, addresses: Collection[Address], *, half_open: bool = True) -> frozenset[Client]:
+        """Who is connected to one of these addresses now; ``half_open``: also whose handshake is not complete. Raises
+        OSError."""
 
     def listening(self, addresses: Collection[Address]) -> frozenset[tuple[Address, int]]:
         """Where something listens that is bound to exactly one of these addresses. Raises OSError."""
@@ -275,7 +276,7 @@ class SocketTablePort(Protocol):
 class SocketTableThreadPort(Protocol):
     """Asks the same beside the loop."""
 
-    def ask(self, addresses: Collection[Address]) -> Future[frozenset[Client]]:
+    def ask(self, addresses: Collection[Address], *, half_open: bool = True) -> Future[frozenset[Client]]:
         """As ``SocketTablePort.clients``."""
 
     def close(self) -> None:

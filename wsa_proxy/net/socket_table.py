@@ -27,6 +27,7 @@ from pyroute2.netlink.diag import SS_ALL
 from pyroute2.netlink.diag import SS_CLOSE
 from pyroute2.netlink.diag import SS_FIN_WAIT2
 from pyroute2.netlink.diag import SS_LISTEN
+from pyroute2.netlink.diag import SS_SYN_RECV
 from pyroute2.netlink.diag import SS_TIME_WAIT
 
 from wsa_proxy.net.ports import Address
@@ -38,6 +39,7 @@ ADDRESSES_PER_PROGRAM_MAX = 64
 what is not wanted."""
 
 _CONNECTED = SS_ALL & ~(1 << SS_LISTEN | 1 << SS_TIME_WAIT | 1 << SS_CLOSE)
+_HALF_OPEN = 1 << SS_SYN_RECV
 _DATAGRAM_BYTES_MAX = 64 * 1024  # the kernel fills at most 32 KiB
 _DATAGRAMS_PER_DUMP_MAX = 4096  # a million connections
 
@@ -73,17 +75,19 @@ class SocketTable:
         family = socket.AF_NETLINK
         self._socket = socket.socket(family, socket.SOCK_RAW | socket.SOCK_NONBLOCK, NETLINK_SOCK_DIAG)
 
-    def clients(self, addresses: Collection[Address]) -> frozenset[Client]:
+    def clients(self, addresses: Collection[Address], *, half_open: bool = True) -> frozenset[Client]:
         """Every TCP connection that others have with one of these addresses now, also those that nobody has accepted
-        yet and those that are being closed. Raises OSError.
+        yet and those that are being closed; ``half_open``: also those of which nobody knows yet whether there is such a
+        client, as its handshake is not complete. Raises OSError.
 
         TIME_WAIT is over, and so is FIN_WAIT2 without a process: everything has arrived, our end is acknowledged, and
         what may come is answered alike by any kernel. Between these addresses themselves nothing leaves this host.
         """
         own = {address.packed for address in addresses}
+        states = _CONNECTED if half_open else _CONNECTED & ~_HALF_OPEN
         return frozenset(
             address + port + client + client_port
-            for _, _, state, port, client_port, address, client, inode in self._dump(addresses, _CONNECTED)
+            for _, _, state, port, client_port, address, client, inode in self._dump(addresses, states)
             if address in own and client not in own and (inode or state != SS_FIN_WAIT2)
         )
 

@@ -18,19 +18,19 @@ class SocketTableThread:
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="failover connections")
         self._table: SocketTable | None = None
 
-    def ask(self, addresses: Collection[Address]) -> Future[frozenset[Client]]:
+    def ask(self, addresses: Collection[Address], *, half_open: bool = True) -> Future[frozenset[Client]]:
         """As ``SocketTable.clients``; one question follows the other."""
-        return self._threads.submit(self._ask, addresses)
+        return self._threads.submit(self._ask, addresses, half_open)
 
     def close(self) -> None:
         """What is being asked still comes to its end, and nobody waits for it."""
         self._threads.submit(self._close)
         self._threads.shutdown(wait=False)
 
-    def _ask(self, addresses: Collection[Address]) -> frozenset[Client]:
+    def _ask(self, addresses: Collection[Address], half_open: bool) -> frozenset[Client]:
         if self._table is None:
             self._table = SocketTable()
-        return self._table.clients(addresses)
+        return self._table.clients(addresses, half_open=half_open)
 
     def _close(self) -> None:
         if self._table is not None:

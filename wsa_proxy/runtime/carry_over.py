@@ -62,8 +62,8 @@ class CarryOver:
         self._networks: dict[str, tuple[float, tuple[Network, ...]]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._is_busy = self._is_asking = self._closed = False
-        self._size = 0
-        """So many connections there were when it was asked last."""
+        self._sizes = {True: 0, False: 0}
+        """So many connections there were when it was asked last, with half handshakes and without."""
 
     @property
     def drain_timeout_s(self) -> float:
@@ -148,8 +148,12 @@ class CarryOver:
         try:
             self._reporting.drain()  # who stood still has not missed the reports that wait
             now_s = self._clocks.now_s()
-            due = [vhid for vhid, each in self.groups.items() if each.wants_count(now_s)]
-            counted = self._count(due)
+            due = {vhid: each for vhid, each in self.groups.items() if each.wants_count(now_s)}
+            counted: dict[int, frozenset[Client]] = {}
+            for half_open in (True, False):
+                counted |= self._count(
+                    [one for one, each in due.items() if each.wants_half_open is half_open], half_open
+                )
             for vhid, each in list(self.groups.items()):
                 if vhid in counted or each.is_busy(now_s):
                     with apart(vhid, "look after connections"):
@@ -159,31 +163,34 @@ class CarryOver:
             if not self._closed:
                 self._arm()
 
-    def _count(self, vhids: list[int]) -> dict[int, frozenset[Client]]:
+    def _count(self, vhids: list[int], half_open: bool) -> dict[int, frozenset[Client]]:
         """By group; of many connections it is told later, by the thread that asks."""
         if not vhids or self.ports is None:
             return {}
-        if self._size > IN_LOOP_MAX:
-            self._ask_apart(self.ports, vhids)
+        if max(self._sizes.values()) > IN_LOOP_MAX:
+            self._ask_apart(self.ports, vhids, half_open)
             return {}
         try:
-            return self._by_group(vhids, self.ports.sockets.clients(self._addresses(vhids)))
+            found = self.ports.sockets.clients(self._addresses(vhids), half_open=half_open)
+            self._sizes[half_open] = len(found)
+            return self._by_group(vhids, found)
         except OSError as error:
             logger.debug("the connections could not be counted: %s", error)
             return {}
 
-    def _ask_apart(self, ports: CarryPorts, vhids: list[int]) -> None:
+    def _ask_apart(self, ports: CarryPorts, vhids: list[int], half_open: bool) -> None:
         """One question at a time."""
         if self._is_asking:
             return
-        asked_at_s, asked = self._clocks.now_s(), ports.sockets_thread.ask(self._addresses(vhids))
+        asked_at_s = self._clocks.now_s()
+        asked = ports.sockets_thread.ask(self._addresses(vhids), half_open=half_open)
         if asked.done():
-            self._answered(asked, vhids, asked_at_s)
+            self._answered(asked, vhids, half_open, asked_at_s)
         else:
             self._is_asking = True
-            asyncio.wrap_future(asked).add_done_callback(lambda _: self._answered(asked, vhids, asked_at_s))
+            asyncio.wrap_future(asked).add_done_callback(lambda _: self._answered(asked, vhids, half_open, asked_at_s))
 
-    def _answered(self, asked: Future[frozenset[Client]], vhids: list[int], asked_at_s: float) -> None:
+    def _answered(self, asked: Future[frozenset[Client]], vhids: list[int], half_open: bool, asked_at_s: float) -> None:
         self._is_asking = False
         if asked.cancelled() or self._closed:
             return
@@ -191,6 +198,7 @@ class CarryOver:
             logger.debug("the connections could not be counted: %s", error)
             return
         self._reporting.drain()
+        self._sizes[half_open] = len(asked.result())
         for vhid, clients in self._by_group([each for each in vhids if each in self.groups], asked.result()).items():
             if self.groups[vhid].counted_at_s <= asked_at_s:  # else it was counted anew meanwhile
                 with apart(vhid, "look after connections"):
@@ -200,7 +208,6 @@ class CarryOver:
         return [address for vhid in vhids for address in self.groups[vhid].addresses]
 
     def _by_group(self, vhids: list[int], clients: frozenset[Client]) -> dict[int, frozenset[Client]]:
-        self._size = len(clients)
         owners = {address.packed: vhid for vhid in vhids for address in self.groups[vhid].addresses}
         found: dict[int, set[Client]] = {vhid: set() for vhid in vhids}
         for client in clients:

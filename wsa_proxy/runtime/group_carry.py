@@ -208,6 +208,11 @@ class GroupCarry:
             return True
         return self._driver.is_master and now_s >= self.counted_at_s + self._reports.interval_s
 
+    @property
+    def wants_half_open(self) -> bool:
+        """As ``Carrying`` has it."""
+        return self.carrying.wants_half_open
+
     def tick(self, clients: frozenset[Client] | None) -> None:
         """Time has passed; the connections, if they were counted."""
         if clients is not None:
