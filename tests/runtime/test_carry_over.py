@@ -153,5 +153,5 @@ async def test_who_stood_still_reads_what_waits_before_anybody_is_dead(make_host
     else:
         answer: Future[frozenset[bytes]] = Future()
         answer.set_result(frozenset())
-        over._answered(answer, [1], b.loop.now)
+        over._answered(answer, [1], True, b.loop.now)
     assert steered(b) == {client(1): mac(a)} and carry(b)["told"] is None
