@@ -38,7 +38,7 @@ LASTS_S = "6"
 """So a node that is stopped in order has ended before it can be missed (``Node.start``)."""
 OPEN = [
     *("--downloads", "2", "--tunnels", "1", "--websockets", "1", "--waiting", "20", "--again"),
-    *("--download-bytes", "600000", "--download-s", LASTS_S, "--talk-s", LASTS_S),
+    *("--download-bytes", "600000", "--download-s", LASTS_S, "--talk-s", LASTS_S, "--apart-s", "0.2"),
 ]
 """What the client keeps open."""
 OPEN_COUNT = 24

@@ -35,6 +35,8 @@ from wsa_proxy.lab.script import Step
 from wsa_proxy.lab.script import parse
 from wsa_proxy.lab.topology import NODE_NAMES
 
+LISTED_S = 2.0
+"""A node tells the others once a second what is open there; who is on no list cannot be told that it has ended."""
 STATUS_NOT_BACK = 1
 STATUS_USAGE = 2
 
@@ -138,6 +140,7 @@ def _play_all(lab: Lab, steps: Sequence[Step], say: Callable[[str], None]) -> No
     lab.keep_open(*screen.OPEN)
     lab.wait_open(screen.OPEN_COUNT)
     lab.wait_service()
+    time.sleep(LISTED_S)
     play(lab, steps, say)
 
 
