@@ -23,8 +23,11 @@ from wsa_proxy.lab.echoes import greeting
 from wsa_proxy.lab.fates import Fate
 from wsa_proxy.lab.fates import State
 from wsa_proxy.lab.known_bytes import known_bytes
+from wsa_proxy.lab.open_connections import DEMONSTRATION_COUNT
 from wsa_proxy.lab.open_connections import Client
 from wsa_proxy.lab.open_connections import Plan
+from wsa_proxy.lab.open_connections import demonstration
+from wsa_proxy.lab.open_connections import read_plan
 from wsa_proxy.lab.talks import Closed
 from wsa_proxy.lab.talks import Unexpected
 from wsa_proxy.lab.watch import Watch
@@ -171,6 +174,14 @@ async def test_they_begin_apart_and_after_the_end_was_asked_for_not_at_all() -> 
     begun = [fate for fate in told if fate.state is State.OPENING]
     assert [fate.place for fate in begun] == [f"waiting {number}" for number in range(1, 5)]
     assert begun[3].at_s - begun[0].at_s > 0.2
+
+
+def test_what_is_demonstrated_can_be_asked_for() -> None:
+    """As many as are waited for, and each lasts as long as the others."""
+    plan = read_plan(["--proxy", "[fd00:77::3]:8080", "--origin", "10.0.0.80", *demonstration(6.0)])
+    assert (plan.proxy_host, plan.proxy_port, plan.origin) == ("fd00:77::3", 8080, "10.0.0.80")
+    assert plan.downloads + plan.tunnels + plan.websockets + plan.waiting == DEMONSTRATION_COUNT
+    assert (plan.download_s, plan.talk_s, plan.download_bytes) == (6.0, 6.0, 600_000) and plan.again
 
 
 def test_the_process_tells_line_by_line_and_ends_at_sigterm() -> None:

@@ -20,8 +20,10 @@ import json
 import math
 import os
 import signal
+import sys
 from collections.abc import Awaitable
 from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import astuple
 from dataclasses import dataclass
 
@@ -42,7 +44,17 @@ from wsa_proxy.lab.watch import Watch
 AGAIN_S = 1.0
 """After a connection has ended, before the next one begins in its place: so long its end can be seen."""
 
+DEMONSTRATION_COUNT = 24
+BYTES_PER_S = 100_000
+
 type Hold = Callable[[asyncio.StreamReader, asyncio.StreamWriter, Watch], Awaitable[None]]
+
+
+def demonstration(lasts_s: float) -> list[str]:
+    """The arguments of what ``wsa-proxy lab`` keeps open, where each connection lasts so long."""
+    kinds = ("--downloads", "2", "--tunnels", "1", "--websockets", "1", "--waiting", "20")
+    lasts = ("--download-bytes", f"{lasts_s * BYTES_PER_S:.0f}", "--download-s", str(lasts_s), "--talk-s", str(lasts_s))
+    return [*kinds, *lasts, "--apart-s", "0.2", "--again"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +168,11 @@ async def run(plan: Plan) -> None:
 
 
 def main() -> None:
+    asyncio.run(run(read_plan(sys.argv[1:])))
+
+
+def read_plan(arguments: Sequence[str]) -> Plan:
+    """The command line."""
     parser = argparse.ArgumentParser(description="The lab's client that keeps connections open.")
     parser.add_argument("--proxy", required=True, help="address:port; an IPv6 address in brackets")
     parser.add_argument("--origin", required=True, help="address of the web server")
@@ -168,9 +185,9 @@ def main() -> None:
     parser.add_argument("--talk-s", type=float, default=math.inf, metavar="S", help="how long those without bytes last")
     parser.add_argument("--apart-s", type=float, default=0.01, metavar="S", help="from one of a kind to the next")
     parser.add_argument("--again", action="store_true", help="begin anew what has ended")
-    values = vars(parser.parse_args())
+    values = vars(parser.parse_args(arguments))
     host, _, port = values.pop("proxy").rpartition(":")
-    asyncio.run(run(Plan(proxy_host=host.strip("[]"), proxy_port=int(port), **values)))
+    return Plan(proxy_host=host.strip("[]"), proxy_port=int(port), **values)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from wsa_proxy.lab.faults import NodeFault
 from wsa_proxy.lab.lab import Lab
 from wsa_proxy.lab.namespace import SIGNALS_FORWARDED
 from wsa_proxy.lab.node import Node
+from wsa_proxy.lab.open_connections import demonstration
 from wsa_proxy.lab.view import SLICE_S
 from wsa_proxy.lab.view import SLICES
 from wsa_proxy.lab.view import NodeView
@@ -34,14 +35,8 @@ from wsa_proxy.lab.view import Snapshot
 from wsa_proxy.lab.view import render
 
 FRAME_S = 0.1
-LASTS_S = "6"
-"""So a node that is stopped in order has ended before it can be missed (``Node.start``)."""
-OPEN = [
-    *("--downloads", "2", "--tunnels", "1", "--websockets", "1", "--waiting", "20", "--again"),
-    *("--download-bytes", "600000", "--download-s", LASTS_S, "--talk-s", LASTS_S, "--apart-s", "0.2"),
-]
-"""What the client keeps open."""
-OPEN_COUNT = 24
+OPEN_S = 20.0
+"""How long each connection lasts that the client keeps open: longer than its bar."""
 KEYS_PER_FRAME_MAX = 64
 TRANSITIONS_SHOWN_MAX = 100
 LEAVE_SCREEN = "\x1b[?1049l\x1b[?25h"
@@ -100,7 +95,7 @@ def run(lab: Lab, console: Console) -> None:
         while not controls.quitting:
             if not client_started and lab.holder_log.holders():
                 lab.start_client()
-                lab.keep_open(*OPEN)
+                lab.keep_open(*demonstration(OPEN_S))
                 client_started = True
             live.update(render(controls.snapshot(console.size.height)), refresh=True)
             for key in _keys_within(FRAME_S):

@@ -27,6 +27,8 @@ from wsa_proxy.lab.faults import find_nft
 from wsa_proxy.lab.lab import Lab
 from wsa_proxy.lab.lab import NotBack
 from wsa_proxy.lab.node import mitmdump_path
+from wsa_proxy.lab.open_connections import DEMONSTRATION_COUNT
+from wsa_proxy.lab.open_connections import demonstration
 from wsa_proxy.lab.report import make_document
 from wsa_proxy.lab.report import make_table
 from wsa_proxy.lab.script import TOUR
@@ -35,6 +37,8 @@ from wsa_proxy.lab.script import Step
 from wsa_proxy.lab.script import parse
 from wsa_proxy.lab.topology import NODE_NAMES
 
+OPEN_S = 6.0
+"""How long each connection lasts that the client keeps open: a node that is stopped has ended when it is started."""
 LISTED_S = 2.0
 """A node tells the others once a second what is open there; who is on no list cannot be told that it has ended."""
 STATUS_NOT_BACK = 1
@@ -137,8 +141,8 @@ def _play_all(lab: Lab, steps: Sequence[Step], say: Callable[[str], None]) -> No
     say(f"nodes {', '.join(lab.nodes)} are starting; their virtual IP is {', '.join(lab.virtual_ips)}")
     lab.settle()
     lab.start_client()
-    lab.keep_open(*screen.OPEN)
-    lab.wait_open(screen.OPEN_COUNT)
+    lab.keep_open(*demonstration(OPEN_S))
+    lab.wait_open(DEMONSTRATION_COUNT)
     lab.wait_service()
     time.sleep(LISTED_S)
     play(lab, steps, say)
