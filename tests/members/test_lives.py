@@ -208,16 +208,43 @@ def test_what_another_master_has_told_is_forgotten() -> None:
 
 
 def test_whose_clients_are_not_to_be_told() -> None:
-    """Of everybody who is steered, or is master or drains and is there; not of a backup, nor of the dead."""
+    """Of everybody who is steered, or is master or drains and is there; not of a backup, nor of the dead. A backup that
+    still lists some may be about to end them: so long, and no longer, it is waited for."""
     seen = Seen()
     for number, said, heard_s in ((1, MASTER, 0.0), (2, DRAINS, 0.0), (3, BACKUP, 0.0), (4, MASTER, 5.0)):
         seen.hear(T - heard_s, said, of=number)
         seen.lives.of(life(number)).copy.clients.add(client(number))
     assert seen.lives.living_clients(T) == {client(1), client(2)}
     seen.lives.takes_over(T, from_living=False)
-    assert seen.lives.living_clients(T) == {client(1), client(2)}
+    assert seen.lives.living_clients(T) == {client(1), client(2), client(3)} and len(seen.lives.take_dead()) == 1
+    seen.lives.step(T + CLOSES_S)
+    assert seen.lives.living_clients(T + CLOSES_S) == {client(2)}
+    assert [each.node for each in seen.lives.take_dead()] == [seen.lives.of(life(each)).node for each in (1, 3)]
     seen.lives.step(T + 9.0)
-    assert seen.lives.living_clients(T + 9.0) == set() and len(seen.lives.take_dead()) == 3
+    assert seen.lives.living_clients(T + 9.0) == set() and len(seen.lives.take_dead()) == 1
+
+
+def test_who_lists_some_and_neither_serves_nor_drains_could_not_tell_them() -> None:
+    """Its link was down when it ended them. Who is there has CLOSES_S to say that they have ended; who is not is dead
+    at once; who leaves in order has ended them."""
+    for heard_s, fate, dead in ((0.0, Fate.CLOSES, 0), (5.0, Fate.NONE, 1)):
+        seen = Seen()
+        seen.hear(T - heard_s, BACKUP)
+        seen.life.copy.clients.add(client(1))
+        seen.lives.takes_over(T, from_living=False)
+        assert seen.life.fate is fate and len(seen.lives.take_dead()) == dead
+    for said, knows, fate in ((BACKUP, True, Fate.CLOSES), (BACKUP, False, Fate.NONE)):
+        seen = Seen()
+        seen.hear(T, DRAINS)
+        if knows:
+            seen.life.copy.clients.add(client(1))
+        seen.hear(T + 1.0, said)
+        assert seen.life.fate is fate
+    seen = Seen()
+    seen.hear(T, DRAINS)
+    seen.life.copy.clients.add(client(1))
+    seen.hear(T + 1.0, BACKUP | {"leaves": True})
+    assert life(1) not in seen.lives.known and not seen.lives.take_dead()
 
 
 def test_whoever_was_master_last_comes_last() -> None:

@@ -506,3 +506,45 @@ async def test_who_asks_on_the_host_that_takes_over_is_not_waited_for(make_host:
     a.sockets.connected = {probe}
     await asyncio.sleep(2)
     assert carry(a)["drains"] is None and not is_silent(a) and b.steering.in_force == {} and not b.tickles.sent
+
+
+async def out_for_a_moment(host: Host) -> None:
+    """Its cable; what it sends meanwhile reaches nobody, and its kernel drops what it held for later."""
+    host.set_link(running=False)
+    await asyncio.sleep(0.1)
+    host.sockets.connected = set()
+    await asyncio.sleep(0.6)
+    host.set_link(running=True)
+
+
+@pytest.mark.parametrize("preempt", [True, False])
+async def test_who_could_not_be_told_because_the_link_was_down_is_told_by_the_next_master(
+    make_host: MakeHost, *, preempt: bool
+) -> None:
+    """The other node, or this one itself: nobody takes over while the link is down, and who waits would wait on."""
+    a, b = await with_clients(make_host, preempt=preempt)
+    await out_for_a_moment(a)
+    assert a.state in ("init", "backup") and not a.tickles.sent
+    await asyncio.sleep(6)
+    assert owners([a, b]) == ("a" if preempt else "b")
+    assert set([*a.tickles.sent, *b.tickles.sent]) == {client(number) for number in range(3)}
+    (teller,) = [host for host in (a, b) if host.tickles.sent]
+    assert carry(teller)["told"]["node"] == "a" and carry(teller)["told"]["clients"] == 3
+    sent = len(a.tickles.sent) + len(b.tickles.sent)
+    await asyncio.sleep(3)
+    if not preempt:
+        await done(b, "a")
+        await asyncio.sleep(3)
+    assert len(a.tickles.sent) + len(b.tickles.sent) <= sent + 6, "the repetitions of the first time, and no more"
+    assert a.steering.in_force == {} and b.steering.in_force == {}
+
+
+async def test_a_link_that_is_down_for_a_moment_while_its_node_drains(make_host: MakeHost) -> None:
+    """Likewise: the master is told nothing of a death, and tells who is still listed."""
+    a, b = await with_clients(make_host)
+    await done(a, "b")
+    await asyncio.sleep(2)
+    await out_for_a_moment(a)
+    await asyncio.sleep(2)
+    assert owners([a, b]) == "b" and set(b.tickles.sent) == {client(number) for number in range(3)}
+    assert b.steering.in_force == {} and not is_silent(a)

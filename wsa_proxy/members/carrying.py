@@ -43,6 +43,8 @@ GAP_S_MAX = 3.0
 """Between a takeover and the settled list of the node that drains: a second, a count, and some pages that are lost."""
 CLOSED_S = 0.5
 """For the last answers of a plain switch, and a stop (``planned_stop.py``)."""
+UNTOLD_S = 3.0
+"""So long after it has taken over another master has told those who could not be told from here."""
 REPEATED_HURRIED_S = 0.05
 REPEATED_INTERVALS = 1.5
 """What is not acknowledged is told again; it is by a report, which comes once in an interval."""
@@ -67,7 +69,7 @@ class Tickle:
     """Clients that are to be told that their connections are gone."""
 
     node: str
-    """Whose they were."""
+    """Whose they were; this node's own, when its link was down."""
     clients: tuple[Client, ...]
 
 
@@ -83,6 +85,8 @@ class Carrying:
 
     def __init__(self, roster: Roster, addresses: Collection[bytes]) -> None:
         """``addresses``: the group's virtual ones, packed. The clients of no others are steered, or told."""
+        self.node = ""
+        """Its name."""
         self.mac = b""
         """This node's own, 6 bytes; empty: it has none, and cannot be steered to."""
         self.steers = False
@@ -92,6 +96,8 @@ class Carrying:
         self.is_master = False
         self._roster = roster
         self._list = ClientList(roster.life)
+        self._untold: frozenset[Client] = frozenset()
+        """A part of the list: their connections have ended here, and nothing could be sent that says so."""
         self._lives = Lives(self, roster, addresses)
         self._drain: Drain | None = None
         self._gap_until_s = -math.inf
@@ -135,6 +141,7 @@ class Carrying:
         """As in the status document."""
         drain, told = self._drain, self._last_told
         steered = self._lives.steered() if self._steers_now else []
+        steered = [life for life in steered if life.copy.clients or life.fate is not Fate.CLOSES]
         return {
             "drains": drain and {"connections": self.left, "left_s": round(max(0.0, drain.until_s - now_s), 1)},
             "steers": [
@@ -150,7 +157,7 @@ class Carrying:
 
     def count(self, clients: Collection[Client], now_s: float) -> None:
         """The connections on this group's virtual IPs now, as the kernel has them."""
-        if self._list.count(clients):
+        if self._list.count(self._untold.union(clients) if self._untold else clients):
             self._is_steering_old = True
         if self._drain is not None:
             self._drain.counted(self._list.top, now_s)
@@ -184,13 +191,18 @@ class Carrying:
         ``end_drain``."""
         return self._drain is not None and self._drain.is_over(self.left, now_s)
 
-    def end_drain(self) -> None:
-        """The connections have ended; harmless when nothing drains."""
+    def end_drain(self, *, told: bool = True) -> None:
+        """The connections have ended, and their clients have been ``told``; harmless when nothing drains."""
         if self._drain is not None:
             self._drain = None
             self._let_go()
             if not self.is_master:
-                self._list.count(())
+                self._ended(told=told)
+
+    def _ended(self, *, told: bool) -> None:
+        """All of the list. If they were not told, whoever is master next has to."""
+        self._untold = frozenset() if told else self._list.clients
+        self._list.count(self._untold)
 
     def takes_over(self, from_living: bool, now_s: float) -> None:
         """This node is about to acquire the addresses; ``from_living`` as in ``ReportTransition``."""
@@ -198,17 +210,24 @@ class Carrying:
         self._gap_until_s = now_s + GAP_S_MAX
         self._lives.takes_over(now_s, from_living=from_living)
         self._is_steering_old = True
+        if self._untold:
+            untold, self._untold = self._untold, frozenset()
+            self._list.count(self._list.clients - untold)
+            self._tickle(self.node, set(untold), now_s)
         self._after(now_s)
 
-    def left_master(self, now_s: float) -> None:
-        """It does not answer for them any more; what does not drain is ended within CLOSED_S."""
+    def left_master(self, now_s: float, *, told: bool = True) -> None:
+        """It does not answer for them any more; what does not drain is ended within CLOSED_S, and its clients are
+        ``told``, unless nothing can be sent."""
         self.is_master = False
         self._gap_until_s = -math.inf
         self._tickles = []
         self._told.clear()
         self._let_go()
-        if self._drain is None:
+        if self._drain is None and told:
             self._closed_at_s = now_s + CLOSED_S
+        elif self._drain is None:
+            self._ended(told=False)
 
     def _let_go(self) -> None:
         """The clients of others are nothing to a node that is not master and does not drain."""
@@ -228,6 +247,8 @@ class Carrying:
         if before != (known and (known.fate, known.mac, known.said)):
             self._is_steering_old = True
             self._after(now_s)
+        if self._untold and known and known.is_master and now_s - member.state_since_s > UNTOLD_S:
+            self._ended(told=True)
 
     def hear_page(self, packed: bytes, now_s: float) -> Unread | None:
         """An authentic page. Answers why it is not believed: as a report, it has to repeat one of this node's last
@@ -349,9 +370,11 @@ class Carrying:
     def _tell(self, dead: Life, now_s: float) -> None:
         lost = dead.copy.clients
         dead.copy.forget()
-        clients = lost - self._list.clients - self._told - self._lives.living_clients(now_s)
         self._is_steering_old = True
+        self._tickle(dead.node, lost - self._list.clients - self._told - self._lives.living_clients(now_s), now_s)
+
+    def _tickle(self, node: str, clients: set[Client], now_s: float) -> None:
         if clients:
             self._told |= clients
-            self._tickles.append((dead.node, clients))
-            self._last_told = _Told(dead.node, len(clients), now_s)
+            self._tickles.append((node, clients))
+            self._last_told = _Told(node, len(clients), now_s)

@@ -7,7 +7,7 @@ AWAITED    It was there, by its reports. Its advertisement was heard just now (a
            Else there was a bow-out, which may be a dead one's will, or a silence: SAYS_S, as the report that says it is
            repeated. Whoever says that it is master still lives, and has until its next report is missing.
 CLOSES     It says that it is master no more, and does not drain: it ends its connections itself, and then its list.
-           What that has not told after CLOSES_S is told from here.
+           What that has not told after CLOSES_S is told from here: its link was down when it ended them.
 DRAINS     It says so. Three of its reports that are missing are its death.
 RETURNED   It has drained and is master again, while this node drains: caches may send its clients here yet.
 
@@ -160,7 +160,7 @@ class Lives:
         if report.leaves:
             life.said = NOTHING
         if self._here.is_master or self._here.drains:
-            self._judge(life, now_s, max(LOST_S, LOST_INTERVALS * member.interval_s))
+            self._judge(life, now_s, max(LOST_S, LOST_INTERVALS * member.interval_s), leaves=report.leaves)
         if report.leaves and life.fate is Fate.NONE:
             self.known.pop(report.life)
 
@@ -172,8 +172,10 @@ class Lives:
                 life.meets(Fate.DRAINS)
             elif is_there and life.is_master:
                 life.meets(Fate.AWAITED, now_s + (AWAITED_S if from_living else SAYS_S))
-            elif life.has_served:
+            elif life.has_served or (life.copy.clients and not is_there):
                 self._dies(life)
+            elif life.copy.clients:
+                life.meets(Fate.CLOSES, now_s + CLOSES_S)
             else:
                 life.meets(Fate.NONE)
 
@@ -196,13 +198,15 @@ class Lives:
                     self._look_at_returned(key, life, now_s)
         return before != [life.fate for life in self.known.values()]
 
-    def _judge(self, life: Life, now_s: float, patience_s: float) -> None:
+    def _judge(self, life: Life, now_s: float, patience_s: float, *, leaves: bool) -> None:
         """What its newest report means for its clients; the next one is missing after ``patience_s``."""
         if life.said.drains:
             life.meets(Fate.DRAINS)
         elif life.fate is Fate.DRAINS or life.fate is Fate.RETURNED:
             # It has ended what was left by itself, unless it has all of it back.
-            if not life.is_master:
+            if not life.is_master and life.copy.clients and not leaves:
+                life.meets(Fate.CLOSES, now_s + CLOSES_S)
+            elif not life.is_master:
                 life.meets(Fate.NONE)
             elif life.fate is Fate.DRAINS:
                 life.meets(Fate.RETURNED, now_s + RETURNED_S)

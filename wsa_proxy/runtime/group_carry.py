@@ -160,7 +160,7 @@ class GroupCarry:
     def over(self) -> None:
         if self._has_begun:
             self._has_begun = False
-            self.carrying.end_drain()
+            self.carrying.end_drain(told=self._can_tell)
             self._here.clients.stay(self.addresses)
             asyncio.get_running_loop().call_soon(self._soon)  # this may be the middle of a driver's turn
 
@@ -184,8 +184,13 @@ class GroupCarry:
             leaving = self._driver.leaving
             if transition.reason in YIELDS and not leaving.keeps and self.is_possible:
                 leaving.begin()
-            self.carrying.left_master(self._now_s())
+            self.carrying.left_master(self._now_s(), told=self._can_tell)
         asyncio.get_running_loop().call_soon(self._soon)
+
+    @property
+    def _can_tell(self) -> bool:
+        """That a connection ends here reaches its client."""
+        return "link" not in self._driver.obstacles
 
     def _evidence(self, transition: ReportTransition) -> str:
         """What becomes of connections in this change, once ``about_to`` was told of it."""
@@ -293,6 +298,7 @@ class GroupCarry:
     def host_changed(self) -> None:
         """What this host can, its hardware address or the group's settings may be others now."""
         trouble = UNICAST if self._reports.group.peers else self._cannot_steer()
+        self.carrying.node = self._reports.settings.node
         self.carrying.mac = self._here.mac_of(self._reports.group.interface)
         self.carrying.steers, self.carrying.why_not = trouble is None, trouble or ""
 
