@@ -90,6 +90,29 @@ def test_all_states_in_which_something_may_still_be_wanted(lan: Any, address: Ad
     assert SocketTable().clients([address]) == wanted | {client_of(unaccepted)}
 
 
+@pytest.mark.parametrize("address", BOTH)
+def test_who_does_not_hear_that_it_has_ended_is_not_there(lan: Any, address: Address) -> None:
+    """A laptop that sleeps. Whoever has something else to hear, or has a process that serves it, stays listed; and so
+    does everybody until an end was repeated often."""
+    hold_both(lan)
+    route = "-4 route replace 10.0.0.0/24" if address.version == 4 else "-6 route add fd00:77::/64 metric 1"
+    lan.ip(f"{route} dev {lan.LEFT} rto_min 5ms")  # else it would take 6 s
+    server = Server(lan, address)
+    names = ("ended", "half closed", "last words", "served")
+    ends = {name: server.connect() for name in names}
+    clients = {name: client_of(theirs) for name, (theirs, _) in ends.items()}
+    with lan.on_the_right():
+        lan.ip(f"address flush dev {lan.RIGHT}")
+    ends["last words"][1].send(b"of an answer")
+    for name in names[:-1]:
+        ends[name][1].close() if name != "half closed" else ends[name][1].shutdown(socket.SHUT_WR)
+    table = SocketTable()
+    assert table.clients([address]) == set(clients.values())
+    listed = {client for name, client in clients.items() if name != "ended"}
+    lan.until(lambda: table.clients([address]) == listed, "its end was repeated")
+    assert state(clients["ended"]) == "FIN-WAIT-1"
+
+
 def unplug(lan: Any) -> None:
     with lan.on_the_right():
         lan.ip(f"link set {lan.RIGHT} down")

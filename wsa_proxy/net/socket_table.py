@@ -25,7 +25,10 @@ from pyroute2.netlink import NLMSG_ERROR
 from pyroute2.netlink.diag import SOCK_DIAG_BY_FAMILY
 from pyroute2.netlink.diag import SS_ALL
 from pyroute2.netlink.diag import SS_CLOSE
+from pyroute2.netlink.diag import SS_CLOSING
+from pyroute2.netlink.diag import SS_FIN_WAIT1
 from pyroute2.netlink.diag import SS_FIN_WAIT2
+from pyroute2.netlink.diag import SS_LAST_ACK
 from pyroute2.netlink.diag import SS_LISTEN
 from pyroute2.netlink.diag import SS_SYN_RECV
 from pyroute2.netlink.diag import SS_TIME_WAIT
@@ -38,6 +41,11 @@ ADDRESSES_PER_PROGRAM_MAX = 64
 """The program compares a connection with one address after another; with more of them that takes longer than to copy
 what is not wanted."""
 
+ENDS_MAX = 5
+"""Repetitions of an end: six seconds, each twice as far from the one before as that from its own. A host that is not
+there would be waited for until its kernel gives up, after more than a minute and a half."""
+
+_ENDING = SS_FIN_WAIT1, SS_LAST_ACK, SS_CLOSING
 _CONNECTED = SS_ALL & ~(1 << SS_LISTEN | 1 << SS_TIME_WAIT | 1 << SS_CLOSE)
 _HALF_OPEN = 1 << SS_SYN_RECV
 _DATAGRAM_BYTES_MAX = 64 * 1024  # the kernel fills at most 32 KiB
@@ -48,10 +56,11 @@ _REQUEST = struct.Struct("=BBBxI48x")  # struct inet_diag_req_v2: family, protoc
 _RESULT = struct.Struct("=i")  # behind the header of one of these
 _RESULTS = (NLMSG_DONE, NLMSG_ERROR)
 _ATTRIBUTE = struct.Struct("=HH")  # struct nlattr: length with this header, type
-# struct nlmsghdr: length, type; struct inet_diag_msg: state, own port, the other's, own address, the other's, inode
+# struct nlmsghdr: length, type; struct inet_diag_msg: state, repetitions, own port, the other's, own address, the
+# other's, bytes that are not acknowledged, inode
 _ANSWER: dict[Version, struct.Struct] = {
-    4: struct.Struct("=IH11xB2x2s2s4s12x4s12x28xI"),
-    6: struct.Struct("=IH11xB2x2s2s16s16s28xI"),
+    4: struct.Struct("=IH11xBxB2s2s4s12x4s12x20xI4xI"),
+    6: struct.Struct("=IH11xBxB2s2s16s16s20xI4xI"),
 }
 _FAMILY: dict[Version, int] = {4: socket.AF_INET, 6: socket.AF_INET6}
 
@@ -63,8 +72,9 @@ _HAS_OWN_ADDRESS = 7
 _CONDITION = struct.Struct("=BBxxi")  # struct inet_diag_hostcond: family, prefix length, port; the address follows
 _ANY_PORT = -1
 
-type _Found = tuple[int, int, int, bytes, bytes, bytes, bytes, int]
-"""Length, type, state, own port, the other's port, own address, the other's address, inode."""
+type _Found = tuple[int, int, int, int, bytes, bytes, bytes, bytes, int, int]
+"""Length, type, state, repetitions, own port, the other's port, own address, the other's address, bytes that are not
+acknowledged, inode."""
 
 
 class SocketTable:
@@ -81,14 +91,16 @@ class SocketTable:
         client, as its handshake is not complete. Raises OSError.
 
         TIME_WAIT is over, and so is FIN_WAIT2 without a process: everything has arrived, our end is acknowledged, and
-        what may come is answered alike by any kernel. Between these addresses themselves nothing leaves this host.
+        what may come is answered alike by any kernel. Nor is a client there to whom a connection without a process has
+        nothing to say but its end, and has said it ENDS_MAX times. Between these addresses themselves nothing leaves
+        this host.
         """
         own = {address.packed for address in addresses}
         states = _CONNECTED if half_open else _CONNECTED & ~_HALF_OPEN
         return frozenset(
             address + port + client + client_port
-            for _, _, state, port, client_port, address, client, inode in self._dump(addresses, states)
-            if address in own and client not in own and (inode or state != SS_FIN_WAIT2)
+            for _, _, state, again, port, client_port, address, client, left, inode in self._dump(addresses, states)
+            if address in own and client not in own and (inode or not _is_over(state, again, left))
         )
 
     def listening(self, addresses: Collection[Address]) -> frozenset[tuple[Address, int]]:
@@ -96,7 +108,7 @@ class SocketTable:
         own = {address.packed: address for address in addresses}
         return frozenset(
             (own[address], int.from_bytes(port))
-            for _, _, _, port, _, address, _, _ in self._dump(addresses, 1 << SS_LISTEN)
+            for _, _, _, _, port, _, address, _, _, _ in self._dump(addresses, 1 << SS_LISTEN)
             if address in own
         )
 
@@ -162,6 +174,11 @@ def program_for(family: int, addresses: Sequence[bytes]) -> bytes:
         program += _CONDITION.pack(family, 8 * len(address), _ANY_PORT) + address
         program += _INSTRUCTION.pack(_JUMP, _INSTRUCTION.size, _INSTRUCTION.size + end - number * step)
     return program[:end]
+
+
+def _is_over(state: int, again: int, left: int) -> bool:
+    """Of a connection without a process, with so many repetitions of its ``left`` bytes; its end counts as one."""
+    return state == SS_FIN_WAIT2 or (state in _ENDING and left <= 1 and again >= ENDS_MAX)
 
 
 def _check_result(datagram: bytes, offset: int) -> None:
