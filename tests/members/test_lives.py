@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
@@ -13,6 +14,7 @@ from tests.members.clients import client
 from tests.members.reports import life
 from wsa_proxy.members.lives import AWAITED_S
 from wsa_proxy.members.lives import CLOSES_S
+from wsa_proxy.members.lives import FLOODED_S_MAX
 from wsa_proxy.members.lives import LOST_INTERVALS
 from wsa_proxy.members.lives import LOST_S
 from wsa_proxy.members.lives import RETURNED_S
@@ -36,6 +38,7 @@ class Here:
     is_master: bool = True
     drains: bool = False
     mac: bytes = field(default=b"", init=False)
+    flooded_at_s: float = field(default=-math.inf, init=False)
 
 
 class Seen:
@@ -120,6 +123,29 @@ def test_what_it_says_then(before: dict[str, Any], said: dict[str, Any], fate: F
     seen.hear(T + 0.1, said)
     assert not seen.lives.take_dead()
     assert (seen.fate() if fate is not None else seen.lives.known.get(life(1))) is fate
+
+
+def test_what_is_missing_in_a_flood_may_have_been_said() -> None:
+    """Reports that were passed over unread are no sign of a death, until three are missing after that."""
+    seen = Seen()
+    seen.hear(T, DRAINS)
+    seen.here.flooded_at_s = T + LOST_S - 0.1
+    seen.lives.step(T + LOST_S + 0.1)
+    assert seen.fate() is Fate.DRAINS and seen.lives.next_s() == T + 2 * LOST_S - 0.1
+    seen.lives.takes_over(T + LOST_S + 0.1, from_living=False)
+    assert seen.fate() is Fate.DRAINS
+    seen.lives.step(T + 2 * LOST_S)
+    assert seen.is_dead()
+
+
+def test_a_flood_hides_a_death_for_so_long_at_most() -> None:
+    """Its clients wait meanwhile."""
+    seen = Seen()
+    seen.hear(T, DRAINS)
+    for since_s in (FLOODED_S_MAX - 0.1, FLOODED_S_MAX + 0.1):
+        seen.here.flooded_at_s = T + since_s
+        seen.lives.step(T + since_s)
+        assert seen.is_dead() == (since_s > FLOODED_S_MAX)
 
 
 def test_the_last_answers_have_their_time() -> None:

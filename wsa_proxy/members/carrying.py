@@ -93,6 +93,8 @@ class Carrying:
         """This host can steer."""
         self.why_not = ""
         """Why it cannot."""
+        self.flooded_at_s = -math.inf
+        """When a datagram of this group was passed over unread last, as there were too many."""
         self.is_master = False
         self._roster = roster
         self._list = ClientList(roster.life)

@@ -38,6 +38,9 @@ SAYS_S = 0.15
 CLOSES_S = 1.0
 LOST_S = 1.5
 """Three of the reports that a draining node sends twice a second."""
+FLOODED_S_MAX = 10.0
+"""They are not missing while datagrams are passed over unread, as there are too many: they may be among these. A flood,
+for which nobody needs the secret, would else cut connections that go on. For so long at most, as it may be dead."""
 LOST_INTERVALS = 1.5
 """Of a master's reports one that is missing is enough."""
 RETURNED_S = 1.0
@@ -61,6 +64,10 @@ class Here(Protocol):
     @property
     def mac(self) -> bytes:
         """Its hardware address; empty while that is not known."""
+
+    @property
+    def flooded_at_s(self) -> float:
+        """When a datagram of this group was passed over last."""
 
     @property
     def is_master(self) -> bool: ...
@@ -93,10 +100,6 @@ class Life:
     def is_settled(self) -> bool:
         """All that it drains is known here."""
         return self.said.settled is not None and self.copy.position >= self.said.settled
-
-    def next_s(self) -> float:
-        """When its fate may change without a word."""
-        return self.heard_at_s + LOST_S if self.fate is Fate.DRAINS else self.until_s
 
     def meets(self, fate: Fate, until_s: float = math.inf) -> None:
         """That becomes of it, for so long at most."""
@@ -142,7 +145,12 @@ class Lives:
 
     def next_s(self) -> float:
         """When time may bring something; infinite: never."""
-        return min((life.next_s() for life in self.known.values() if life.fate is not Fate.NONE), default=math.inf)
+        times_s = (
+            self._lost_at_s(life) if life.fate is Fate.DRAINS else life.until_s
+            for life in self.known.values()
+            if life.fate is not Fate.NONE
+        )
+        return min(times_s, default=math.inf)
 
     # -- what happens --------------------------------------------------------------------------------------------------
 
@@ -168,7 +176,7 @@ class Lives:
         """This node is about to answer for the addresses."""
         for key, life in self.known.items():
             is_there = self._is_fresh(key, now_s)
-            if is_there and life.said.drains and now_s - life.heard_at_s <= LOST_S:
+            if is_there and life.said.drains and now_s <= self._lost_at_s(life):
                 life.meets(Fate.DRAINS)
             elif is_there and life.is_master:
                 life.meets(Fate.AWAITED, now_s + (AWAITED_S if from_living else SAYS_S))
@@ -192,7 +200,7 @@ class Lives:
             match life.fate:
                 case Fate.AWAITED | Fate.CLOSES if now_s >= life.until_s:
                     self._dies(life)
-                case Fate.DRAINS if now_s > life.heard_at_s + LOST_S or key not in self._roster.members:
+                case Fate.DRAINS if now_s > self._lost_at_s(life) or key not in self._roster.members:
                     self._dies(life)
                 case Fate.RETURNED if now_s >= life.until_s:
                     self._look_at_returned(key, life, now_s)
@@ -214,6 +222,11 @@ class Lives:
             life.until_s = max(life.until_s, now_s + patience_s)
         elif life.fate is Fate.AWAITED:
             life.meets(Fate.CLOSES, now_s + CLOSES_S)
+
+    def _lost_at_s(self, life: Life) -> float:
+        """When one that drains is dead, if it is not heard before."""
+        heard_s = life.heard_at_s
+        return min(max(heard_s, self._here.flooded_at_s) + LOST_S, heard_s + FLOODED_S_MAX)
 
     def _look_at_returned(self, key: bytes, life: Life, now_s: float) -> None:
         if self._here.drains and self._is_fresh(key, now_s):

@@ -177,6 +177,7 @@ class GroupCarry:
         if transition.new is State.MASTER:
             if self.carrying.left:
                 self._count()  # exactly: what it does not know is somebody else's
+            self._look_for_a_flood()
             self.carrying.takes_over(transition.from_living, self._now_s())
             self.over()  # what it drained is its own again
             self._steer(AT_ONCE_MAX)
@@ -223,6 +224,7 @@ class GroupCarry:
         if clients is not None:
             self.counted_at_s = self._now_s()
             self.carrying.count(self._reached(clients), self._now_s())
+        self._look_for_a_flood()
         self.carrying.step(self._now_s())
         self._after()
         if self.carrying.drains:
@@ -231,6 +233,9 @@ class GroupCarry:
                 self._drained("their time is over")
             elif "stop" in self._driver.obstacles and not self._members():
                 self._drained("no other node is there")  # and this one takes the addresses no more
+
+    def _look_for_a_flood(self) -> None:
+        self.carrying.flooded_at_s = self._reports.passed_over_at_s
 
     def _drained(self, why: str) -> None:
         if left := self.carrying.left:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -91,6 +92,8 @@ class GroupReports:
         self.roster = Roster(random)
         self.unread = dict.fromkeys(Unread, 0)
         self.sent = 0
+        self.passed_over_at_s = -math.inf
+        """When a datagram of this group was last not even opened: there are more than this node takes the time for."""
         self.trouble: str | None = None
         """Why the last report could not be sent."""
         self.switch: Callable[[], Said] = Said
@@ -248,6 +251,11 @@ class GroupReports:
         self._closed = True
 
     # -- hearing -------------------------------------------------------------------------------------------------------
+
+    def pass_over(self) -> None:
+        """A datagram of this group, whoever sent it."""
+        self.unread[Unread.LIMIT] += 1
+        self.passed_over_at_s = self.now_s()
 
     def receive(self, packed: bytes, source: str) -> None:
         """The contents of a datagram that authenticates, of this group."""

@@ -226,7 +226,7 @@ class Reporting:
         if own is None:
             self._take_foreign(list(here.values()), datagram, vhid)
         elif not self._allowance.take():
-            own.unread[Unread.LIMIT] += 1
+            own.pass_over()
         else:
             packed = own.cipher.open(datagram.payload)
             if isinstance(packed, Unread):
