@@ -25,6 +25,7 @@ from wsa_proxy.members.carry_words import read
 from wsa_proxy.members.carrying import Carrying
 from wsa_proxy.members.carrying import ToSteer
 from wsa_proxy.members.cipher import Unread
+from wsa_proxy.members.lives import LOST_S
 from wsa_proxy.members.roster import Member
 from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import Client
@@ -231,8 +232,12 @@ class GroupCarry:
             self._here.clients.end_resting(self.addresses)
             if self.carrying.is_drained(self._now_s()):
                 self._drained("their time is over")
-            elif "stop" in self._driver.obstacles and not self._members():
+            elif "stop" in self._driver.obstacles and self._is_alone():
                 self._drained("no other node is there")  # and this one takes the addresses no more
+
+    def _is_alone(self) -> bool:
+        """No other member is there, nor was anything passed over of late that may say otherwise."""
+        return not self._members() and self._now_s() > self._reports.passed_over_at_s + LOST_S
 
     def _look_for_a_flood(self) -> None:
         self.carrying.flooded_at_s = self._reports.passed_over_at_s
