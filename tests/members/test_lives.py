@@ -138,6 +138,20 @@ def test_what_is_missing_in_a_flood_may_have_been_said() -> None:
     assert seen.is_dead()
 
 
+def test_in_a_flood_the_word_that_it_drains_is_waited_for() -> None:
+    """As in any other silence; who has said that it closes has nothing more to say."""
+    seen = Seen()
+    seen.hear(T, MASTER)
+    seen.lives.takes_over(T + 0.1, from_living=True)
+    seen.here.flooded_at_s = T + AWAITED_S
+    seen.lives.step(T + AWAITED_S + LOST_S - 0.1)
+    assert seen.fate() is Fate.AWAITED and seen.lives.next_s() == T + AWAITED_S + LOST_S
+    seen.hear(T + 2.0, BACKUP)
+    seen.here.flooded_at_s = T + 2.0 + CLOSES_S
+    seen.lives.step(T + 2.0 + CLOSES_S)
+    assert seen.is_dead()
+
+
 def test_a_flood_hides_a_death_for_so_long_at_most() -> None:
     """Its clients wait meanwhile."""
     seen = Seen()

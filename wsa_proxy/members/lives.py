@@ -39,8 +39,8 @@ CLOSES_S = 1.0
 LOST_S = 1.5
 """Three of the reports that a draining node sends twice a second."""
 FLOODED_S_MAX = 10.0
-"""They are not missing while datagrams are passed over unread, as there are too many: they may be among these. A flood,
-for which nobody needs the secret, would else cut connections that go on. For so long at most, as it may be dead."""
+"""No word is missing while datagrams are passed over unread, as there are too many: it may be among these. A flood, for
+which nobody needs the secret, would else cut connections that go on. For so long at most, as it may be dead."""
 LOST_INTERVALS = 1.5
 """Of a master's reports one that is missing is enough."""
 RETURNED_S = 1.0
@@ -145,12 +145,9 @@ class Lives:
 
     def next_s(self) -> float:
         """When time may bring something; infinite: never."""
-        times_s = (
-            self._lost_at_s(life) if life.fate is Fate.DRAINS else life.until_s
-            for life in self.known.values()
-            if life.fate is not Fate.NONE
+        return min(
+            (self._until_s(life) for life in self.known.values() if life.fate is not Fate.NONE), default=math.inf
         )
-        return min(times_s, default=math.inf)
 
     # -- what happens --------------------------------------------------------------------------------------------------
 
@@ -176,7 +173,7 @@ class Lives:
         """This node is about to answer for the addresses."""
         for key, life in self.known.items():
             is_there = self._is_fresh(key, now_s)
-            if is_there and life.said.drains and now_s <= self._lost_at_s(life):
+            if is_there and life.said.drains and now_s <= self._heard_until_s(life, life.heard_at_s + LOST_S):
                 life.meets(Fate.DRAINS)
             elif is_there and life.is_master:
                 life.meets(Fate.AWAITED, now_s + (AWAITED_S if from_living else SAYS_S))
@@ -198,9 +195,9 @@ class Lives:
         before = [life.fate for life in self.known.values()]
         for key, life in self.known.items():
             match life.fate:
-                case Fate.AWAITED | Fate.CLOSES if now_s >= life.until_s:
+                case Fate.AWAITED | Fate.CLOSES if now_s >= self._until_s(life):
                     self._dies(life)
-                case Fate.DRAINS if now_s > self._lost_at_s(life) or key not in self._roster.members:
+                case Fate.DRAINS if now_s > self._until_s(life) or key not in self._roster.members:
                     self._dies(life)
                 case Fate.RETURNED if now_s >= life.until_s:
                     self._look_at_returned(key, life, now_s)
@@ -223,10 +220,19 @@ class Lives:
         elif life.fate is Fate.AWAITED:
             life.meets(Fate.CLOSES, now_s + CLOSES_S)
 
-    def _lost_at_s(self, life: Life) -> float:
-        """When one that drains is dead, if it is not heard before."""
-        heard_s = life.heard_at_s
-        return min(max(heard_s, self._here.flooded_at_s) + LOST_S, heard_s + FLOODED_S_MAX)
+    def _until_s(self, life: Life) -> float:
+        """When its fate may change without a word."""
+        match life.fate:
+            case Fate.DRAINS:
+                return self._heard_until_s(life, life.heard_at_s + LOST_S)
+            case Fate.AWAITED:
+                return self._heard_until_s(life, life.until_s)
+            case _:
+                return life.until_s
+
+    def _heard_until_s(self, life: Life, until_s: float) -> float:
+        """A word of it is waited for until then, or longer in a flood."""
+        return max(until_s, min(self._here.flooded_at_s + LOST_S, life.heard_at_s + FLOODED_S_MAX))
 
     def _look_at_returned(self, key: bytes, life: Life, now_s: float) -> None:
         if self._here.drains and self._is_fresh(key, now_s):
