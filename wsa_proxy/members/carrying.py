@@ -357,9 +357,10 @@ class Carrying:
         """Of whoever was master last, and has not settled: ``_gap_until_s`` ends with it."""
         if not math.isfinite(self._gap_until_s):
             return b""
-        last = next(reversed(self._lives.steered()), None)
-        waits = last is not None and last.fate in (Fate.AWAITED, Fate.DRAINS) and not last.is_settled
-        return last.mac if last is not None and waits else b""
+        masters = [each for each in reversed(self._lives.steered()) if each.fate in (Fate.AWAITED, Fate.DRAINS)]
+        # Several may follow a bow-out: who was master for a moment only has no clients.
+        last = next((each for each in masters if each.copy.clients), next(iter(masters), None))
+        return last.mac if last is not None and not last.is_settled else b""
 
     def _after(self, now_s: float) -> None:
         """Who has died is told, and a gap that is over closes for good."""
