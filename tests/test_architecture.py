@@ -127,7 +127,10 @@ def test_the_wind_tunnel_uses_of_the_product_what_it_says() -> None:
         for _, module in imported_modules(path)
         if module.startswith(("wsa_proxy.runtime", "wsa_proxy.net", "wsa_proxy.members"))
     }
-    members = {f"members.{name}" for name in ("cipher", "owner_questions", "question", "report", "roster", "values")}
+    members = {
+        f"members.{name}"
+        for name in ("carrying", "cipher", "owner_questions", "question", "report", "roster", "values")
+    }
     pump = {"runtime.asking", "runtime.sending"}
     assert used <= {*members, *pump, "net.failures", "net.guardian", "net.guarding", "net.orders"}
 

@@ -17,12 +17,14 @@ import pytest
 
 from tests.simulation import planted
 from tests.simulation import planted_calm
+from tests.simulation import planted_carrying
 from tests.simulation import planted_guardians
 from tests.simulation import planted_lines
 from tests.simulation import planted_moves
 from tests.simulation import planted_reports
 from tests.simulation import planted_seals
 from tests.simulation import planted_sending
+from wsa_proxy.simulation.carrying_run import play_carrying
 from wsa_proxy.simulation.run import play
 from wsa_proxy.simulation.run import play_moving
 from wsa_proxy.simulation.run import play_reporting
@@ -36,9 +38,11 @@ STANDING = (
     + planted_calm.PLANTED
 )
 MOVING = STANDING + planted_moves.PLANTED
-PLANTED = MOVING + planted_reports.PLANTED
+REPORTING = MOVING + planted_reports.PLANTED
+PLANTED = REPORTING + planted_carrying.PLANTED
 SEEDS = 300
 SEEDS_REPORTING = 100  # such a run takes half as long again, and most of these bugs show in many of them
+SEEDS_CARRYING = 40  # and such a one takes several times as long
 SEEDS_MAX = 12_000  # for a bug that few seeds show
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "mutants.md"
 HEAD = f"""# Planted bugs
@@ -47,9 +51,10 @@ Each is planted into the real core, the seal, what sends, the guardian, the memb
 (`tests/simulation/planted*.py`); then {SEEDS} seeds run, or as many as the first failure needs. Written by `make
 mutants`, which fails if a bug is not caught by one of the invariants that name it, or if this table is not what it
 found.
-The last {len(planted_reports.PLANTED)} are looked for in groups whose nodes send member reports (`--reporting`), in
-{SEEDS_REPORTING} seeds or more; the {len(planted_moves.PLANTED)} before them in groups that change their secret or
-security (`--moving`).
+The last {len(planted_carrying.PLANTED)} are looked for in groups that have clients (`--carrying`), in
+{SEEDS_CARRYING} seeds or more; the {len(planted_reports.PLANTED)} before them in groups whose nodes send member reports
+(`--reporting`), in {SEEDS_REPORTING}; the {len(planted_moves.PLANTED)} before those in groups that change their secret
+or security (`--moving`).
 
 | planted bug | seeds that fail | by (first failing seed) |
 | --- | --- | --- |
@@ -60,7 +65,9 @@ def campaign(number: int) -> tuple[int, int, Counter[str], dict[str, int]]:
     """(the bug's number, how many seeds ran, how many failed by invariant, the first seed of each)."""
     plant, invariants = PLANTED[number]
     run, seeds = play, SEEDS
-    if number >= len(MOVING):
+    if number >= len(REPORTING):
+        run, seeds = play_carrying, SEEDS_CARRYING
+    elif number >= len(MOVING):
         run, seeds = play_reporting, SEEDS_REPORTING
     elif number >= len(STANDING):
         run = play_moving

@@ -7,12 +7,14 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.simulation import planted_carrying
 from tests.simulation import planted_moves
 from tests.simulation import planted_reports
 from tests.simulation.mutants import PLANTED as ALL
 from tests.simulation.mutants import STANDING
 from tests.simulation.mutants import shown_by
 from tests.simulation.planted import Plant
+from wsa_proxy.simulation.carrying_run import play_carrying
 from wsa_proxy.simulation.run import Outcome
 from wsa_proxy.simulation.run import play
 from wsa_proxy.simulation.run import play_moving
@@ -60,6 +62,17 @@ def test_a_bug_of_member_reports_is_caught(plant: Plant, invariants: set[str], m
     """The same, where the nodes send member reports, and somebody filters them, or advertisements."""
     plant(monkeypatch)
     look_for(plant, invariants, play_reporting)
+
+
+@pytest.mark.parametrize(
+    ("plant", "invariants"), planted_carrying.PLANTED, ids=lambda value: value.__name__ if callable(value) else ""
+)
+def test_a_bug_of_open_connections_is_caught(
+    plant: Plant, invariants: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same, where the nodes have clients as well, whose connections are carried over."""
+    plant(monkeypatch)
+    look_for(plant, invariants, play_carrying)
 
 
 def test_every_planted_bug_is_in_the_table() -> None:

@@ -20,6 +20,7 @@ from wsa_proxy.simulation.continuity import Continuity
 from wsa_proxy.simulation.continuity import port_of
 from wsa_proxy.simulation.filters import Reports
 from wsa_proxy.simulation.journey import JourneySettling
+from wsa_proxy.simulation.lan import SWITCH
 from wsa_proxy.simulation.node import Node
 from wsa_proxy.simulation.plan import VHID
 from wsa_proxy.simulation.run import Outcome
@@ -45,7 +46,8 @@ class CarryingRun(Run):
         self._continuity = Continuity(
             nodes, segments, self._clients, self.checker.marks, self._timeline, clientele.drain_s
         )
-        self._settling.continuity, self._settling.clientele = self._continuity, clientele
+        self._settling.clients, self._settling.continuity = self._clients, self._continuity
+        self._settling.clientele = clientele
         world = World(segments, self._clients, post, clientele.drain_s)
         for node in nodes:
             node.carry(world)
@@ -76,6 +78,8 @@ class CarryingRun(Run):
             self._timeline.at(self._timeline.now + ordered.stops_for_s, master.start)
 
     def _look(self) -> None:
+        if self._timeline.whose == SWITCH:
+            return  # what a client does, or the switch learns, changes no node
         super()._look()
         self._continuity.look(self._timeline.whose)
 

@@ -16,6 +16,7 @@ from ipaddress import ip_address
 from random import Random
 from typing import Any
 
+from wsa_proxy.simulation.lan import SWITCH
 from wsa_proxy.simulation.lan import Lan
 from wsa_proxy.simulation.stack import Kind
 from wsa_proxy.simulation.stack import Segment
@@ -28,10 +29,10 @@ VIRTUAL_PORT = 8080
 HOST = ip_address("10.0.0.200")
 """All clients are one host, each with a port of its own."""
 PORTS_FROM = 30_000
-TALKS_EVERY_S = (0.2, 1.0, math.inf)
+TALKS_EVERY_S = (0.4, 1.0, math.inf)
 LIVES_S = (1.0, 5.0, 20.0, math.inf)
 SYN_AGAIN_S = 1.0
-SYN_ACK_LOST = 0.05
+SYN_ACK_LOST = 0.15
 SAME_PORT = 0.1
 NEXT_S_MAX = 0.5
 """After the end of one the next one is opened."""
@@ -81,25 +82,25 @@ class Clients:
         self._tell = tell
         self._serial = 0
 
-    def begin(self, count: int) -> None:
-        """Each at a time of its own."""
+    def begin(self, count: int, within_s: float = NEXT_S_MAX, talks_every_s: float | None = None) -> None:
+        """So many more, each at a time of its own; all talk that often, or each as chance has it."""
         for _ in range(count):
-            self._open_soon(None)
+            self._open_soon(None, within_s, talks_every_s)
 
     # -- what a client does --------------------------------------------------------------------------------------------
 
     def _at(self, after_s: float, what: Callable[[], None]) -> None:
         if after_s < math.inf:
-            self._timeline.at(self._timeline.now + after_s, what)
+            self._timeline.at(self._timeline.now + after_s, what, SWITCH)
 
-    def _open_soon(self, port: bytes | None) -> None:
+    def _open_soon(self, port: bytes | None, within_s: float = NEXT_S_MAX, talks_every_s: float | None = None) -> None:
         """Perhaps from that port, of which the server has heard that it is free."""
         self._serial += 1
-        client = (
-            port if port is not None and self._random.random() < SAME_PORT else client_of(PORTS_FROM + self._serial)
-        )
-        connection = Connection(self._serial, client, self._random.choice(TALKS_EVERY_S))
-        self._at(self._random.uniform(0, NEXT_S_MAX), partial(self._open, connection))
+        again = port is not None and self._random.random() < SAME_PORT
+        client = port if port is not None and again else client_of(PORTS_FROM + self._serial)
+        every_s = self._random.choice(TALKS_EVERY_S) if talks_every_s is None else talks_every_s
+        connection = Connection(self._serial, client, every_s)
+        self._at(self._random.uniform(0, within_s), partial(self._open, connection))
 
     def _open(self, connection: Connection) -> None:
         self.connections[connection.client] = connection

@@ -8,6 +8,8 @@ import sys
 from collections import Counter
 from functools import partial
 
+from wsa_proxy.simulation.carrying_run import play_carrying
+from wsa_proxy.simulation.clientele import Journey
 from wsa_proxy.simulation.filters import Filter
 from wsa_proxy.simulation.filters import LastDrill
 from wsa_proxy.simulation.plan import Drill
@@ -102,12 +104,23 @@ MARKS_REPORTING = (
     *(f"last drill: {each.value}" for each in LastDrill),
 )
 """The same, of the groups whose nodes send member reports."""
+MARKS_CARRYING = (
+    "a segment was steered",
+    "a client was reset",
+    "a client was closed",
+    "a client was tickled",
+    "a connection that two nodes have begun",
+    *(f"journey: {each.value}" for each in Journey),
+)
+"""The same, of the groups that have clients."""
 SEEDS = 2000
 MARKED_SEEDS_MIN = 200  # fewer seeds may miss one by chance
 MARKED_MOVING_MIN = 60
 MOVING_EVERY = 25  # seeds: so many of them are played once more, with a group that is moved,
-REPORTING_EVERY = 25  # and so many with member reports
+REPORTING_EVERY = 25  # so many with member reports,
+CARRYING_EVERY = 40  # and so many with clients as well
 MARKED_REPORTING_MIN = 70
+MARKED_CARRYING_MIN = 50
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -134,6 +147,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help=f"only runs with member reports, and filters of them; else one for each {REPORTING_EVERY} seeds",
     )
+    parser.add_argument(
+        "--carrying",
+        action="store_true",
+        help=f"only runs with clients, whose connections are carried over; else one for each {CARRYING_EVERY} seeds",
+    )
     parser.add_argument("--seed", type=int, metavar="S", help="one run only")
     parser.add_argument("--trace", action="store_true", help="print that run as a story")
 
@@ -159,8 +177,8 @@ def _problem(arguments: argparse.Namespace) -> str | None:
         return "--trace prints one run; say which: --seed S"
     if arguments.seed is not None and (arguments.seeds is not None or arguments.first_seed is not None):
         return f"--seed {arguments.seed} is one run only; --seeds and --first-seed are of a campaign"
-    if arguments.moving and arguments.reporting:
-        return "--moving and --reporting: a run is either"
+    if sum((arguments.moving, arguments.reporting, arguments.carrying)) > 1:
+        return "--moving, --reporting, --carrying: a run is one of them"
     if arguments.nodes is not None and not 2 <= arguments.nodes <= 5:
         return f"--nodes {arguments.nodes}: 2 to 5 nodes"
     if arguments.seeds is not None and arguments.seeds < 1:
@@ -206,11 +224,13 @@ def _runs(arguments: argparse.Namespace, seeds: range) -> list[tuple[int, str]]:
         return [(seed, kind) for seed in seeds]
     moving = [(seed, MOVING) for seed in seeds if seed % MOVING_EVERY == 0]
     reporting = [(seed, REPORTING) for seed in seeds if seed % REPORTING_EVERY == 0]
-    return [*moving, *reporting, *((seed, "") for seed in seeds)]
+    carrying = [(seed, CARRYING) for seed in seeds if seed % CARRYING_EVERY == 0]
+    return [*moving, *reporting, *carrying, *((seed, "") for seed in seeds)]
 
 
 def _kind(arguments: argparse.Namespace) -> str:
-    return MOVING if arguments.moving else REPORTING if arguments.reporting else ""
+    chosen = ((MOVING, arguments.moving), (REPORTING, arguments.reporting), (CARRYING, arguments.carrying))
+    return next((kind for kind, is_chosen in chosen if is_chosen), "")
 
 
 def _play(run: tuple[int, str], nodes: int | None) -> Outcome:
@@ -218,13 +238,14 @@ def _play(run: tuple[int, str], nodes: int | None) -> Outcome:
     return _PLAYS[kind](seed, nodes)
 
 
-MOVING, REPORTING = "--moving", "--reporting"
+MOVING, REPORTING, CARRYING = "--moving", "--reporting", "--carrying"
 """The kinds of runs, by their option; the usual ones have none."""
-_PLAYS = {"": play, MOVING: play_moving, REPORTING: play_reporting}
+_PLAYS = {"": play, MOVING: play_moving, REPORTING: play_reporting, CARRYING: play_carrying}
 MARKED = (
     ("", MARKED_SEEDS_MIN, MARKS),
     (MOVING, MARKED_MOVING_MIN, MARKS_MOVING),
     (REPORTING, MARKED_REPORTING_MIN, MARKS_REPORTING),
+    (CARRYING, MARKED_CARRYING_MIN, MARKS_CARRYING),
 )
 """Of each kind: with so many runs, what must have been seen."""
 

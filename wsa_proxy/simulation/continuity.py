@@ -67,6 +67,7 @@ class Continuity:
         self.disturbed = True
         """Reports may be late."""
         self._nodes = {node.number: node for node in nodes}
+        self._slowest_s, self._late_s = max(map(base_s, nodes)), max(map(lateness_s, nodes))
         self._segments = segments
         self._marks = marks
         self._clients = clients
@@ -74,6 +75,8 @@ class Continuity:
         self._drain_s = drain_s
         self._heard: dict[tuple[int, int], bytes] = {}
         """By hearer and speaker: the life of which a report was believed last."""
+        self._drains_at_s: dict[tuple[int, int], float] = {}
+        """Likewise: when the speaker said that it drains, if it did so last."""
         self._unheard: set[int] = set()
         """Connections whose clients were tickled, and answered to nobody: one announcement had overtaken another, or
         who had tickled them has yielded to an equal."""
@@ -91,6 +94,8 @@ class Continuity:
                 self.took_over_at_s = self._timeline.now
             case "report believed":
                 self._heard[node.number, what.sender] = what.report.life
+                says_so = what.report.carry.get("drains", False)
+                self._drains_at_s[node.number, what.sender] = self._timeline.now if says_so else -NEVER_S
             case "life":
                 self._heard = {pair: life for pair, life in self._heard.items() if pair[0] != node.number}
 
@@ -100,6 +105,13 @@ class Continuity:
         if connection is None or not connection.is_open:
             self._marks["a tickle for nobody"] += 1
             return
+        # C3: its node drains, and has just been heard to say so.
+        said_at_s = self._drains_at_s.get((node.number, connection.owner), -NEVER_S)
+        own = self._segments.stacks[connection.owner].sockets.get(client) == connection.serial
+        if own and self._timeline.now < said_at_s + DRAINING_S and self._knows(node.number, connection.owner):
+            raise Violation(
+                "C3", f"node {node.number} tickles {port_of(client)} of node {connection.owner}, which drains"
+            )
         owner = self._segments.owner_from(node.number, client, connection.serial)
         if owner not in (None, node.number) and (node.stack.table is None or client not in node.stack.table.targets):
             # It knows only that it does not know all yet, and where to send it. Nobody is hurt.
@@ -171,38 +183,31 @@ class Continuity:
                 self._look_at(node)
 
     def _look_at(self, node: CarryingNode) -> None:
-        number, awake = node.number, node.awake
-        drains_s = self._drain_s + RENEW_EVERY_S + lateness_s(node)
+        number, kept = node.number, node.kept if node.awake else Keeps.NOTHING
+        late_s = RENEW_EVERY_S + self._late_s
         # C2: a drain ends. (A process that stands still is fenced.)
-        self._lasts(("C2", number, number), awake and node.kept is Keeps.SILENT, drains_s, "drains")
+        self._lasts(("C2", number, number), kept is Keeps.SILENT, self._drain_s + late_s, "drains")
         # I5: after a bow-out the addresses are announced no longer than a successor may need.
-        successor_s = SUCCESSOR_S + RENEW_EVERY_S + lateness_s(node)
-        self._lasts(("I5", number, number), awake and node.kept is Keeps.ANSWERING, successor_s, "answers")
-        table = node.stack.table if awake else None
+        self._lasts(("I5", number, number), kept is Keeps.ANSWERING, SUCCESSOR_S + late_s, "answers")
+        table = node.stack.table if node.awake else None
+        if table is None and not self._since_s:
+            return
         wanted = {mac[-1] for mac in (*table.targets.values(), table.gap) if mac} if table is not None else set()
+        # C2: nothing is steered to who does not drain any more, but for what it takes to notice that it is silent.
+        silence_s = SILENT_REPORTS * max(self._slowest_s, DRAINING_S) + DRAINING_S + self._late_s
+        silence_s += HELD_REPORTS * self._slowest_s if self.disturbed else 0.0
         for other in self._nodes.values():
-            # C2: nothing is steered to who does not drain any more.
             if other is not node:
                 astray = other.number in wanted and not other.has_clients
-                self._lasts(("C2", number, other.number), astray, self._silence_s(other), f"is steered to by {number}")
+                self._lasts(("C2", number, other.number), astray, silence_s, f"is steered to by node {number}")
 
     def _lasts(self, key: tuple[str, int, int], so: bool, at_most_s: float, what: str) -> None:
-        now = self._timeline.now
         if not so:
             self._since_s.pop(key, None)
-        elif now > self._since_s.setdefault(key, now) + at_most_s + EPSILON_S:
+            return
+        now = self._timeline.now
+        if now > self._since_s.setdefault(key, now) + at_most_s + EPSILON_S:
             raise Violation(key[0], f"node {key[2]} {what} for more than {at_most_s:.2f} s")
-
-    def _silence_s(self, node: CarryingNode) -> float:
-        """So long others may take it for one that drains when it does not."""
-        slowest_s = max(map(base_s, self._nodes.values()))
-        held_s = HELD_REPORTS * slowest_s if self.disturbed else 0.0
-        return (
-            held_s
-            + SILENT_REPORTS * max(slowest_s, DRAINING_S)
-            + DRAINING_S
-            + max(map(lateness_s, self._nodes.values()))
-        )
 
     def judge_rest(self) -> None:
         """When nothing has happened for longer than any drain: C2, all of it has ended."""
@@ -215,7 +220,7 @@ class Continuity:
 
     def known(self, owner: int) -> Collection[Connection]:
         """C4: the connections of this node that all others have heard of by now."""
-        since_s = self._timeline.now - COUNTED_S - SILENT_REPORTS * max(map(base_s, self._nodes.values()))
+        since_s = self._timeline.now - COUNTED_S - SILENT_REPORTS * self._slowest_s
         sockets = self._nodes[owner].stack.sockets
         return [
             each

@@ -17,6 +17,7 @@ from wsa_proxy.simulation.carrying_node import CarryingNode
 from wsa_proxy.simulation.carrying_node import switch
 from wsa_proxy.simulation.clientele import Clientele
 from wsa_proxy.simulation.clientele import Journey
+from wsa_proxy.simulation.clients import Clients
 from wsa_proxy.simulation.continuity import SILENT_REPORTS
 from wsa_proxy.simulation.continuity import TOLD_WITHIN_S
 from wsa_proxy.simulation.continuity import Continuity
@@ -26,6 +27,10 @@ from wsa_proxy.simulation.memory import NEVER_S
 SETTLED_S = 2.0
 """So much later the next planned move may come: all that the node drains is known by then. (What began just before it
 fell silent is steered to the last master only, who may have it from the one before.)"""
+QUICK_S = 0.002
+"""A frame that takes no longer keeps the worse backups from following a bow-out as well."""
+LATE_CLIENTS = 4
+LATE_TALK_S = 0.1
 FREEZES_DOWNS = 3
 """D."""
 DRAINED_S = 1.0
@@ -35,6 +40,7 @@ DRAINED_S = 1.0
 class JourneySettling(FilteredSettling):
     """Of a run whose nodes have clients."""
 
+    clients: Clients
     continuity: Continuity
     clientele: Clientele
 
@@ -56,7 +62,7 @@ class JourneySettling(FilteredSettling):
         elif journey is Journey.FREEZE:
             self._is_followed(master, partial(master.stall, FREEZES_DOWNS * down_s(master)))
         else:
-            self._promise()
+            self._promise(journey)
             self._begin(master, stops=journey is Journey.STOP)
             settled_s = SETTLED_S if journey in (Journey.BACK, Journey.FURTHER) else 0.0
             self._pass(max(self.clientele.second_s, settled_s))
@@ -70,10 +76,14 @@ class JourneySettling(FilteredSettling):
 
     # -- planned moves -------------------------------------------------------------------------------------------------
 
-    def _promise(self) -> None:
+    def _promise(self, journey: Journey) -> None:
+        if journey is Journey.STOP and len(self._stations) > 2 and self._lan.weather.delay_s_max > QUICK_S:
+            return  # several follow the bow-out, and the switch believes one that gives way
         self.continuity.promised_until_s = self._lan.timeline.now + self.clientele.drain_s
 
     def _begin(self, master: CarryingNode, *, stops: bool) -> None:
+        # Some begin when it has counted, and is the master yet.
+        self.clients.begin(LATE_CLIENTS, TOLD_S, LATE_TALK_S)
         if stops:
             master.stop()
         else:
@@ -111,7 +121,7 @@ class JourneySettling(FilteredSettling):
             self._somebody("V2", others)
         ends_s = self.continuity.took_over_at_s + TOLD_WITHIN_S + self._slack_s
         self._pass(max(ends_s - self._lan.timeline.now, 0.0))
-        if master.state is State.MASTER:
+        if master.awake and master.state is State.MASTER:
             # It froze, is awake, and better than who took over for a moment: nobody else can tell them any more.
             self._marks["who had frozen was master again at once"] += 1
         else:
