@@ -76,6 +76,7 @@ class Seen:
         (MASTER, 2.6, False, Fate.AWAITED, SAYS_S),
         (MASTER, 2.8, False, Fate.NONE, None),
         (DRAINS, 0.1, False, Fate.DRAINS, LOST_S - 0.1),
+        (DRAINS | {"interval_s": 0.05}, 1.4, False, Fate.DRAINS, LOST_S - 1.4),
         (DRAINS, 1.6, False, Fate.NONE, None),
         (BACKUP, 0.1, False, Fate.NONE, None),
     ],

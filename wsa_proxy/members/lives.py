@@ -173,7 +173,7 @@ class Lives:
         """This node is about to answer for the addresses."""
         for key, life in self.known.items():
             is_there = self._is_fresh(key, now_s)
-            if is_there and life.said.drains and now_s <= self._heard_until_s(life, life.heard_at_s + LOST_S):
+            if life.said.drains and now_s <= self._heard_until_s(life, life.heard_at_s + LOST_S):
                 life.meets(Fate.DRAINS)
             elif is_there and life.is_master:
                 life.meets(Fate.AWAITED, now_s + (AWAITED_S if from_living else SAYS_S))
