@@ -118,8 +118,8 @@ async def test_a_deaf_socket_has_nobody_to_end(hooks: Hooks, inside: taddons.con
 async def test_only_who_has_rested_for_a_while_is_ended_where_there_is_time(
     hooks: Hooks, browse: Callable[..., Browser], origin: Origin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next request of a busy keep-alive connection may be on its way; a fresh connection, a tunnel and another
-    address rest as long as they like."""
+    """The next request of a busy keep-alive connection may be on its way. One at another address rests as long as it
+    likes."""
     url = f"http://127.0.0.1:{origin.port}/"
     used, fresh, elsewhere = browse(), browse(), browse("127.0.0.1")
     await used.get(url)
@@ -132,3 +132,24 @@ async def test_only_who_has_rested_for_a_while_is_ended_where_there_is_time(
     hooks.connections.end_resting([VIRTUAL])
     assert await used.is_closed()
     assert b"200 OK" in await fresh.get(url) and b"200 OK" in await elsewhere.get(url)
+
+
+async def test_who_has_never_said_anything_is_not_waited_for(
+    hooks: Hooks, browse: Callable[..., Browser], origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A browser's connection in store; not one on which a request is beginning, nor one that is too new to tell, nor
+    one at another address."""
+    silent, speaks, elsewhere = browse(), browse(), browse("127.0.0.1")
+    await until(lambda: handlers() == 3)
+    await asyncio.get_running_loop().sock_sendall(speaks.socket, b"GET http://127")
+    hooks.connections.end_resting([VIRTUAL])
+    assert handlers() == 3, "it may speak yet"
+    monkeypatch.setattr(connections, "SILENT_S", 0.0)
+    hooks.connections.end_resting([VIRTUAL])
+    with pytest.raises(ConnectionResetError):
+        silent.socket.recv(1)
+    await asyncio.get_running_loop().sock_sendall(
+        speaks.socket, f".0.0.1:{origin.port}/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+    )
+    assert b"200 OK" in await speaks.answer()
+    assert b"200 OK" in await elsewhere.get(f"http://127.0.0.1:{origin.port}/")

@@ -122,6 +122,22 @@ async def test_a_switch_carries_the_connections_over(make_host: MakeHost) -> Non
     assert a.driver.record.evidence.endswith(" carried=3") and b.driver.record.evidence.endswith(" steered=3")
 
 
+async def test_connections_that_rest_are_looked_for_as_often_as_they_are_counted(make_host: MakeHost) -> None:
+    """Each look goes through all of them, and there may be thousands."""
+
+    class Counted(Clients):
+        looks = 0
+
+        def end_resting(self, addresses: Collection[Address]) -> None:
+            self.looks += 1
+
+    clients = Counted()
+    a, _ = await with_clients(make_host, clients=clients)
+    await done(a, "b")
+    await asyncio.sleep(10)
+    assert 15 <= clients.looks <= 22
+
+
 async def test_at_drain_timeout_the_rest_is_reset(make_host: MakeHost) -> None:
     """By the node that has them: the connections are closed while the address is here, and nobody else is told."""
     a, b = await with_clients(make_host)

@@ -42,9 +42,14 @@ type Address = IPv4Address | IPv6Address
 POLL_S = 0.005  # how often a drain looks whether its answers have left
 RESTING_S = 1.0
 """An end that crosses a request costs that request; so where there is time, who has just asked is not told it."""
+SILENT_S = 5.0
+"""Browsers open connections that they may never use. Whoever has said nothing for so long has nothing to say now."""
 SIOCOUTQ = termios.TIOCOUTQ  # <linux/sockios.h>: bytes not yet acknowledged by the client
 SIOCOUTQNSD = 0x894B  # <linux/sockios.h>: bytes not yet sent
 
+# <linux/tcp.h>, struct tcp_info: ms since the last acknowledgement came, of a silent one that of its handshake; segments
+# with data, in and out.
+_TCP_INFO = struct.Struct("=56xI92xII")
 _TCP_REPAIR = 19  # <linux/tcp.h>: what is done to the socket from now on is not told to the other side
 _AF_UNSPEC = struct.pack("=H14x", socket.AF_UNSPEC)
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -232,11 +237,13 @@ class Connections:
                 self._end(handler, close)
 
     def end_resting(self, addresses: Collection[Address]) -> None:
-        """Close those there that have been between two requests for RESTING_S: nobody asks in this very moment."""
+        """Close those there that have been between two requests for RESTING_S: nobody asks in this very moment. And
+        those on which nobody has said anything for SILENT_S."""
         before_s = asyncio.get_running_loop().time() - RESTING_S
         for handler in self._handlers(addresses):
             client = self._clients.get(handler.client.id)
-            if client is not None and client.answered_at_s <= before_s and self._is_idle(handler):
+            rests = client is not None and client.answered_at_s <= before_s and self._is_idle(handler)
+            if rests or (client is None and _is_silent(handler)):
                 self._end(handler)
 
     def unfinished(self, addresses: Collection[Address], *, fresh: bool) -> list[ProxyConnectionHandler]:
@@ -288,6 +295,20 @@ class Connections:
             except OSError:
                 pass  # the client was faster: its connection is gone already
         mitmproxy_internals.end_handler(handler)
+
+
+def _is_silent(handler: ProxyConnectionHandler) -> bool:
+    """Whether neither end has said a word for SILENT_S, since the connection began."""
+    transport = mitmproxy_internals.client_transport(handler)
+    try:
+        client_socket = None if transport is None else transport.get_extra_info("socket")
+        if client_socket is None or client_socket.fileno() < 0:
+            return False
+        info = client_socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
+    except OSError:
+        return False  # the client was faster: it is closed already
+    rests_ms, said_there, said_here = _TCP_INFO.unpack(info)
+    return not said_there and not said_here and rests_ms >= SILENT_S * 1000
 
 
 def _local_address(client: Client) -> Address:

@@ -229,7 +229,8 @@ class GroupCarry:
         self.carrying.step(self._now_s())
         self._after()
         if self.carrying.drains:
-            self._here.clients.end_resting(self.addresses)
+            if clients is not None:  # not with each look: of ten thousand connections it takes 25 ms
+                self._here.clients.end_resting(self.addresses)
             if self.carrying.is_drained(self._now_s()):
                 self._drained("their time is over")
             elif "stop" in self._driver.obstacles and self._is_alone():
