@@ -18,9 +18,7 @@ from tests.runtime.world import Host
 from tests.runtime.world import MakeHost
 from tests.test_carry_text import QUIET
 from wsa_proxy.net.ports import Address
-from wsa_proxy.net.ports import Datagram
 from wsa_proxy.net.ports import Steered
-from wsa_proxy.runtime import reporting
 from wsa_proxy.runtime.group_carry import AT_ONCE_MAX
 from wsa_proxy.runtime.group_carry import UNICAST
 
@@ -361,44 +359,6 @@ async def test_more_connections_than_a_takeover_may_wait_for(make_host: MakeHost
     a.sockets.connected = set()
     await asyncio.sleep(3)
     assert b.steering.in_force == {} and not is_silent(a)
-
-
-async def flooded(host: Host) -> None:
-    """For five seconds, with twice as much as it opens, once OPENED_PER_S is 100."""
-    (port,) = [each for each in host.lan.report_ports if each.host is host]
-    for _ in range(10):
-        for _ in range(200):
-            port.inbox.put(Datagram("10.0.0.66", b"wsam\x01\x01" + bytes(60)))
-        await asyncio.sleep(0.5)
-
-
-async def test_a_node_that_stops_in_a_flood_is_not_alone(make_host: MakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it does not hear of the others may be among what it passed over: it goes on with its connections."""
-    monkeypatch.setattr(reporting, "OPENED_PER_S", 100)
-    a, b = await with_clients(make_host)
-    a.node.departure.begin("orderly stop")
-    await asyncio.sleep(0.1)
-    a.node.departure.fall_silent()
-    a.node.departure.let_go("orderly stop")
-    await asyncio.sleep(2)
-    b.lan.carries_report = lambda sender, receiver: sender != "b"
-    await flooded(a)
-    assert a.node.departure.drains and "close connections" not in a.journal
-    await asyncio.sleep(GONE_S)
-    assert not a.node.departure.drains and "close connections" in a.journal
-
-
-async def test_a_flood_of_datagrams_ends_no_drain(make_host: MakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody needs the secret to send more than this node opens; the reports are among what it passes over."""
-    monkeypatch.setattr(reporting, "OPENED_PER_S", 100)
-    a, b = await with_clients(make_host)
-    await done(a, "b")
-    await asyncio.sleep(2)
-    b.lan.carries_report = lambda sender, receiver: sender != "a"
-    await flooded(b)
-    assert len(steered(b)) == 3 and not b.tickles.sent
-    await asyncio.sleep(GONE_S)
-    assert not steered(b) and len(b.tickles.sent) >= 3
 
 
 async def test_half_a_handshake_goes_on_and_is_told_nobody(make_host: MakeHost) -> None:

@@ -72,6 +72,8 @@ class GroupReports:
     """and of the lists of clients that were taken over."""
     on_page: Callable[[bytes], Unread | None]
     """Given each page of such a list that authenticates. Answers why it is not believed."""
+    passed_over_at_s = -math.inf
+    """When a datagram of this group was last not even opened: there are more than this node takes the time for."""
 
     def __init__(
         self,
@@ -92,8 +94,6 @@ class GroupReports:
         self.roster = Roster(random)
         self.unread = dict.fromkeys(Unread, 0)
         self.sent = 0
-        self.passed_over_at_s = -math.inf
-        """When a datagram of this group was last not even opened: there are more than this node takes the time for."""
         self.trouble: str | None = None
         """Why the last report could not be sent."""
         self.switch: Callable[[], Said] = Said
