@@ -10,6 +10,7 @@ from tests.members.carry_world import served
 from tests.members.carry_world import to
 from tests.members.clients import client
 from tests.members.clients import clients
+from wsa_proxy.members import carrying
 from wsa_proxy.members.carrying import CLOSED_S
 from wsa_proxy.members.lives import AWAITED_S
 from wsa_proxy.members.lives import CLOSES_S
@@ -29,6 +30,22 @@ def test_a_crash_tells_each_client_once() -> None:
     world.run(10.0)
     assert sum(len(tickle.clients) for tickle in world["b"].tickles) == 300
     assert world["b"].carrying.status(world.now_s)["told"] == {"node": "a", "clients": 300, "age_s": 10.0}
+
+
+def test_a_member_that_dies_without_end_has_so_many_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one mastership: neither the memory nor the queue of those to be told is anybody's to fill."""
+    monkeypatch.setattr(carrying, "TOLD_MAX", 5)
+    world = World()
+    world["b"].take_over(from_living=False)
+    for first in (0, 3, 6):
+        world["a"].start()
+        world.run(2.0)
+        world["a"].drain()
+        served(world, "a", first, first + 3)
+        world.crash("a")
+        world.run(LOST_S + 0.2)
+    assert len(world["b"].told) == 5 == len(world["b"].carrying._told)
+    assert clients(0, 3) < world["b"].told < clients(0, 6)
 
 
 def test_a_bow_out_may_be_a_dead_mans_will() -> None:

@@ -23,12 +23,14 @@ import math
 from collections.abc import Collection
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from wsa_proxy.members import carry_words
 from wsa_proxy.members.carry_words import Carried
 from wsa_proxy.members.cipher import Unread
 from wsa_proxy.members.client_list import ClientList
+from wsa_proxy.members.client_page import CLIENTS_MAX
 from wsa_proxy.members.client_page import BadPage
 from wsa_proxy.members.client_page import Client
 from wsa_proxy.members.client_page import unpack
@@ -45,6 +47,8 @@ CLOSED_S = 0.5
 """For the last answers of a plain switch, and a stop (``planned_stop.py``)."""
 UNTOLD_S = 3.0
 """So long after it has taken over another master has told those who could not be told from here."""
+TOLD_MAX = 4 * CLIENTS_MAX
+"""In one mastership. They are who was served when it began; a member that lists and dies without end names more."""
 REPEATED_HURRIED_S = 0.05
 REPEATED_INTERVALS = 1.5
 """What is not acknowledged is told again; it is by a report, which comes once in an interval."""
@@ -373,8 +377,9 @@ class Carrying:
     def _tell(self, dead: Life, now_s: float) -> None:
         lost = dead.copy.clients
         dead.copy.forget()
+        untold = lost - self._list.clients - self._told - self._lives.living_clients(now_s)
         self._is_steering_old = True
-        self._tickle(dead.node, lost - self._list.clients - self._told - self._lives.living_clients(now_s), now_s)
+        self._tickle(dead.node, set(islice(untold, max(0, TOLD_MAX - len(self._told)))), now_s)
 
     def _tickle(self, node: str, clients: set[Client], now_s: float) -> None:
         if clients:
