@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.runtime.test_group_carry import carry
-from tests.runtime.test_group_carry import client
-from tests.runtime.test_group_carry import is_silent
-from tests.runtime.test_group_carry import mac
-from tests.runtime.test_group_carry import steered
+from tests.runtime.carried import carry
+from tests.runtime.carried import client
+from tests.runtime.carried import is_silent
+from tests.runtime.carried import mac
+from tests.runtime.carried import steered
 from tests.runtime.test_group_switch import done
 from tests.runtime.test_group_switch import make
 from tests.runtime.test_group_switch import owners

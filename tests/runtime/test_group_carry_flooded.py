@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from tests.runtime.test_group_carry import GONE_S
-from tests.runtime.test_group_carry import steered
-from tests.runtime.test_group_carry import with_clients
+from tests.runtime.carried import GONE_S
+from tests.runtime.carried import steered
+from tests.runtime.carried import with_clients
 from tests.runtime.test_group_switch import done
 from tests.runtime.world import Host
 from tests.runtime.world import MakeHost

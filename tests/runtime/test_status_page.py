@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from tests.runtime.carried import client
 from tests.runtime.services import FakeService
-from tests.runtime.test_group_carry import client
 from tests.runtime.world import MakeHost
 from tests.status_keys import containers
 from tests.status_keys import described
