@@ -277,22 +277,26 @@ async def test_a_successor_of_carried_connections_has_a_second(world: World) -> 
     assert CARRIED_SUCCESSOR_S_MAX <= world.at("silent") < CARRIED_SUCCESSOR_S_MAX + 2 * POLL_S
 
 
-async def test_what_is_carried_over_has_the_timeout_too() -> None:
-    """An idle tunnel has no end of its own."""
+async def test_what_is_carried_over_has_the_timeout_too(caplog: pytest.LogCaptureFixture) -> None:
+    """An idle tunnel has no end of its own; the log says that it was cut."""
     world = World(timeout_s=30.0)
     world.carried, world.carried_until_s = frozenset(VIPS), NEVER_S
     await world.run()
     assert [step for step in world.order if step != "drain all"] == [step for step in CARRIED if step != "drain all"]
     assert 30.0 <= world.at(f"end: {REASON}") < 30.0 + 2 * POLL_S
+    assert "drain_timeout is over: the connections that are left are reset" in caplog.text
 
 
-async def test_a_second_signal_ends_what_is_carried_over(world: World, signals: None) -> None:
+async def test_a_second_signal_ends_what_is_carried_over(
+    world: World, signals: None, caplog: pytest.LogCaptureFixture
+) -> None:
     """At once, as every wait."""
     world.carried, world.carried_until_s = frozenset(VIPS), NEVER_S
     world.stop.follow_signals()
     world.loop.call_later(3.0, os.kill, os.getpid(), signal.SIGTERM)
     await world.run()
     assert 3.0 <= world.at(f"end: {REASON}") < 3.0 + 2 * POLL_S
+    assert "asked to stop once more" in caplog.text and "drain_timeout is over" not in caplog.text
 
 
 async def test_of_two_addresses_only_one_is_carried_over(world: World) -> None:

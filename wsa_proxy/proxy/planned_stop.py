@@ -100,6 +100,8 @@ class PlannedStop:
         try:
             await self.hand_over(departure, addresses, of_all=True)
             await self._until(lambda: not departure.drains, math.inf)
+            if departure.drains and not self._hurried:
+                logger.warning("failover: drain_timeout is over: the connections that are left are reset")
         finally:
             departure.end(REASON)
 
