@@ -47,8 +47,8 @@ SILENT_S = 5.0
 SIOCOUTQ = termios.TIOCOUTQ  # <linux/sockios.h>: bytes not yet acknowledged by the client
 SIOCOUTQNSD = 0x894B  # <linux/sockios.h>: bytes not yet sent
 
-# <linux/tcp.h>, struct tcp_info: ms since the last acknowledgement came, of a silent one that of its handshake; segments
-# with data, in and out.
+# <linux/tcp.h>, struct tcp_info: ms since the last acknowledgement came, of a silent one that of its handshake;
+# segments with data, in and out.
 _TCP_INFO = struct.Struct("=56xI92xII")
 _TCP_REPAIR = 19  # <linux/tcp.h>: what is done to the socket from now on is not told to the other side
 _AF_UNSPEC = struct.pack("=H14x", socket.AF_UNSPEC)
