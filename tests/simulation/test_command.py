@@ -11,7 +11,9 @@ import pytest
 from wsa_proxy import cli
 from wsa_proxy.carp.credentials import Credentials
 from wsa_proxy.carp.virtual_host import VirtualHost
+from wsa_proxy.members.carrying import Carrying
 from wsa_proxy.simulation.command import MARKS
+from wsa_proxy.simulation.command import MARKS_CARRYING
 from wsa_proxy.simulation.command import MARKS_MOVING
 from wsa_proxy.simulation.command import MARKS_REPORTING
 from wsa_proxy.simulation.command import MOVING
@@ -30,7 +32,7 @@ def test_two_thousand_seeds_keep_every_promise() -> None:
     result = subprocess.run(command, capture_output=True, text=True, timeout=590)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "2000 seeds from 0: every promise was kept" in result.stdout
-    assert all(mark in result.stdout for mark in (*MARKS, *MARKS_MOVING, *MARKS_REPORTING))
+    assert all(mark in result.stdout for mark in (*MARKS, *MARKS_MOVING, *MARKS_REPORTING, *MARKS_CARRYING))
 
 
 def test_a_broken_promise_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,7 +63,7 @@ def test_a_broken_promise_of_a_moving_group_is_told(
         if cli.main(["simulate", "--moving", "--seed", str(seed)]) == 1:
             break
     assert capsys.readouterr().out.endswith(f"again: wsa-proxy simulate --seed {seed} --moving --trace\n")
-    told = _failure(play_moving(seed), Namespace(nodes=3, moving=False, reporting=False), MOVING)
+    told = _failure(play_moving(seed), Namespace(nodes=3, moving=False, reporting=False, carrying=False), MOVING)
     assert told.endswith(f"again: wsa-proxy simulate --seed {seed} --nodes 3 --moving --trace")
 
 
@@ -75,6 +77,17 @@ def test_a_broken_promise_of_member_reports_is_told(
     assert "seed 0 broke I2: " in out and out.endswith("again: wsa-proxy simulate --seed 0 --reporting --trace\n")
 
 
+def test_a_broken_promise_to_clients_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Likewise."""
+    monkeypatch.setattr(Carrying, "take_tickles", lambda self: [])
+    seed = next(seed for seed in range(50) if cli.main(["simulate", "--carrying", "--seed", str(seed)]) == 1)
+    out = capsys.readouterr().out
+    assert f"seed {seed} broke C4: " in out
+    assert out.endswith(f"again: wsa-proxy simulate --seed {seed} --carrying --trace\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
@@ -84,7 +97,8 @@ def test_a_broken_promise_of_member_reports_is_told(
         (["--nodes", "1"], "--nodes 1: 2 to 5 nodes"),
         (["--seeds", "0"], "--seeds 0: at least one"),
         (["--jobs", "0"], "--jobs 0: at least one"),
-        (["--moving", "--reporting"], "a run is either"),
+        (["--moving", "--reporting"], "a run is one of them"),
+        (["--reporting", "--carrying"], "a run is one of them"),
     ],
 )
 def test_wrong_use_is_said(arguments: list[str], problem: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,6 +26,7 @@ from wsa_proxy.simulation.bounds import rank
 from wsa_proxy.simulation.carrying import Carriage
 from wsa_proxy.simulation.carrying import World
 from wsa_proxy.simulation.kernel import RENEW_EVERY_S
+from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.node import NOTICE_S
 from wsa_proxy.simulation.node import Node
 from wsa_proxy.simulation.post import Sent
@@ -116,10 +117,11 @@ class CarryingNode(Node):
 
         def do() -> None:
             if self.core is life and life is not None:
-                if self.awake:
-                    what()
-                else:
+                if not self.awake:
                     self.after(RENEW_EVERY_S, do)
+                    return
+                self.read_guardian()
+                what()
 
         return do
 
@@ -154,7 +156,8 @@ class CarryingNode(Node):
             carriage.drain()
 
     def _bow_out(self) -> None:
-        if self.state is State.MASTER:
+        if self.state is State.MASTER and self.carriage:
+            self._say_drains(self.carriage)  # it may be the master again since
             self.kept, self._until_s = Keeps.ANSWERING, self.now + SUCCESSOR_S
         self.handle(Stopped("orderly stop"))
         if not self.keeps:
@@ -172,6 +175,11 @@ class CarryingNode(Node):
             self.demote(0)
 
     # -- frames and time -----------------------------------------------------------------------------------------------
+
+    def _hear(self, frame: Advertised, sender: int) -> None:
+        self.read_guardian()  # it has held the addresses: the order that follows from the frame before may be refused
+        if self.awake:
+            super()._hear(frame, sender)
 
     def take_in(self, event: Event) -> None:
         super().take_in(event)

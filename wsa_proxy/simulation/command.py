@@ -109,7 +109,6 @@ MARKS_CARRYING = (
     "a client was reset",
     "a client was closed",
     "a client was tickled",
-    "a connection that two nodes have begun",
     *(f"journey: {each.value}" for each in Journey),
 )
 """The same, of the groups that have clients."""
@@ -118,9 +117,9 @@ MARKED_SEEDS_MIN = 200  # fewer seeds may miss one by chance
 MARKED_MOVING_MIN = 60
 MOVING_EVERY = 25  # seeds: so many of them are played once more, with a group that is moved,
 REPORTING_EVERY = 25  # so many with member reports,
-CARRYING_EVERY = 40  # and so many with clients as well
+CARRYING_EVERY = 50  # and so many with clients as well
 MARKED_REPORTING_MIN = 70
-MARKED_CARRYING_MIN = 50
+MARKED_CARRYING_MIN = 40
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -47,7 +47,7 @@ SUCCESSOR_S = 1.0
 class Continuity:
     """Of the nodes of one run."""
 
-    LISTENS = frozenset({"tickles", "transition", "report believed", "life"})
+    LISTENS = frozenset({"tickles", "transition", "report believed", "life", "keeps"})
 
     def __init__(
         self,
@@ -92,6 +92,8 @@ class Continuity:
                 self._judge_tickle(node, what)
             case "transition" if what.new is State.MASTER:
                 self.took_over_at_s = self._timeline.now
+            case "keeps" if what is Keeps.NOTHING:
+                self._since_s.pop(("C2", node.number, node.number), None)  # another drain may begin in this event
             case "report believed":
                 self._heard[node.number, what.sender] = what.report.life
                 says_so = what.report.carry.get("drains", False)
@@ -105,10 +107,13 @@ class Continuity:
         if connection is None or not connection.is_open:
             self._marks["a tickle for nobody"] += 1
             return
-        # C3: its node drains, and has just been heard to say so.
+        # C3: its node drains, and has just been heard to say so; its list has come, for nothing is lost now.
         said_at_s = self._drains_at_s.get((node.number, connection.owner), -NEVER_S)
-        own = self._segments.stacks[connection.owner].sockets.get(client) == connection.serial
-        if own and self._timeline.now < said_at_s + DRAINING_S and self._knows(node.number, connection.owner):
+        if (
+            not self.disturbed
+            and connection in self.known(connection.owner)
+            and self._timeline.now < said_at_s + DRAINING_S
+        ):
             raise Violation(
                 "C3", f"node {node.number} tickles {port_of(client)} of node {connection.owner}, which drains"
             )

@@ -77,7 +77,8 @@ class JourneySettling(FilteredSettling):
     # -- planned moves -------------------------------------------------------------------------------------------------
 
     def _promise(self, journey: Journey) -> None:
-        if journey is Journey.STOP and len(self._stations) > 2 and self._lan.weather.delay_s_max > QUICK_S:
+        several = len(self._stations) > 2 and self._lan.weather.delay_s_max > QUICK_S
+        if journey is Journey.STOP and (several or self._ties_s(self._stations)):
             return  # several follow the bow-out, and the switch believes one that gives way
         self.continuity.promised_until_s = self._lan.timeline.now + self.clientele.drain_s
 
