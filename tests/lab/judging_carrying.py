@@ -24,23 +24,26 @@ def check_carried(seen: Seen, switches: int) -> None:
     found = seen["carried"]
     assert by_state(found["fates"]).keys() == {"done"}, [each for each in found["fates"] if each["state"] != "done"]
     for kind, count in (("download", 10), ("tunnel", 1), ("websocket", 1), ("waiting", 1)):
-        assert by_state(found["fates"], kind).total() >= count
-    assert max(each["pause_s"] for each in found["fates"]) < PAUSE_S_MAX
-    assert found["bad"] == [] and found["slowest_s"] < SLOW_S_MAX
-    assert found["retried"] <= found["requests"] * RETRIED_SHARE_MAX
-    assert len(found["switches"]) == switches
+        assert by_state(found["fates"], kind).total() >= count, kind
+    pause_s = max(each["pause_s"] for each in found["fates"])
+    assert pause_s < PAUSE_S_MAX, pause_s
+    assert found["bad"] == [], found["bad"]
+    assert found["slowest_s"] < SLOW_S_MAX, found["slowest_s"]
+    assert found["retried"] <= found["requests"] * RETRIED_SHARE_MAX, found["retried"]
+    assert len(found["switches"]) == switches, found["switches"]
     for each in found["switches"]:
         old, new = each["carry"][each["old"]], each["carry"][each["master"]]
         assert each["master"] != each["old"] and old["possible"] and new["possible"], each
         # Of two nodes the one that has just left may have had nothing: what is open is where it was begun.
         assert [steered["node"] for steered in new["steers"]] == ([each["old"]] if old["drains"] else []), each
-    assert found["switches"][0]["carry"][found["switches"][0]["old"]]["drains"]["connections"] >= 5
+    first = found["switches"][0]
+    assert first["carry"][first["old"]]["drains"]["connections"] >= 5, first
     check_nothing_left(found["left"])
 
 
 def check_nothing_left(left: dict[str, Any]) -> None:
     """No node has a table, and one alone has the virtual IP, where it answers for it."""
-    assert [each["tables"] for each in left.values()] == [[]] * len(left)
+    assert [each["tables"] for each in left.values()] == [[]] * len(left), left
     holding = [interface for each in left.values() for interface in each["holding"]]
     assert len(holding) == 1 and holding != ["lo"], left
 
@@ -48,8 +51,10 @@ def check_nothing_left(left: dict[str, Any]) -> None:
 def check_told(seen: Seen, count: int) -> None:
     """Each client that only waited has its reset within a second of the takeover."""
     found = seen["lost"]
-    assert by_state(found["fates"]) == {"reset": count}
+    others = [each for each in found["fates"] if each["state"] != "reset"]
+    assert by_state(found["fates"]) == {"reset": count}, others
     late_s = noise_ms(seen["faults"][-1]) / 1000
-    assert max(each["at_s"] for each in found["fates"]) < TOLD_S_MAX + late_s
-    assert found["carry"]["told"]["node"] == found["old"]
-    assert found["carry"]["told"]["clients"] >= count
+    last_s = max(each["at_s"] for each in found["fates"])
+    assert last_s < TOLD_S_MAX + late_s, last_s
+    told = found["carry"]["told"]
+    assert told["node"] == found["old"] and told["clients"] >= count, told
