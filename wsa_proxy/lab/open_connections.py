@@ -132,6 +132,8 @@ class Client:
         finally:
             if writer is not None:
                 writer.transport.abort()
+                with contextlib.suppress(OSError):  # told already; asyncio would complain on the user's terminal
+                    await writer.wait_closed()
 
     async def _download(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, watch: Watch) -> None:
         plan = self._plan
