@@ -36,6 +36,13 @@ def test_what_the_kernel_refuses_is_the_answer() -> None:
     thread.close()
 
 
+def test_what_is_over_is_forgotten() -> None:
+    """In the same thread; nothing of that here."""
+    thread = SocketTableThread()
+    assert thread.forget([HERE.packed + b"\x1f\x90" + HERE.packed + b"\x1f\x91"]).result(10) == 0
+    thread.close()
+
+
 def test_after_the_end_no_thread_is_left() -> None:
     """Also one that was never asked."""
     SocketTableThread().close()

@@ -280,6 +280,8 @@ class FakeSockets:
         self.connected: set[bytes] = set()
         self.half_open: set[bytes] = set()
         self.asked_apart = 0
+        self.forgotten: set[bytes] = set()
+        self.forget_error: OSError | None = None
         self.error: OSError | None = None
 
     def clients(self, addresses: Collection[Address], *, half_open: bool = True) -> frozenset[bytes]:
@@ -298,6 +300,15 @@ class FakeSockets:
         except OSError as error:
             answered.set_exception(error)
         return answered
+
+    def forget(self, clients: Collection[bytes]) -> Future[int]:
+        forgotten: Future[int] = Future()
+        if self.forget_error is not None:
+            forgotten.set_exception(self.forget_error)
+        else:
+            self.forgotten |= set(clients)
+            forgotten.set_result(len(clients))
+        return forgotten
 
     def listening(self, addresses: Collection[Address]) -> frozenset[tuple[Address, int]]:
         return frozenset((address, 8080) for address in addresses)

@@ -42,6 +42,21 @@ async def test_after_a_crash_the_lost_ones_are_told(make_host: MakeHost) -> None
     assert "steered" not in b.driver.record.evidence and "told=3" in str(await b.node.chronicle.history.read("1"))
 
 
+@pytest.mark.parametrize("error", [None, OSError("not supported")])
+async def test_what_the_kernel_remembers_of_them_is_forgotten_before(
+    make_host: MakeHost, error: OSError | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Or it would answer for the connection that has gone; where it cannot forget they are told all the same."""
+    a, b = await with_clients(make_host)
+    b.sockets.forget_error = error
+    with caplog.at_level("INFO"):
+        a.running = False
+        await asyncio.sleep(5)
+    lost = {client(number) for number in range(3)}
+    assert b.sockets.forgotten == (lost if error is None else set()) and set(b.tickles.sent) == lost
+    assert ("not supported; its clients hear" in caplog.text) is (error is not None)
+
+
 async def test_a_node_that_dies_while_it_drains(make_host: MakeHost) -> None:
     """Three of its reports are missing: what was steered to it is its own again, and told."""
     a, b = await with_clients(make_host)

@@ -12,6 +12,7 @@
 - ``neighbours.py``     gratuitous ARP, neighbour advertisements, and the probe "who has this address?"
 - ``neighbour_table.py``  the neighbours that the kernel has asked for in vain: have it ask again at once
 - ``socket_table.py``   who is connected to the virtual addresses, and where we listen, as the kernel knows it
+- ``closed_sockets.py``  makes the kernel forget what is over of them
 - ``tickle.py``         tells the clients of a node that has died that their connections are gone
 - ``steering.py``       sends on frames of connections that other nodes still have
 - ``links.py``          what the kernel reports: interfaces and addresses that come and go

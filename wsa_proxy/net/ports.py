@@ -279,6 +279,10 @@ class SocketTableThreadPort(Protocol):
     def ask(self, addresses: Collection[Address], *, half_open: bool = True) -> Future[frozenset[Client]]:
         """As ``SocketTablePort.clients``."""
 
+    def forget(self, clients: Collection[Client]) -> Future[int]:
+        """What the kernel remembers of connections of these clients that are over here, so that it answers for none of
+        them. How many there were."""
+
     def close(self) -> None:
         """Harmless when repeated."""
 

@@ -80,7 +80,7 @@ class CarryOver:
             logger.warning("failover: %s; they end when a virtual IP moves", self.trouble)
             return
         self.trouble = None
-        self.tickling = Tickling(self.ports.open_tickles)
+        self.tickling = Tickling(self.ports.open_tickles, self.ports.sockets_thread.forget)
         self._arm()
 
     def _begin(self, reports: GroupReports) -> None:
