@@ -20,8 +20,8 @@ from mitmproxy.proxy.server_hooks import ClientConnectedHook
 from mitmproxy.tools.dump import DumpMaster
 
 from tests.proxy.processes import free_port
-from wsa_proxy.proxy import accept_queue
 from wsa_proxy.proxy import descriptors
+from wsa_proxy.proxy import listening_socket
 from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy.hook_calls import HookCalls
 from wsa_proxy.proxy.listener import LoopbackEndpoint
@@ -73,7 +73,7 @@ async def main() -> None:
 
         async def look() -> None:
             descriptors.left()
-            accept_queue.waiting(listening)
+            listening_socket.waiting(listening)
 
         print("descriptors and one queue  ", await cost_ms(look, 3000))
         calls.uninstall()

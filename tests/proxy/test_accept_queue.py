@@ -10,7 +10,7 @@ from mitmproxy.test import taddons
 
 from tests.descriptors import no_descriptors
 from tests.proxy.processes import until
-from wsa_proxy.proxy import accept_queue
+from wsa_proxy.proxy import listening_socket
 from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy.accept_queue import AcceptQueue
 from wsa_proxy.proxy.listener import FailoverListener
@@ -39,11 +39,11 @@ def looks(queue: AcceptQueue, listening: ListeningSocket, from_s: float, to_s: f
 
 def test_the_kernel_tells_who_waits(listening: ListeningSocket) -> None:
     """Connected and not accepted clients, and no others."""
-    assert accept_queue.waiting(listening) == 0
+    assert listening_socket.waiting(listening) == 0
     with client_of(listening), client_of(listening):
-        assert accept_queue.waiting(listening) == 2
+        assert listening_socket.waiting(listening) == 2
         listening.accept()[0].close()
-        assert accept_queue.waiting(listening) == 1
+        assert listening_socket.waiting(listening) == 1
 
 
 def test_a_socket_nobody_accepts_from_is_found(listening: ListeningSocket) -> None:
@@ -94,7 +94,7 @@ async def test_accepting_by_the_loop_counts(listening: ListeningSocket) -> None:
     async with await asyncio.start_server(lambda _reader, _writer: served.set(), sock=listening):
         with client_of(listening):
             await asyncio.wait_for(served.wait(), 5)
-            assert listening.asked >= 1 and accept_queue.waiting(listening) == 0
+            assert listening.asked >= 1 and listening_socket.waiting(listening) == 0
 
 
 async def test_the_listener_replaces_a_socket_nobody_accepts_from(inside: taddons.context) -> None:

@@ -144,6 +144,7 @@ class Turns(AcceptPace):
     """Takes all or none, and remembers what it was told of the turns."""
 
     wait_s = 0.02
+    crowd = 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -160,6 +161,22 @@ class Turns(AcceptPace):
 
     def taken(self) -> None:
         self.served += 1
+
+
+async def test_few_who_wait_are_taken_whatever_the_pace_is() -> None:
+    """They are no crowd: a host whose processors others use has long turns, too."""
+    loop = asyncio.get_running_loop()
+    with open_listening_socket(ip_address("127.0.0.1"), 0) as listening:
+        pace = listening.pace = Turns()
+        pace.open, pace.crowd = False, 3
+        server = await asyncio.start_server(lambda _, writer: writer.close(), sock=listening, backlog=4)
+        clients = [socket.create_connection(listening.getsockname(), 5) for _ in range(2)]
+        for client in clients:
+            client.setblocking(False)
+            assert await loop.sock_recv(client, 1) == b""
+            client.close()
+        assert pace.last == []
+        server.close()
 
 
 async def test_at_its_pace_clients_wait_in_the_kernel_and_the_loop_sleeps() -> None:

@@ -10,6 +10,9 @@ for slow servers or for clients who say nothing, soon takes everybody; while the
 
 from __future__ import annotations
 
+CROWD = 64
+"""So many must wait that there is any pace: below, a loop takes whoever comes, however long its turns are. On a host
+where other processes have the processor, long turns alone say nothing of the proxy's own work."""
 AT_ONCE = 16
 """So many are taken without a pause, if nobody came before: more than a browser opens at once."""
 FIRST_PER_S = 64.0
@@ -28,6 +31,9 @@ QUIET_S = 1.0
 
 class AcceptPace:
     """Of one listening socket. ``now_s``: monotonic seconds."""
+
+    crowd = CROWD
+    """As long as fewer wait, the pace is not asked."""
 
     def __init__(self) -> None:
         self._per_s = FIRST_PER_S

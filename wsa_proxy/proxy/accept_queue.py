@@ -8,21 +8,11 @@ loop that did not turn.
 
 from __future__ import annotations
 
-import socket
-import struct
-
 from wsa_proxy.proxy.listening_socket import ListeningSocket
+from wsa_proxy.proxy.listening_socket import waiting
 
 LIMIT_S = 2.0  # asyncio asks again 1 s after it found no descriptor
 LATE_S = 0.5  # looks are 0.1 s apart; after a longer gap the loop has not turned, and the count begins anew
-
-_TCP_INFO_UNACKED = 24  # <linux/tcp.h>: u32; of a listening socket the length of its accept queue
-
-
-def waiting(listening: socket.socket) -> int:
-    """How many clients are connected and not accepted. Raises OSError."""
-    info = listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_UNACKED + 4)
-    return int(struct.unpack_from("=I", info, _TCP_INFO_UNACKED)[0])
 
 
 class AcceptQueue:

@@ -34,8 +34,8 @@ from mitmproxy.connection import Client
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 
 from wsa_proxy.proxy import mitmproxy_internals
-from wsa_proxy.proxy.accept_queue import waiting
 from wsa_proxy.proxy.listening_socket import ACCEPT_QUEUE
+from wsa_proxy.proxy.listening_socket import waiting
 
 type Address = IPv4Address | IPv6Address
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import struct
 from collections.abc import Callable
 from functools import partial
 from ipaddress import IPv4Address
@@ -25,6 +26,15 @@ IPV6_FREEBIND = 78  # <linux/in6.h>, Linux 4.15
 
 ACCEPTS_PER_TURN = 4  # asyncio's "backlog" is also its accepts per turn; 100 of them stall the loop for seconds
 ACCEPT_QUEUE = 4096  # the kernel's queue, which takes the burst of reconnects after a failover
+
+
+_TCP_INFO_UNACKED = 24  # <linux/tcp.h>: u32; of a listening socket the length of its accept queue
+
+
+def waiting(listening: socket.socket) -> int:
+    """How many clients are connected and not accepted. Raises OSError."""
+    info = listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_UNACKED + 4)
+    return int(struct.unpack_from("=I", info, _TCP_INFO_UNACKED)[0])
 
 
 class ListeningSocket(PatientSocket):
@@ -59,6 +69,8 @@ class ListeningSocket(PatientSocket):
 
     def _is_time(self, pace: AcceptPace) -> bool:
         loop = asyncio.get_running_loop()
+        if waiting(self) < pace.crowd:
+            return True
         if self._turn_s is None:
             self._turn_s = loop.time()
             pace.begin_turn(self._turn_s, None if self._last_turn_s is None else self._turn_s - self._last_turn_s)
