@@ -169,7 +169,7 @@ def switches(overrides: Mapping[str, Any]) -> dict[str, Any]:
     """As many as are asked for."""
     lab = begun(overrides)
     found = carried(lab, int(os.environ.get("SWITCHES", SWITCHES)), DOWNLOAD_S)
-    return seen(lab, carried=found, left=left(lab))
+    return seen(lab, carried=found | {"left": left(lab)})
 
 
 def virtual_mac() -> dict[str, Any]:

@@ -18,6 +18,10 @@ def by_state(fates: list[dict[str, Any]], kind: str = "") -> Counter[str]:
     return Counter(each["state"] for each in fates if each["place"].startswith(kind))
 
 
+SWITCHED_S_MAX = 0.5
+"""Two holders in a switch: a busy machine hears the successor late; usual are 10 ms."""
+
+
 def check_carried(seen: Seen, switches: int) -> None:
     """Nothing is lost in all of it: each download has every byte and comes as steadily as it is sent, each tunnel and
     WebSocket lives to its end, no request fails. Afterwards each kernel is as if nothing had been."""

@@ -10,6 +10,7 @@ from tests.lab.inside import run_inside
 from tests.lab.judging import SCENARIO_S_MAX
 from tests.lab.judging import Seen
 from tests.lab.judging import check_always
+from tests.lab.judging_carrying import SWITCHED_S_MAX
 from tests.lab.judging_carrying import check_carried
 from tests.lab.judging_carrying import check_told
 
@@ -24,7 +25,7 @@ def seen() -> Seen:
 
 def test_open_connections_survive_a_planned_switch_and_the_way_back(seen: Seen) -> None:
     """Downloads to the byte, a CONNECT tunnel with messages, one without a word, a WebSocket; and no request fails."""
-    check_always(seen)
+    check_always(seen, SWITCHED_S_MAX)
     check_carried(seen, carrying.SWITCHES)
 
 

@@ -14,6 +14,7 @@ from tests.lab.inside import run_inside
 from tests.lab.judging import SCENARIO_S_MAX
 from tests.lab.judging import Seen
 from tests.lab.judging import check_always
+from tests.lab.judging_carrying import SWITCHED_S_MAX
 from tests.lab.judging_carrying import by_state
 from tests.lab.judging_carrying import check_carried
 from tests.lab.judging_carrying import check_nothing_left
@@ -34,7 +35,7 @@ def test_twenty_switches_lose_nothing(scenario: Callable[[], Any], monkeypatch: 
     monkeypatch.setenv("SWITCHES", str(SWITCHES))
     monkeypatch.setenv("EVERY", str(REQUEST_EVERY_S))
     seen: Seen = run_inside(scenario, TWENTY_S_MAX)
-    check_always(seen)
+    check_always(seen, SWITCHED_S_MAX)
     check_carried(seen, SWITCHES)
 
 
@@ -42,7 +43,7 @@ def test_a_stop_and_the_return_of_the_better_node_lose_nothing() -> None:
     """The process that is stopped ends with its last download, and not before; what the other one has is carried over
     when the better one comes back."""
     seen: Seen = run_inside(carrying.stopped_and_back, SCENARIO_S_MAX)
-    check_always(seen)
+    check_always(seen, SWITCHED_S_MAX)
     assert by_state(seen["fates"]).keys() == {"done"}, [each for each in seen["fates"] if each["state"] != "done"]
     assert seen["old"] == "a" and seen["carry"]["drains"]["connections"] >= 3
     assert 0 < seen["stop_s"] < STOP_S_MAX
