@@ -43,7 +43,7 @@ def test_a_healthy_group_passes(journey: Journey, guarded: bool) -> None:
     if not planned or journey is Journey.OLD_DIES:
         assert outcome.marks["a client was tickled"] > 0
     elif journey is not Journey.NEW_DIES:
-        assert outcome.marks["a tickle"] == outcome.marks["a client was reset"] == 0
+        assert outcome.marks["a client was tickled"] == outcome.marks["a client was reset"] == 0
 
 
 @pytest.mark.parametrize(
