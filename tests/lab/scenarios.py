@@ -23,6 +23,7 @@ from wsa_proxy.lab.report import make_document
 from wsa_proxy.runtime.control import ask
 
 FROZEN_S = 10.0
+STOPPED_S_MAX = 10.0  # it holds the address silently for a second and more, for what may still come
 ATTACKED_S = 30.0
 RETURN_S = 8.0
 """Before the end of the attack: so long the one that comes back is attacked as well."""
@@ -109,6 +110,7 @@ def preemptive() -> dict[str, Any]:
     warm = neighbour(lab)
     do(lab, "stop", "a")
     lab.wait_service()
+    lab.wait_for("a to end", lambda: "its process is there" if lab.nodes["a"].alive else None, STOPPED_S_MAX)
     after_stop = {"neighbour": neighbour(lab), "a": links(lab, "a"), "b": links(lab, "b")}
     do(lab, "start", "a")
     lab.settle()
