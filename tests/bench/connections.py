@@ -23,8 +23,9 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from functools import partial
 from ipaddress import ip_address
-from statistics import median
 
+from tests.bench.medians import milliseconds
+from tests.bench.medians import spread
 from tests.bench.world import build_lan
 from tests.cable import Lan
 from tests.learning_switch import run
@@ -128,16 +129,6 @@ async def lateness(asking: Callable[[Callable[[], object]], Awaitable[object]]) 
     await watching
     asked.close()
     return 1000 * late_s
-
-
-def milliseconds(work: Callable[[], object]) -> float:
-    start = time.thread_time()
-    work()
-    return 1000 * (time.thread_time() - start)
-
-
-def spread(values: Sequence[float]) -> str:
-    return f"{median(values):.2f} ({min(values):.2f}..{max(values):.2f})"
 
 
 def tickles() -> dict[str, str]:

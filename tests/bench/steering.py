@@ -10,16 +10,14 @@ sends, the kernel's part in it; the median (lowest..highest). ``CROWD=500``: of 
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable
-from collections.abc import Sequence
 from functools import partial
-from statistics import median
 
 from scapy.layers.inet import IP
 from scapy.layers.inet import UDP
 from scapy.layers.l2 import Ether
 
+from tests.bench.medians import milliseconds
+from tests.bench.medians import spread
 from tests.bench.world import build_lan
 from tests.cable import Lan
 from tests.net.steered import CLIENT
@@ -126,13 +124,3 @@ def of_each(lan: Lan, frame: bytes) -> str:
     times = [1000 * milliseconds(send_all) / FRAMES for _ in range(RUNS)]
     sender.close()
     return spread(times) + " us"
-
-
-def milliseconds(work: Callable[[], object]) -> float:
-    start = time.thread_time()
-    work()
-    return 1000 * (time.thread_time() - start)
-
-
-def spread(values: Sequence[float]) -> str:
-    return f"{median(values):.2f} ({min(values):.2f}..{max(values):.2f})"

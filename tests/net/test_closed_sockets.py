@@ -75,6 +75,19 @@ def test_what_anybody_has_is_left_alone(lan: Any, address: Address) -> None:
     assert closed.forget([]) == 0
 
 
+def test_a_process_that_has_said_all_and_still_listens_keeps_its_connection(lan: Any) -> None:
+    """Half closed: its own end is said, and the client goes on."""
+    hold_both(lan)
+    listening = listen(VIP4)
+    with lan.on_the_right():
+        client = socket.create_connection((str(VIP4), PORT))
+    ours = listening.accept()[0]
+    ours.shutdown(socket.SHUT_WR)
+    assert client.recv(1) == b"" and ClosedSockets().forget([client_of(client)]) == 0
+    client.sendall(b"more")
+    assert ours.recv(4) == b"more"
+
+
 def test_many_at_once(lan: Any) -> None:
     """Of a crowd only those that are asked for."""
     hold_both(lan)

@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from wsa_proxy.carp.wire import HEADER_BYTES
+from wsa_proxy.net.client_key import virtual_ip_of
 from wsa_proxy.net.ports import FRAMES_PER_TURN_MAX
 from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import AddressPort
@@ -289,7 +290,7 @@ class FakeSockets:
             raise self.error
         wanted = {address.packed for address in addresses}
         found = self.connected | self.half_open if half_open else self.connected
-        return frozenset(each for each in found if each[: len(each) // 2 - 2] in wanted)
+        return frozenset(each for each in found if virtual_ip_of(each) in wanted)
 
     def ask(self, addresses: Collection[Address], *, half_open: bool = True) -> Future[frozenset[bytes]]:
         """A thread that is fast."""

@@ -68,6 +68,21 @@ async def test_connections_that_rest_are_looked_for_as_often_as_they_are_counted
     assert 15 <= clients.looks <= 22
 
 
+async def test_who_drains_says_so_more_often_than_its_interval_is(make_host: MakeHost) -> None:
+    """Or three of its reports would be missing between two of them."""
+    a = make_host("a", 1, security=("sealed",), advbase=5)
+    b = make_host("b", 2, security=("sealed",), advbase=5, priority=200, advskew=55)
+    a.lan.carries_report = lambda sender, receiver: True
+    for host in (a, b):
+        await host.start()
+    await asyncio.sleep(40)
+    a.sockets.connected = {client(1)}
+    await asyncio.sleep(10)
+    await done(a, "b")
+    await asyncio.sleep(12)
+    assert owners([a, b]) == "b" and set(steered(b)) == {client(1)} and not b.tickles.sent
+
+
 async def test_at_drain_timeout_the_rest_is_reset(make_host: MakeHost) -> None:
     """By the node that has them: the connections are closed while the address is here, and nobody else is told."""
     a, b = await with_clients(make_host)

@@ -144,7 +144,7 @@ class Carrying:
         return {key: life.copy.position for key, life in self._lives.known.items() if life.copy.position}
 
     def status(self, now_s: float) -> dict[str, Any]:
-        """As in the status document."""
+        """Its part of a group's ``carry`` in the status document."""
         drain, told = self._drain, self._last_told
         steered = self._lives.steered() if self._steers_now else []
         steered = [life for life in steered if life.copy.clients or life.fate is not Fate.CLOSES]
@@ -155,8 +155,6 @@ class Carrying:
                 for life in steered
             ],
             "told": told and {"node": told.node, "clients": told.clients, "age_s": round(now_s - told.at_s, 1)},
-            "possible": self.steers,
-            "why_not": self.why_not or None,
         }
 
     # -- this node's own connections -----------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ import math
 
 SETTLES_S = 1.0
 COUNTED_S = 0.5
-"""Between two counts; a report follows each of them, so that the others know that it is there."""
+"""Between two counts; a report follows each of them, whatever a node's interval is, so that the others know that it is
+there."""
 HURRY_S = 1.0
 """After each of the steps what is told of the list is repeated at once."""
 

@@ -28,6 +28,7 @@ from wsa_proxy.members.carry_words import Carried
 from wsa_proxy.members.carry_words import read
 from wsa_proxy.members.client_list import ClientCopy
 from wsa_proxy.members.client_page import Client
+from wsa_proxy.members.drain import COUNTED_S
 from wsa_proxy.members.report import MEMBERS_MAX
 from wsa_proxy.members.roster import Member
 from wsa_proxy.members.roster import Roster
@@ -36,8 +37,8 @@ AWAITED_S = 1.0
 SAYS_S = 0.15
 """Three times what passes between two reports of a node that hands over."""
 CLOSES_S = 1.0
-LOST_S = 1.5
-"""Three of the reports that a draining node sends twice a second."""
+LOST_S = 3 * COUNTED_S
+"""Three of the reports that a draining node sends."""
 FLOODED_S_MAX = 10.0
 """No word is missing while datagrams are passed over unread, as there are too many: it may be among these. A flood, for
 which nobody needs the secret, would else cut connections that go on. For so long at most, as it may be dead."""

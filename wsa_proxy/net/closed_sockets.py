@@ -11,18 +11,17 @@ import errno
 import os
 import struct
 from collections.abc import Collection
-from ipaddress import ip_address
 
 from pyroute2.netlink import NLM_F_ACK
 from pyroute2.netlink import NLM_F_REQUEST
 from pyroute2.netlink import NLMSG_ERROR
-from pyroute2.netlink.diag import SOCK_DIAG_BY_FAMILY
 from pyroute2.netlink.diag import SS_CLOSING
 from pyroute2.netlink.diag import SS_FIN_WAIT1
 from pyroute2.netlink.diag import SS_FIN_WAIT2
 from pyroute2.netlink.diag import SS_LAST_ACK
 from pyroute2.netlink.diag import SS_TIME_WAIT
 
+from wsa_proxy.net.client_key import virtual_ip_of
 from wsa_proxy.net.ports import Client
 from wsa_proxy.net.ports import Version
 from wsa_proxy.net.socket_table import SocketTable
@@ -50,29 +49,23 @@ class ClosedSockets(SocketTable):
         """Of the connections of these clients those that are closed, and no process has. Answers how many. Raises
         OSError: EOPNOTSUPP where the kernel cannot (CONFIG_INET_DIAG_DESTROY)."""
         wanted = frozenset(clients)
-        addresses = {ip_address(each[: len(each) // 2 - 2]) for each in wanted}
+        addresses = {virtual_ip_of(each) for each in wanted}
         versions: tuple[Version, ...] = (4, 6)
         found: list[tuple[int, bytes]] = []
         for version in versions:
-            if own := [each.packed for each in addresses if each.version == version]:
+            if own := [each for each in addresses if len(each) == _ADDRESS_BYTES[version]]:
                 self._ask(version, _STATES, own)
-                found += self._without_process(version, wanted)
+                found += self._without_process(_ADDRESS_BYTES[version], wanted)
         for family, socket_id in found:
             self._destroy(family, socket_id)
         return len(found)
 
-    def _without_process(self, version: Version, wanted: frozenset[Client]) -> list[tuple[int, bytes]]:
-        size, found = _ADDRESS_BYTES[version], []
-        for datagram in self._datagrams():
-            offset = 0
-            while offset + _ANSWER.size <= len(datagram):
-                length, kind, family, socket_id, inode = _ANSWER.unpack_from(datagram, offset)
-                if kind != SOCK_DIAG_BY_FAMILY:
-                    break
-                port, client_port, address, client = _SOCKET_ID.unpack(socket_id)
-                if not inode and address[:size] + port + client[:size] + client_port in wanted:
-                    found.append((family, socket_id))
-                offset += length + 3 & ~3
+    def _without_process(self, size: int, wanted: frozenset[Client]) -> list[tuple[int, bytes]]:
+        found = []
+        for _, _, family, socket_id, inode in self._answers(_ANSWER):
+            port, client_port, address, client = _SOCKET_ID.unpack(socket_id)
+            if not inode and address[:size] + port + client[:size] + client_port in wanted:
+                found.append((family, socket_id))
         return found
 
     def _destroy(self, family: int, socket_id: bytes) -> None:

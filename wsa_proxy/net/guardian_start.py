@@ -10,11 +10,11 @@ from pathlib import Path
 
 from wsa_proxy.net import death_notice
 from wsa_proxy.net.inheritance import handed_on
+from wsa_proxy.net.socket_buffers import grow_send_buffer
 
 SEND_BUFFER_BYTES = 4 * 1024 * 1024
 """For a will of each of 255 groups, to many peers, before a guardian on the only core has its turn."""
 
-_SO_SNDBUFFORCE = 32  # from asm-generic/socket.h; Python's socket module does not have it
 _PROGRAM = "import sys; sys.path.insert(0, sys.argv.pop(1)); from wsa_proxy.net.guardian_process import main; main()"
 _ROOT = str(Path(__file__).resolve().parent.parent.parent)
 
@@ -45,13 +45,6 @@ def start_guardian(stall_limit_s: float) -> tuple[subprocess.Popen[bytes], socke
         their_wills.close()
         os.close(pidfd)
     for each in (ours, our_wills):
-        _prepare(each)
+        each.setblocking(False)
+        grow_send_buffer(each, SEND_BUFFER_BYTES)
     return process, ours, our_wills
-
-
-def _prepare(ours: socket.socket) -> None:
-    ours.setblocking(False)
-    try:
-        ours.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, SEND_BUFFER_BYTES)
-    except PermissionError:  # it cannot write addresses either, and will say so
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)

@@ -37,7 +37,7 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from wsa_proxy.net.ports import Address
 from wsa_proxy.net.raw_socket import Instruction
 from wsa_proxy.net.raw_socket import attach_filter
-from wsa_proxy.net.raw_socket import grow_receive_buffer
+from wsa_proxy.net.socket_buffers import grow_receive_buffer
 
 FOREVER_S = 0xFFFFFFFF
 """The lifetime that the kernel gives to permanent addresses."""

@@ -13,12 +13,12 @@ from pyroute2.netlink import NLM_F_ACK
 from pyroute2.netlink import NLMSG_ERROR
 
 from wsa_proxy.net.nft_messages import batch
+from wsa_proxy.net.socket_buffers import grow_send_buffer
 
 _SOL_NETLINK = 270
 # From linux/netlink.h: answers beyond the buffer are dropped in silence, the first error is not among them; and an
 # answer does not repeat our message.
 _NETLINK_NO_ENOBUFS, _NETLINK_CAP_ACK = 5, 10
-_SO_SNDBUFFORCE = 32  # from asm-generic/socket.h
 _SEND_BUFFER_BYTES = 16 * 1024 * 1024  # a transaction is one datagram; 65,536 IPv6 clients take 4.3 MiB
 _ANSWERS_MAX = 4096
 _ANSWER_BYTES_MAX = 8192
@@ -40,7 +40,7 @@ class NftSocket:
         try:
             for option in (_NETLINK_NO_ENOBUFS, _NETLINK_CAP_ACK):
                 self._socket.setsockopt(_SOL_NETLINK, option, 1)
-            self._grow_send_buffer()
+            grow_send_buffer(self._socket, _SEND_BUFFER_BYTES)
             self._socket.bind((0, 0))
         except BaseException:
             self._socket.close()
@@ -91,9 +91,3 @@ class NftSocket:
                 if kind == NLMSG_ERROR:
                     found.append(-error)
         return found
-
-    def _grow_send_buffer(self) -> None:
-        try:
-            self._socket.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, _SEND_BUFFER_BYTES)
-        except PermissionError:  # then the kernel's limit, net.core.wmem_max, is that of a transaction
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)

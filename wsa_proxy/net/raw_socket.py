@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 
 from wsa_proxy.net.ports import FRAMES_PER_TURN_MAX
+from wsa_proxy.net.socket_buffers import grow_receive_buffer
 
 ETHERTYPE_IPV4 = 0x0800
 ETHERTYPE_ARP = 0x0806
@@ -26,7 +27,6 @@ RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024  # a full queue keeps the oldest frames, 
 FRAME_BYTES_MAX = 2048  # what we look for has 110 bytes at most; a longer frame is cut here and fails its length check
 
 # From linux/socket.h and linux/filter.h; Python's socket module does not have them.
-_SO_RCVBUFFORCE = 33
 _SO_ATTACH_FILTER = 26
 _PRIORITY_INTERACTIVE = 6  # linux/pkt_sched.h: leaves before bulk traffic; the highest that needs no privilege
 
@@ -133,14 +133,6 @@ def queued_frames(receiver: socket.socket) -> Iterator[bytes]:
             # The kernel says once that the interface went down; the link monitor reports it, and more may be queued.
             if error.errno not in (errno.ENETDOWN, errno.ENODEV, errno.ENXIO):
                 raise
-
-
-def grow_receive_buffer(receiver: socket.socket, size_bytes: int) -> None:
-    """Ask for a receive buffer; without the privilege the kernel's limit (net.core.rmem_max) is what we get."""
-    try:
-        receiver.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, size_bytes)
-    except PermissionError:
-        receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size_bytes)
 
 
 def _open(interface: str) -> socket.socket:

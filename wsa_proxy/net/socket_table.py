@@ -16,6 +16,7 @@ import struct
 from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Sequence
+from typing import Any
 
 from pyroute2.netlink import NETLINK_SOCK_DIAG
 from pyroute2.netlink import NLM_F_DUMP
@@ -72,9 +73,9 @@ _HAS_OWN_ADDRESS = 7
 _CONDITION = struct.Struct("=BBxxi")  # struct inet_diag_hostcond: family, prefix length, port; the address follows
 _ANY_PORT = -1
 
-type _Found = tuple[int, int, int, int, bytes, bytes, bytes, bytes, int, int]
-"""Length, type, state, repetitions, own port, the other's port, own address, the other's address, bytes that are not
-acknowledged, inode."""
+type Found = tuple[Any, ...]
+"""Length and type; then, of the table, state, repetitions, own port, the other's port, own address, the other's
+address, bytes that are not acknowledged, inode."""
 
 
 class SocketTable:
@@ -116,14 +117,14 @@ class SocketTable:
         """Harmless when repeated."""
         self._socket.close()
 
-    def _dump(self, addresses: Collection[Address], states: int) -> Iterator[_Found]:
+    def _dump(self, addresses: Collection[Address], states: int) -> Iterator[Found]:
         """The sockets in these states (a mask) that have one of these addresses, and perhaps others."""
         versions: tuple[Version, ...] = (4, 6)
         for version in versions:
             wanted = [address.packed for address in addresses if address.version == version]
             if wanted:
                 self._ask(version, states, wanted)
-                yield from self._answers(version)
+                yield from self._answers(_ANSWER[version])
 
     def _ask(self, version: Version, states: int, wanted: Sequence[bytes]) -> None:
         for _ in self._datagrams():  # what is left of an earlier dump is no answer, and the kernel does one at a time
@@ -135,12 +136,12 @@ class SocketTable:
         length, flags = _HEADER.size + len(body), NLM_F_REQUEST | NLM_F_DUMP
         self._socket.send(_HEADER.pack(length, SOCK_DIAG_BY_FAMILY, flags, 0, 0) + body)
 
-    def _answers(self, version: Version) -> Iterator[_Found]:
-        answer = _ANSWER[version]
+    def _answers(self, answer: struct.Struct) -> Iterator[Found]:
+        """Each as this says, whose first values are length and type. Raises OSError."""
         for datagram in self._datagrams():
             offset = 0
             while offset + answer.size <= len(datagram):
-                found: _Found = answer.unpack_from(datagram, offset)
+                found = answer.unpack_from(datagram, offset)
                 if found[1] != SOCK_DIAG_BY_FAMILY:
                     break
                 yield found

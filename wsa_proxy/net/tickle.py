@@ -18,9 +18,11 @@ from functools import cache
 from ipaddress import IPv6Address
 from ipaddress import ip_address
 
+from wsa_proxy.net.client_key import parts_of
 from wsa_proxy.net.frames import bare_ack
 from wsa_proxy.net.ports import Client
 from wsa_proxy.net.ports import Version
+from wsa_proxy.net.socket_buffers import grow_send_buffer
 
 CLIENTS_AT_FIRST_MAX = 50
 """So many to one next hop, as long as the kernel does not know its hardware address: of what waits for that it keeps
@@ -41,8 +43,6 @@ _NUMBERS_END = 12
 _CHECKSUM = 16
 _CHECKSUM_END = 18
 
-_SO_SNDBUFFORCE = 32  # asm-generic/socket.h; Python's socket module does not have it
-
 
 class Tickler:
     """A ``TicklePort`` that sends through the kernel's own routing."""
@@ -55,7 +55,7 @@ class Tickler:
     def send(self, client: Client) -> None:
         """The four segments. Raises OSError: BlockingIOError when the buffer is full (later it is not), EADDRNOTAVAIL
         when the virtual IP is not here the first time that it is sent from."""
-        address, _, other, _ = _parts(client)
+        address, _, other, _ = parts_of(client)
         opened = self._sockets.get(address) or self._open(address)
         destination = self._destination(other)
         for segment in segments(client):
@@ -74,7 +74,7 @@ class Tickler:
         # IPPROTO_RAW: the IP header is ours, and nothing is received.
         opened = socket.socket(family, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.IPPROTO_RAW)
         try:
-            _grow_send_buffer(opened)
+            grow_send_buffer(opened, SEND_BUFFER_BYTES)
             if not address.is_link_local:  # this would bind it to an interface, and that of a virtual MAC has no routes
                 opened.bind((str(address), 0))
         except BaseException:
@@ -92,7 +92,7 @@ class Tickler:
 def segments(client: Client) -> list[bytes]:
     """The four IP packets for one client, with the checksum of TCP; that of an IPv4 header is the kernel's."""
     head, tcp, constant = _template(4 if len(client) == _IPV4_CLIENT_BYTES else 6)
-    address, port, other, other_port = _parts(client)
+    address, port, other, other_port = parts_of(client)
     start = head + address + other + port + other_port
     # The sum of 16-bit words in ones' complement is the remainder of the whole number (RFC 1071), and a client is,
     # reordered, all that differs of the pseudo header and of the ports.
@@ -112,17 +112,3 @@ def _template(version: Version) -> tuple[bytes, bytes, int]:
     address_bytes = 4 if version == 4 else 16
     head, tcp = packet[: -_TCP_BYTES - 2 * address_bytes], packet[-_TCP_BYTES:]
     return head, tcp, socket.IPPROTO_TCP + _TCP_BYTES + int.from_bytes(tcp)
-
-
-def _grow_send_buffer(opened: socket.socket) -> None:
-    """Without the right, in a user namespace too, the kernel's limit (net.core.wmem_max) is what we get."""
-    try:
-        opened.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, SEND_BUFFER_BYTES)
-    except PermissionError:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-
-
-def _parts(client: Client) -> tuple[bytes, bytes, bytes, bytes]:
-    """The virtual IP, its port, the client's address, its port."""
-    half = len(client) // 2
-    return client[: half - 2], client[half - 2 : half], client[half:-2], client[-2:]

@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from ipaddress import ip_address
 from typing import Any
 
+from wsa_proxy.net.client_key import virtual_ip_of
 from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import Client
 from wsa_proxy.net.ports import LinkChanged
@@ -211,7 +212,7 @@ class CarryOver:
         owners = {address.packed: vhid for vhid in vhids for address in self.groups[vhid].addresses}
         found: dict[int, set[Client]] = {vhid: set() for vhid in vhids}
         for client in clients:
-            if (owner := owners.get(client[: len(client) // 2 - 2])) is not None:
+            if (owner := owners.get(virtual_ip_of(client))) is not None:
                 found[owner].add(client)
         return {vhid: frozenset(each) for vhid, each in found.items()}
 

@@ -25,8 +25,10 @@ from wsa_proxy.members.carry_words import read
 from wsa_proxy.members.carrying import Carrying
 from wsa_proxy.members.carrying import ToSteer
 from wsa_proxy.members.cipher import Unread
+from wsa_proxy.members.drain import COUNTED_S
 from wsa_proxy.members.lives import LOST_S
 from wsa_proxy.members.roster import Member
+from wsa_proxy.net.client_key import address_of
 from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import Client
 from wsa_proxy.net.ports import Steered
@@ -37,8 +39,6 @@ from wsa_proxy.runtime.tickling import Tickling
 
 logger = logging.getLogger(__name__)
 
-SAID_EVERY_S = 0.5
-"""While it drains a node says so twice a second, whatever its interval: three that are missing mean that it is gone."""
 LOOK_S = 0.5
 """Between two looks where nothing goes on."""
 AT_ONCE_MAX = 500
@@ -268,7 +268,7 @@ class GroupCarry:
         if not self.carrying.drains:
             return clients
         hosts = {_packed(each.newest.address) for each in self._members() if each.newest.state == "master"}
-        return frozenset(each for each in clients if each[len(each) // 2 : -2] not in hosts) if hosts else clients
+        return frozenset(each for each in clients if address_of(each) not in hosts) if hosts else clients
 
     def _soon(self) -> None:
         if not self._closed:
@@ -291,7 +291,7 @@ class GroupCarry:
         for packed in self.carrying.pages(now_s):
             self._reports.send_page(packed)
         says = self.carrying.says()
-        if says != self._said or (self.carrying.drains and now_s >= self._said_at_s + SAID_EVERY_S):
+        if says != self._said or (self.carrying.drains and now_s >= self._said_at_s + COUNTED_S):
             self._said, self._said_at_s = says, now_s
             self._reports.send()
         self._steer()
