@@ -68,6 +68,21 @@ async def test_connections_that_rest_are_looked_for_as_often_as_they_are_counted
     assert 15 <= clients.looks <= 22
 
 
+async def test_what_begins_on_a_node_itself_is_no_clients_connection(make_host: MakeHost) -> None:
+    """A member's questions to the service, for instance: neither carried, where they never leave the host, nor steered
+    by the host on which they begin."""
+    a, b = await with_clients(make_host, count=1)
+    asks = {host: client(0)[:6] + bytes([10, 0, 0, host.number]) + b"\x9c\x40" for host in (a, b)}
+    a.sockets.connected |= set(asks.values())
+    await asyncio.sleep(2)
+    await done(a, "b")
+    await asyncio.sleep(0.1)
+    assert set(steered(b)) == {client(0)}
+    assert b.driver.record.transitions[-1].report.evidence.endswith("steered=1")
+    await asyncio.sleep(2)
+    assert carry(a)["drains"]["connections"] == 1
+
+
 async def test_who_drains_says_so_more_often_than_its_interval_is(make_host: MakeHost) -> None:
     """Or three of its reports would be missing between two of them."""
     a = make_host("a", 1, security=("sealed",), advbase=5)

@@ -33,6 +33,7 @@ from wsa_proxy.members.client_list import ClientList
 from wsa_proxy.members.client_page import CLIENTS_MAX
 from wsa_proxy.members.client_page import BadPage
 from wsa_proxy.members.client_page import Client
+from wsa_proxy.members.client_page import address
 from wsa_proxy.members.client_page import unpack
 from wsa_proxy.members.drain import Drain
 from wsa_proxy.members.lives import Fate
@@ -91,6 +92,8 @@ class Carrying:
         """``addresses``: the group's virtual ones, packed. The clients of no others are steered, or told."""
         self.node = ""
         """Its name."""
+        self.host = b""
+        """Its own address, packed: what begins here is in its own kernel, and needs no steering."""
         self.mac = b""
         """This node's own, 6 bytes; empty: it has none, and cannot be steered to."""
         self.steers = False
@@ -346,9 +349,12 @@ class Carrying:
     def _to_steer(self) -> ToSteer | None:
         if not self._steers_now:
             return None
-        targets = {client: life.mac for life in self._lives.steered() for client in life.copy.clients}
-        for client in self._list.clients & targets.keys():
-            del targets[client]
+        targets = {
+            client: life.mac
+            for life in self._lives.steered()
+            for client in life.copy.clients - self._list.clients
+            if address(client) != self.host
+        }
         gap = self._gap()
         if not targets and not gap:
             return None

@@ -80,6 +80,11 @@ def virtual_ip(client: Client) -> bytes:
     return client[: len(client) // 2 - PORT_BYTES]
 
 
+def address(client: Client) -> bytes:
+    """That of the client's end, packed."""
+    return client[len(client) // 2 : -PORT_BYTES]
+
+
 def joined(clients: Iterable[Client]) -> tuple[bytes, bytes]:
     """As the fields of a page have them: IPv4, IPv6."""
     given = list(clients)

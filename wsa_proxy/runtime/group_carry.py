@@ -179,6 +179,7 @@ class GroupCarry:
             if self.carrying.left:
                 self._count()  # exactly: what it does not know is somebody else's
             self._look_for_a_flood()
+            self.carrying.host = _packed(self._reports.own_address())
             self.carrying.takes_over(transition.from_living, self._now_s())
             self.over()  # what it drained is its own again
             self._steer(AT_ONCE_MAX)
@@ -263,12 +264,13 @@ class GroupCarry:
             logger.warning("carp vhid=%d the connections could not be counted: %s", self._vhid, error)
 
     def _reached(self, clients: frozenset[Client]) -> frozenset[Client]:
-        """Without those that begin on the host which has the addresses now, as a member's questions to the service do:
-        it takes nothing that comes from its own address, so they would be waited for in vain."""
-        if not self.carrying.drains:
-            return clients
-        hosts = {_packed(each.newest.address) for each in self._members() if each.newest.state == "master"}
-        return frozenset(each for each in clients if address_of(each) not in hosts) if hosts else clients
+        """Without those that begin on this host, and never leave it, as its own questions to the service do; nor, while
+        it drains, on the host that has the addresses now: it takes nothing that comes from its own address, so they
+        would be waited for in vain."""
+        hosts = {_packed(self._reports.own_address())}
+        if self.carrying.drains:
+            hosts |= {_packed(each.newest.address) for each in self._members() if each.newest.state == "master"}
+        return frozenset(each for each in clients if address_of(each) not in hosts)
 
     def _soon(self) -> None:
         if not self._closed:
