@@ -15,7 +15,14 @@ from wsa_proxy.members.drain import Drain
 from wsa_proxy.members.lives import Lives
 
 BUGS: list[tuple[str, Any, str, str, str, set[str]]] = [
-    ("own connections are steered", Carrying, "_to_steer", "in self._list.clients & targets.keys()", "in ()", {"C1"}),
+    (
+        "own connections are steered",
+        Carrying,
+        "_to_steer",
+        "life.copy.clients - self._list.clients",
+        "life.copy.clients",
+        {"C1"},
+    ),
     ("what is not listed is not steered", Carrying, "_to_steer", "gap = self._gap()", "gap = b''", {"C4"}),
     ("who says that it drains is dead", Lives, "takes_over", "if life.said.drains", "if False", {"C3", "C4"}),
     (
