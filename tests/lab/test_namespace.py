@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -34,6 +35,35 @@ def look_around() -> dict[str, Any]:
         "run": os.listdir("/run"),
         "processes": len([name for name in os.listdir("/proc") if name.isdigit()]),
     }
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="as root only")
+@needs_namespaces
+def test_root_may_share_its_user_and_pid_namespaces() -> None:
+    """For products that cannot live without them: network, mounts and /run are fresh all the same."""
+    answer = shared_with_us(os.CLONE_NEWUSER | os.CLONE_NEWPID)
+    assert answer["interfaces"] == ["lo"] and answer["run"] == ["netns"]
+    assert answer["user namespace"] == os.readlink("/proc/self/ns/user")
+    assert answer["pid namespace"] == os.readlink("/proc/self/ns/pid") and answer["processes"] > 1
+    assert shared_with_us(os.CLONE_NEWUSER)["pid namespace"] != os.readlink("/proc/self/ns/pid")
+    assert shared_with_us(0)["user namespace"] != os.readlink("/proc/self/ns/user")
+
+
+def shared_with_us(flags: int) -> dict[str, Any]:
+    """What is seen in namespaces of which these are the caller's."""
+    code = (
+        "import json, os; from wsa_proxy.lab import namespace; from tests.lab.test_namespace import look_around\n"
+        "def work():\n"
+        "    print(json.dumps(look_around() | {f'{each} namespace': os.readlink(f'/proc/self/ns/{each}')"
+        " for each in ('user', 'pid')}))\n"
+        "    return 0\n"
+        f"raise SystemExit(namespace.run(work, {flags}))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
+    )
+    answer: dict[str, Any] = json.loads(ended.stdout)
+    return answer
 
 
 @needs_namespaces

@@ -5,8 +5,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from pyroute2 import IPRoute
+
 from tests.lab.inside import needs_namespaces
 from tests.lab.inside import run_inside
+from wsa_proxy.lab.namespace import create_network
 from wsa_proxy.lab.namespace import inside
 from wsa_proxy.lab.topology import CLIENT
 from wsa_proxy.lab.topology import ORIGIN
@@ -27,6 +30,31 @@ def test_two_hosts_talk_over_both_families_and_a_pulled_cable_takes_the_carrier(
 def test_the_nodes_leave_the_virtual_ip_free() -> None:
     """No node has the number of the virtual IP, 3."""
     assert [str(each.ipv4.ip) for each in node_hosts(5)] == [f"10.0.0.{number}" for number in (1, 2, 4, 5, 6)]
+
+
+def test_a_host_may_stand_in_a_network_that_there_is_already() -> None:
+    """Only an interface is added there, with a name of its own; the others are as ever."""
+    answer = run_inside(borrow)
+    assert answer == {"before": ["lo"], "after": ["lo", "wsa-lab-client"], "loopback": False, "hello": "10.0.0.50"}
+
+
+def borrow() -> dict[str, Any]:
+    """The client in a network whose loopback interface somebody else has left down."""
+    theirs = create_network("theirs")
+    with inside(theirs):
+        before = [name for _, name in socket.if_nameindex()]
+    topology = Topology([CLIENT, ORIGIN], {"client": theirs})
+    topology.build()
+    with inside(topology.networks["origin"]):
+        server = socket.create_server(("10.0.0.80", 80))
+    with inside(theirs):
+        after = [name for _, name in socket.if_nameindex()]
+        with IPRoute() as netlink:
+            loopback = netlink.get_links(ifname="lo")[0].get_attr("IFLA_OPERSTATE") != "DOWN"
+        client = socket.create_connection(("10.0.0.80", 80), timeout=5)
+    peer = server.accept()[1]
+    client.close()
+    return {"before": before, "after": after, "loopback": loopback, "hello": peer[0]}
 
 
 def talk() -> dict[str, Any]:
@@ -61,7 +89,5 @@ def _carrier(topology: Topology, expected: str) -> str:
 
 
 def _running() -> bool:
-    from pyroute2 import IPRoute
-
     with IPRoute() as netlink:
         return bool(netlink.link("get", index=netlink.link_lookup(ifname="eth0")[0])[0].get_attr("IFLA_CARRIER"))

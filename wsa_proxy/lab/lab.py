@@ -54,6 +54,7 @@ from wsa_proxy.lab.report import Row
 from wsa_proxy.lab.report import make_rows
 from wsa_proxy.lab.topology import CLIENT
 from wsa_proxy.lab.topology import ORIGIN
+from wsa_proxy.lab.topology import Host
 from wsa_proxy.lab.topology import Topology
 from wsa_proxy.lab.topology import node_hosts
 from wsa_proxy.settings import place_text
@@ -99,10 +100,11 @@ class Lab:
         self._folders = {host.name: FOLDER / f"node-{host.name}" for host in self._hosts}
         self._overrides, self._options = dict(overrides or {}), dict(options or {})
         self._files = self._derive({})
-        self._commands = {name: self._command(name, {}) for name in self._folders}
         first = self._files[self._hosts[0].name]
         self.virtual_ips = [str(each.ip) for each in first.virtual_ips]
         self.topology: Topology = Topology([*self._hosts, CLIENT, ORIGIN])
+        self._launcher: Sequence[str] = ()
+        """What every process is started with, where it would not end with the namespaces."""
         self.nodes: dict[str, Node] = {}
         self.samples: deque[Sample] = deque(maxlen=SAMPLES_MAX)
         self.fates = Fates()
@@ -115,6 +117,7 @@ class Lab:
             target += "%eth0"  # the client's
         self.proxy = place_text(target, first.port)
         self.port = first.port
+        self._commands = {name: self._command(name, {}) for name in self._folders}
 
     def __enter__(self) -> Self:
         FOLDER.mkdir()
@@ -129,8 +132,7 @@ class Lab:
             {host.name: self.topology.networks[host.name] for host in self._hosts}, self._addresses()
         )
         for host in self._hosts:
-            network, folder = self.topology.networks[host.name], self._folders[host.name]
-            self.nodes[host.name] = Node(host, network, folder, self._files[host.name], self._commands[host.name])
+            self.nodes[host.name] = self._make_node(host, self._folders[host.name])
         self._check_configurations()
         assert origin.stdout is not None
         if origin.stdout.readline() != b"ready\n":
@@ -139,6 +141,11 @@ class Lab:
         for node in self.nodes.values():
             node.start()
         return self
+
+    def _make_node(self, host: Host, folder: Path) -> Node:
+        """The bench has nodes of other products as well."""
+        network = self.topology.networks[host.name]
+        return Node(host, network, folder, self._files[host.name], self._commands[host.name])
 
     def configure(self, name: str, overrides: Overrides, options: Options | None = None) -> None:
         """Give one node these settings beside those of the lab, in place of those of an earlier call; ``{}``: as it was
@@ -164,7 +171,11 @@ class Lab:
         }
         options |= options_of(name, list(self._folders), self._options) | dict(more)
         settings = itertools.chain(*(("--set", f"{option}={value}") for option, value in options.items()))
-        return [mitmdump_path(), "-s", str(self._addon), "-s", saboteur.__file__, *settings]
+        return [mitmdump_path(), *self._failover(), "-s", saboteur.__file__, *settings]
+
+    def _failover(self) -> list[str]:
+        """What makes a node of a mitmdump."""
+        return ["-s", str(self._addon)]
 
     def _addresses(self) -> set[str]:
         """All virtual IPs, also those that one node has and another has not."""
@@ -191,7 +202,7 @@ class Lab:
         """Start one of the lab's own programs in a host's namespace; its stdout is a pipe."""
         with namespace.inside(self.topology.networks[host]):
             return subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
+                [*self._launcher, sys.executable, "-m", module, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 start_new_session=True,

@@ -46,18 +46,22 @@ class Interrupted(BaseException):
     """The lab was asked to end (Ctrl-C, SIGTERM, the terminal closed). Not an Exception: nobody may swallow it."""
 
 
-def run(work: Callable[[], int]) -> int:
+def run(work: Callable[[], int], shared: int = 0) -> int:
     """Call ``work`` as the first process of fresh namespaces and return its exit status.
 
     ``work`` sees a private /run, its own /proc and no network but loopback. A refusal by the kernel is told on
     stderr and is status 77; an interrupt is status 130.
+
+    ``shared``: os.CLONE_NEWUSER, and os.CLONE_NEWPID with it, are shared with the caller where another product cannot
+    live without the machine's own. That takes root. Where PID namespaces are shared the kernel ends nobody with the
+    work: every process of it has to be started to die with its parent.
     """
     sys.stdout.flush()
     sys.stderr.flush()
     caller = os.getpid()
     keeper = os.fork()
     if keeper == 0:
-        _leave(lambda: _keep(caller, work))
+        _leave(lambda: _keep(caller, work, shared))
     return _wait_for(keeper)
 
 
@@ -98,10 +102,10 @@ def _leave(work: Callable[[], int]) -> None:
         os._exit(status)
 
 
-def _keep(caller: int, work: Callable[[], int]) -> int:
+def _keep(caller: int, work: Callable[[], int], shared: int) -> int:
     """Be the keeper: make the namespaces, start their first process, pass signals on, return its status."""
     try:
-        _make_namespaces()
+        _make_namespaces(shared)
     except NamespacesRefused as error:
         print(f"wsa-proxy lab: {error}", file=sys.stderr)
         return STATUS_REFUSED
@@ -164,11 +168,15 @@ def _die_with_parent() -> None:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
 
 
-def _make_namespaces() -> None:
+def _make_namespaces(shared: int = 0) -> None:
     """Move this process (its children, for the PID namespace) into fresh namespaces as their root."""
     user, group = os.geteuid(), os.getegid()
-    others = os.CLONE_NEWNET | os.CLONE_NEWNS | os.CLONE_NEWPID
+    others = (os.CLONE_NEWNET | os.CLONE_NEWNS | os.CLONE_NEWPID) & ~shared
     try:
+        if shared & os.CLONE_NEWUSER:
+            os.unshare(others)
+            _mount(None, "/", None, MS_REC | MS_PRIVATE)
+            return
         os.unshare(os.CLONE_NEWUSER | others)
         # Without "deny" an unprivileged process may not map its group (user_namespaces(7)).
         Path("/proc/self/setgroups").write_text("deny")

@@ -6,6 +6,7 @@ host then loses its carrier, exactly as with a real cable.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
@@ -51,9 +52,12 @@ def node_hosts(count: int) -> list[Host]:
 class Topology:
     """The bridge and the hosts. Built in the calling process's network namespace, which must be the lab's own."""
 
-    def __init__(self, hosts: Sequence[Host]) -> None:
+    def __init__(self, hosts: Sequence[Host], elsewhere: Mapping[str, Path] | None = None) -> None:
+        """``elsewhere``: hosts whose network namespace exists already and is used by others as well: there the lab only
+        adds an interface, by the name of ``interface``, which goes with the lab."""
         self.hosts = {each.name: each for each in hosts}
-        self.networks: dict[str, Path] = {}
+        self.networks: dict[str, Path] = dict(elsewhere or {})
+        self._elsewhere = frozenset(self.networks)
         self._plugged = {each.name: True for each in hosts}
 
     def build(self) -> None:
@@ -64,18 +68,24 @@ class Topology:
             here.link("add", ifname=BRIDGE, kind="bridge", br_mcast_snooping=0, br_forward_delay=0)
             here.link("set", index=_index(here, BRIDGE), state="up")
             for each in self.hosts.values():
-                self.networks[each.name] = create_network(each.name)
+                if each.name not in self._elsewhere:
+                    self.networks[each.name] = create_network(each.name)
                 self._attach(here, each)
 
+    def interface(self, name: str) -> str:
+        """Of the host's own end of its cable."""
+        return f"wsa-lab-{name}" if name in self._elsewhere else "eth0"
+
     def _attach(self, here: IPRoute, each: Host) -> None:
-        network = self.networks[each.name]
-        here.link("add", ifname=each.name, kind="veth", peer={"ifname": "eth0", "net_ns_fd": str(network)})
+        network, interface = self.networks[each.name], self.interface(each.name)
+        here.link("add", ifname=each.name, kind="veth", peer={"ifname": interface, "net_ns_fd": str(network)})
         port = _index(here, each.name)
         here.link("set", index=port, master=_index(here, BRIDGE), state="up")
         with inside(network), IPRoute() as there:
-            _allow_ipv6()
-            _loopback_up(there)
-            eth0 = _index(there, "eth0")
+            if each.name not in self._elsewhere:
+                _allow_ipv6()
+                _loopback_up(there)
+            eth0 = _index(there, interface)
             there.link("set", index=eth0, state="up")
             for address in (each.ipv4, each.ipv6):
                 # Without duplicate address detection the IPv6 address works at once.
