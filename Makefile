@@ -1,6 +1,6 @@
 # Each command does all the set-up that it needs, also on a fresh machine.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow simulate-million mutants fuzz cost objectives calm burst screenshots lint packages lock clean
+.PHONY: help setup run test test-slow simulate-million mutants fuzz cost objectives calm bench burst screenshots lint packages lock clean
 SHELL := /bin/bash
 
 PYTEST_FLAGS ?=
@@ -9,6 +9,7 @@ FUZZ_SECONDS ?= 60
 OBJECTIVES ?=
 CALM ?=
 BURST ?=
+BENCH ?=
 
 help:                ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +46,9 @@ calm: setup          ## ten minutes of load, with up to 1,000 clients: no node m
 
 burst: setup         ## 1,000 TLS clients at once, to plain mitmdump, to a node, and after a kill; six minutes (BURST="--rounds 2")
 	@.venv/bin/python -m tests.bench.burst $(BURST)
+
+bench: setup         ## the same faults beside keepalived and ucarp, into docs/benchmarks.md; an hour, as root (BENCH=--quick)
+	@.venv/bin/wsa-proxy bench --output docs $(BENCH)
 
 screenshots: setup   ## the page as Chromium shows it, into docs/images; needs chromium-driver and pngquant
 	@.venv/bin/python -m tests.browser.screenshots

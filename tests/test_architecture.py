@@ -30,6 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "proxy": {"settings", "config", "runtime", "admin"},
     "addons": {"proxy"},
     "lab": {"settings", "resources", "config", "runtime", "net"},
+    "bench": {"lab"},
     "simulation": {"carp", "net", "members", "runtime"},
     "watch": {"settings", "config", "carp", "net"},
     "doctor": {"carry_text", "settings", "config", "runtime", "carp", "net", "watch"},
@@ -45,6 +46,7 @@ ARROWS: dict[str, set[str]] = {
         "status_text",
         "admin",
         "lab",
+        "bench",
         "simulation",
         "watch",
         "doctor",
@@ -70,6 +72,7 @@ TESTED_BY = {
     "addons/carp_failover.py": "tests/proxy/test_addon.py",  # a few lines that decide nothing
     "wsa_proxy/lab/__main__.py": "tests/lab/inside.py",  # every test on the test track goes through it
     "wsa_proxy/cli/__main__.py": "tests/cli/test_entry.py",
+    "wsa_proxy/bench/__main__.py": "tests/bench/test_end_to_end.py",
 }
 
 FILE_LINES_MAX = 400

@@ -117,6 +117,9 @@ def test_wheel_carries_the_product_and_nothing_else(wheel: zipfile.ZipFile) -> N
     static = [path for path in (ROOT / "wsa_proxy" / "admin" / "static").iterdir() if path.is_file()]
     assert {"index.html", "login.html", "page.css", "page.js", "narrow.css"} <= {path.name for path in static}
     data |= {path.relative_to(ROOT).as_posix(): path for path in static}
+    templates = [path for path in (ROOT / "wsa_proxy" / "bench" / "peers").iterdir() if path.is_file()]
+    assert {"keepalived.conf", "ucarp.args", "vip-up.sh", "vip-down.sh"} == {path.name for path in templates}
+    data |= {path.relative_to(ROOT).as_posix(): path for path in templates}
     assert "wsa_proxy/_data/addons/carp_failover.py" in data
     assert {"wsa_proxy/_data/configs/node-a.yaml", "wsa_proxy/_data/configs/node-b.yaml"} <= data.keys()
     assert names == package | data.keys() | {"wsa_proxy/py.typed", "wsa_proxy/proxy/pac.js"}

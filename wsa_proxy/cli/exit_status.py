@@ -48,6 +48,11 @@ EXIT_STATUSES: dict[str, dict[int, str]] = {
         FAILED: "it did not",
         77: "this kernel gives no namespaces",
     },
+    "bench": {
+        DONE: "measured",
+        FAILED: "some runs came to no end, and which; the others are written",
+        77: "this kernel gives no namespaces",
+    },
     "simulate": {DONE: "every promise was kept", FAILED: "one was broken, or something was never seen, and which"},
 }
 """By verb. Every one has WRONG_USE as well."""

@@ -31,6 +31,7 @@ ROOMS = {
     "doctor": "say what is wrong with this host and its network, and what helps",
     "init": "ask for what a configuration needs, and write it with comments",
     "lab": "try failover: real nodes, a client and an origin in network namespaces",
+    "bench": "measure failover beside keepalived and ucarp, in the lab",
     "simulate": "try the protocol on a simulated LAN with faults, in virtual time",
 }
 """The verbs with a room of their own; its module ``command`` has ``add_arguments`` and ``main``."""

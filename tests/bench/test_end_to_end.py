@@ -1,0 +1,85 @@
+"""One fault of each product, really done: the plain mitmdump, the peers' daemons, the process that plays them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab.inside import needs_namespaces
+from wsa_proxy.bench import process_news
+from wsa_proxy.bench import programs
+from wsa_proxy.bench.products import Kind
+
+ROOT = Path(__file__).resolve().parents[2]
+MISSING = programs.missing(list(Kind))
+ROOT_ONLY = "keepalived's check script cannot be run without root"
+EVERY_S = 0.05  # a busy machine's proxy may not keep up with more, and that is not what is asked here
+BUSY_S = 60.0
+"""A machine that has other tests to run as well is slow; alone each takes a third of this."""
+
+pytestmark = [needs_namespaces, pytest.mark.skipif(bool(MISSING), reason=programs.installing(MISSING))]
+
+
+def runs(product: str, trial: str) -> list[dict[str, Any]]:
+    """One run, by ``python -m wsa_proxy.bench``."""
+    wanted = json.dumps({"product": product, "interval_s": EVERY_S, "trials": [[trial, [0]]]})
+    ended = subprocess.run(
+        [sys.executable, "-m", "wsa_proxy.bench", wanted],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=BUSY_S,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return [json.loads(line) for line in ended.stdout.splitlines()]
+
+
+def test_ours_fails_over() -> None:
+    """The run is told with what undid it: the better node comes back."""
+    (run,) = runs("wsa-proxy", "kill")
+    assert run["fault"]["served_by"] == "b" and run["fault"]["came_back"] and not run["fault"]["two_holders_stayed"]
+    assert run["back"]["came_back"]
+
+
+def test_ucarp_hands_over_in_its_own_time() -> None:
+    """Stopped in order it says nothing: the other one waits for its three seconds."""
+    (run,) = runs("ucarp", "stop")
+    assert run["fault"]["served_by"] == "b" and run["fault"]["outage_ms"] > 2000 and run["fault"]["failed"] > 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason=ROOT_ONLY)
+def test_a_killed_keepalived_leaves_its_address_behind() -> None:
+    """Both nodes have it until it is started again, which takes the leftover away."""
+    (run,) = runs("keepalived", "daemon-kill")
+    assert run["fault"]["two_holders_stayed"] and run["fault"]["came_back"]
+    assert not run["back"]["two_holders_stayed"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or process_news.refusal() is not None, reason=process_news.refusal() or ROOT_ONLY)
+def test_nothing_of_a_node_in_the_initial_namespaces_is_left() -> None:
+    """keepalived hears of the proxy's end there, long before its check script does."""
+    setting = Path("/proc/sys/net/ipv4/ip_nonlocal_bind")
+    before = setting.read_text()
+    try:
+        (run,) = runs("keepalived, process tracking", "kill")
+    finally:
+        setting.write_text(before)
+    assert run["fault"]["served_by"] == "b" and run["fault"]["came_back"]
+    left = subprocess.run(["ip", "-brief", "link"], capture_output=True, text=True, check=True).stdout
+    assert "wsa-lab-a" not in left
+
+
+@pytest.mark.parametrize("arguments", [[], ["{}", "{}"]])
+def test_without_orders_it_says_what_it_takes(arguments: list[str]) -> None:
+    """It is no verb for users."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "wsa_proxy.bench", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2 and "ORDERS is JSON" in ended.stderr

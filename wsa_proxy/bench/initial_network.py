@@ -1,0 +1,43 @@
+"""The machine's initial network namespace, in which one node has to stand where a product can live nowhere else.
+
+It gets an interface there, which goes with the lab. Nothing else is changed but ip_nonlocal_bind, which is put back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import IPv4Network
+from ipaddress import IPv6Network
+from ipaddress import ip_network
+
+from pyroute2 import IPRoute
+
+from wsa_proxy.bench.peer_lab import NONLOCAL_BIND
+from wsa_proxy.lab.topology import CLIENT
+
+
+def refusal() -> str | None:
+    """Say why no node can stand here, or None when it can: the lab's addresses must not be anybody else's."""
+    with IPRoute() as netlink:
+        for route in netlink.get_routes():
+            destination = route.get_attr("RTA_DST")
+            if destination is not None:
+                found = ip_network(f"{destination}/{route['dst_len']}", strict=False)
+                if any(_overlap(found, own) for own in (CLIENT.ipv4.network, CLIENT.ipv6.network)):
+                    return f"this machine has a route to {found}, which the lab uses"
+    return None
+
+
+@contextmanager
+def put_back() -> Iterator[None]:
+    """After the block ip_nonlocal_bind is what it was before."""
+    before = NONLOCAL_BIND.read_text()
+    try:
+        yield
+    finally:
+        NONLOCAL_BIND.write_text(before)
+
+
+def _overlap(one: IPv4Network | IPv6Network, other: IPv4Network | IPv6Network) -> bool:
+    return one.version == other.version and one.overlaps(other)

@@ -1,0 +1,115 @@
+"""Has one product measured, in a process of its own; each run is told as soon as it is over.
+
+A lab in which the master does not return is given up; the runs that are left are made in a new one. The runs that came
+to no end are gone, and told.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import IO
+
+from wsa_proxy.bench.plan import GIVEN_UP_AFTER
+from wsa_proxy.bench.plan import Order
+from wsa_proxy.bench.playing import Run
+from wsa_proxy.bench.playing import read_run
+
+INTERVAL_S = 0.01
+"""Between two requests of the client: what a gap can be told apart from."""
+LABS_MAX = 4
+"""Of one product: a product whose master does not return again and again cannot be measured here."""
+LINES_KEPT = 60
+
+type Told = Callable[[str], None]
+
+
+class Measuring:
+    """All the runs of one product."""
+
+    def __init__(self, orders: Sequence[Order], say: Told | None = None) -> None:
+        """``orders`` of one product, one at least; ``say`` gets each line of what a lab waits for."""
+        self.problems: list[str] = []
+        self._over: set[str] = set()
+        """Trials of which no more runs are made: the service never came back by itself."""
+        self._orders = {order.trial: order for order in orders}
+        self._next = dict.fromkeys(self._orders, 0)
+        self._away = dict.fromkeys(self._orders, 0)
+        self._say = say
+        self._heard: list[str] = []
+
+    def runs(self) -> Iterator[Run]:
+        """Each as soon as it is over."""
+        for _ in range(LABS_MAX):
+            if not self._left():
+                return
+            yield from self._one_lab()
+
+    @property
+    def left(self) -> int:
+        """Runs that are still to come."""
+        return sum(len(numbers) for _, numbers in self._left())
+
+    def _left(self) -> list[tuple[str, list[int]]]:
+        """Each trial with the numbers of the runs that are still to be made."""
+        left = [
+            (name, list(range(self._next[name], order.runs)))
+            for name, order in self._orders.items()
+            if name not in self._over
+        ]
+        return [(name, numbers) for name, numbers in left if numbers]
+
+    def _one_lab(self) -> Iterator[Run]:
+        left = self._left()
+        product = next(iter(self._orders.values())).product
+        wanted = json.dumps({"product": product, "interval_s": INTERVAL_S, "trials": left})
+        process = subprocess.Popen(
+            [sys.executable, "-m", "wsa_proxy.bench", wanted],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert process.stdout is not None and process.stderr is not None
+            teller = threading.Thread(target=self._listen, args=(process.stderr,), daemon=True)
+            teller.start()
+            for line in process.stdout:
+                run = read_run(json.loads(line))
+                self._note(run)
+                yield run
+            if process.wait() != 0:
+                teller.join(5.0)
+                self._lost(left, process.returncode)
+        finally:
+            process.terminate()
+            process.wait()
+
+    def _note(self, run: Run) -> None:
+        self._next[run.trial] = run.number + 1
+        self._away[run.trial] += not run.fault.came_back
+        if self._away[run.trial] == self._next[run.trial] == GIVEN_UP_AFTER:
+            self._over.add(run.trial)
+
+    def _lost(self, left: Sequence[tuple[str, list[int]]], status: int) -> None:
+        """The run during which the lab ended is not made again: it would end so again."""
+        name = next((each for each, _ in left if each in dict(self._left())), None)
+        if name is None:
+            return
+        order = self._orders[name]
+        self.problems.append(f"{order.product}, {name}, run {self._next[name] + 1} ({status}): {self._last_words()}")
+        self._next[name] += 1
+
+    def _listen(self, lines: IO[str]) -> None:
+        for line in lines:
+            self._heard = [*self._heard, line.rstrip()][-LINES_KEPT:]
+            if self._say is not None:
+                self._say(line.rstrip())
+
+    def _last_words(self) -> str:
+        return "\n".join(self._heard)

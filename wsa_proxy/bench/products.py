@@ -1,0 +1,117 @@
+"""What is compared: each product as its own documentation advises to set it up, and what it cannot express. Pure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from enum import StrEnum
+from typing import Any
+
+from wsa_proxy.bench.trials import TRIALS
+
+
+class Kind(StrEnum):
+    """Whose nodes they are; the words are the names of the programs."""
+
+    OURS = "wsa-proxy"
+    KEEPALIVED = "keepalived"
+    UCARP = "ucarp"
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One product in one set-up."""
+
+    name: str
+    kind: Kind
+    told: str
+    """How it is set up, for the page."""
+    trials: Sequence[str]
+    gaps: Mapping[str, str] = field(default_factory=dict)
+    """What of the trials it cannot express, each with the reason."""
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    """Of ours: what differs from configs/node-a.yaml and node-b.yaml."""
+    advert_int: str = "1"
+    virtual_mac: bool = False
+    hears_of_processes: bool = False
+    """It has to run where the kernel tells it of the end of processes, see process_news.py."""
+
+    @property
+    def is_peer(self) -> bool:
+        return self.kind is not Kind.OURS
+
+    @property
+    def shared(self) -> int:
+        """Namespaces of the machine that it cannot live without, as namespace.run takes them: keepalived gives up its
+        groups before it runs a script (setgroups(2)), which a user namespace of ours does not allow; and the end of
+        processes is told in the initial PID namespace only."""
+        if self.kind is not Kind.KEEPALIVED:
+            return 0
+        return os.CLONE_NEWUSER | (os.CLONE_NEWPID if self.hears_of_processes else 0)
+
+    @property
+    def is_variant(self) -> bool:
+        """Measured for some faults only."""
+        return not set(TRIALS) <= {*self.trials, *self.gaps}
+
+
+_QUICK = ("kill", "cable")
+_IS_THE_PROXY = "it is the proxy itself: see the lines of the proxy"
+_ALL = tuple(TRIALS)
+
+_LIST = (
+    Product(
+        "wsa-proxy",
+        Kind.OURS,
+        "advertisements each second, priorities 255 and 200: the example files as they are",
+        [name for name in _ALL if not name.startswith("daemon-")],
+        gaps={"daemon-kill": _IS_THE_PROXY, "daemon-freeze": _IS_THE_PROXY},
+    ),
+    Product(
+        "keepalived",
+        Kind.KEEPALIVED,
+        "VRRPv3, advertisements each second, priorities 254 and 253, and a script that fetches a page through the proxy"
+        " each second; two failures in a row count, as in its own examples",
+        [name for name in _ALL if name != "switch"],
+        gaps={"switch": "it has no such order"},
+    ),
+    Product(
+        "ucarp",
+        Kind.UCARP,
+        "advertisements each second, skews 0 and 1, preemption, and scripts that add and remove the address",
+        _ALL,
+    ),
+    Product(
+        "keepalived, process tracking",
+        Kind.KEEPALIVED,
+        "the same, and its master, in the machine's initial namespaces, which that takes, tracks the proxy's process",
+        ("kill", "stop", "kill-all"),
+        hears_of_processes=True,
+    ),
+    Product(
+        "keepalived, virtual MAC",
+        Kind.KEEPALIVED,
+        "the same with use_vmac and vmac_xmit_base",
+        _QUICK,
+        virtual_mac=True,
+    ),
+    Product(
+        "keepalived, 50 ms",
+        Kind.KEEPALIVED,
+        "the same with advertisements each 50 ms",
+        _QUICK,
+        advert_int="0.05",
+    ),
+    Product(
+        "wsa-proxy, 50 ms",
+        Kind.OURS,
+        "advertisements each 50 ms, priorities 255 and 254",
+        _QUICK,
+        overrides={"advertisement_interval": 0.05, "b.priority": 254},
+    ),
+)
+
+PRODUCTS = {product.name: product for product in _LIST}

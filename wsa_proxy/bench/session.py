@@ -1,0 +1,163 @@
+"""One run of ``wsa-proxy bench``: what can be measured here, the measuring, and the three files that come of it."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from wsa_proxy.bench import initial_network
+from wsa_proxy.bench import machine
+from wsa_proxy.bench import plan
+from wsa_proxy.bench import process_news
+from wsa_proxy.bench import programs
+from wsa_proxy.bench.measuring import Measuring
+from wsa_proxy.bench.page import PICTURE
+from wsa_proxy.bench.page import make_page
+from wsa_proxy.bench.peer_lab import PeerLab
+from wsa_proxy.bench.playing import Run
+from wsa_proxy.bench.plot import make_plot
+from wsa_proxy.bench.products import PRODUCTS
+from wsa_proxy.bench.products import Kind
+from wsa_proxy.bench.products import Product
+from wsa_proxy.bench.progress import Telling
+from wsa_proxy.bench.progress import remaining_text
+from wsa_proxy.bench.summary import Cell
+from wsa_proxy.bench.summary import make_cells
+from wsa_proxy.lab import namespace
+
+STATUS_LOST = 1
+STATUS_USAGE = 2
+PLOTTED_MAX = 3
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Return the exit status. What is wrong is told before anything starts, as far as it can be known."""
+    folder = Path(arguments.output)
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        return _tell(f"{folder}: not a folder that can be written to", STATUS_USAGE)
+    if (refusal := namespace.refusal()) is not None:
+        return _tell(refusal, namespace.STATUS_REFUSED)
+    chosen = [PRODUCTS[name] for name in arguments.product or PRODUCTS]
+    unavailable = {product.name: why for product in chosen if (why := why_not(product)) is not None}
+    measured = [product for product in chosen if product.name not in unavailable]
+    console = Console()
+    for name, why in unavailable.items():
+        console.print(f"{name} is not measured: {why}", highlight=False, soft_wrap=True)
+    orders = plan.make_plan(measured, quick=arguments.quick, only=arguments.only)
+    if not orders:
+        return _tell("nothing is left to be measured", STATUS_USAGE)
+    document = _begin(arguments, measured, unavailable)
+    _print_files(document, console)
+    runs, problems = measure(orders, console, verbose=arguments.verbose)
+    write(finish(document, runs, problems), folder)
+    console.print(f"written: benchmarks.json, benchmarks.md and {PICTURE} in {folder}", highlight=False)
+    return STATUS_LOST if problems else 0
+
+
+def why_not(product: Product) -> str | None:
+    """Say why the product cannot be measured here, or None when it can."""
+    if missing := programs.missing([product.kind]):
+        return f"{', '.join(missing)} missing; install with: {programs.installing(missing)}"
+    if product.shared and os.geteuid() != 0:
+        return "it needs root: in a user namespace it cannot run its check script"
+    return (process_news.refusal() or initial_network.refusal()) if product.hears_of_processes else None
+
+
+def measure(orders: Sequence[plan.Order], console: Console, *, verbose: bool) -> tuple[list[Run], list[str]]:
+    """All runs, and what was lost of them; product by product, each in a lab of its own. Ctrl-C ends it with what there
+    is by then."""
+    total = sum(order.runs for order in orders)
+    console.print(f"{total} runs; {remaining_text(plan.expected_s(orders))}", highlight=False)
+    runs: list[Run] = []
+    problems: list[str] = []
+    names = list(dict.fromkeys(order.product for order in orders))
+    with Telling(total, console) as telling:
+        try:
+            for index, name in enumerate(names):
+                behind = sum(order.runs for order in orders if order.product in names[index + 1 :])
+                measuring = Measuring(
+                    [order for order in orders if order.product == name], telling.say if verbose else None
+                )
+                touched = initial_network.put_back() if PRODUCTS[name].hears_of_processes else nullcontext()
+                with touched:
+                    for run in measuring.runs():
+                        runs.append(run)
+                        telling.run_over(run, measuring.left + behind)
+                problems += measuring.problems
+        except KeyboardInterrupt:
+            problems.append("interrupted: what was measured until then is written")
+        for problem in problems:
+            telling.say(problem)
+    return runs, problems
+
+
+def _begin(
+    arguments: argparse.Namespace, measured: Sequence[Product], unavailable: Mapping[str, str]
+) -> dict[str, Any]:
+    """What is known before the first run."""
+    kinds: list[Kind] = [product.kind for product in measured]
+    return {
+        "schema": 1,
+        "command": " ".join(["wsa-proxy bench", *(["--quick"] if arguments.quick else [])]),
+        "quick": arguments.quick,
+        "began": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "began_s": time.monotonic(),
+        "versions": machine.versions(kinds),
+        "machine": machine.machine(),
+        "load": {"before": machine.load()},
+        "products": {product.name: {"told": product.told, "files": files_of(product)} for product in measured},
+        "unavailable": dict(unavailable),
+    }
+
+
+def files_of(product: Product) -> dict[str, str]:
+    """What the daemon of node a is started with: its files by name, and its command line. Nothing for ours: those are
+    configs/node-a.yaml and node-b.yaml, and what ``told`` says of them."""
+    if not product.is_peer:
+        return {}
+    first = PeerLab(product).peer_files()["a"]
+    return {**first.files, "command line": " ".join(first.command)}
+
+
+def _print_files(document: Mapping[str, Any], console: Console) -> None:
+    for name, product in document["products"].items():
+        for file, text in product["files"].items():
+            console.print(f"--- {name}, {file} of node a:\n{text}", highlight=False, markup=False, soft_wrap=True)
+
+
+def finish(document: Mapping[str, Any], runs: Sequence[Run], problems: Sequence[str]) -> dict[str, Any]:
+    """The document with everything that was measured."""
+    complete = {key: value for key, value in document.items() if key != "began_s"}
+    return complete | {
+        "minutes": round((time.monotonic() - document["began_s"]) / 60, 1),
+        "load": {**document["load"], "after": machine.load()},
+        "cells": [asdict(cell) for cell in make_cells(runs)],
+        "problems": list(problems),
+        "runs": [run.document() for run in runs],
+    }
+
+
+def write(document: Mapping[str, Any], folder: Path) -> None:
+    """benchmarks.json, .md and .svg."""
+    runs_of = [name for name in document["products"] if not PRODUCTS[name].is_variant]
+    cells = [Cell(**cell) for cell in document["cells"]]
+    (folder / "benchmarks.json").write_text(json.dumps(document, indent=1) + "\n")
+    (folder / "benchmarks.md").write_text(make_page(document))
+    (folder / PICTURE).write_text(make_plot(cells, runs_of[:PLOTTED_MAX]))
+
+
+def _tell(problem: str, status: int) -> int:
+    print(f"wsa-proxy bench: {problem}", file=sys.stderr)
+    return status
