@@ -83,6 +83,7 @@ def test_the_page_says_where_it_was_measured() -> None:
     page = make_page(a_document(*KILLS))
     for line in ("- ucarp: 1.5.2", "- kernel: Linux 6.1", "- load before it 0.1, after it 1.5", "#!/bin/sh\nexec ip\n"):
         assert line in page
+    assert "stopped by SIGTERM to its daemon and, once that has ended, to the proxy" in page
     assert "`wsa-proxy bench`" in page and "begun 2026-01-02T03:04:05+00:00, 42 minutes" in page
 
 

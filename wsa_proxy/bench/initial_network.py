@@ -1,6 +1,7 @@
 """The machine's initial network namespace, in which one node has to stand where a product can live nowhere else.
 
-It gets an interface there, which goes with the lab. Nothing else is changed but ip_nonlocal_bind, which is put back.
+It gets an interface there, which goes with the lab, however that ends. Nothing else is changed but ip_nonlocal_bind,
+which is put back: only a SIGKILL of the bench itself leaves it on.
 """
 
 from __future__ import annotations

@@ -26,6 +26,10 @@ is done to the master, undone, and done again.
 
 ![The longest gap of each fault, product beside product]({picture})
 """
+STOPS = (
+    '- A peer\'s node is stopped by SIGTERM to its daemon and, once that has ended, to the proxy. "Its failover" is the'
+    " peer's daemon with all its processes; of wsa-proxy it is the guardian, since the rest is the proxy itself."
+)
 GAPS_HEAD = """
 ## The longest gap
 
@@ -103,7 +107,7 @@ def _variants(products: Sequence[Product], cells: Mapping[tuple[str, str], Cell]
 def _notes(document: Mapping[str, Any], measured: Sequence[Product]) -> list[str]:
     """How each is set up, and what is missing, with the reason."""
     lines = ["", "## How each is set up, and what is missing", ""]
-    lines += [f"- **{product.name}**: {product.told}." for product in measured]
+    lines += [*(f"- **{product.name}**: {product.told}." for product in measured), STOPS]
     for product in measured:
         lines += [
             f'- {product.name} cannot express "{TRIALS[name].told}": {why}.' for name, why in product.gaps.items()

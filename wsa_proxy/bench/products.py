@@ -81,7 +81,8 @@ _LIST = (
     Product(
         "ucarp",
         Kind.UCARP,
-        "advertisements each second, skews 0 and 1, preemption, and scripts that add and remove the address",
+        "advertisements each second, skews 0 and 1, preemption, and scripts that add and remove the address;"
+        " a switch is SIGUSR2 to the master, which its manual gives for stepping down",
         _ALL,
     ),
     Product(
