@@ -35,7 +35,7 @@ class FakeLab:
         monkeypatch.setattr(time, "sleep", lambda seconds: None)
 
     def holders(self) -> set[str]:
-        return {"a", "b"} if self.done[-1].startswith("daemon-kill") else {"a"}
+        return {"a", "b"} if self.done[-1] in ("daemon-kill a", "power a") else {"a"}
 
     def apply(self, fault: Fault, *targets: str) -> None:
         self.done.append(fault.text(targets))
@@ -69,8 +69,9 @@ def test_a_fault_is_done_undone_and_measured_both_times(monkeypatch: pytest.Monk
     lab = FakeLab(monkeypatch, ["b"])
     run = play(lab, "ucarp", "power")
     assert lab.done == ["power a", "plug a", "start a", "settle"]
-    assert run.fault.outage_ms == 41.3 and run.fault.two_holders_s == 0.123 and run.fault.late_ms == 2.0
-    assert run.fault.came_back and run.fault.steady and run.fault.served_by == "b" and run.back is not None
+    assert run.fault.outage_ms == 41.3 and run.fault.late_ms == 2.0
+    assert run.fault.came_back and run.fault.steady and run.fault.served_by == "b"
+    assert run.back is not None and run.back.two_holders_s == 0.123
 
 
 def test_a_takeover_that_comes_late_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,13 +98,19 @@ def test_two_holders_at_the_end_are_seen(monkeypatch: pytest.MonkeyPatch) -> Non
     assert run.fault.two_holders_stayed and run.back is not None and not run.back.two_holders_stayed
 
 
+def test_a_host_without_power_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lab's kernel is the machine's own: it keeps what a real one would have lost."""
+    run = play(FakeLab(monkeypatch, ["b"]), "ucarp", "power")
+    assert (run.fault.two_holders_s, run.fault.two_holders_stayed) == (0.0, False)
+
+
 def test_what_recovers_by_itself_is_not_undone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ours opens its sockets again; a plain mitmdump is replaced."""
     ours = FakeLab(monkeypatch, ["b"])
     assert play(ours, "wsa-proxy", "deafen").back is None and ours.done == ["deafen a", "settle"]
     theirs = FakeLab(monkeypatch, ["b"])
     play(theirs, "ucarp", "deafen")
-    assert theirs.done == ["deafen a", "kill a", "start a", "settle"]
+    assert theirs.done == ["deafen-all a", "kill a", "start a", "settle"]
 
 
 def test_a_run_survives_the_pipe() -> None:

@@ -41,7 +41,8 @@ REQUESTS_HEAD = """
 ## Requests failed, and seconds with two holders
 
 Failed requests in a run, the median; then the longest time for which two nodes had the virtual IP at once. "Stays":
-there were still two when the run was over, and nothing but the undoing of the fault has ended that.
+there were still two when the run was over, and nothing but the undoing of the fault has ended that. A host without
+power has none.
 """
 VARIANTS_HEAD = """
 ## Other set-ups

@@ -17,8 +17,10 @@ from wsa_proxy.bench.peer_files import process_name
 from wsa_proxy.bench.peer_node import PeerNode
 from wsa_proxy.bench.products import Product
 from wsa_proxy.bench.programs import found
+from wsa_proxy.lab import listeners
 from wsa_proxy.lab.faults import FAULTS
 from wsa_proxy.lab.faults import Fault
+from wsa_proxy.lab.faults import NodeFault
 from wsa_proxy.lab.faults import Takes
 from wsa_proxy.lab.lab import Lab
 from wsa_proxy.lab.namespace import inside
@@ -29,6 +31,7 @@ from wsa_proxy.lab.topology import ORIGIN
 from wsa_proxy.lab.topology import Host
 from wsa_proxy.lab.topology import Topology
 
+LOOPBACK = "127.0.0.1"
 NONLOCAL_BIND = Path("/proc/sys/net/ipv4/ip_nonlocal_bind")
 """With it a proxy listens on the virtual IP before it is there, as keepalived's users set it up."""
 
@@ -53,7 +56,7 @@ class PeerLab(Lab):
 
     def _failover(self) -> list[str]:
         """A plain mitmdump has none. It listens on the virtual IP, and on loopback for the check script."""
-        return ["--mode", f"regular@{self.virtual_ips[0]}:{self.port}", "--mode", f"regular@127.0.0.1:{self.port}"]
+        return ["--mode", f"regular@{self.virtual_ips[0]}:{self.port}", "--mode", f"regular@{LOOPBACK}:{self.port}"]
 
     def peer_files(self) -> dict[str, PeerFiles]:
         """What each node's daemon is started with; also before the lab is entered."""
@@ -100,7 +103,14 @@ def _node(lab: Lab, name: str) -> PeerNode:
     return node
 
 
+def _deafen_all(lab: Lab, name: str) -> None:
+    """The socket for the check script as well: with one socket for all addresses it would be the same."""
+    if not listeners.shut(_node(lab, name).pid, {*lab.virtual_ips, LOOPBACK}, lab.port):
+        raise NodeFault(f"node {name} has no socket that listens at port {lab.port}")
+
+
 _LIST = (
+    Fault("deafen-all", Takes.NODE, "", "shut all its listening sockets behind its back", _deafen_all),
     Fault("daemon-kill", Takes.NODE, "", "kill the daemon (SIGKILL)", lambda lab, name: _node(lab, name).daemon.kill()),
     Fault("daemon-start", Takes.NODE, "", "start it again", lambda lab, name: _node(lab, name).daemon.start()),
     Fault("daemon-freeze", Takes.NODE, "", "freeze the daemon (SIGSTOP)",

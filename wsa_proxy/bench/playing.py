@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,8 @@ def play(lab: Lab, product: Product, trial: Trial, number: int) -> Run:
     time.sleep(number % PHASES / PHASES)
     _apply(lab, trial.fault_of(peer=product.is_peer))
     fault = _part(lab, steady=_wait_served(lab))
+    if not trial.holds_on:
+        fault = replace(fault, two_holders_s=0.0, two_holders_stayed=False)
     undo = trial.undo_of(peer=product.is_peer)
     for step in undo:
         _apply(lab, step)

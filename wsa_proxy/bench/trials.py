@@ -23,6 +23,8 @@ class Trial:
     undo: tuple[Step, ...]
     often: bool = False
     """Done ten times, the others three times."""
+    holds_on: bool = True
+    """The host's kernel lives and may hold the virtual IP. The lab's always does: it is the machine's own."""
     peers_fault: Step | None = None
     """What the fault is with a peer; None: the same."""
     peers_undo: tuple[Step, ...] | None = None
@@ -43,13 +45,14 @@ _LIST = (
     Trial("stop", "node stopped in order", ("stop", "a"), (START,), often=True),
     Trial("cable", "cable pulled", ("cable", "a"), (("plug", "a"),), often=True),
     Trial("block", "loop blocked: an addon sleeps", ("block", "a"), (("unblock", "a"),)),
-    # Ours listens again by itself; of a plain mitmdump only a new process does.
-    Trial("deafen", "listening socket shut down", ("deafen", "a"), (), peers_undo=(("kill", "a"), START)),
+    # Ours listens again by itself; of a plain mitmdump only a new process does. Its second socket is for its check.
+    Trial("deafen", "listening sockets shut down", ("deafen", "a"), (), peers_fault=("deafen-all", "a"),
+          peers_undo=(("kill", "a"), START)),
     Trial("starve", "no file descriptors", ("starve", "a"), (("feed", "a"),)),
     Trial("mute", "answers nothing: an addon hangs", ("mute", "a"), (("unmute", "a"),)),
     Trial("ignore", "accepts nothing", ("ignore", "a"), (("attend", "a"),)),
     Trial("kill-all", "proxy and its failover killed", ("kill-all", "a"), (START,)),
-    Trial("power", "power cut", ("power", "a"), (("plug", "a"), START)),
+    Trial("power", "power cut", ("power", "a"), (("plug", "a"), START), holds_on=False),
     Trial("cut", "one way cut: the standby hears nothing", ("cut", "a", "b"), (("heal",),)),
     Trial("filter", "advertisements filtered, nothing else", ("filter", "a", "b"), (("unfilter", "a", "b"),)),
     Trial("switch", "switch by consent", ("switch", "b"), (("switch", "a"),), peers_fault=("step-down", "a"),
