@@ -54,10 +54,19 @@ def test_a_fault_is_one_row_with_a_column_for_each_product() -> None:
 
 def test_what_a_product_cannot_express_is_a_named_gap() -> None:
     """Beside a product that has it; what is missing without a reason of the product was not measured."""
-    page = make_page(a_document(*KILLS, a_run("ucarp", "daemon-kill"), a_run("ucarp", "cable")))
-    assert rows(page, "failover daemon killed")[0].split("|")[2:4] == [" (cannot express it) ", " 40 (40..40) "]
+    products = {name: {"told": "", "files": {}} for name in ("keepalived", "ucarp")}
+    page = make_page(a_document(a_run("ucarp", "switch"), a_run("ucarp", "cable"), products=products))
+    assert rows(page, "switch by consent")[0].split("|")[2:4] == [" (cannot express it) ", " 40 (40..40) "]
     assert rows(page, "cable")[0].split("|")[2] == " (not measured) "
-    assert 'wsa-proxy cannot express "failover daemon killed (SIGKILL)": it is the proxy itself' in page
+    assert 'keepalived cannot express "switch by consent": it has no such order' in page
+
+
+def test_what_is_the_same_for_a_product_has_the_same_numbers() -> None:
+    """The failover of ours is the proxy itself; such a line is there only if a peer has it."""
+    page = make_page(a_document(*KILLS, a_run("ucarp", "daemon-kill")))
+    assert rows(page, "failover daemon killed")[0].split("|")[2:4] == [" 31 (31..31) ", " 40 (40..40) "]
+    assert 'With wsa-proxy "failover daemon killed (SIGKILL)" is the same as "proxy killed (SIGKILL)"' in page
+    assert not rows(make_page(a_document(*KILLS)), "failover daemon killed")
 
 
 def test_a_product_that_is_not_here_is_named_with_the_reason() -> None:
@@ -74,7 +83,7 @@ def test_a_variant_has_a_table_of_its_own() -> None:
     """It is measured for a few faults."""
     variant = {"keepalived, 50 ms": {"told": "", "files": {}}}
     page = make_page(a_document(a_run("keepalived, 50 ms", "cable", two_holders_s=0.5), products=variant))
-    assert rows(page, "keepalived, 50 ms") == ["| keepalived, 50 ms | cable pulled | 40 (40..40) | 3 | 0.50 |"]
+    assert rows(page, "keepalived, 50 ms") == ["| keepalived, 50 ms | cable pulled | 40 (40..40) | 3 | 0.500 |"]
     assert "## The longest gap" not in page
 
 

@@ -28,7 +28,7 @@ def test_the_median_and_both_ends() -> None:
     assert (cell.runs, cell.median_ms, cell.min_ms, cell.max_ms) == (3, 40.0, 30.0, 90.0)
     assert (cell.failed, cell.two_holders_s, cell.late_ms) == (2, 1.25, 12.0)
     assert outage_text(cell) == "40 (30..90)"
-    assert holders_text(cell) == "1.25"
+    assert holders_text(cell) == "1.250"
 
 
 @pytest.mark.parametrize(

@@ -44,4 +44,5 @@ def test_each_product_expresses_a_trial_or_says_why_not() -> None:
     for product in PRODUCTS.values():
         assert not set(product.trials) & set(product.gaps)
         assert all(product.gaps.values())
-        assert product.is_variant or {*product.trials, *product.gaps} == set(TRIALS)
+        assert set(product.same.values()) <= set(product.trials) and not set(product.same) & set(product.trials)
+        assert product.is_variant or {*product.trials, *product.gaps, *product.same} == set(TRIALS)

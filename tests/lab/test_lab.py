@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +17,7 @@ from wsa_proxy.lab.fates import State
 from wsa_proxy.lab.lab import Lab
 from wsa_proxy.lab.lab import NotBack
 from wsa_proxy.lab.node import News
+from wsa_proxy.lab.outage import Sample
 
 
 @pytest.fixture
@@ -106,6 +109,22 @@ def test_a_node_that_ended_by_itself_ends_the_wait_with_its_log(lab: Lab) -> Non
 def test_a_service_without_successes_does_not_come_back(lab: Lab) -> None:
     """The wait ends at its limit and says so."""
     with pytest.raises(NotBack, match=r"waited 0 s for requests to succeed for 1 s: no request has succeeded"):
+        lab.wait_service(limit_s=0)
+
+
+class Arriving(deque[Sample]):
+    """Samples of which another one arrives while they are looked through, as the client's thread adds them."""
+
+    def __reversed__(self) -> Iterator[Sample]:
+        for each in super().__reversed__():
+            self.append(each)
+            yield each
+
+
+def test_requests_go_on_while_the_service_is_waited_for(lab: Lab) -> None:
+    """A deque that grows meanwhile cannot be iterated."""
+    lab.samples = Arriving([Sample(0.0, 0.0, 0.1, False, "", "refused")] * 3)
+    with pytest.raises(NotBack, match="no request has succeeded"):
         lab.wait_service(limit_s=0)
 
 

@@ -44,7 +44,8 @@ def measure(orders: dict[str, Any], outside: Path) -> int:
             for name, numbers in orders["trials"]:
                 _all_runs(lab, product, name, numbers)
     except (NotBack, NodeFault) as error:
-        say(f"{product.name}: {error}\n{_logs(lab)}")
+        say(_logs(lab))
+        say(f"{product.name}: {error}")  # the last line is what the page tells of it
         return 1
     return 0
 

@@ -102,7 +102,9 @@ class Measuring:
         if name is None:
             return
         order = self._orders[name]
-        self.problems.append(f"{order.product}, {name}, run {self._next[name] + 1} ({status}): {self._last_words()}")
+        why = self._heard[-1] if self._heard else f"ended with status {status}"
+        told = [f"{order.product}, {name}, run {self._next[name] + 1}: {why}", *self._heard]
+        self.problems.append("\n".join(told))
         self._next[name] += 1
 
     def _listen(self, lines: IO[str]) -> None:
@@ -110,6 +112,3 @@ class Measuring:
             self._heard = [*self._heard, line.rstrip()][-LINES_KEPT:]
             if self._say is not None:
                 self._say(line.rstrip())
-
-    def _last_words(self) -> str:
-        return "\n".join(self._heard)

@@ -83,10 +83,9 @@ def _table(products: Sequence[Product], cells: Mapping[tuple[str, str], Cell], t
     lines = ["", "| fault | " + " | ".join(product.name for product in products) + " |"]
     lines.append("| --- |" + " --- |" * len(products))
     for name, told in _names().items():
-        row = [cells.get((product.name, name)) for product in products]
-        if any(row):
-            pairs = zip(products, row, strict=True)
-            texts = [_missing(product, name) if cell is None else text(cell) for product, cell in pairs]
+        if any((product.name, name) in cells for product in products):
+            row = [(product, cells.get((product.name, product.done_as(name)))) for product in products]
+            texts = [_missing(product, name) if cell is None else text(cell) for product, cell in row]
             lines.append(f"| {told} | " + " | ".join(texts) + " |")
     return ["\n".join(lines), "\n"]
 
@@ -112,6 +111,12 @@ def _notes(document: Mapping[str, Any], measured: Sequence[Product]) -> list[str
     for product in measured:
         lines += [
             f'- {product.name} cannot express "{TRIALS[name].told}": {why}.' for name, why in product.gaps.items()
+        ]
+    for product in measured:
+        lines += [
+            f'- With {product.name} "{TRIALS[name].told}" is the same as "{TRIALS[other].told}": its failover is the'
+            " proxy itself. It was not done twice."
+            for name, other in product.same.items()
         ]
     lines += [f"- **{name}** was not measured: {why}." for name, why in document["unavailable"].items()]
     lines += [f"- A run came to no end: {problem.splitlines()[0]}" for problem in document["problems"]]

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
+from wsa_proxy.bench.products import PRODUCTS
 from wsa_proxy.bench.summary import Cell
 from wsa_proxy.bench.trials import RETURN
 from wsa_proxy.bench.trials import RETURN_TOLD
@@ -36,7 +37,7 @@ def make_plot(cells: Sequence[Cell], products: Sequence[str]) -> str:
         middle = top + len(products) * BAR / 2 + 4
         parts.append(_text(LEFT - 8, middle, told[name], anchor="end"))
         for index, product in enumerate(products):
-            if cell := found.get((product, name)):
+            if cell := found.get((product, PRODUCTS[product].done_as(name))):
                 parts += _bar(cell, top + index * BAR, COLOURS[index])
     return "\n".join([*parts, "</svg>", ""])
 

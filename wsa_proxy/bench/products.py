@@ -32,6 +32,8 @@ class Product:
     trials: Sequence[str]
     gaps: Mapping[str, str] = field(default_factory=dict)
     """What of the trials it cannot express, each with the reason."""
+    same: Mapping[str, str] = field(default_factory=dict)
+    """Which of its trials is the same as another one: that one is not done again."""
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """Of ours: what differs from configs/node-a.yaml and node-b.yaml."""
     advert_int: str = "1"
@@ -55,11 +57,14 @@ class Product:
     @property
     def is_variant(self) -> bool:
         """Measured for some faults only."""
-        return not set(TRIALS) <= {*self.trials, *self.gaps}
+        return not set(TRIALS) <= {*self.trials, *self.gaps, *self.same}
+
+    def done_as(self, trial: str) -> str:
+        """The trial whose numbers are those of this one."""
+        return self.same.get(trial, trial)
 
 
 _QUICK = ("kill", "cable")
-_IS_THE_PROXY = "it is the proxy itself: see the lines of the proxy"
 _ALL = tuple(TRIALS)
 
 _LIST = (
@@ -68,7 +73,7 @@ _LIST = (
         Kind.OURS,
         "advertisements each second, priorities 255 and 200: the example files as they are",
         [name for name in _ALL if not name.startswith("daemon-")],
-        gaps={"daemon-kill": _IS_THE_PROXY, "daemon-freeze": _IS_THE_PROXY},
+        same={"daemon-kill": "kill", "daemon-freeze": "freeze"},
     ),
     Product(
         "keepalived",
@@ -105,6 +110,13 @@ _LIST = (
         "the same with advertisements each 50 ms",
         _QUICK,
         advert_int="0.05",
+    ),
+    Product(
+        "wsa-proxy, priority 254",
+        Kind.OURS,
+        "the same with priorities 255 and 254, as near to each other as keepalived's",
+        _QUICK,
+        overrides={"b.priority": 254},
     ),
     Product(
         "wsa-proxy, 50 ms",

@@ -88,4 +88,4 @@ def holders_text(cell: Cell) -> str:
     """Seconds; "stays" where nothing has ended it."""
     if cell.two_holders_stayed:
         return "stays"
-    return f"{cell.two_holders_s:.2f}" if cell.two_holders_s else "0"
+    return f"{cell.two_holders_s:.3f}" if cell.two_holders_s else "0"
