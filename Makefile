@@ -1,6 +1,6 @@
 # Each command does all the set-up that it needs, also on a fresh machine.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow simulate-million mutants fuzz cost objectives calm bench burst screenshots lint packages lock clean
+.PHONY: help setup run test test-slow simulate-million mutants fuzz cost objectives calm soak bench burst screenshots lint packages lock clean
 SHELL := /bin/bash
 
 PYTEST_FLAGS ?=
@@ -8,6 +8,7 @@ UPGRADE ?=
 FUZZ_SECONDS ?= 60
 OBJECTIVES ?=
 CALM ?=
+SOAK ?=
 BURST ?=
 BENCH ?=
 
@@ -43,6 +44,9 @@ objectives: setup    ## how long each fault of a proxy is felt by a client, agai
 
 calm: setup          ## ten minutes of load, with up to 1,000 clients: no node may change its state; needs wrk (CALM="--seconds 20")
 	@.venv/bin/python -m tests.bench.calm $(CALM)
+
+soak: setup          ## an hour of load while 1 % of all frames is lost: no node may move, nothing may grow (SOAK="--minutes 5")
+	@.venv/bin/python -m tests.bench.soak $(SOAK)
 
 burst: setup         ## 1,000 TLS clients at once, to plain mitmdump, to a node, and after a kill; six minutes (BURST="--rounds 2")
 	@.venv/bin/python -m tests.bench.burst $(BURST)

@@ -66,6 +66,31 @@ async def test_a_request_that_is_given_up_ends_the_connection() -> None:
     assert await ask(answering(b"", ANSWER), 2, limit_s=0.1) == ([], [False])
 
 
+async def test_no_more_are_kept_than_the_pool_may_have() -> None:
+    """One too many is closed, and the other end sees that: else each slow moment would leave some more for ever."""
+    ended = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(3)
+        writer.write(ANSWER)
+        with contextlib.suppress(ConnectionResetError):
+            await reader.read()
+        ended.set()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    pool = Pool(host, port, 1)
+    first, second = await pool.connect(), await pool.connect()
+    assert [await pool.ask(each, b"GET") for each in (first, second)] == [GOOD, GOOD]
+    async with asyncio.timeout(5.0):
+        await ended.wait()
+    assert pool.free() is first
+    assert pool.free() is None
+    first.end()
+    server.close()
+
+
 async def test_what_was_closed_while_it_was_free_is_not_free_any_more() -> None:
     """The other end may close at any time."""
     server = await asyncio.start_server(answering(ANSWER), "127.0.0.1", 0)

@@ -44,6 +44,8 @@ class Plan:
     """Time limit of one request, from connect to the last byte."""
     kept: bool = False
     """Every other request goes over a connection that is kept for the next one."""
+    kept_max: int | None = None
+    """So many wait for their next request at most; None: as many as can be under way."""
 
     @property
     def in_flight_max(self) -> int:
@@ -58,7 +60,8 @@ class Asking:
         head = f"GET {plan.url} HTTP/1.1\r\nHost: {urlsplit(plan.url).netloc}\r\n"
         self._only_one, self._one_of_many = f"{head}Connection: close\r\n\r\n".encode(), f"{head}\r\n".encode()
         self._plan = plan
-        self._pool = Pool(plan.proxy_host, plan.proxy_port, plan.in_flight_max)
+        kept_max = plan.in_flight_max if plan.kept_max is None else plan.kept_max
+        self._pool = Pool(plan.proxy_host, plan.proxy_port, kept_max)
         self._number = 0
 
     async def one(self, due_s: float) -> None:
@@ -142,6 +145,7 @@ def main() -> None:
     parser.add_argument("--url", required=True)
     parser.add_argument("--interval", type=float, default=0.01, help="seconds between starts")
     parser.add_argument("--kept", action="store_true", help="keep the connection of every other request for the next")
+    parser.add_argument("--kept-max", type=int, metavar="N", help="no more than N wait for their next request")
     parser.add_argument("--limit", type=float, default=1.0, help="seconds for one request")
     parser.add_argument("--once", action="store_true", help="make one request and print the answer")
     parser.add_argument("--ca", help="file with the certificates to trust, for --once")
@@ -151,7 +155,8 @@ def main() -> None:
     if arguments.once:
         print(json.dumps(fetch_once(host, int(port), arguments.url, arguments.ca, arguments.limit)))
     else:
-        asyncio.run(run(Plan(host, int(port), arguments.url, arguments.interval, arguments.limit, arguments.kept)))
+        how = (arguments.interval, arguments.limit, arguments.kept, arguments.kept_max)
+        asyncio.run(run(Plan(host, int(port), arguments.url, *how)))
 
 
 if __name__ == "__main__":

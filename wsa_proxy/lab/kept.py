@@ -59,7 +59,8 @@ class Pool:
 
     def __init__(self, host: str, port: int, size_max: int) -> None:
         self._host, self._port = host, port
-        self._free: deque[Kept] = deque(maxlen=size_max)
+        self._free: deque[Kept] = deque()
+        self._size_max = size_max
 
     def free(self) -> Kept | None:
         """One that may carry a request, if there is one."""
@@ -75,11 +76,11 @@ class Pool:
 
     async def ask(self, kept: Kept, head: bytes) -> tuple[str, str] | None:
         """(server, error) of one request; None when the connection ended before a byte of the answer. The connection is
-        free again, or ended: if it may carry no more, or if the request was given up."""
+        free again, or ended: if it may carry no more, if enough others are free, or if the request was given up."""
         try:
             return await kept.ask(head)
         finally:
-            if kept.usable:
+            if kept.usable and len(self._free) < self._size_max:
                 self._free.append(kept)
             else:
                 kept.end()

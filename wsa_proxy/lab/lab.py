@@ -208,11 +208,12 @@ class Lab:
                 start_new_session=True,
             )
 
-    def start_client(self, *more: str) -> None:
-        """Start the steady stream of requests; ``more`` arguments are those of client.py."""
+    def start_client(self, *more: str, limit_s: float = STEADY_S) -> None:
+        """Start the steady stream of requests; ``more`` arguments are those of client.py. ``limit_s`` is that of one
+        request; ``wait_service`` takes it for STEADY_S."""
         url = f"http://{ORIGIN.ipv4.ip}/"
         arguments = ("--proxy", self.proxy, "--url", url, "--interval", str(self._interval_s), *more)
-        client = self.run_in("client", "wsa_proxy.lab.client", *arguments, "--limit", str(STEADY_S))
+        client = self.run_in("client", "wsa_proxy.lab.client", *arguments, "--limit", str(limit_s))
         assert client.stdout is not None
         self._client_began_s = time.monotonic()
         threading.Thread(target=self._collect, args=(client.stdout,), name="samples", daemon=True).start()
