@@ -36,6 +36,7 @@ from wsa_proxy.lab.lab import NotBack
 STATUS_BROKEN = 1
 STATUS_USAGE = 2
 S_PER_MINUTE = 60.0
+QUARTERS = 4
 PROBES = Path("/run/soak-probe")
 
 
@@ -61,7 +62,7 @@ def main() -> int:
 def soak(wanted: argparse.Namespace, output: IO[str] | None) -> int:
     """Inside the namespaces. Returns the exit status."""
     PROBES.mkdir()
-    os.environ["SOAK_PROBE"] = str(PROBES)
+    os.environ |= {"SOAK_PROBE": str(PROBES), "SOAK_COLLECT_S": str(wanted.minutes * S_PER_MINUTE / QUARTERS)}
     run: Soak | None = None
     interrupted = False
     try:

@@ -102,7 +102,7 @@ def request_row(record: Record, kind: str) -> str:
 
 def growth_row(growth: Growth) -> str:
     """An hour's worth of what is allowed stands beside an hour's worth of what was seen."""
-    allowed = growth.watched.growth_max * S_PER_HOUR / growth.apart_s
+    allowed = growth.allowed * S_PER_HOUR / growth.apart_s
     spread = f"{number(growth.lowest)}..{number(growth.highest)}"
     figures = [number(growth.begin), number(growth.end), spread, f"{growth.per_hour:+.1f}", number(allowed)]
     return f"| {growth.node} | {growth.watched.what} | {' | '.join(figures)} |"

@@ -149,7 +149,7 @@ class Soak:
         for line in self._probes[node.name].lines():
             self._counts[node.name] = soak_probe.read(line)
         count = self._counts.get(node.name)
-        probed = {"tasks": count.tasks, "blocks": count.blocks} if count is not None else {}
+        probed = {"tasks": count.tasks, "blocks": count.blocks, "live": count.live or None} if count is not None else {}
         lag_ms, self._lag_ms[node.name] = self._lag_ms[node.name], 0.0
         return {
             "states": [group["state"] for group in document["groups"]],

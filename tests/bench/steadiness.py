@@ -31,20 +31,22 @@ class Watched:
     place: tuple[str, ...]
     """Where a node's part of a sample has it."""
     growth_max: float
-    """From the second quarter to the last one; what is less is chance."""
+    """From the second quarter to the last one; what is less is chance: of a master that of its clients, too."""
+    backup_max: float | None = None
+    """The same of a node that was backup all the time; None: the same."""
 
 
 WATCHED = (
-    Watched("proxy: RSS, MiB", ("proxy", "rss_mib"), 4.0),
-    Watched("proxy: PSS, MiB", ("proxy", "pss_mib"), 4.0),
-    Watched("proxy: blocks of Python's memory", ("proxy", "blocks"), 5000.0),
-    Watched("proxy: tasks of asyncio", ("proxy", "tasks"), 10.0),
-    Watched("proxy: descriptors", ("proxy", "descriptors"), 10.0),
+    Watched("proxy: RSS, MiB", ("proxy", "rss_mib"), 4.0, 2.0),
+    Watched("proxy: PSS, MiB", ("proxy", "pss_mib"), 4.0, 2.0),
+    Watched("proxy: live blocks of Python's memory", ("proxy", "live"), 40_000.0, 4_000.0),
+    Watched("proxy: tasks of asyncio", ("proxy", "tasks"), 40.0, 2.0),
+    Watched("proxy: descriptors", ("proxy", "descriptors"), 40.0, 4.0),
     Watched("proxy: threads", ("proxy", "threads"), 2.0),
     Watched("guardian: RSS, MiB", ("guardian", "rss_mib"), 0.5),
     Watched("guardian: descriptors", ("guardian", "descriptors"), 0.0),
     Watched("guardian: threads", ("guardian", "threads"), 0.0),
-    Watched("host: TCP sockets in use", ("network", "in_use"), 10.0),
+    Watched("host: TCP sockets in use", ("network", "in_use"), 40.0, 4.0),
     Watched("host: elements in nft's sets", ("nft_elements",), 0.0),
     Watched("host: KiB in state_dir", ("state_kib",), 64.0),
 )
@@ -85,6 +87,7 @@ class Growth:
     highest: float
     apart_s: float
     """Between the middles of the two quarters."""
+    allowed: float
 
     @property
     def grown(self) -> float:
@@ -96,7 +99,7 @@ class Growth:
 
     @property
     def is_flat(self) -> bool:
-        return self.grown <= self.watched.growth_max
+        return self.grown <= self.allowed
 
 
 def growths(record: Record) -> list[Growth]:
@@ -108,7 +111,7 @@ def growths(record: Record) -> list[Growth]:
                 (each["at_s"], value) for each in record.samples if (value := _at(each, node, watched)) is not None
             ]
             if len(series) >= SAMPLES_MIN:
-                found.append(_growth(node, watched, series))
+                found.append(_growth(node, watched, series, _allowed(record, node, watched)))
     return found
 
 
@@ -119,7 +122,14 @@ def _at(sample: Sample, node: str, watched: Watched) -> float | None:
     return None if here is None else float(here)
 
 
-def _growth(node: str, watched: Watched, series: Sequence[tuple[float, float]]) -> Growth:
+def _allowed(record: Record, node: str, watched: Watched) -> float:
+    states = {state for each in record.samples for state in each["nodes"][node]["states"]}
+    if watched.backup_max is None or states != {"backup"}:
+        return watched.growth_max
+    return watched.backup_max
+
+
+def _growth(node: str, watched: Watched, series: Sequence[tuple[float, float]], allowed: float) -> Growth:
     quarter = len(series) // 4
     second, last = series[quarter : 2 * quarter], series[-quarter:]
     values = [value for _, value in series[quarter:]]
@@ -131,6 +141,7 @@ def _growth(node: str, watched: Watched, series: Sequence[tuple[float, float]]) 
         lowest=min(values),
         highest=max(values),
         apart_s=median(at for at, _ in last) - median(at for at, _ in second),
+        allowed=allowed,
     )
 
 
@@ -145,7 +156,7 @@ def broken(record: Record) -> list[str]:
     told += [f"requests have failed: {each}" for each in record.errors]
     told += [
         f"node {each.node}, {each.watched.what}: {each.begin:g} has become {each.end:g}, "
-        f"{each.watched.growth_max:g} more are allowed"
+        f"{each.allowed:g} more are allowed"
         for each in growths(record)
         if not each.is_flat
     ]

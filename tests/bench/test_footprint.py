@@ -58,4 +58,4 @@ def test_who_waits_to_be_accepted_is_counted() -> None:
 
 def test_a_line_of_the_probe_is_read() -> None:
     """As it writes it."""
-    assert read("12.50 31 800123\n") == Count(12.5, 31, 800123)
+    assert read("12.50 31 800123 790456\n") == Count(12.5, 31, 800123, 790456)

@@ -47,7 +47,7 @@ def test_a_short_soak_is_ended_by_ctrl_c_and_told(tmp_path: Path) -> None:
 
 
 def check(newest: dict[str, Any]) -> None:
-    """Each number that is watched is there, frames are lost, and both clients are served."""
+    """Each number that is watched is there, but for what takes a quarter of the hour; both clients are served."""
     assert newest["frames"]["lost"] > 0 and newest["frames"]["passed"] > 1000
     assert newest["requests"]["done"] > 20 and newest["requests"]["failed"] == 0
     assert {name: node["states"] for name, node in newest["nodes"].items()} == {"a": ["master"], "b": ["backup"]}
@@ -56,7 +56,7 @@ def check(newest: dict[str, Any]) -> None:
             value: Any = node
             for key in watched.place:
                 value = value[key]
-            assert value is not None, watched
+            assert value is not None or watched.place == ("proxy", "live"), watched
 
 
 def test_rules_throw_the_dice_for_each_frame_of_a_node_once() -> None:

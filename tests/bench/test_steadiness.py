@@ -12,7 +12,7 @@ from tests.bench.steadiness import Record
 from tests.bench.steadiness import broken
 from tests.bench.steadiness import growths
 
-PROXY = {"rss_mib": 150.0, "pss_mib": 120.0, "blocks": 800_000, "tasks": 40, "descriptors": 60, "threads": 3}
+PROXY = {"rss_mib": 150.0, "pss_mib": 120.0, "live": 800_000, "tasks": 40, "descriptors": 60, "threads": 3}
 GUARDIAN = {"rss_mib": 11.6, "descriptors": 14, "threads": 2}
 
 
@@ -49,7 +49,7 @@ def test_a_quiet_run_is_kept() -> None:
     [
         ("rss_mib", 0.1, []),
         ("rss_mib", 0.3, ["node a, proxy: RSS, MiB: 154.65 has become 160.65, 4 more are allowed"]),
-        ("descriptors", 1.0, ["node a, proxy: descriptors: 75.5 has become 95.5, 10 more are allowed"]),
+        ("descriptors", 3.0, ["node a, proxy: descriptors: 106.5 has become 166.5, 40 more are allowed"]),
         ("tasks", -1.0, []),
     ],
 )
@@ -57,6 +57,15 @@ def test_what_grows_is_told(key: str, each_sample: float, told: list[str]) -> No
     """From the middle of the second quarter to that of the last one; what shrinks is fine."""
     grown = [sample(number, **{key: PROXY[key] + each_sample * number}) for number in range(1, 41)]
     assert broken(record(*grown)) == told
+
+
+def test_a_backup_may_grow_less_than_a_master() -> None:
+    """It has no clients by which it could be excused."""
+    grown = [sample(number, rss_mib=150.0 + 0.15 * number) for number in range(1, 41)]
+    assert broken(record(*grown)) == []
+    for each in grown:
+        each["nodes"]["a"]["states"] = ["backup"]
+    assert broken(record(*grown)) == ["node a, proxy: RSS, MiB: 152.325 has become 155.325, 2 more are allowed"]
 
 
 def test_warming_up_and_single_bursts_are_not_growth() -> None:
