@@ -77,14 +77,11 @@ def soak(wanted: argparse.Namespace, output: IO[str] | None) -> int:
     if run is None or not run.record.samples:
         print("soak: nothing was measured", file=sys.stderr)
         return namespace.STATUS_INTERRUPTED if interrupted else STATUS_BROKEN
+    told = broken(run.record)
     if output is not None:
         with output:
-            json.dump(soak_report.document(run.record), output)
-    print("\n".join(soak_report.tables(run.record)))
-    told = broken(run.record)
-    print(
-        "\n".join(["", *(f"broken: {each}" for each in told)]) if told else "\nkept: nothing moved, nothing has grown"
-    )
+            json.dump(soak_report.document(run.record, told), output)
+    print("\n".join([*soak_report.tables(run.record), "", *soak_report.verdict(run.record, told)]))
     return STATUS_BROKEN if told else namespace.STATUS_INTERRUPTED if interrupted else 0
 
 

@@ -9,12 +9,13 @@ from typing import Any
 from tests.bench.steadiness import Growth
 from tests.bench.steadiness import Record
 from tests.bench.steadiness import Sample
-from tests.bench.steadiness import broken
 from tests.bench.steadiness import growths
 
 SAMPLES_PER_LINE = 6
 S_PER_MINUTE = 60.0
 S_PER_HOUR = 3600.0
+LOAD_MAX = 3.0
+"""What is more is not from the lab alone, which keeps one processor and a half busy."""
 KINDS = {"requests": "HTTP, every other one on a kept connection", "tls": "TLS that the proxy intercepts"}
 
 
@@ -113,12 +114,22 @@ def number(value: float) -> str:
     return f"{value:.0f}" if float(value).is_integer() else f"{value:.1f}"
 
 
-def document(record: Record) -> dict[str, Any]:
+def verdict(record: Record, told: Sequence[str]) -> list[str]:
+    """``told``: what is broken. A machine with more work than processors is named: requests that wait for a processor
+    look like requests that wait for a proxy."""
+    load = max((each["load"] for each in record.samples), default=0.0)
+    crowded = f"others had this machine as well (load {load:.1f}): look whether that was it"
+    if not told:
+        return ["kept: nothing moved, nothing has grown"]
+    return [*(f"broken: {each}" for each in told), *([crowded] if load > LOAD_MAX else [])]
+
+
+def document(record: Record, told: Sequence[str]) -> dict[str, Any]:
     """All that was seen, but for the time of each single request."""
     return {
         "schema": 1,
         "planned_s": record.planned_s,
-        "broken": broken(record),
+        "broken": list(told),
         "moves": record.moves,
         "two_holders_s": record.two_holders_s,
         "lost_connections": record.lost_connections,

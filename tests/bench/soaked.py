@@ -123,7 +123,10 @@ class Soak:
             if node.ended_by_itself:
                 self.record.problems.append(f"node {name} ended by itself; the end of its log: {node.log_tail()}")
             else:
-                nodes[name] = self._of_node(node)
+                try:
+                    nodes[name] = self._of_node(node)
+                except OSError as error:
+                    self.record.problems.append(f"node {name} cannot be looked at: {error}")
         plain, tls = self._of_requests("requests", begin_s, end_s), self._of_requests("tls", begin_s, end_s)
         self.record.errors = [f"{error}, {count} times" for error, count in self._errors.items()]
         if not plain["done"]:

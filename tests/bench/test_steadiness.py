@@ -121,8 +121,18 @@ def test_tables_have_each_kind_of_request_and_each_number() -> None:
     assert "1.00 % of its segments sent again" in lines[2]
 
 
+def test_a_crowded_machine_is_named_where_something_is_broken() -> None:
+    """Only there: what was kept was kept in spite of it."""
+    seen = record()
+    assert soak_report.verdict(seen, []) == ["kept: nothing moved, nothing has grown"]
+    assert soak_report.verdict(seen, ["slow"]) == ["broken: slow"]
+    seen.samples = [{**each, "load": 9.4} for each in seen.samples]
+    assert soak_report.verdict(seen, []) == ["kept: nothing moved, nothing has grown"]
+    assert soak_report.verdict(seen, ["slow"])[1].startswith("others had this machine as well (load 9.4)")
+
+
 def test_the_document_is_what_was_seen() -> None:
     """With the verdict, without the time of each single request."""
     seen = record()
-    told = soak_report.document(seen)
-    assert told["broken"] == [] and told["samples"] == seen.samples and "times_ms" not in told
+    told = soak_report.document(seen, ["slow"])
+    assert told["broken"] == ["slow"] and told["samples"] == seen.samples and "times_ms" not in told
