@@ -386,3 +386,13 @@ async def test_clients_are_not_slowed_by_nagle(inside: taddons.context) -> None:
         transport = mitmproxy_internals.client_transport(mitmproxy_internals.tcp_handlers()[0])
         assert transport is not None
         assert transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+async def test_only_http_clients_have_gone_when_they_close(inside: taddons.context) -> None:
+    """One of SOCKS may carry what ends with a FIN and is answered after it."""
+    inside.options.update(mode=["regular", f"socks5@{free_port()}"])
+    listener = await open_listener(virtual("127.0.0.77", inside.options.listen_port))
+    assert {each.instance.mode.type_name: each.socket.wants_answers for each in listener._listening} == {
+        "regular": True,
+        "socks5": False,
+    }

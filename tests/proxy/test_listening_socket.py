@@ -6,6 +6,7 @@ import asyncio
 import errno
 import logging
 import socket
+import struct
 import time
 from ipaddress import ip_address
 from typing import Any
@@ -198,6 +199,38 @@ async def test_at_its_pace_clients_wait_in_the_kernel_and_the_loop_sleeps() -> N
             assert await loop.sock_recv(client, 1) == b""
             client.close()
         assert pace.served == 3, "asking an empty queue costs nothing"
+        server.close()
+
+
+@pytest.mark.parametrize(
+    ("crowd", "wants_answers", "served"),
+    [(0, True, [5]), (0, False, [0, 1, 2, 3, 4, 5]), (7, True, [0, 1, 2, 3, 4, 5])],
+    ids=["crowd", "crowd that may half-close", "few"],
+)
+async def test_of_a_crowd_those_who_have_gone_are_passed_over(
+    crowd: int, wants_answers: bool, served: list[int]
+) -> None:
+    """Three have closed, two have reset, one still waits. Who says all and closes may want an answer, not in HTTP."""
+    taken: list[int] = []
+    with open_listening_socket(ip_address("127.0.0.1"), 0) as listening:
+        pace = listening.pace = Turns()
+        pace.crowd, listening.wants_answers = crowd, wants_answers
+        clients = [socket.create_connection(listening.getsockname(), 5) for _ in range(6)]
+        ports = [client.getsockname()[1] for client in clients]
+        for number, client in enumerate(clients[:5]):
+            client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            if number >= 3:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+
+        def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            taken.append(ports.index(writer.get_extra_info("peername")[1]))
+            writer.close()
+
+        server = await asyncio.start_server(serve, sock=listening, backlog=4)
+        await until(lambda: 5 in taken)
+        assert taken == served and pace.served == len(served)
+        clients[5].close()
         server.close()
 
 

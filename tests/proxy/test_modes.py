@@ -11,6 +11,7 @@ from wsa_proxy.proxy.modes import can_be_served
 from wsa_proxy.proxy.modes import check_mode
 from wsa_proxy.proxy.modes import is_ours
 from wsa_proxy.proxy.modes import is_wildcard
+from wsa_proxy.proxy.modes import speaks_http
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "0::0", "0", "*"])
@@ -32,6 +33,15 @@ def test_no_wildcard(host: str) -> None:
 def test_what_can_be_served(spec: str, served: bool) -> None:
     """TCP modes whose clients name the destination, or that know it."""
     assert can_be_served(ProxyMode.parse(spec)) is served
+
+
+@pytest.mark.parametrize(
+    ("spec", "http"),
+    [("regular@3128", True), ("upstream:http://a:80", True), ("socks5", False), ("reverse:tcp://a:1", False)],
+)
+def test_whose_clients_begin_with_http(spec: str, http: bool) -> None:
+    """What a SOCKS client's connection carries only its request tells."""
+    assert speaks_http(ProxyMode.parse(spec)) is http
 
 
 def test_whose_place_the_virtual_ips_are() -> None:

@@ -43,6 +43,7 @@ from wsa_proxy.proxy.modes import ListenerError
 from wsa_proxy.proxy.modes import check_mode
 from wsa_proxy.proxy.modes import is_ours
 from wsa_proxy.proxy.modes import is_wildcard
+from wsa_proxy.proxy.modes import speaks_http
 
 logger = logging.getLogger(__name__)
 
@@ -114,6 +115,7 @@ class _Listening:
             self.instance.handle_stream, sock=self.socket, backlog=ACCEPTS_PER_TURN
         )
         self.socket.pace = AcceptPace()
+        self.socket.wants_answers = speaks_http(self.instance.mode)
         self.socket.listen(ACCEPT_QUEUE)  # asyncio has set the queue to ACCEPTS_PER_TURN as well
         return self.server
 

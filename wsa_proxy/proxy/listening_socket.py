@@ -26,15 +26,21 @@ IPV6_FREEBIND = 78  # <linux/in6.h>, Linux 4.15
 
 ACCEPTS_PER_TURN = 4  # asyncio's "backlog" is also its accepts per turn; 100 of them stall the loop for seconds
 ACCEPT_QUEUE = 4096  # the kernel's queue, which takes the burst of reconnects after a failover
-
+GONE_PER_ACCEPT_MAX = 64  # passed over in one go, a few microseconds each; then the loop turns
 
 _TCP_INFO_UNACKED = 24  # <linux/tcp.h>: u32; of a listening socket the length of its accept queue
+_TCP_GONE = (7, 8)  # <net/tcp_states.h>: CLOSE, after a reset, and CLOSE_WAIT, after a FIN; the first byte of TCP_INFO
 
 
 def waiting(listening: socket.socket) -> int:
     """How many clients are connected and not accepted. Raises OSError."""
     info = listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_UNACKED + 4)
     return int(struct.unpack_from("=I", info, _TCP_INFO_UNACKED)[0])
+
+
+def has_gone(client: socket.socket) -> bool:
+    """Whether this client has sent its FIN or a reset. Raises OSError."""
+    return client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] in _TCP_GONE
 
 
 class ListeningSocket(PatientSocket):
@@ -47,6 +53,8 @@ class ListeningSocket(PatientSocket):
     """So often somebody has asked the kernel for a client, also in vain."""
     pace: AcceptPace | None = None
     """When the loop gets the next client; None: whenever it asks."""
+    wants_answers = False
+    """Who has sent a FIN wants no answer any more, as in HTTP; elsewhere he may just have said all that he had to."""
     _turn_s: float | None = None
     """When it has asked first in this turn; None until it does."""
     _last_turn_s: float | None = None
@@ -54,23 +62,36 @@ class ListeningSocket(PatientSocket):
 
     def accept(self) -> tuple[socket.socket, Any]:
         self.asked += 1
-        if self.pace is not None and not self._is_time(self.pace):
+        if self.pace is None:
+            return self._take()
+        crowded = waiting(self) >= self.pace.crowd
+        if crowded and not self._is_time(self.pace):
             raise BlockingIOError(errno.EAGAIN, "not yet")
+        accepted = self._take_living() if crowded and self.wants_answers else self._take()
+        self.pace.taken()
+        return accepted
+
+    def _take_living(self) -> tuple[socket.socket, Any]:
+        """The first who has not gone. A crowd that has waited for longer than its patience must not be served in the
+        place of those who wait now: then these would lose theirs as well, and nobody would ever be answered."""
+        for _ in range(GONE_PER_ACCEPT_MAX):
+            accepted = self._take()
+            if not has_gone(accepted[0]):
+                return accepted
+            accepted[0].close()
+        raise BlockingIOError(errno.EAGAIN, "all of them had gone")
+
+    def _take(self) -> tuple[socket.socket, Any]:
         try:
-            accepted = super().accept()
+            return super().accept()
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
             asyncio.get_running_loop().remove_reader(self.fileno())
             raise BlockingIOError(errno.EAGAIN, "it does not listen any more") from None
-        if self.pace is not None:
-            self.pace.taken()
-        return accepted
 
     def _is_time(self, pace: AcceptPace) -> bool:
         loop = asyncio.get_running_loop()
-        if waiting(self) < pace.crowd:
-            return True
         if self._turn_s is None:
             self._turn_s = loop.time()
             pace.begin_turn(self._turn_s, None if self._last_turn_s is None else self._turn_s - self._last_turn_s)

@@ -32,6 +32,12 @@ def can_be_served(mode: ProxyMode) -> bool:
     return mode.type_name in ("regular", "upstream", "socks5", "reverse") and mode.transport_protocol != "udp"
 
 
+def speaks_http(mode: ProxyMode) -> bool:
+    """Whether its clients begin with an HTTP request. Of such a one mitmproxy, too, takes a FIN for the end
+    (proxy/layers/http/_http1.py)."""
+    return mode.type_name in ("regular", "upstream")
+
+
 def check_mode(mode: ProxyMode) -> None:
     """Raises ListenerError for a mode without a host that cannot be served on a virtual IP."""
     name = mode.full_spec.rpartition("@")[0] or mode.full_spec
