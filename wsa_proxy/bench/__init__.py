@@ -19,6 +19,7 @@ The hosts, the client and the faults are the lab's. The rooms, in the order in w
     progress.py     what is told meanwhile
     summary.py      all runs of a fault as one cell: pure
     page.py         the page docs/benchmarks.md: pure
+    front.py        what README shows of it: pure
     plot.py         its picture: pure
     machine.py      what it was measured on
 """

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from wsa_proxy.bench.front import front_table
+from wsa_proxy.bench.front import tracking_text
 from wsa_proxy.bench.products import PRODUCTS
 from wsa_proxy.bench.products import Product
 from wsa_proxy.bench.summary import LATE_WORTH_TELLING_MS
@@ -30,6 +32,12 @@ STOPS = (
     '- A peer\'s node is stopped by SIGTERM to its daemon and, once that has ended, to the proxy. "Its failover" is the'
     " peer's daemon with all its processes; of wsa-proxy it is the guardian, since the rest is the proxy itself."
 )
+FRONT_HEAD = """
+## In short
+
+The longest gap between two successes in milliseconds: the median, and the shortest and the longest of all runs.
+
+"""
 GAPS_HEAD = """
 ## The longest gap
 
@@ -58,6 +66,8 @@ def make_page(document: Mapping[str, Any]) -> str:
     parts = [HEAD.format(command=document["command"], picture=PICTURE)]
     if document["quick"]:
         parts.append("\nThis was a quick run: few runs of few faults. Its numbers are hints.\n")
+    if front := front_table(document):
+        parts += [FRONT_HEAD, front, "\n", tracking_text(document)]
     main = [product for product in measured if not product.is_variant]
     if main:
         parts += [GAPS_HEAD, *_table(main, cells, outage_text)]

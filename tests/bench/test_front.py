@@ -1,0 +1,72 @@
+"""README shows what was measured, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tests.bench.cells import a_run
+from wsa_proxy.bench.front import COLUMNS
+from wsa_proxy.bench.front import ROWS
+from wsa_proxy.bench.front import TRACKING
+from wsa_proxy.bench.front import front_table
+from wsa_proxy.bench.front import tracking_text
+from wsa_proxy.bench.page import make_page
+from wsa_proxy.bench.playing import Run
+from wsa_proxy.bench.products import PRODUCTS
+from wsa_proxy.bench.session import picture_of
+from wsa_proxy.bench.summary import make_cells
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def document_of(runs: list[Run]) -> dict[str, Any]:
+    return {"cells": [asdict(cell) for cell in make_cells(runs)]}
+
+
+def all_runs() -> list[Run]:
+    """Each product's gap is as many tens of milliseconds as its place."""
+    return [
+        a_run(name, trial, outage_ms=10.0 * (place + 1), two_holders_s=place / 10)
+        for place, name in enumerate(COLUMNS)
+        for _, trial, _ in ROWS
+        if trial not in PRODUCTS[name].same
+    ]
+
+
+def test_each_product_stands_in_its_column() -> None:
+    """What is the same for a product is told by what was done."""
+    lines = front_table(document_of(all_runs())).splitlines()
+    assert lines[2] == "| the proxy is killed | 10 (10..10) | 20 (20..20) | 30 (30..30) |"
+    assert lines[-1].endswith("two nodes have the address | 0 | 0.100 | 0.200 |")
+    assert len(lines) == len(ROWS) + 2
+
+
+def test_a_table_with_a_gap_is_none() -> None:
+    """A quick run, or a machine without the peers."""
+    runs = [run for run in all_runs() if (run.product, run.trial) != ("ucarp", "mute")]
+    assert front_table(document_of(runs)) == ""
+
+
+def test_the_peer_at_its_best_is_not_left_out() -> None:
+    """Its process tracking, where that could be measured."""
+    assert "makes 45 (45..45) ms" in tracking_text(document_of([a_run(TRACKING, "kill", outage_ms=45.0)]))
+    assert tracking_text(document_of(all_runs())) == ""
+
+
+def test_readme_has_the_table_of_the_last_run() -> None:
+    """Word for word, with the sentence below it."""
+    document = json.loads((ROOT / "docs/benchmarks.json").read_text())
+    readme = (ROOT / "README.md").read_text()
+    table = front_table(document)
+    assert table and table in readme
+    assert " ".join(tracking_text(document).split()) in " ".join(readme.split())
+
+
+def test_the_pages_picture_and_table_are_those_of_the_last_run() -> None:
+    """Made from the same document: nobody has changed them by hand, or forgotten one."""
+    document = json.loads((ROOT / "docs/benchmarks.json").read_text())
+    assert (ROOT / "docs/benchmarks.md").read_text() == make_page(document)
+    assert (ROOT / "docs/benchmarks.svg").read_text() == picture_of(document)

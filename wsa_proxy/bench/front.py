@@ -1,0 +1,47 @@
+"""The few lines of docs/benchmarks.md that README shows as well. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
+
+from wsa_proxy.bench.products import PRODUCTS
+from wsa_proxy.bench.summary import Cell
+from wsa_proxy.bench.summary import holders_text
+from wsa_proxy.bench.summary import outage_text
+
+COLUMNS = ("wsa-proxy", "keepalived", "ucarp")
+TRACKING = "keepalived, process tracking"
+type Row = tuple[str, str, Callable[[Cell], str]]
+ROWS: tuple[Row, ...] = (
+    ("the proxy is killed", "kill", outage_text),
+    ("it is frozen (SIGSTOP)", "freeze", outage_text),
+    ("it lives, and answers nothing", "mute", outage_text),
+    ("its node is stopped in order", "stop", outage_text),
+    ("its cable is pulled", "cable", outage_text),
+    ("the failover is killed: seconds in which two nodes have the address", "daemon-kill", holders_text),
+)
+
+
+def front_table(document: Mapping[str, Any]) -> str:
+    """Markdown. Only with all three products; empty without. ``document`` is that of session.py."""
+    cells = {(cell["product"], cell["trial"]): Cell(**cell) for cell in document["cells"]}
+    lines = [f"| what happens to the master | {' | '.join(COLUMNS)} |", "| --- |" + " --- |" * len(COLUMNS)]
+    for told, trial, text in ROWS:
+        row = [cells.get((name, PRODUCTS[name].done_as(trial))) for name in COLUMNS]
+        if any(cell is None for cell in row):
+            return ""
+        lines.append(f"| {told} | {' | '.join(text(cell) for cell in row if cell is not None)} |")
+    return "\n".join(lines) + "\n"
+
+
+def tracking_text(document: Mapping[str, Any]) -> str:
+    """A sentence on what the table leaves out; empty where it was not measured."""
+    for cell in document["cells"]:
+        if (cell["product"], cell["trial"]) == (TRACKING, "kill"):
+            return (
+                "keepalived's process tracking, for which it has to run in the machine's initial namespaces, makes"
+                f" {outage_text(Cell(**cell))} ms of the killed proxy.\n"
+            )
+    return ""
