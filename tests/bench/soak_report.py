@@ -14,8 +14,8 @@ from tests.bench.steadiness import growths
 SAMPLES_PER_LINE = 6
 S_PER_MINUTE = 60.0
 S_PER_HOUR = 3600.0
-LOAD_MAX = 3.0
-"""What is more is not from the lab alone, which keeps one processor and a half busy."""
+LOAD_MAX = 2.0
+"""What is more is not from the lab alone, which keeps two thirds of a processor busy."""
 KINDS = {"requests": "HTTP, every other one on a kept connection", "tls": "TLS that the proxy intercepts"}
 
 
