@@ -120,7 +120,8 @@ def verdict(record: Record, told: Sequence[str]) -> list[str]:
     load = max((each["load"] for each in record.samples), default=0.0)
     crowded = f"others had this machine as well (load {load:.1f}): look whether that was it"
     if not told:
-        return ["kept: nothing moved, nothing has grown"]
+        grown = "nothing has grown" if growths(record) else "the time was too short to see what grows"
+        return [f"kept: nothing moved, {grown}"]
     return [*(f"broken: {each}" for each in told), *([crowded] if load > LOAD_MAX else [])]
 
 
