@@ -5,6 +5,9 @@ This script only puts the addon into mitmproxy; what it does is in ``wsa_proxy/p
 
 from __future__ import annotations
 
-from wsa_proxy.proxy.addon import CarpFailover
+from wsa_proxy.proxy.collector import at_rest
+
+with at_rest():
+    from wsa_proxy.proxy.addon import CarpFailover
 
 addons = [CarpFailover()]

@@ -7,6 +7,22 @@ and never end: modules, classes, options.
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def at_rest() -> Iterator[None]:
+    """While much is imported: what was made meanwhile, and before, is not looked at any more, now or later.
+
+    Collections were 0.05 s of the addon's imports, and the one of ``spare_the_collector`` 0.1 s instead of 0.01.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def spare_the_collector() -> None:
