@@ -91,6 +91,11 @@ class Node:
 
         self.lan.until(ready, f"mastery in {self.log}", START_S_MAX)
 
+    def wait_page(self) -> None:
+        """The page may come after mastery, where the interval is short."""
+        self.wait_master()
+        self.lan.until(lambda: "page: " in self.log, f"the page in {self.log}", START_S_MAX)
+
     def status(self) -> dict[str, object]:
         return ask(self.folder / "state" / "control.sock", "status")
 

@@ -37,7 +37,7 @@ def test_a_group_is_added_and_deleted_while_the_node_serves(lan: Lan, tmp_path: 
     config.write_text(COMMENTED)
     config.chmod(0o600)
     node = Node(lan, tmp_path)
-    node.wait_master()
+    node.wait_page()
     form = {
         "id": "2",
         "hostname": "second.example.com",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import re
 import socket
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from typing import cast
 
 import pytest
 
@@ -22,6 +26,8 @@ from tests.runtime.test_status_page import OF_THE_PROXY
 from tests.status_keys import containers
 from tests.status_keys import described
 from tests.status_keys import keys_of
+from wsa_proxy.proxy import addon_page
+from wsa_proxy.proxy import page_server
 
 PASSWORD = "correct horse battery staple"
 TOKEN = re.compile(r"page: listening at (http://127\.0\.0\.1:8112/)login\?token=([\w-]{43})$", re.MULTILINE)
@@ -44,7 +50,7 @@ def test_the_page_of_a_running_node(lan: Lan, tmp_path: Path) -> None:
     it; a page that is open hears of the transition at once; and the token is nowhere else."""
     write(tmp_path, CONFIG + "pac: {}\n")
     node = Node(lan, tmp_path)
-    node.wait_master()
+    node.wait_page()
     found = TOKEN.search(node.log)
     assert found is not None, node.log
     url, token = found.groups()
@@ -82,7 +88,7 @@ def test_nobody_reaches_the_page_through_the_proxy(lan: Lan, tmp_path: Path) -> 
     """On loopback a client of the proxy would pass for this host; by whatever name of it."""
     write(tmp_path, CONFIG + f'admin: {{listen: "0.0.0.0:8112", password: "{PASSWORD}"}}\n')
     node = Node(lan, tmp_path)
-    node.wait_master()
+    node.wait_page()
     bearer = f"Authorization: Bearer {PASSWORD}"
     assert asked("GET", "/api/status", {"Authorization": f"Bearer {PASSWORD}"})[0] == 200
     for target in ("127.0.0.1", "localhost", "127.0.0.2", "10.0.0.1", "[::ffff:127.0.0.1]"):
@@ -100,7 +106,7 @@ def test_nor_by_a_name_that_was_not_resolved_in_time(lan: Lan, tmp_path: Path) -
     script = tmp_path / "not_in_time.py"
     script.write_text(NOT_IN_TIME)
     node = Node(lan, tmp_path, "-s", str(script))
-    node.wait_master()
+    node.wait_page()
     for target in ("localhost", "127.0.0.1"):
         answer = get(lan, f"http://{target}:8112/login?token=wrong")
         assert b" 502 " in answer.partition(b"\r\n")[0], answer
@@ -112,7 +118,7 @@ def test_a_reload_changes_where_and_for_whom_it_is(lan: Lan, tmp_path: Path) -> 
     """Another port, another password, off; told without the password; the node itself does not notice."""
     write(tmp_path, CONFIG + f'admin: {{password: "{PASSWORD}"}}\n')
     node = Node(lan, tmp_path)
-    node.wait_master()
+    node.wait_page()
     assert "login?token=" not in node.log
     write(tmp_path, CONFIG + 'admin: {listen: "127.0.0.1:8113", password: another-password}\n')
     told = reload(tmp_path).stdout
@@ -136,10 +142,70 @@ def test_a_port_that_is_taken_leaves_the_node_alone(lan: Lan, tmp_path: Path) ->
     """It is master all the same; the log and the status say what is wrong."""
     with socket.create_server(("127.0.0.1", 8112)):
         node = Node(lan, tmp_path)
-        node.wait_master()
+        node.wait_page()
         trouble = "http://127.0.0.1:8112/: Address already in use"
         assert f"page: cannot listen: {trouble}; it is tried again every 10 s" in node.log
         status = node.status()
         assert status["admin"] == {"url": "http://127.0.0.1:8112/", "trouble": trouble}
         assert "admin_trouble" in [each["kind"] for each in status["warnings"]]  # type: ignore[attr-defined]
     assert "Traceback" not in node.end()
+
+
+class MadeServer:
+    """Stands for the page's server."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.started = asyncio.Event()
+
+    async def start(self) -> None:
+        self.calls.append("start")
+        self.started.set()
+
+    async def close(self) -> None:
+        self.calls.append("close")
+
+    def tell(self) -> None: ...
+
+
+@pytest.mark.parametrize("proven", [True, False])
+async def test_a_proxy_that_proves_nothing_has_its_page_as_well(monkeypatch: pytest.MonkeyPatch, proven: bool) -> None:
+    """Whoever is to find out why looks there; the page of one that works waits for nothing else."""
+    server, event, limit_s = MadeServer(), asyncio.Event(), 600.0 if proven else 0.0
+    monkeypatch.setattr(addon_page, "PROVEN_S_MAX", limit_s)
+    monkeypatch.setattr(page_server, "make_server", lambda *_: server)
+    node: Any = SimpleNamespace(chronicle=SimpleNamespace(history=SimpleNamespace(on_event=[])))
+    page, nothing = addon_page.AddonPage(), cast(Any, None)
+    page.begin(node, nothing, nothing, event)
+    if proven:
+        await asyncio.sleep(0)
+        event.set()
+    await asyncio.wait_for(server.started.wait(), 10)
+    assert node.chronicle.history.on_event == [server.tell]
+    await page.close()
+    assert server.calls == ["start", "close"]
+
+
+async def test_a_page_that_could_not_be_made_keeps_no_node_from_leaving(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told as the death of its task, and that is all."""
+
+    def fail(*_: object) -> None:
+        raise OSError("no file can be read")
+
+    monkeypatch.setattr(page_server, "make_server", fail)
+    page, nothing, proven = addon_page.AddonPage(), cast(Any, None), asyncio.Event()
+    proven.set()
+    page.begin(nothing, nothing, nothing, proven)
+    assert page._starting is not None
+    await asyncio.wait([page._starting])
+    await page.close()
+    assert page.status() == {"admin": None}
+
+
+async def test_a_node_that_ends_before_makes_none() -> None:
+    """Nothing begins to listen behind its back."""
+    page, nothing = addon_page.AddonPage(), cast(Any, None)
+    page.begin(nothing, nothing, nothing, asyncio.Event())
+    await asyncio.sleep(0)
+    await page.close()
+    assert asyncio.all_tasks() == {asyncio.current_task()} and page.status() == {"admin": None}

@@ -35,6 +35,7 @@ from wsa_proxy.net.ports import Version
 from wsa_proxy.net.raw_socket import ETHERTYPE_ARP
 from wsa_proxy.net.raw_socket import ETHERTYPE_IPV4
 from wsa_proxy.net.raw_socket import ETHERTYPE_IPV6
+from wsa_proxy.net.solicited_node import solicited_node
 
 PROTOCOL_CARP = 112
 GROUP_IPV4 = IPv4Address("224.0.0.18")
@@ -46,7 +47,6 @@ ALL_NODES = IPv6Address("ff02::1")
 
 TRAFFIC_CLASS = 0xE0  # DSCP 56, as FreeBSD sends it (net.inet.carp.dscp)
 HOP_LIMIT = 255  # proof to the receiver that no router was passed
-_SOLICITED_NODE = int(IPv6Address("ff02::1:ff00:0"))
 
 
 class Carp(Packet):
@@ -135,11 +135,6 @@ def bare_ack(version: Version) -> bytes:
     if version == 4:
         return bytes(IP(src="0.0.0.0", dst="0.0.0.0", id=0, flags="DF") / segment)
     return bytes(IPv6(src="::", dst="::") / segment)
-
-
-def solicited_node(address: IPv6Address) -> IPv6Address:
-    """The group in which a host is asked for this address (RFC 4291 2.7.1)."""
-    return IPv6Address(_SOLICITED_NODE | int(address) & 0xFFFFFF)
 
 
 def _arp_request(mac: str, sender: str, target: str) -> bytes:

@@ -19,7 +19,6 @@ from ipaddress import IPv6Address
 from ipaddress import ip_address
 
 from wsa_proxy.net.client_key import parts_of
-from wsa_proxy.net.frames import bare_ack
 from wsa_proxy.net.ports import Client
 from wsa_proxy.net.ports import Version
 from wsa_proxy.net.socket_buffers import grow_send_buffer
@@ -108,6 +107,10 @@ def segments(client: Client) -> list[bytes]:
 def _template(version: Version) -> tuple[bytes, bytes, int]:
     """The IP header up to its addresses, which are its end in both versions; the TCP header; the sum of what is the
     same in each pseudo header and segment."""
+    # frames.py imports scapy, which takes a fifth of a second. A node does so while it waits for its keys, and has done
+    # so by now; at the top of this file all that imports the pump would wait for it.
+    from wsa_proxy.net.frames import bare_ack
+
     packet = bare_ack(version)
     address_bytes = 4 if version == 4 else 16
     head, tcp = packet[: -_TCP_BYTES - 2 * address_bytes], packet[-_TCP_BYTES:]

@@ -45,7 +45,6 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.ndmsg import NUD_PERMANENT
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
 
-from wsa_proxy.net.frames import solicited_node
 from wsa_proxy.net.interface_settings import ARP_ANNOUNCE_BEST
 from wsa_proxy.net.interface_settings import ARP_IGNORE_OTHERS
 from wsa_proxy.net.interface_settings import RP_FILTER_OFF
@@ -58,6 +57,7 @@ from wsa_proxy.net.netlink import encode
 from wsa_proxy.net.netlink import encode_acknowledged
 from wsa_proxy.net.netlink import read_addresses
 from wsa_proxy.net.ports import Address
+from wsa_proxy.net.solicited_node import solicited_node
 
 VIRTUAL_MAC_PREFIX = "00:00:5e:00:01:"
 _KIND = "macvlan"

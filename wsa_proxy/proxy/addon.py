@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import Callable
 from collections.abc import Collection
@@ -70,8 +71,8 @@ from wsa_proxy.runtime.control import ControlError
 from wsa_proxy.runtime.group_switch import ProxySide
 from wsa_proxy.runtime.health import Health
 from wsa_proxy.runtime.identity import derive_keys
-from wsa_proxy.runtime.kernel import LinuxKernel
 from wsa_proxy.runtime.node import Node
+from wsa_proxy.runtime.ports import Kernel
 from wsa_proxy.runtime.record import Transition
 from wsa_proxy.runtime.reload import addresses_of
 from wsa_proxy.runtime.service import ServiceManager
@@ -134,6 +135,7 @@ class CarpFailover(AddonCommands):
         self._pac = PacRequests(self._in_force)
         self._addon_transitions = AddonTransitions()
         self._page = AddonPage()
+        self._proven = asyncio.Event()
         self._addon_tests = AddonTests(clock=boottime_s)
         self._liveness: Liveness | None = None
         self._node: Node | None = None
@@ -180,10 +182,16 @@ class CarpFailover(AddonCommands):
         if self._settings is None or self._listener is None:
             _refuse_to_run(NO_CONFIG)
         try:
+            # The keys are another processor's work; meanwhile this one imports the kernel's room, which takes a quarter
+            # of a second, most of it scapy's.
+            processors, groups = len(os.sched_getaffinity(0)), self._settings.groups
+            keys = asyncio.get_running_loop().run_in_executor(None, derive_keys, groups, processors)
+            from wsa_proxy.runtime.kernel import LinuxKernel
+
             kernel = LinuxKernel(self._settings)
             await self._listener.open()
             self._hooks.install()
-            await asyncio.to_thread(derive_keys, self._settings.groups)
+            await keys
             self._liveness = self._make_liveness(self._settings, self._listener)
             self._node = self._make_node(self._settings, kernel, self._liveness)
             self._node.reporting.on_redundancy = self._tell_redundancy
@@ -191,7 +199,6 @@ class CarpFailover(AddonCommands):
             await self._node.start()
             self._hooks.observers = [SignsOfLife(self._node.pulse.look), *self._addon_tests.observers]
             self._hooks.answers = self._pac.answers
-            await self._page.start(self._node, self._reloader, _load)
         except PermissionError as error:
             _refuse_to_run(f"wsa-proxy: {error.strerror or error}")
         except (ListenerError, ControlError, OSError) as error:
@@ -206,6 +213,7 @@ class CarpFailover(AddonCommands):
             create_task(self._test_addons(), name="failover addon tests"),
         ]
         self._feed_task = create_task(self._service.feed(), name="failover watchdog")
+        self._page.begin(self._node, self._reloader, _load, self._proven)
 
     def _make_liveness(self, settings: Settings, listener: FailoverListener) -> Liveness:
         self._addon_tests.change(settings.health)
@@ -218,7 +226,7 @@ class CarpFailover(AddonCommands):
             clock=boottime_s,
         )
 
-    def _make_node(self, settings: Settings, kernel: LinuxKernel, liveness: Liveness) -> Node:
+    def _make_node(self, settings: Settings, kernel: Kernel, liveness: Liveness) -> Node:
         return Node(
             settings,
             kernel,
@@ -326,6 +334,8 @@ class CarpFailover(AddonCommands):
         self._page.transition(vhid, transition)
 
     def _set_health(self, health: Health) -> None:
+        if health.hard is None:
+            self._proven.set()
         if self._node is not None:
             self._node.set_health(health)
 

@@ -3,64 +3,50 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from collections.abc import Mapping
+import contextlib
+import importlib
+from typing import TYPE_CHECKING
 from typing import Any
 
-from wsa_proxy.admin.editing import Editing
-from wsa_proxy.admin.editing_api import routes
-from wsa_proxy.admin.metrics import exposition
-from wsa_proxy.admin.server import AdminServer
-from wsa_proxy.admin.static_files import FOLDER
-from wsa_proxy.admin.static_files import read_static_files
-from wsa_proxy.config import Loaded
 from wsa_proxy.proxy.mitmproxy_internals import SocketName
 from wsa_proxy.proxy.reload import Reloader
-from wsa_proxy.runtime.asker import asker
 from wsa_proxy.runtime.node import Node
 from wsa_proxy.runtime.record import Transition
 from wsa_proxy.runtime.tasks import create_task
-from wsa_proxy.runtime.verbs import Verb
 from wsa_proxy.settings import AdminSettings
-from wsa_proxy.settings import Settings
 
-type Judge = Callable[[Settings, str], Loaded]
-"""What a reload would make of this text, in a node with these settings. Raises ConfigError."""
+if TYPE_CHECKING:
+    from wsa_proxy.admin.server import AdminServer
+    from wsa_proxy.proxy.page_server import Judge
 
-
-class ShownNode:
-    """A ``NodeView``."""
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-
-    @property
-    def name(self) -> str:
-        return self._node.settings.node
-
-    @property
-    def verbs(self) -> Mapping[str, Verb]:
-        return self._node.verbs
-
-    def status(self) -> dict[str, Any]:
-        return self._node.status()
+PROVEN_S_MAX = 1.0
+"""A proxy that does not work needs its page as well, and sooner than anybody who is told so comes to look."""
 
 
 class AddonPage:
-    """There from the start; the server is made with the node."""
+    """There from the start; the server is made once the node has proven that it works.
+
+    To import what the server needs (tornado, prometheus-client, the editor) takes more than a tenth of a second of
+    processor: it is done in a thread, while the node listens before its first turn as master.
+    """
 
     def __init__(self) -> None:
         self._server: AdminServer | None = None
+        self._starting: asyncio.Task[None] | None = None
 
-    async def start(self, node: Node, reloader: Reloader, judge: Judge) -> None:
-        """Listen if the settings say so; the node runs without the page as well."""
-        files = await asyncio.to_thread(read_static_files, FOLDER)
-        editing = Editing(
-            lambda: node.settings, lambda text: judge(node.settings, text), reloader.report, asker=asker.get
-        )
-        self._server = AdminServer(
-            node.settings.admin, ShownNode(node), files=files, routes=routes(editing), exposition=exposition
-        )
+    def begin(self, node: Node, reloader: Reloader, judge: Judge, proven: asyncio.Event) -> None:
+        """Listen soon, if the settings say so; the node runs without the page as well."""
+        self._starting = create_task(self._start(node, reloader, judge, proven), name="page starting")
+
+    async def _start(self, node: Node, reloader: Reloader, judge: Judge, proven: asyncio.Event) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(proven.wait(), PROVEN_S_MAX)
+        await asyncio.to_thread(importlib.import_module, "wsa_proxy.proxy.page_server")
+        from wsa_proxy.proxy.page_server import make_server
+        from wsa_proxy.proxy.page_server import read_files
+
+        files = await asyncio.to_thread(read_files)
+        self._server = make_server(node, reloader, judge, files)
         node.chronicle.history.on_event.append(self._server.tell)
         await self._server.start()
 
@@ -70,6 +56,9 @@ class AddonPage:
             create_task(self._server.change(settings), name="page settings")
 
     async def close(self) -> None:
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.wait([self._starting])  # what it died of has been told, and keeps nobody from leaving
         if self._server is not None:
             await self._server.close()
 
