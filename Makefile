@@ -10,6 +10,7 @@ OBJECTIVES ?=
 CALM ?=
 SOAK ?=
 BURST ?=
+START ?=
 BENCH ?=
 
 help:                ## this list
@@ -50,6 +51,9 @@ soak: setup          ## an hour of load while 1 % of all frames is lost: no node
 
 burst: setup         ## 1,000 TLS clients at once, to plain mitmdump, to a node, and after a kill; six minutes (BURST="--rounds 2")
 	@.venv/bin/python -m tests.bench.burst $(BURST)
+
+start-time: setup    ## from the start of a node to taking part, beside plain mitmdump; two minutes (START="--rounds 3")
+	@.venv/bin/python -m tests.bench.start $(START)
 
 bench: setup         ## the same faults beside keepalived and ucarp, into docs/benchmarks.md; an hour, as root (BENCH=--quick)
 	@.venv/bin/wsa-proxy bench --output docs $(BENCH)
