@@ -11,6 +11,7 @@ CALM ?=
 SOAK ?=
 BURST ?=
 START ?=
+PROFILE ?=
 BENCH ?=
 
 help:                ## this list
@@ -54,6 +55,9 @@ burst: setup         ## 1,000 TLS clients at once, to plain mitmdump, to a node,
 
 start-time: setup    ## from the start of a node to taking part, beside plain mitmdump; two minutes (START="--rounds 3")
 	@.venv/bin/python -m tests.bench.start $(START)
+
+profile: setup       ## where the processor's time of a busy node goes, and of 255 idle groups; needs wrk (PROFILE="--seconds 5")
+	@.venv/bin/python -m tests.bench.profile $(PROFILE)
 
 bench: setup         ## the same faults beside keepalived and ucarp, into docs/benchmarks.md; an hour, as root (BENCH=--quick)
 	@.venv/bin/wsa-proxy bench --output docs $(BENCH)

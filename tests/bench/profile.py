@@ -1,0 +1,73 @@
+"""``make profile``: where the processor's time of a node goes, room by room, and the ten dearest functions of ours.
+
+    python -m tests.bench.profile --seconds 10 --connections 50
+
+A master of one group while wrk asks through it, and 255 idle groups. Samples, not calls: see sampler.py. A part of
+``wsa_proxy.proxy`` is what mitmproxy would do itself: its way to the addons is replaced. Ends with status 1 when a
+request failed. Needs wrk (apt-get install wrk).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+AROUND_S_MAX = 120.0
+FUNCTIONS = 10
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Where the loop's time goes.")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each part (20)")
+    parser.add_argument("--connections", type=int, default=200, help="of wrk (200)")
+    wanted = parser.parse_args()
+    print(f"load of the machine at the beginning: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
+    busy = run("under_load", wanted.seconds, wanted.connections)
+    print(f"\na master, {wanted.connections} connections: {busy['answered']} answers, {busy['errors']} errors")
+    print("\n".join(table(busy)), flush=True)
+    print("\n255 idle masters")
+    print("\n".join(table(run("idle", wanted.seconds, 0))))
+    return 1 if busy["errors"] else 0
+
+
+def run(scenario: str, seconds: float, connections: int) -> dict[str, Any]:
+    """In fresh namespaces. Raises SystemExit with what it said when it fails."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "wsa_proxy.lab", f"tests/bench/profiled.py:{scenario}"],
+        cwd=ROOT,
+        env=os.environ | {"PROFILED": json.dumps({"seconds": seconds, "connections": connections})},
+        capture_output=True,
+        text=True,
+        timeout=AROUND_S_MAX + 4 * seconds,
+        check=False,
+    )
+    if ended.returncode != 0:
+        raise SystemExit(f"{scenario} failed:\n{ended.stderr[-2000:]}")
+    seen: dict[str, Any] = json.loads(ended.stdout)
+    return seen
+
+
+def table(seen: Mapping[str, Any]) -> list[str]:
+    """Shares of the process's own time, in percent; each room, and the dearest functions of ours."""
+    total = sum(seen["rooms"].values()) or 1
+    rows = [f"{100 * seen['share']:.1f} % of a core, {total} samples; ours {100 * ours(seen):.1f} % of them"]
+    rows += [f"{100 * count / total:6.1f} %  {room}" for room, count in seen["rooms"].items()]
+    dearest = list(seen["ours"].items())[:FUNCTIONS]
+    return [*rows, *(f"{100 * count / total:6.2f} %    {name}" for name, count in dearest)]
+
+
+def ours(seen: Mapping[str, Any]) -> float:
+    """Our rooms' share of the samples, 0 to 1."""
+    own = sum(count for room, count in seen["rooms"].items() if room.startswith("wsa_proxy."))
+    return float(own / (sum(seen["rooms"].values()) or 1))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
