@@ -37,14 +37,38 @@ from tests.net.steered import one_processor
 from tests.net.steered import packed
 from tests.net.steered import segment
 from tests.net.steered import steered
+from wsa_proxy.net.nft_expressions import accept
+from wsa_proxy.net.nft_expressions import count
+from wsa_proxy.net.nft_expressions import differs
+from wsa_proxy.net.nft_expressions import equals
+from wsa_proxy.net.nft_expressions import extension_header
+from wsa_proxy.net.nft_expressions import masked
+from wsa_proxy.net.nft_expressions import meta
+from wsa_proxy.net.nft_expressions import payload
+from wsa_proxy.net.nft_expressions import write
 from wsa_proxy.net.ports import Steered
 from wsa_proxy.net.steering import Steering
 from wsa_proxy.net.steering_rules import BEGUN_MAX
+from wsa_proxy.net.steering_rules import Lan
+from wsa_proxy.net.steering_rules import new_lan
+from wsa_proxy.net.steering_rules import new_way_in
 
+ALIKE = (meta, payload, write, extension_header, equals, differs, masked, count, accept)
 VERSIONS: tuple[Version, ...] = (4, 6)
 VIRTUAL_MAC = "00:00:5e:00:01:2a"
 LAST = 65_000
 """The client port of a listed connection whose frame comes after all others."""
+
+
+@pytest.mark.usefixtures("lan")
+def test_a_takeover_makes_only_what_is_its_lan_s_own() -> None:
+    """What the rules of all LANs have alike was made when the node found out whether it can steer."""
+    Steering().close()
+    made = [step.cache_info().misses for step in ALIKE]
+    assert all(made)
+    new_lan("table", Lan("eth0", 2, bytes(6)))
+    new_way_in("table", "carp42", "eth0")
+    assert [step.cache_info().misses for step in ALIKE] == made
 
 
 class Cable:

@@ -2,12 +2,16 @@
 
 A step that finds nothing (a lookup), or that the frame is too short for, ends the rule, and the next rule has its turn.
 Numbers are from linux/netfilter/nf_tables.h.
+
+What is alike in the rules of all LANs is made once, when a node finds out at its start whether it can steer: a takeover
+waits for the rest.
 """
 
 from __future__ import annotations
 
 import struct
 from enum import IntEnum
+from functools import cache
 
 from pyroute2.netlink.nfnetlink.nftsocket import Cmp
 from pyroute2.netlink.nfnetlink.nftsocket import Meta
@@ -35,38 +39,45 @@ class Base(IntEnum):
     TRANSPORT = 2
 
 
+@cache
 def meta(key: Meta) -> Expression:
     """To the first register."""
     return _expression("meta", number(1, FIRST), number(2, key))
 
 
+@cache
 def payload(base: Base, offset: int, length: int, register: int = FIRST) -> Expression:
     """Bytes of the frame, padded with zeros to full registers."""
     return _expression("payload", number(1, register), number(2, base), number(3, offset), number(4, length))
 
 
+@cache
 def write(base: Base, offset: int, length: int) -> Expression:
     """Bytes of the frame from the first register; checksums are left alone."""
     where = number(2, base), number(3, offset), number(4, length)
     return _expression("payload", number(5, FIRST), *where, number(6, 0), number(7, 0), number(8, 0))
 
 
+@cache
 def extension_header(kind: int) -> Expression:
     """Whether an IPv6 frame has it, 0 or 1 in one byte."""
     where = attribute(2, bytes([kind])), number(3, 0), number(4, 1)
     return _expression("exthdr", number(1, FIRST), *where, number(5, _EXTHDR_PRESENT), number(6, 0))
 
 
+@cache
 def equals(value: bytes) -> Expression:
     """The first register; else the rule ends."""
     return _compare(Cmp.NFT_CMP_EQ, value)
 
 
+@cache
 def differs(value: bytes) -> Expression:
     """The first register; else the rule ends."""
     return _compare(Cmp.NFT_CMP_NEQ, value)
 
 
+@cache
 def masked(mask: bytes) -> Expression:
     """Only these bits of the first register."""
     masks = nested(4, attribute(1, mask)), nested(5, attribute(1, bytes(len(mask))))
@@ -98,6 +109,7 @@ def load(value: bytes) -> Expression:
     return _expression("immediate", number(1, FIRST), nested(2, attribute(1, value)))
 
 
+@cache
 def count() -> Expression:
     """The frames that come so far."""
     return _expression("counter")
@@ -108,6 +120,7 @@ def forward(index: int) -> Expression:
     return load(struct.pack("=I", index)) + _expression("fwd", number(1, FIRST))
 
 
+@cache
 def accept() -> Expression:
     """Nothing further is done with the frame here."""
     return _verdict(number(1, _NF_ACCEPT))

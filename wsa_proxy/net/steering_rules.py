@@ -32,6 +32,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from pyroute2.netlink.nfnetlink.nftsocket import DATA_TYPE_ETHERADDR
@@ -173,10 +174,12 @@ def _sets(layout: _Layout, device: str) -> list[SetDescription]:
     ]
 
 
-def _of_vlans() -> list[tuple[Expression, ...]]:
+@cache
+def _of_vlans() -> tuple[tuple[Expression, ...], ...]:
     """What has a tag is left alone."""
     number = payload(Base.LINK, 14, 2), masked(_VLAN_MASK), differs(bytes(len(_VLAN_MASK)))
-    return [(*_is_ethernet(), payload(Base.LINK, 12, 2), equals(each), *number, accept()) for each in _ETHERTYPES_VLAN]
+    tagged = [(payload(Base.LINK, 12, 2), equals(each)) for each in _ETHERTYPES_VLAN]
+    return tuple((*_is_ethernet(), *tag, *number, accept()) for tag in tagged)
 
 
 def _rules(layout: _Layout, lan: Lan) -> list[tuple[Expression, ...]]:
@@ -218,12 +221,14 @@ def _steer(lan: Lan) -> tuple[Expression, ...]:
     return (to, *source, count(), forward(lan.index))
 
 
+@cache
 def _is_fragment(layout: _Layout) -> tuple[Expression, ...]:
     if layout.version == 6:
         return extension_header(_IPV6_FRAGMENT), equals(b"\x01")
     return payload(Base.NETWORK, 6, 2), masked(_FRAGMENT_MASK), differs(bytes(len(_FRAGMENT_MASK)))
 
 
+@cache
 def _is_tcp(layout: _Layout) -> tuple[Expression, ...]:
     """In every rule, for it tells ``nft`` what the bytes are that the rule looks at."""
     ip = meta(Meta.NFT_META_PROTOCOL), equals(layout.ethertype)
