@@ -13,7 +13,7 @@ from wsa_proxy.lab.configuration import parse_override
 
 
 def documents(count: int, overrides: dict[str, Any]) -> dict[str, Any]:
-    names = "abcde"[:count]
+    names = "abcdefgh"[:count]
     files = derive(list(names), {name: Path("/run") / name for name in names}, overrides)
     return {name: YAML(typ="safe").load(file.text) for name, file in files.items()}
 
@@ -31,10 +31,11 @@ def test_only_name_and_folder_differ_from_the_files_that_users_read() -> None:
 
 
 def test_further_nodes_have_names_and_lower_priorities() -> None:
-    """a and b come from the files; c, d and e follow."""
-    made = documents(5, {})
-    assert [made[name]["node"] for name in "abcde"] == list("abcde")
-    assert [made[name]["groups"][0]["priority"] for name in "abcde"] == [255, 200, 150, 100, 50]
+    """a and b come from the files; c to h follow."""
+    made = documents(8, {})
+    assert [made[name]["node"] for name in "abcdefgh"] == list("abcdefgh")
+    priorities = [made[name]["groups"][0]["priority"] for name in "abcdefgh"]
+    assert priorities == [255, 200, 150, 100, 50, 40, 30, 20]
 
 
 def test_an_override_reaches_the_node_or_its_groups_or_one_node_only() -> None:

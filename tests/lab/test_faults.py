@@ -40,7 +40,7 @@ def test_a_fault_is_written_as_scripts_write_it() -> None:
 
 
 def test_keys_are_single_free_letters_for_faults_of_one_node() -> None:
-    """A key of the screen is done to the picked node; q and the names of up to five nodes are taken."""
+    """A key of the screen is done to the picked node; q and the names of up to eight nodes are taken."""
     for fault in FAULTS.values():
         assert len(fault.key) <= 1
         assert not fault.key or fault.takes is Takes.NODE

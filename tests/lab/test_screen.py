@@ -60,7 +60,7 @@ def test_keys_pick_a_node_and_do_the_fault_that_is_possible() -> None:
     """One key stops what runs and starts what does not; unknown keys do nothing; q quits."""
     lab = fake_lab()
     controls = Controls(lab)
-    for key in "kbsz?":
+    for key in "kbsj?":
         controls.press(key)
     lab.nodes["b"].wanted = lab.nodes["b"].alive = False
     for key in "sk":
@@ -77,7 +77,7 @@ def test_every_node_of_the_greatest_lab_can_be_picked_and_every_fault_done_to_it
     lab = fake_lab(NODE_NAMES)
     controls = Controls(lab)
     for name in NODE_NAMES:
-        for key in (name, "u", "h"):
+        for key in (name, "u", "x"):
             controls.press(key)
     assert lab.done == [f"{word} {name}" for name in NODE_NAMES for word in ("cable", "deafen")]
 

@@ -46,11 +46,11 @@ def lines_of(snapshot: Snapshot, width: int = 80) -> list[str]:
     return captured.get().rstrip("\n").split("\n")
 
 
-@pytest.mark.parametrize("count", [2, 5])
+@pytest.mark.parametrize("count", [2, 8])
 @pytest.mark.parametrize("last_fault", [None, ROW, replace(ROW, closed=False, served_after=None)])
 def test_the_screen_fits_80_columns_and_24_rows(count: int, last_fault: Row | None) -> None:
-    """With long messages, many transitions and five nodes: nothing wraps, and the footer is the end."""
-    nodes = [A, *[replace(B, name=name) for name in "bcde"[: count - 1]]]
+    """With long messages, many transitions and eight nodes: nothing wraps, and the footer is the end."""
+    nodes = [A, *[replace(B, name=name) for name in "bcdefgh"[: count - 1]]]
     lines = lines_of(replace(SNAPSHOT, nodes=nodes, last_fault=last_fault))
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 80

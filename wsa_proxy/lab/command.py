@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
     parser.description = DESCRIPTION
     parser.epilog = _words_help()
-    parser.add_argument("--nodes", type=int, default=2, metavar="N", help="number of nodes, 2 to 5 (default 2)")
+    parser.add_argument("--nodes", type=int, default=2, metavar="N", help="number of nodes, 2 to 8 (default 2)")
     parser.add_argument("--script", metavar="STEPS", help='faults and waits: "kill a; wait; start a; cable b"')
     parser.add_argument("--json", metavar="FILE", help="write everything that was measured")
     parser.add_argument("--logs", metavar="FOLDER", help="keep each node's log there")

@@ -23,7 +23,7 @@ from wsa_proxy import resources
 from wsa_proxy.lab.topology import NODE_NAMES
 
 FIRST, SECOND = "configs/node-a.yaml", "configs/node-b.yaml"
-PRIORITIES_FURTHER = (150, 100, 50)
+PRIORITIES_FURTHER = (150, 100, 50, 40, 30, 20)
 KEYS_OF_THE_NODE = frozenset(
     ("failover_handling", "stall_limit", "health", "drain_timeout", "clock_tolerance", "admin", "pac", "notify")
 )

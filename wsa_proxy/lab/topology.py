@@ -20,9 +20,9 @@ from wsa_proxy.lab.namespace import inside
 
 BRIDGE = "lan"
 IFA_F_NODAD = 0x02
-NODE_NAMES = "abcde"
-"""At most five nodes: their priorities are 255, 200, 150, 100 and 50."""
-NODE_NUMBERS = (1, 2, 4, 5, 6)
+NODE_NAMES = "abcdefgh"
+"""At most eight nodes: their priorities are 255, 200, 150, 100, 50, 40, 30 and 20."""
+NODE_NUMBERS = (1, 2, 4, 5, 6, 7, 8, 9)
 """The last part of a node's addresses; 3 is the virtual IP."""
 
 
