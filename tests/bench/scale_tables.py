@@ -1,0 +1,108 @@
+"""The tables of scale.py, as rows of Markdown, and what of its promises was not kept. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from statistics import median
+from typing import Any
+
+from tests.bench.objectives import MASTER_DOWN_MS
+from wsa_proxy.lab.topology import NODE_NAMES
+
+STANDBY = NODE_NAMES[1]
+"""The best one: of the nodes that are left it has the highest priority."""
+OUTAGE_MS_MAX = {"kill": 150.0, "cable": MASTER_DOWN_MS + 300.0}
+SPREAD_MS_MAX = {"kill": 1000.0, "power": 2000.0}
+"""From the first answer to the last. Without power there is no bow-out: each group waits from the last advertisement
+that it heard, and those are up to one interval of 1 s apart; that comes on top."""
+
+Results = Sequence[Mapping[str, Any]]
+
+
+def spread(values: Sequence[float]) -> str:
+    """Median (lowest..highest), in milliseconds."""
+    return f"{median(values):.0f} ({min(values):.0f}..{max(values):.0f})"
+
+
+def nodes_heading() -> str:
+    return _row(["fault", "nodes", "runs", "longest gap, ms", "taken over by", "two holders, s", "failed requests"])
+
+
+def nodes_row(results: Results) -> str:
+    """Of the runs with one fault and one number of nodes."""
+    takers = sorted({", ".join(each["takers"]) or "nobody" for each in results})
+    return _row(
+        [
+            results[0]["fault"],
+            str(results[0]["nodes"]),
+            str(len(results)),
+            spread([each["outage_ms"] for each in results]),
+            " / ".join(takers),
+            f"{max(each['two_holders_s'] for each in results):.3f}",
+            str(sum(each["failed"] for each in results)),
+        ]
+    )
+
+
+def nodes_missed(results: Results) -> list[str]:
+    """A sentence for each promise that a run has not kept."""
+    told = []
+    for each in results:
+        name = f"{each['fault']}, {each['nodes']} nodes"
+        if each["problem"]:
+            told.append(f"{name}: {each['problem']}")
+        if each["takers"] != [STANDBY]:
+            told.append(f"{name}: taken over by {', '.join(each['takers']) or 'nobody'}, not by {STANDBY} alone")
+        if each["two_holders_s"] > 0:
+            told.append(f"{name}: two holders for {each['two_holders_s']:.3f} s")
+        if each["outage_ms"] > OUTAGE_MS_MAX[each["fault"]]:
+            told.append(f"{name}: {each['outage_ms']:.0f} ms, promised {OUTAGE_MS_MAX[each['fault']]:.0f}")
+    return told
+
+
+def groups_heading() -> str:
+    times = ["first answer, ms", "last answer, ms", "first to last, ms", "last connection, ms"]
+    return _row(["fault", "groups", "MAC", "runs", *times, "two holders, s"])
+
+
+def groups_row(results: Results) -> str:
+    """Of the runs with one fault, one number of groups and one kind of MAC; times are since the fault."""
+    first, last = ([each["served_ms"][part] for each in results] for part in (0, 1))
+    return _row(
+        [
+            results[0]["fault"],
+            str(results[0]["groups"]),
+            results[0]["mac"],
+            str(len(results)),
+            spread(first),
+            spread(last),
+            spread([end - begin for begin, end in zip(first, last, strict=True)]),
+            spread([each["connected_ms"][1] for each in results]),
+            f"{max(each['two_holders_s'] for each in results):.3f}",
+        ]
+    )
+
+
+def groups_missed(results: Results, told_only: int) -> list[str]:
+    """As above; with ``told_only`` groups or more only that each of them is served by one node."""
+    told = []
+    for each in results:
+        name = f"{each['fault']}, {each['groups']} groups, mac: {each['mac']}"
+        if each["silent"]:
+            told.append(f"{name}: {each['silent']} virtual IPs did not answer")
+        if each["two_holders_s"] > 0:
+            told.append(f"{name}: two holders for {each['two_holders_s']:.3f} s")
+        took_ms = each["served_ms"][1] - each["served_ms"][0]
+        if took_ms > SPREAD_MS_MAX[each["fault"]] and each["groups"] < told_only:
+            told.append(f"{name}: {took_ms:.0f} ms from the first answer to the last, promised 1 s")
+    return told
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def rule(heading: str) -> str:
+    """The line below a heading."""
+    return "|" + " --- |" * (heading.count("|") - 1)
