@@ -18,6 +18,7 @@ from scapy.layers.l2 import Ether
 from tests.net.receiving import received
 from wsa_proxy.net import orders
 from wsa_proxy.net.frames import Carp
+from wsa_proxy.net.frames import advertisement_header
 from wsa_proxy.net.frames import read_advertisement
 from wsa_proxy.net.packet_socket import Headers
 from wsa_proxy.net.packet_socket import PacketSocket
@@ -29,6 +30,8 @@ F1 = next(vector for vector in VECTORS if vector["id"] == "F1")
 PAYLOAD = bytes.fromhex(F1["packet_hex"])
 GROUP_MAC = "01005e000012"
 VIP = ip_address("10.0.0.3")
+SOURCES = {4: "10.0.0.1", 6: "fd00:77::1"}
+"""Of the host."""
 
 
 def is_advertisement(frame: bytes) -> bool:
@@ -85,6 +88,28 @@ def test_sent_frames_as_scapy_reads_them(lan: Any) -> None:
         assert (network.src, network.dst, network.hlim, network.nh) == ("fd00:77::1", "ff02::12", 255, 112)
         assert (network.tc, network.fl, network.plen) == (0xE0, 0, len(payload))
         assert bytes(second[Carp]) == payload
+
+
+def test_groups_with_hardware_addresses_of_their_own_share_what_scapy_builds(
+    lan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node that takes all its groups over has scapy build a header for each IP version, not for each group; apart
+    from the source of the frame they are alike, and an address that comes or goes has them built anew."""
+    built: list[int] = []
+
+    def counted(version: Any, *arguments: Any) -> bytes:
+        built.append(version)
+        return advertisement_header(version, *arguments)
+
+    monkeypatch.setattr("wsa_proxy.net.packet_socket.advertisement_header", counted)
+    headers = Headers([VIP, ip_address("fd00:77::3")])
+    macs = [f"00:00:5e:00:01:{vhid:02x}" for vhid in (1, 2, 255)]
+    made = {(version, mac): headers.header(lan.index, version, mac, 36) for mac in macs for version in (4, 6)}
+    assert built == [4, 6]
+    for (version, mac), header in made.items():
+        assert header == advertisement_header(version, mac, ip_address(SOURCES[version]), 36)
+    headers.clear()
+    assert headers.header(lan.index, 4, macs[0], 36) == made[4, macs[0]] and built == [4, 6, 4]
 
 
 def test_sent_frames_as_tcpdump_reads_them(lan: Any) -> None:

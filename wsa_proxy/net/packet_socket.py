@@ -69,6 +69,9 @@ class Headers:
         """An open socket to read the interfaces' addresses with, when the process has no descriptor left for one."""
         self._never_source = frozenset(never_source)
         self._sources: dict[tuple[int, Version], Address] = {}
+        self._built: dict[tuple[int, Version, int], bytes] = {}
+        """Of any hardware address: that of each group with a virtual one is another, and a node may take over all of
+        its groups in one moment."""
         self._headers: dict[tuple[int, Version, str, int], bytes] = {}
         self.edition = 0
         """Another one whenever the headers may have changed."""
@@ -81,16 +84,20 @@ class Headers:
     def clear(self) -> None:
         """An address of an interface came or went: choose the source addresses anew."""
         self._sources.clear()
+        self._built.clear()
         self._headers.clear()
         self.edition += 1
 
     def header(self, index: int, version: Version, mac: str, payload_bytes: int) -> bytes:
-        """Ethernet and IP header; scapy builds it when interface, hardware address or length is new. Raises OSError."""
+        """Ethernet and IP header; scapy builds it when interface or length is new. Raises OSError."""
         key = (index, version, mac, payload_bytes)
         header = self._headers.get(key)
         if header is None:
-            source = self._source(index, version)
-            header = self._headers[key] = advertisement_header(version, mac, source, payload_bytes)
+            built = self._built.get((index, version, payload_bytes))
+            if built is None:
+                built = advertisement_header(version, mac, self._source(index, version), payload_bytes)
+                self._built[index, version, payload_bytes] = built
+            header = self._headers[key] = built[:6] + bytes.fromhex(mac.replace(":", "")) + built[12:]
         return header
 
     def _source(self, index: int, version: Version) -> Address:
