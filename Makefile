@@ -1,6 +1,6 @@
 # Each command does all the set-up that it needs, also on a fresh machine.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow simulate-million mutants fuzz cost objectives calm soak bench burst screenshots lint packages lock clean
+.PHONY: help setup run test test-slow simulate-million mutants fuzz cost objectives calm soak bench burst screenshots lint packages lock clean scale
 SHELL := /bin/bash
 
 PYTEST_FLAGS ?=
@@ -12,6 +12,7 @@ SOAK ?=
 BURST ?=
 START ?=
 PROFILE ?=
+SCALE ?=
 BENCH ?=
 
 help:                ## this list
@@ -58,6 +59,9 @@ start-time: setup    ## from the start of a node to taking part, beside plain mi
 
 profile: setup       ## where the processor's time of a busy node goes, and of 255 idle groups; needs wrk (PROFILE="--seconds 5")
 	@.venv/bin/python -m tests.bench.profile $(PROFILE)
+
+scale: setup         ## takeovers of 2, 4 and 8 nodes, and of 1, 16 and 64 groups at once; half an hour (SCALE="--runs 1 --only groups")
+	@.venv/bin/python -m tests.bench.scale $(SCALE)
 
 bench: setup         ## the same faults beside keepalived and ucarp, into docs/benchmarks.md; an hour, as root (BENCH=--quick)
 	@.venv/bin/wsa-proxy bench --output docs $(BENCH)

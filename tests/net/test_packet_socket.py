@@ -24,13 +24,14 @@ from wsa_proxy.net.packet_socket import Headers
 from wsa_proxy.net.packet_socket import PacketSocket
 from wsa_proxy.net.ports import FRAMES_PER_TURN_MAX
 from wsa_proxy.net.ports import Packet
+from wsa_proxy.net.ports import Version
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "carp-vectors.json").read_text())["vectors"]
 F1 = next(vector for vector in VECTORS if vector["id"] == "F1")
 PAYLOAD = bytes.fromhex(F1["packet_hex"])
 GROUP_MAC = "01005e000012"
 VIP = ip_address("10.0.0.3")
-SOURCES = {4: "10.0.0.1", 6: "fd00:77::1"}
+SOURCES: dict[Version, str] = {4: "10.0.0.1", 6: "fd00:77::1"}
 """Of the host."""
 
 
@@ -104,7 +105,8 @@ def test_groups_with_hardware_addresses_of_their_own_share_what_scapy_builds(
     monkeypatch.setattr("wsa_proxy.net.packet_socket.advertisement_header", counted)
     headers = Headers([VIP, ip_address("fd00:77::3")])
     macs = [f"00:00:5e:00:01:{vhid:02x}" for vhid in (1, 2, 255)]
-    made = {(version, mac): headers.header(lan.index, version, mac, 36) for mac in macs for version in (4, 6)}
+    versions: tuple[Version, ...] = (4, 6)
+    made = {(version, mac): headers.header(lan.index, version, mac, 36) for mac in macs for version in versions}
     assert built == [4, 6]
     for (version, mac), header in made.items():
         assert header == advertisement_header(version, mac, ip_address(SOURCES[version]), 36)
