@@ -21,6 +21,7 @@ from tests.runtime.world import MakeHost
 from wsa_proxy.net.ports import LinkChanged
 from wsa_proxy.runtime import carry_over
 from wsa_proxy.runtime.carry_over import NETWORKS_KEPT_S
+from wsa_proxy.runtime.group_carry import GroupCarry
 
 OTHER_MAC = "02:00:00:00:00:77"
 
@@ -89,6 +90,21 @@ async def test_another_hardware_address_is_told_and_used(make_host: MakeHost) ->
     a.kernel_monitor.inbox.put(LinkChanged("eth0", a.index, running=True, mac=OTHER_MAC))
     await asyncio.sleep(2)
     assert steered(b) == {client(1): bytes.fromhex(OTHER_MAC.replace(":", ""))}
+
+
+async def test_news_of_a_link_without_another_hardware_address_concern_no_group(
+    make_host: MakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A takeover of all groups brings one for each: with 255 of them each would be told 255 times."""
+    a = make_host("a", 1, security=("sealed",), more_vhids=(2, 3))
+    await a.start()
+    await asyncio.sleep(5)
+    told: list[GroupCarry] = []
+    monkeypatch.setattr(GroupCarry, "host_changed", lambda self: told.append(self))
+    for changed, groups in ((a.mac, 0), ("", 0), (OTHER_MAC, 3), (OTHER_MAC, 3)):
+        a.kernel_monitor.inbox.put(LinkChanged("eth0", a.index, running=True, mac=changed))
+        await asyncio.sleep(1)
+        assert len(told) == groups
 
 
 async def test_what_is_on_the_link_is_looked_up_again_after_a_while(make_host: MakeHost) -> None:

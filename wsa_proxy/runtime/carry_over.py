@@ -104,9 +104,11 @@ class CarryOver:
     # -- what the groups ask -----------------------------------------------------------------------------------------
 
     def link_changed(self, link: LinkChanged) -> None:
-        """It may have another hardware address."""
-        if link.mac:
-            self._macs[link.name] = bytes.fromhex(link.mac.replace(":", ""))
+        """It may have another hardware address. Mostly it has not: each group that takes over sets its virtual MAC's
+        interface up, which all groups of the node hear."""
+        mac = bytes.fromhex(link.mac.replace(":", ""))
+        if mac and mac != self.mac_of(link.name):
+            self._macs[link.name] = mac
             self.settings_changed()
 
     def settings_changed(self) -> None:
