@@ -1,6 +1,6 @@
 # Each command does all the set-up that it needs, also on a fresh machine.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow simulate-million mutants fuzz cost objectives calm soak bench burst screenshots lint packages lock clean scale
+.PHONY: help setup run test test-slow simulate-million mutants fuzz cost objectives calm soak burst start-time profile scale bench screenshots lint packages lock clean
 SHELL := /bin/bash
 
 PYTEST_FLAGS ?=
@@ -51,7 +51,7 @@ calm: setup          ## ten minutes of load, with up to 1,000 clients: no node m
 soak: setup          ## an hour of load while 1 % of all frames is lost: no node may move, nothing may grow (SOAK="--minutes 5")
 	@.venv/bin/python -m tests.bench.soak $(SOAK)
 
-burst: setup         ## 1,000 TLS clients at once, to plain mitmdump, to a node, and after a kill; six minutes (BURST="--rounds 2")
+burst: setup         ## 1,000 clients at once, HTTP and TLS, to plain mitmdump, to a node, after a kill; ten minutes (BURST="--rounds 2")
 	@.venv/bin/python -m tests.bench.burst $(BURST)
 
 start-time: setup    ## from the start of a node to taking part, beside plain mitmdump; two minutes (START="--rounds 3")

@@ -1,6 +1,7 @@
-"""One lab in which many TLS clients come at once, again and again; burst.py runs it in namespaces.
+"""One lab in which many clients come at once, again and again; burst.py runs it in namespaces.
 
-To plain mitmdump and to the lab's master in turns, or (``kill``) to the node that takes over when the master is killed.
+With intercepted TLS or plain HTTP, to plain mitmdump and to the lab's master in turns, or (``kill``) to the node that
+takes over when the master is killed.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from wsa_proxy.settings import place_text
 
 HERE = Path(__file__).parent
 PLAIN, NODE, KILL = "plain", "addon", "kill"
+TLS = "tls"
 PLAIN_PORT = 8081
 """On the master's own host and address."""
 BURST_S_MAX = 90.0
@@ -36,7 +38,7 @@ QUIET_S = 1.0
 
 
 def come() -> list[dict[str, Any]]:
-    """What ``BURST`` asks for, as JSON: clients, and kinds, one for each burst. A result for each burst."""
+    """What ``BURST`` asks for, as JSON: clients, and bursts, each a crowd and a kind. A result for each burst."""
     about = json.loads(os.environ["BURST"])
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # the addon raises its own limit; plain mitmdump does not
@@ -46,7 +48,7 @@ def come() -> list[dict[str, Any]]:
     with Lab(addon=HERE / "probed_node.py") as lab:
         lab.settle()
         plain = start_plain(lab)
-        return [burst(lab, plain, kind, about["clients"]) for kind in about["kinds"]]
+        return [burst(lab, plain, crowd, kind, about["clients"]) for crowd, kind in about["bursts"]]
 
 
 def start_plain(lab: Lab) -> subprocess.Popen[bytes]:
@@ -70,26 +72,27 @@ def missing_listener(lab: Lab) -> str | None:
     return None
 
 
-def burst(lab: Lab, plain: subprocess.Popen[bytes], kind: str, clients: int) -> dict[str, Any]:
+def burst(lab: Lab, plain: subprocess.Popen[bytes], crowd: str, kind: str, clients: int) -> dict[str, Any]:
     """One burst, and how the proxy that was asked has met it; after a kill all is as it was before."""
     lab.settle()
     time.sleep(QUIET_S)
     proxy = place_text(str(lab.nodes["a"].host.ipv4.ip), PLAIN_PORT) if kind == PLAIN else lab.proxy
     asked = {PLAIN: plain.pid, NODE: lab.nodes["a"].pid, KILL: lab.nodes["b"].pid}[kind]
     before = told(lab)
-    crowd = lab.run_in("client", "tests.bench.tls_burst", proxy, ORIGIN_NAME, str(lab.authority), str(clients))
-    assert crowd.stdout is not None
-    if crowd.stdout.readline() != b"ready\n":
+    trusted = (str(lab.authority),) if crowd == TLS else ()
+    coming = lab.run_in("client", "tests.bench.client_burst", proxy, ORIGIN_NAME, str(clients), *trusted)
+    assert coming.stdout is not None
+    if coming.stdout.readline() != b"ready\n":
         raise RuntimeError("the clients did not start")
     if kind == KILL:
         lab.apply(FAULTS["kill"], "a")
         await_takeover(lab)
     began_s, began_cpu_s = time.monotonic(), processor_s(asked)
-    crowd.send_signal(signal.SIGUSR1)
-    seen = json.loads(crowd.communicate(timeout=BURST_S_MAX)[0])
+    coming.send_signal(signal.SIGUSR1)
+    seen = json.loads(coming.communicate(timeout=BURST_S_MAX)[0])
     ended_s = time.monotonic()
     lab.settle()
-    result = measured(seen, began_s) | {"kind": kind, "told": told(lab)[len(before) :]}
+    result = measured(seen, began_s) | {"crowd": crowd, "kind": kind, "told": told(lab)[len(before) :]}
     result["cpu_s"] = processor_s(asked) - began_cpu_s
     result["stall_ms"] = stall_s(asked, began_s, ended_s) * 1000
     if kind == KILL:

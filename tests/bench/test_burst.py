@@ -18,16 +18,17 @@ def result(kind: str, **changed: Any) -> dict[str, Any]:
     """One that keeps what was promised."""
     fine = {"first_ms": 100.0, "middle_ms": 500.0, "last_ms": 900.0, "stall_ms": 90.0, "cpu_s": 0.9, "failed": 0}
     told = ["b: carp vhid=1 BACKUP -> MASTER"] * burst.MOVES[kind]
-    return fine | {"kind": kind, "served": CLIENTS, "told": told} | changed
+    return fine | {"crowd": "tls", "kind": kind, "served": CLIENTS, "told": told} | changed
 
 
 @needs_namespaces
 def test_all_of_a_small_burst_are_served() -> None:
-    """By plain mitmdump and by the master; no node moves, and what was measured can be."""
-    plain, node = burst.run(["plain", "addon"], CLIENTS)
-    assert [plain["kind"], node["kind"], plain["served"], node["served"]] == ["plain", "addon", CLIENTS, CLIENTS]
-    assert node["told"] == []
-    for each in (plain, node):
+    """By plain mitmdump and by the master, with TLS and without; no node moves, and what was measured can be."""
+    bursts_wanted = [(crowd, kind) for crowd in burst.CROWDS for kind in ("plain", "addon")]
+    seen = burst.run(bursts_wanted, CLIENTS)
+    assert [(each["crowd"], each["kind"]) for each in seen] == bursts_wanted
+    assert [(each["served"], each["told"]) for each in seen] == [(CLIENTS, [])] * 4
+    for each in seen:
         assert 0 < each["first_ms"] <= each["middle_ms"] <= each["last_ms"] and each["cpu_s"] > 0, each
 
 
@@ -49,6 +50,8 @@ def test_each_promise_is_missed_by_name(kind: str, changed: dict[str, Any], told
     assert burst.missed([*rest, result(kind)], CLIENTS) == []
     (problem,) = burst.missed([*rest, result(kind, **changed)], CLIENTS)
     assert told in problem
+    other = [result(each, crowd="http") for each in burst.KINDS]
+    assert burst.missed([*rest, result(kind, **changed), *other], CLIENTS) == [problem], "crowds are not compared"
 
 
 def test_stalls_are_those_of_the_burst() -> None:
