@@ -1,7 +1,8 @@
 """A mitmproxy script that notes how late its loop is: ``mitmdump -s lag_probe.py``, with a folder in LAG_PROBE.
 
 Into a file of that folder, named by the process, it writes a line for each time the loop was late: the moment at which
-it should have turned (CLOCK_MONOTONIC, seconds) and by how much it was late (seconds).
+it should have turned (CLOCK_MONOTONIC, seconds) and by how much it was late (seconds). LAG_NOTED_S has it write less or
+more of them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 EACH_S = 0.01
-NOTED_S = 0.02
+NOTED_S = float(os.environ.get("LAG_NOTED_S", "0.02"))
 """What is less is no stall."""
 
 

@@ -1,0 +1,136 @@
+"""``make overhead``: what the addon costs the proxy, beside plain mitmdump and beside keepalived.
+
+    python -m tests.bench.overhead --rounds 3 --groups 1 --groups 64
+
+A node with so many groups, all master there and each with a healthy standby on another host, then plain mitmdump, in
+turns, each in fresh namespaces: how many requests a second wrk gets through it, how late its loop is, and what it takes
+while nobody asks. keepalived is watched while nobody asks: it needs root. Ends with status 1 where a promise is broken,
+or where nothing of the load could be measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import Any
+
+from tests.bench import overhead_rows
+from tests.bench.overhead_rows import KEEPALIVED
+from tests.bench.overhead_rows import NODE
+from tests.bench.overhead_rows import PLAIN
+from tests.bench.overhead_sample import Order
+from tests.bench.overhead_sample import take
+from wsa_proxy.bench import machine
+from wsa_proxy.bench.products import PRODUCTS
+from wsa_proxy.bench.products import Kind
+from wsa_proxy.bench.session import why_not
+from wsa_proxy.lab import namespace
+
+GROUPS = (1, 10, 64, 255)
+STATUS_INTERRUPTED = namespace.STATUS_INTERRUPTED
+
+
+class Lost(Exception):
+    """A sample came to no end; with the status of its process."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"a sample ended with status {status}")
+        self.status = status
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="What the addon costs the proxy.")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=6, help="of load in each sample (6)")
+    parser.add_argument("--idle", type=float, default=6.0, help="seconds without load in each sample (6)")
+    parser.add_argument("--groups", type=int, action="append", metavar="N", help="may be repeated (1, 10, 64, 255)")
+    wanted = parser.parse_args(arguments)
+    print(f"load of the machine at the beginning: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
+    print(", ".join(f"{each} {version}" for each, version in machine.versions([Kind.KEEPALIVED]).items()), flush=True)
+    without = [why for why in (no_load(), no_keepalived()) if why is not None]
+    for why in without:
+        print(why, flush=True)
+    began_s = time.monotonic()
+    samples: list[dict[str, Any]] = []
+    try:
+        for order in orders(wanted.groups or GROUPS, wanted.rounds, wanted.seconds, wanted.idle):
+            samples.append(measured(order))
+            print(line(samples[-1], time.monotonic() - began_s), flush=True)
+    except (KeyboardInterrupt, Lost) as end:
+        print(f"ended early: {end or 'interrupted'}", file=sys.stderr)
+        return end.status if isinstance(end, Lost) else STATUS_INTERRUPTED
+    return report(samples)
+
+
+def no_load() -> str | None:
+    """Why there is no load, or nothing."""
+    return None if shutil.which("wrk") else "no load: wrk is missing; install it with: apt-get install wrk"
+
+
+def no_keepalived() -> str | None:
+    """Why keepalived is not measured, or nothing."""
+    why = why_not(PRODUCTS["keepalived"])
+    return None if why is None else f"no keepalived: {why}"
+
+
+def orders(groups: Sequence[int], rounds: int, load_s: int, idle_s: float) -> Iterator[Order]:
+    """Every node has a plain proxy as its neighbour on both sides; keepalived stands between the rounds."""
+    load_s = 0 if no_load() else load_s
+    for _ in range(rounds):
+        yield Order(PLAIN, 0, load_s, idle_s)
+        for each in groups:
+            yield Order(NODE, each, load_s, idle_s)
+            yield Order(PLAIN, 0, load_s)
+        for each in groups if no_keepalived() is None else ():
+            yield Order(KEEPALIVED, each, 0, idle_s)
+
+
+def measured(order: Order) -> dict[str, Any]:
+    """One sample, in fresh namespaces. Raises Lost."""
+    reading, writing = os.pipe()
+
+    def work() -> int:
+        os.write(writing, json.dumps(take(order)).encode())  # less than a pipe holds
+        return 0
+
+    status = namespace.run(work, PRODUCTS["keepalived"].shared if order.product == KEEPALIVED else 0)
+    os.close(writing)
+    with os.fdopen(reading) as told:
+        text = told.read()
+    if status:
+        raise Lost(status)
+    sample: dict[str, Any] = json.loads(text)
+    return sample
+
+
+def line(sample: dict[str, Any], after_s: float) -> str:
+    """Of one sample, as soon as it is taken."""
+    told = f"{after_s:5.0f} s  {overhead_rows.name(sample['product'], sample['groups']):24}"
+    if load := sample.get("load"):
+        told += f" {load['per_s']:6.0f} requests a second, {load['processor_ms']:.3f} ms of processor each"
+    if idle := sample.get("idle"):
+        told += f" {100 * (idle['proxy_share'] + idle['beside_share']):5.1f} % of a core idle"
+    return told
+
+
+def report(samples: Sequence[dict[str, Any]]) -> int:
+    """Print it all, and return the exit status."""
+    print(f"load of the machine at the end: {os.getloadavg()[0]:.1f}\n")
+    if any("load" in each for each in samples):
+        print("\n".join([*overhead_rows.load_table(samples), "", overhead_rows.shares(samples)]))
+        print("\n".join(overhead_rows.doubts(samples)) + "\n")
+    print("\n".join(overhead_rows.idle_table(samples)))
+    problems = overhead_rows.missed(samples) if no_load() is None else [str(no_load())]
+    for problem in problems:
+        print(f"missed: {problem}")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
