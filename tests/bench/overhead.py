@@ -16,6 +16,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
@@ -37,11 +38,7 @@ STATUS_INTERRUPTED = namespace.STATUS_INTERRUPTED
 
 
 class Lost(Exception):
-    """A sample came to no end; with the status of its process."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(f"a sample ended with status {status}")
-        self.status = status
+    """A sample came to no end; what it said of that stands on stderr."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,16 +53,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     without = [why for why in (no_load(), no_keepalived()) if why is not None]
     for why in without:
         print(why, flush=True)
+    samples, problems, status = taken(orders(wanted.groups or GROUPS, wanted.rounds, wanted.seconds, wanted.idle))
+    return report(samples, problems) or status
+
+
+def taken(wanted: Iterable[Order]) -> tuple[list[dict[str, Any]], list[str], int]:
+    """The samples, what was lost of them, and the exit status: Ctrl-C ends it with what there is by then."""
     began_s = time.monotonic()
     samples: list[dict[str, Any]] = []
+    lost: dict[tuple[str, int], str] = {}
     try:
-        for order in orders(wanted.groups or GROUPS, wanted.rounds, wanted.seconds, wanted.idle):
-            samples.append(measured(order))
-            print(line(samples[-1], time.monotonic() - began_s), flush=True)
-    except (KeyboardInterrupt, Lost) as end:
-        print(f"ended early: {end or 'interrupted'}", file=sys.stderr)
-        return end.status if isinstance(end, Lost) else STATUS_INTERRUPTED
-    return report(samples)
+        for order in wanted:
+            key = (order.product, order.groups)
+            if key in lost:
+                continue  # it would be lost again, after minutes
+            try:
+                samples.append(measured(order))
+            except Lost as error:
+                lost[key] = f"{overhead_rows.name(*key)}: {error}"
+            else:
+                print(line(samples[-1], time.monotonic() - began_s), flush=True)
+    except KeyboardInterrupt:
+        return samples, [*lost.values(), "interrupted"], STATUS_INTERRUPTED
+    return samples, list(lost.values()), 0
 
 
 def no_load() -> str | None:
@@ -92,7 +102,7 @@ def orders(groups: Sequence[int], rounds: int, load_s: int, idle_s: float) -> It
 
 
 def measured(order: Order) -> dict[str, Any]:
-    """One sample, in fresh namespaces. Raises Lost."""
+    """One sample, in fresh namespaces. Raises Lost, and KeyboardInterrupt when it was ended from outside."""
     reading, writing = os.pipe()
 
     def work() -> int:
@@ -103,8 +113,10 @@ def measured(order: Order) -> dict[str, Any]:
     os.close(writing)
     with os.fdopen(reading) as told:
         text = told.read()
+    if status == STATUS_INTERRUPTED:
+        raise KeyboardInterrupt
     if status:
-        raise Lost(status)
+        raise Lost(f"a sample ended with status {status}")
     sample: dict[str, Any] = json.loads(text)
     return sample
 
@@ -119,14 +131,14 @@ def line(sample: dict[str, Any], after_s: float) -> str:
     return told
 
 
-def report(samples: Sequence[dict[str, Any]]) -> int:
+def report(samples: Sequence[dict[str, Any]], lost: Sequence[str]) -> int:
     """Print it all, and return the exit status."""
     print(f"load of the machine at the end: {os.getloadavg()[0]:.1f}\n")
     if any("load" in each for each in samples):
         print("\n".join([*overhead_rows.load_table(samples), "", overhead_rows.shares(samples)]))
         print("\n".join(overhead_rows.doubts(samples)) + "\n")
     print("\n".join(overhead_rows.idle_table(samples)))
-    problems = overhead_rows.missed(samples) if no_load() is None else [str(no_load())]
+    problems = [*lost, *overhead_rows.missed(samples), *([told] if (told := no_load()) else [])]
     for problem in problems:
         print(f"missed: {problem}")
     return 1 if problems else 0

@@ -206,7 +206,7 @@ def load(world: World, seconds: int) -> dict[str, float]:
         "p50_ms": told["p50_us"] / 1000,
         "p99_ms": told["p99_us"] / 1000,
         "errors": told["errors"],
-        "late_ms": quantiles(late_ms, n=100)[98],
+        "late_ms": quantiles(late_ms, n=100, method="inclusive")[98],
         "longest_ms": max(late_ms),
         "processor_ms": 1000 * taken_s["proxy"] / told["requests"],
         **{f"{name}_share": each / (ended_s - began_s) for name, each in taken_s.items()},
