@@ -286,6 +286,7 @@ async def test_a_replaced_descriptor_is_found(inside: taddons.context) -> None:
     """A descriptor that has become another socket behind our back is not taken for the listener."""
     listener = await open_listener(virtual("127.0.0.77", inside.options.listen_port))
     (ours,) = [each.socket for each in listener._listening if each.virtual]
+    assert listener.broken(0.0) is None  # and keeps its name in mind
     with socket.create_server(("127.0.0.1", 0)) as other:
         os.dup2(other.fileno(), ours.fileno())
     assert "is now another one" in str(listener.broken(0.0))

@@ -13,6 +13,8 @@ from tests.proxy.test_listener import open_listener
 from tests.proxy.test_listener import open_port
 from tests.proxy.test_listener import virtual
 from wsa_proxy.proxy import mitmproxy_internals
+from wsa_proxy.proxy.connections import Address
+from wsa_proxy.proxy.listening_socket import is_bound_to
 from wsa_proxy.proxy.modes import ListenerError
 
 
@@ -88,3 +90,23 @@ async def test_a_mode_that_starts_later_has_the_newest_addresses(inside: taddons
     await mitmproxy_internals.set_up_servers()
     assert open_port("127.0.0.78", other) and not open_port("127.0.0.77", other)
     assert mitmproxy_internals.listening_on([ip_address("127.0.0.77")]) == []
+
+
+async def test_a_socket_that_stays_what_it_is_is_read_once(
+    inside: taddons.context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """255 groups have as many sockets, looked at ten times a second. Of a link-local address the interface may be made
+    anew, so it is read each time."""
+    read: list[str] = []
+
+    def reads(listening: socket.socket, address: Address, port: int) -> bool:
+        read.append(str(address))
+        return is_bound_to(listening, address, port)
+
+    monkeypatch.setattr("wsa_proxy.proxy.listener.is_bound_to", reads)
+    port = inside.options.listen_port
+    hosts = ("127.0.0.77", "2001:db8::9", "fe80::77%lo")
+    listener = await open_listener(*(virtual(host, port) for host in hosts))
+    for _ in range(3):
+        assert listener.broken(0.0) is None
+    assert sorted(read) == ["127.0.0.1", "127.0.0.77", "2001:db8::9", *["fe80::77%lo"] * 3]

@@ -85,6 +85,9 @@ class _Listening:
     """None until the loop watches the socket."""
     wrong: str | None = None
     """Why it was found broken; it stays so until it is replaced."""
+    right_name: object = None
+    """The kernel's name of the socket when it was last found to be ours: while it is the same there is nothing to read
+    in it. None for a link-local address, whose interface may be made anew."""
 
     @property
     def stopped(self) -> bool:
@@ -95,19 +98,29 @@ class _Listening:
 
     def find_wrong(self, now_s: float) -> str | None:
         """The phrase for a broken socket, or None. A few microseconds."""
-        where = f"{self.address} port {self.port}"
         try:
             accepting = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-            bound = is_bound_to(self.socket, self.address, self.port)
             name = self.socket.getsockname()
+            bound = name == self.right_name or self._is_bound(name)
             stuck = self.queue.find_wrong(self.socket, now_s) if accepting and bound else None
         except OSError as error:
-            return f"the listening socket of {where} is gone ({error.strerror})"
+            return f"{self._told} is gone ({error.strerror})"
         if not bound:
-            return f"the listening socket of {where} is now another one: {name}"
+            return f"{self._told} is now another one: {name}"
         if not accepting:
-            return f"the listening socket of {where} is shut down and accepts nothing"
-        return stuck and f"the listening socket of {where} {stuck}"
+            return f"{self._told} is shut down and accepts nothing"
+        return stuck and f"{self._told} {stuck}"
+
+    def _is_bound(self, name: object) -> bool:
+        """As ``is_bound_to``, which reads the name; it is kept if it may be."""
+        bound = is_bound_to(self.socket, self.address, self.port)
+        if bound and getattr(self.address, "scope_id", None) is None:
+            self.right_name = name
+        return bound
+
+    @property
+    def _told(self) -> str:
+        return f"the listening socket of {self.address} port {self.port}"
 
     async def serve(self) -> asyncio.Server:
         """Let the loop accept, and hand every stream to mitmproxy. Raises OSError."""
