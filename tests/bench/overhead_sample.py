@@ -52,6 +52,8 @@ CONNECTIONS = 20
 """Kept open, and each asks again when it has its answer: a single-threaded proxy has always something to do."""
 WARM_S = 1
 READY_S_MAX = 180.0
+ASKED_EACH_S = 0.5
+"""While it starts: the status of 255 groups is some hundred kilobytes, whose making takes time and memory."""
 QUIET_S = 2.0
 """After the start, and for reports to be exchanged."""
 LOAD_AROUND_S_MAX = 60.0
@@ -133,7 +135,7 @@ class World:
             if ended or time.monotonic() > ends_s:
                 told = "\n".join(file.read_text()[-1000:] for file in FOLDER.glob("*.log"))
                 raise RuntimeError(f"{self._order}: {lacking}; ended: {ended}\n{told}")
-            time.sleep(0.1)
+            time.sleep(ASKED_EACH_S)
         time.sleep(QUIET_S)
 
     def _missing(self) -> str | None:
