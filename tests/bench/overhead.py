@@ -54,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for why in without:
         print(why, flush=True)
     samples, problems, status = taken(orders(wanted.groups or GROUPS, wanted.rounds, wanted.seconds, wanted.idle))
-    return report(samples, problems) or status
+    judged = report(samples, problems)
+    return status or judged
 
 
 def taken(wanted: Iterable[Order]) -> tuple[list[dict[str, Any]], list[str], int]:
@@ -74,7 +75,8 @@ def taken(wanted: Iterable[Order]) -> tuple[list[dict[str, Any]], list[str], int
             else:
                 print(line(samples[-1], time.monotonic() - began_s), flush=True)
     except KeyboardInterrupt:
-        return samples, [*lost.values(), "interrupted"], STATUS_INTERRUPTED
+        print("interrupted: what was measured until then is told", flush=True)
+        return samples, list(lost.values()), STATUS_INTERRUPTED
     return samples, list(lost.values()), 0
 
 
@@ -137,7 +139,8 @@ def report(samples: Sequence[dict[str, Any]], lost: Sequence[str]) -> int:
     if any("load" in each for each in samples):
         print("\n".join([*overhead_rows.load_table(samples), "", overhead_rows.shares(samples)]))
         print("\n".join(overhead_rows.doubts(samples)) + "\n")
-    print("\n".join(overhead_rows.idle_table(samples)))
+    if any("idle" in each for each in samples):
+        print("\n".join(overhead_rows.idle_table(samples)))
     problems = [*lost, *overhead_rows.missed(samples), *([told] if (told := no_load()) else [])]
     for problem in problems:
         print(f"missed: {problem}")

@@ -78,12 +78,17 @@ def test_a_sample_that_fails_is_lost_and_the_others_are_taken(monkeypatch: pytes
         return sample(order.product, order.groups)
 
     monkeypatch.setattr(overhead, "measured", measured)
-    samples, lost, status = overhead.taken([Order("node", groups) for groups in (1, 2, 3, 2, 4, 5)])
+    wanted = [Order("node", groups) for groups in (1, 2, 3, 2, 4, 5)]
+    samples, lost, status = overhead.taken(wanted)
     assert tried == [1, 2, 3, 4]
     assert [each["groups"] for each in samples] == [1, 3]
-    assert lost == ["2 groups: a sample ended with status 1", "interrupted"]
-    assert status == 130
+    assert lost == ["2 groups: a sample ended with status 1"] and status == 130
+    monkeypatch.setattr(overhead, "no_load", lambda: None)
+    assert overhead.report([idle_sample("plain", 0)], []) == 0
     assert overhead.report([idle_sample("plain", 0)], lost) == 1
+    monkeypatch.setattr(overhead, "orders", lambda *_: wanted)
+    monkeypatch.setattr(overhead, "report", lambda *_: 1)
+    assert overhead.main([]) == 130
 
 
 def test_what_is_missing_is_said_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
