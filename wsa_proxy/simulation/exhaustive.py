@@ -21,7 +21,9 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from typing import NamedTuple
@@ -46,13 +48,7 @@ STATES_MAX = 1_000_000
 TICK, CRASH, TIMER, START, STOP = range(-2, 3)  # a greater number is an advertisement heard
 AIR: tuple[Event, ...] = (events.DeadlineReached(), events.Started("ready"), events.Stopped("stop"))
 
-DROPPED = {
-    "settings",
-    "_master_down_s",
-    "_probe_lead_s",
-    "demotion",
-    "_answered_by",
-}  # the same always: nobody is demoted, or answers
+DROPPED = {"settings", "_master_down_s", "_probe_lead_s", "demotion", "_answered_by"}  # nobody is demoted, or answers
 DROPPED |= {"rank"}  # follows from the settings and the demotion
 DROPPED |= {"last_master", "_heard_at_s"}  # for the operator's log only
 DROPPED |= {"_advertisements_sent", "_announce_at"}  # say only which advertisement an announcement precedes
@@ -160,24 +156,25 @@ class Seat:
 
     def number(self, known: Known | None, memory: Any = None) -> int:
         """The number of this state."""
-        if (known, memory) not in self._numbers:
-            self._numbers[known, memory] = len(self.known)
+        if (number := self._numbers.get((known, memory))) is None:
+            number = self._numbers[known, memory] = len(self.known)
             self.known.append(known)
             self._memories.append(memory)
             deadline_s = self._host(known).next_deadline() if known is not None else None
             self.due.append(deadline_s is not None and deadline_s <= NOW_S + LATE_S)
             self.absent.append(known is None or known.state is State.INIT)
             self.master.append(known is not None and known.state is State.MASTER)
-        return self._numbers[known, memory]
+        return number
 
     def take(self, number: int, action: int) -> Outcome:
         """What the node does."""
-        if (number, action) not in self._outcomes:
+        if (outcome := self._outcomes.get((number, action))) is None:
             try:
-                self._outcomes[number, action] = self._take(self.known[number], self._memories[number], action)
+                outcome = self._take(self.known[number], self._memories[number], action)
             except Violation as promise:
-                self._outcomes[number, action] = Outcome(number, broken=str(promise))
-        return self._outcomes[number, action]
+                outcome = Outcome(number, broken=str(promise))
+            self._outcomes[number, action] = outcome
+        return outcome
 
     def _take(self, known: Known | None, memory: Any, action: int) -> Outcome:
         if action == CRASH or (known is None and action != START):
@@ -271,14 +268,16 @@ class Space:
                 yield f"tick {ticks}: node {step.node}, {word}{text}"
 
     def steps(self, place: Place) -> Iterator[Step]:
-        """All that may happen now."""
+        """All that may happen now; a tick only if no timer is due and every frame may wait."""
+        may_wait = True
         for node, seat in enumerate(self.seats):
             if seat.due[place[node]]:
+                may_wait = False
                 yield from self._act(place, node, TIMER, place)
             for at in self._into[node]:
-                if place[at]:
-                    begun = (*place[:at], place[at][1:], *place[at + 1 :])
-                    yield from self._act(place, node, place[at][0][0], begun)
+                if frames := place[at]:
+                    may_wait = may_wait and frames[0][1] < self._delay
+                    yield from self._act(place, node, frames[0][0], (*place[:at], frames[1:], *place[at + 1 :]))
             if seat.absent[place[node]]:
                 if self._adversary:
                     yield from self._act(place, node, START, place)
@@ -287,27 +286,34 @@ class Space:
                 yield from self._act(place, node, CRASH, (*place[:-2], place[-2] - 1, place[-1]))
             if place[-1]:
                 yield from self._act(place, node, STOP, (*place[:-1], place[-1] - 1))
-        yield from self._tick(place)
+        if may_wait:
+            yield self._tick(place)
 
     def _act(self, place: Place, node: int, action: int, begun: Place) -> Iterator[Step]:
         outcome = self.seats[node].take(place[node], action)
+        if not outcome.sends:
+            yield self._step(begun, node, action, outcome, ())
+            return
         frames = [(receiver, at, sent) for receiver, at in self._from[node] for sent in outcome.sends]
         for number in range(min(len(frames), begun[-3]) + 1):
             for lost in itertools.combinations(frames, number):
                 after = list(begun)
                 after[-3] -= number
-                after[node] = outcome.number
-                for frame in (frame for frame in frames if frame not in lost):
-                    after[frame[1]] += ((frame[2], 0),)
-                if self._adversary:
-                    self._pair(after, node, [receiver for receiver, _, _ in lost])
-                yield Step(node, action, tuple(after), outcome.broken)
+                for _, at, sent in (frame for frame in frames if frame not in lost):
+                    after[at] += ((sent, 0),)
+                yield self._step(after, node, action, outcome, [receiver for receiver, _, _ in lost])
 
-    def _pair(self, after: list[Any], node: int, lost: list[int]) -> None:
+    def _step(self, begun: Iterable[Any], node: int, action: int, outcome: Outcome, lost: Sequence[int]) -> Step:
+        after = list(begun)
+        after[node] = outcome.number
+        if self._adversary:
+            self._pair(after, node, lost)
+        return Step(node, action, tuple(after), outcome.broken)
+
+    def _pair(self, after: list[Any], node: int, lost: Sequence[int]) -> None:
         # I1: two masters are so for (L + 1) * T_best + d at most; here is what is left of that time.
-        masters = [seat.master[at] for seat, at in zip(self.seats, after, strict=False)]
         for (one, other), at in self._pairs_at.items():
-            if not masters[one] or not masters[other]:
+            if not (self.seats[one].master[after[one]] and self.seats[other].master[after[other]]):
                 after[at] = -1
                 continue
             # An advertisement is lost when it is lost in every IP version.
@@ -315,20 +321,17 @@ class Space:
             interval = min(self._intervals[one], self._intervals[other])
             after[at] = after[at] + losses * interval if after[at] >= 0 else interval + self._delay
 
-    def _tick(self, place: Place) -> Iterator[Step]:
-        due = any(seat.due[at] for seat, at in zip(self.seats, place, strict=False))
-        if due or any(place[at] and place[at][0][1] >= self._delay for at in self._ways_at.values()):
-            return
+    def _tick(self, place: Place) -> Step:
         after = list(place)
         outcomes = [seat.take(at, TICK) for seat, at in zip(self.seats, place, strict=False)]
         after[: len(outcomes)] = [outcome.number for outcome in outcomes]
         broken = [outcome.broken for outcome in outcomes if outcome.broken]
         for at in self._ways_at.values():
-            after[at] = tuple((sent, age + 1) for sent, age in place[at])
+            after[at] = tuple([(sent, age + 1) for sent, age in place[at]]) if place[at] else ()
         for pair, at in self._pairs_at.items():
             broken += [f"I1: nodes {pair} have both been master for too long"] if place[at] == 0 else []
             after[at] = max(place[at] - 1, -1)
-        yield Step(-1, TICK, tuple(after), broken[0] if broken else None)
+        return Step(-1, TICK, tuple(after), broken[0] if broken else None)
 
 
 def search(configuration: Configuration, judge: type[Judge] = Judge) -> Result:
