@@ -109,8 +109,6 @@ class Machine:
             "PIP_NO_INDEX": "1",
             "PIP_NO_BUILD_ISOLATION": "0",  # means what it says not: pip takes the option, "isolation", to be 0
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-            "PIP_NO_COMPILE": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
         }
 
 
