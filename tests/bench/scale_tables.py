@@ -17,6 +17,10 @@ SPREAD_MS_MAX = {"kill": 1000.0, "power": 2000.0}
 """From the first answer to the last. Without power there is no bow-out: each group waits from the last advertisement
 that it heard, and those are up to one interval of 1 s apart; that comes on top."""
 
+LOG_S = 0.01
+"""The log of the holders notes when a thread reads what a kernel has told; a busy machine has it read so late that an
+address that was gone seems to be there yet."""
+
 Results = Sequence[Mapping[str, Any]]
 
 
@@ -54,7 +58,7 @@ def nodes_missed(results: Results) -> list[str]:
             told.append(f"{name}: {each['problem']}")
         if each["takers"] != [STANDBY]:
             told.append(f"{name}: taken over by {', '.join(each['takers']) or 'nobody'}, not by {STANDBY} alone")
-        if each["two_holders_s"] > 0:
+        if each["two_holders_s"] > LOG_S:
             told.append(f"{name}: two holders for {each['two_holders_s']:.3f} s")
         if each["outage_ms"] > OUTAGE_MS_MAX[each["fault"]]:
             told.append(f"{name}: {each['outage_ms']:.0f} ms, promised {OUTAGE_MS_MAX[each['fault']]:.0f}")
@@ -91,7 +95,7 @@ def groups_missed(results: Results, told_only: int) -> list[str]:
         name = f"{each['fault']}, {each['groups']} groups, mac: {each['mac']}"
         if each["silent"]:
             told.append(f"{name}: {each['silent']} virtual IPs did not answer")
-        if each["two_holders_s"] > 0:
+        if each["two_holders_s"] > LOG_S:
             told.append(f"{name}: two holders for {each['two_holders_s']:.3f} s")
         took_ms = each["served_ms"][1] - each["served_ms"][0]
         if took_ms > SPREAD_MS_MAX[each["fault"]] and each["groups"] < told_only:

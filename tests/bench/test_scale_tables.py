@@ -31,7 +31,8 @@ def of_groups(**changed: Any) -> dict[str, Any]:
         ({"takers": ["c"]}, "kill, 8 nodes: taken over by c, not by b alone"),
         ({"takers": ["b", "c"]}, "kill, 8 nodes: taken over by b, c, not by b alone"),
         ({"takers": []}, "kill, 8 nodes: taken over by nobody, not by b alone"),
-        ({"two_holders_s": 0.001}, "kill, 8 nodes: two holders for 0.001 s"),
+        ({"two_holders_s": 0.01}, None),
+        ({"two_holders_s": 0.011}, "kill, 8 nodes: two holders for 0.011 s"),
         ({"problem": "waited 12 s"}, "kill, 8 nodes: waited 12 s"),
     ],
 )
