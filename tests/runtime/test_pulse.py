@@ -7,6 +7,7 @@ import logging
 
 import pytest
 
+from tests.runtime.fakes import FakeAddresses
 from tests.runtime.world import Host
 from tests.runtime.world import MakeHost
 
@@ -155,3 +156,21 @@ async def test_before_the_start_and_after_the_end_nothing_is_due(make_host: Make
     host.node.close()
     host.journal.clear()
     assert long_turn(host, 3.0) == []
+
+
+async def test_a_takeover_of_many_groups_keeps_the_leases_of_the_first_ones(
+    make_host: MakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred deadlines pass at once, and the kernel takes 25 ms for each: the loop does not turn for 2.5 s."""
+    host = make_host("a", 1, more_vhids=range(2, 101))
+    acquire, ended = FakeAddresses.acquire, list[int]()
+
+    def watched(addresses: FakeAddresses) -> None:
+        host.loop.now += 0.025
+        ended.extend(vhid for vhid in host.leases_until_s if not host.holds_group(vhid))
+        acquire(addresses)
+
+    monkeypatch.setattr(FakeAddresses, "acquire", watched)
+    await host.start()
+    await asyncio.sleep(9)
+    assert len(host.leases_until_s) == 100 and ended == []

@@ -169,6 +169,7 @@ class Node:
         )
         self._identities[group.vhid] = identity
         driver.record.on_transition = self._on_transition
+        driver.timer.afterwards = self.pulse.between
         driver.obstacles = {"link": "the interface has not been seen yet", "proxy": str(UNPROVEN.hard)}
         return driver
 

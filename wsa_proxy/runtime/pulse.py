@@ -43,11 +43,17 @@ class Pulse:
         finally:
             self._turning = False
 
-    def _catch_up(self, beat: Beat) -> None:
+    def between(self) -> None:
+        """Renew now if it is time to: a driver's turn has ended. All that are due together are one turn of the loop; so
+        many groups that take over at once would outlast the leases of the first ones. It never raises."""
         try:
-            beat.catch_up()
+            if self.beat is not None:
+                self.beat.catch_up()
         except Exception:
             logger.exception("carp a renewal failed between two turns of the loop")
+
+    def _catch_up(self, beat: Beat) -> None:
+        self.between()
         for driver in beat.drivers:
             with apart(driver.record.vhid, "keep its deadline"):
                 driver.timer.catch_up()

@@ -21,6 +21,8 @@ class DeadlineTimer:
         self._clock = clock
         self._next_deadline = next_deadline
         self._work = work
+        self.afterwards: Callable[[], None] = lambda: None
+        """Called after each piece of work: the loop does all that is due before it looks at the clock again."""
         self._loop = asyncio.get_running_loop()
         self._handle: asyncio.TimerHandle | None = None
         self._fires_at_s = math.inf
@@ -54,3 +56,4 @@ class DeadlineTimer:
             self.arm()  # nothing is due, so nothing need be read first
         else:
             self._work()
+            self.afterwards()
