@@ -47,6 +47,7 @@ def test_link_local_addresses_are_bound_on_their_interface_before_they_are_there
     listening = [open_listening_socket(on_interface(address, lan.LEFT), 8080) for address in addresses]
     assert [bound_to(each) for each in listening] == [(ip_address("fe80::1:2%left"), 8080), (addresses[1], 8080)]
     AddressLease(make_keeper(), 1, lan.LEFT, lan.index, addresses).acquire()
+    lan.wait_askable(addresses[0])
     with lan.on_the_right():
         lan.ip(f"address add 169.254.7.2/16 dev {lan.RIGHT}")
         for name in (f"fe80::1:2%{lan.RIGHT}", "169.254.7.3"):
@@ -72,6 +73,7 @@ def test_a_link_local_socket_follows_its_interface(lan: Any) -> None:
     assert is_bound_to(listening, scoped, 8080)
     assert bound_to(listening) == (scoped, 8080)
     AddressLease(make_keeper(), 1, lan.LEFT, lan.index, [address]).acquire()
+    lan.wait_askable(address)
     with lan.on_the_right():
         socket.create_connection((f"{address}%{lan.RIGHT}", 8080), 1).close()
     listening.accept()[0].close()
