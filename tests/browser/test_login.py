@@ -58,6 +58,7 @@ def test_a_page_too_many_says_so_until_another_is_closed(browser: Chrome, url: s
         other.sendall("\r\n".join(lines).encode())
         assert other.recv(1024)
     browser.get(url)
+    page.until(lambda: page.focused() == "password")
     page.keys(PASSWORD, Keys.ENTER)
     page.until_text("too many pages are open; close one", "#connection")
     others.pop().close()
@@ -71,9 +72,11 @@ def test_the_form_logs_in(browser: Chrome, url: str) -> None:
     form is."""
     page = Page(browser, url)
     browser.get(url)
-    page.keys("wrong", Keys.ENTER)  # the field has the focus
+    page.until(lambda: page.focused() == "password")
+    page.keys("wrong", Keys.ENTER)
     page.until_text(WRONG, "[role=alert]")
     assert len(page.texts("[role=alert]")) == 1
+    page.until(lambda: page.focused() == "password")
     page.keys(PASSWORD, Keys.ENTER)
     page.until(lambda: page.has("#connection.live") and page.text(".panel .role") == "MASTER")
     page.press("[data-action=logout]")
