@@ -63,35 +63,45 @@ def test_all_runs_come_from_one_lab(python: Interpreter) -> None:
     """In order, each as soon as it is over."""
     python.tells(a_run())
     said: list[str] = []
-    measured = Measuring([Order("ucarp", "kill", 2), Order("ucarp", "cable", 1)], said.append)
+    problems: list[str] = []
+    measured = Measuring([Order("ucarp", "kill", 2), Order("ucarp", "cable", 1)], problems, said.append)
     lefts = [(run.trial, measured.left) for run in measured.runs()]
     assert lefts == [("kill", 2), ("kill", 1), ("cable", 0)]
     assert python.wanted == [[["kill", [0, 1]], ["cable", [0]]]]
-    assert measured.problems == [] and "waiting kill 1" in said
+    assert problems == [] and "waiting kill 1" in said
 
 
 def test_what_is_left_of_a_lost_lab_is_made_in_a_new_one(python: Interpreter) -> None:
     """The run during which it was lost is not made again, but told: the last line, then all."""
     python.tells(a_run(), ends_at=1)
-    measured = Measuring([Order("ucarp", "kill", 3), Order("ucarp", "cable", 1)])
+    problems: list[str] = []
+    measured = Measuring([Order("ucarp", "kill", 3), Order("ucarp", "cable", 1)], problems)
     assert numbers(list(measured.runs())) == [("kill", 0), ("kill", 2), ("cable", 0)]
     assert python.wanted[1] == [["kill", [2]], ["cable", [0]]]
-    (problem,) = measured.problems
+    (problem,) = problems
     assert problem.startswith("ucarp, kill, run 2: waiting kill 1\nwaiting kill 0\nwaiting kill 1")
 
 
 def test_a_lab_that_never_starts_is_given_up(python: Interpreter) -> None:
-    """After LABS_MAX times."""
+    """After LABS_MAX times; the runs that were not even tried are told as well."""
     python.tells(a_run(), before="sys.exit(77)")
-    measured = Measuring([Order("ucarp", "kill", 10)])
-    assert list(measured.runs()) == []
-    assert len(python.wanted) == len(measured.problems) == measuring.LABS_MAX
-    assert measured.problems[0] == "ucarp, kill, run 1: ended with status 77"
+    problems: list[str] = []
+    assert list(Measuring([Order("ucarp", "kill", 10)], problems).runs()) == []
+    assert len(python.wanted) == measuring.LABS_MAX == 4
+    assert problems[0] == "ucarp, kill, run 1: ended with status 77"
+    assert problems[4:] == ["ucarp: runs that were not even tried, since 4 labs were lost: 6"]
 
 
 def test_a_service_that_never_comes_back_is_given_up(python: Interpreter) -> None:
     """Then no more runs are left, and a lab that ended for another reason does not make them either."""
     python.tells(a_run(**AWAY), ends_at=3)
-    measured = Measuring([Order("ucarp", "kill", 10)])
+    measured = Measuring([Order("ucarp", "kill", 10)], [])
     assert numbers(list(measured.runs())) == [("kill", 0), ("kill", 1), ("kill", 2)]
     assert measured.left == 0 and len(python.wanted) == 1
+
+
+def test_the_lab_is_in_a_session_of_its_own(python: Interpreter) -> None:
+    """A terminal that is closed sends SIGHUP to all of its group: under nohup the lab would end, and nobody else."""
+    python.tells(a_run(), before="import os\nif os.getsid(0) != os.getpid(): sys.exit(1)")
+    problems: list[str] = []
+    assert len(list(Measuring([Order("ucarp", "kill", 1)], problems).runs())) == 1 and problems == []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,22 +16,24 @@ import pytest
 
 from tests.bench.cells import a_run
 from wsa_proxy.bench import initial_network
+from wsa_proxy.bench import interrupts
 from wsa_proxy.bench import process_news
 from wsa_proxy.bench import programs
 from wsa_proxy.bench import session
 from wsa_proxy.bench.plan import Order
 from wsa_proxy.bench.playing import Run
 from wsa_proxy.bench.products import PRODUCTS
+from wsa_proxy.bench.progress import Telling
 from wsa_proxy.lab import namespace
 
 
 class FakeMeasuring:
     """Each run that is ordered, at once; ucarp loses one."""
 
-    def __init__(self, orders: list[Order], say: Any) -> None:
+    def __init__(self, orders: list[Order], problems: list[str], say: Any) -> None:
         self._orders = orders
         self.left = sum(order.runs for order in orders)
-        self.problems = ["ucarp, kill, run 3 (1): waited"] if orders[0].product == "ucarp" else []
+        problems += ["ucarp, kill, run 3 (1): waited"] if orders[0].product == "ucarp" else []
 
     def runs(self) -> Iterator[Run]:
         for order in self._orders:
@@ -45,8 +49,10 @@ def played(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     @contextmanager
     def put_back() -> Iterator[None]:
-        yield
-        noted.append("put back")
+        try:
+            yield
+        finally:
+            noted.append("put back")
 
     monkeypatch.setattr(session, "Measuring", FakeMeasuring)
     monkeypatch.setattr(namespace, "refusal", lambda: None)
@@ -93,16 +99,80 @@ def test_lost_runs_are_told_and_the_others_written(tmp_path: Path) -> None:
     assert document(tmp_path)["problems"] == ["ucarp, kill, run 3 (1): waited"]
 
 
-def test_what_was_measured_before_an_interrupt_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An hour is long."""
+@pytest.mark.parametrize("number", interrupts.SIGNALS)
+def test_what_was_measured_before_an_interrupt_is_written(
+    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, played: list[str]
+) -> None:
+    """An hour is long. What had been lost by then is told as well, and what was touched is put back."""
+    if signal.getsignal(number) is signal.SIG_IGN:
+        pytest.skip(f"{number.name} is ignored here")
 
     def runs(self: FakeMeasuring) -> Iterator[Run]:
-        yield a_run("ucarp")
-        raise KeyboardInterrupt
+        yield a_run(self._orders[0].product)
+        os.kill(os.getpid(), number)
+        yield a_run(self._orders[0].product, number=1)
 
     monkeypatch.setattr(FakeMeasuring, "runs", runs)
     assert session.main(asked(tmp_path, product=["ucarp"])) == session.STATUS_LOST
-    assert len(document(tmp_path)["runs"]) == 1 and "interrupted" in document(tmp_path)["problems"][0]
+    assert len(document(tmp_path)["runs"]) == 1
+    assert [problem.split()[0] for problem in document(tmp_path)["problems"]] == ["ucarp,", "interrupted:"]
+    assert session.main(asked(tmp_path, product=["keepalived, process tracking"])) == session.STATUS_LOST
+    assert played == ["put back"]
+
+
+def test_whoever_stops_reading_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``| head`` ends the measuring; what there is by then is written."""
+
+    def gone(self: Telling, run: Run, left: int) -> None:
+        raise SystemExit(1)  # rich's, at a broken pipe
+
+    monkeypatch.setattr(Telling, "run_over", gone)
+    with pytest.raises(SystemExit):
+        session.main(asked(tmp_path))
+    assert len(document(tmp_path)["runs"]) == 1
+
+
+def test_nothing_measured_does_not_replace_what_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run that is interrupted at once leaves the page of the last one alone."""
+
+    def runs(self: FakeMeasuring) -> Iterator[Run]:
+        raise KeyboardInterrupt
+        yield a_run()
+
+    monkeypatch.setattr(FakeMeasuring, "runs", runs)
+    (tmp_path / "benchmarks.json").write_text("{}")
+    assert session.main(asked(tmp_path)) == session.STATUS_LOST
+    assert document(tmp_path) == {} and "nothing was measured" in capsys.readouterr().err
+
+
+def test_a_full_disk_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The runs are printed, and the files of the last time stay whole."""
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    (tmp_path / "benchmarks.json").write_text("{}")
+    monkeypatch.setattr(Path, "write_text", lambda self, text: (_ for _ in ()).throw(full))
+    assert session.main(asked(tmp_path, product=["wsa-proxy"])) == session.STATUS_LOST
+    told = capsys.readouterr()
+    assert len(json.loads(told.out.splitlines()[-1])["runs"]) == 2 and "No space left" in told.err
+    assert document(tmp_path) == {} and len(list(tmp_path.iterdir())) == 1
+
+
+def test_the_command_makes_the_same_again(tmp_path: Path) -> None:
+    """With all that says what is measured: the page prints it."""
+    product = "keepalived, 50 ms"
+    assert session.command_of(asked(tmp_path, quick=False, only=[])) == "wsa-proxy bench"
+    assert session.command_of(asked(tmp_path, product=[product])) == (
+        f"wsa-proxy bench --quick --only kill --product '{product}'"
+    )
+
+
+def test_the_files_that_are_printed_are_those_of_node_a(tmp_path: Path) -> None:
+    """In the machine's own network its interface has another name than in the lab."""
+    assert "interface eth0\n" in session.files_of(PRODUCTS["keepalived"])["keepalived.conf"]
+    assert "interface wsa-lab-a\n" in session.files_of(PRODUCTS["keepalived, process tracking"])["keepalived.conf"]
 
 
 def test_a_missing_peer_is_named_and_the_rest_measured(

@@ -25,6 +25,8 @@ INTERVAL_S = 0.01
 LABS_MAX = 4
 """Of one product: a product whose master does not return again and again cannot be measured here."""
 LINES_KEPT = 60
+ENDED_S_MAX = 20.0
+"""For a lab to end after it was told to: ten times what it takes."""
 
 type Told = Callable[[str], None]
 
@@ -32,9 +34,10 @@ type Told = Callable[[str], None]
 class Measuring:
     """All the runs of one product."""
 
-    def __init__(self, orders: Sequence[Order], say: Told | None = None) -> None:
-        """``orders`` of one product, one at least; ``say`` gets each line of what a lab waits for."""
-        self.problems: list[str] = []
+    def __init__(self, orders: Sequence[Order], problems: list[str], say: Told | None = None) -> None:
+        """``orders`` of one product, one at least; ``problems`` gets what is lost, as soon as it is; ``say`` gets each
+        line of what a lab waits for."""
+        self._problems = problems
         self._over: set[str] = set()
         """Trials of which no more runs are made: the service never came back by itself."""
         self._orders = {order.trial: order for order in orders}
@@ -49,6 +52,11 @@ class Measuring:
             if not self._left():
                 return
             yield from self._one_lab()
+        if self.left:
+            product = next(iter(self._orders.values())).product
+            self._problems.append(
+                f"{product}: runs that were not even tried, since {LABS_MAX} labs were lost: {self.left}"
+            )
 
     @property
     def left(self) -> int:
@@ -74,6 +82,7 @@ class Measuring:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # Ctrl-C and a closed terminal are this process's to judge
         )
         try:
             assert process.stdout is not None and process.stderr is not None
@@ -88,7 +97,11 @@ class Measuring:
                 self._lost(left, process.returncode)
         finally:
             process.terminate()
-            process.wait()
+            try:
+                process.wait(ENDED_S_MAX)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
     def _note(self, run: Run) -> None:
         self._next[run.trial] = run.number + 1
@@ -104,7 +117,7 @@ class Measuring:
         order = self._orders[name]
         why = self._heard[-1] if self._heard else f"ended with status {status}"
         told = [f"{order.product}, {name}, run {self._next[name] + 1}: {why}", *self._heard]
-        self.problems.append("\n".join(told))
+        self._problems.append("\n".join(told))
         self._next[name] += 1
 
     def _listen(self, lines: IO[str]) -> None:

@@ -6,6 +6,7 @@ import argparse
 import datetime
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from typing import Any
 from rich.console import Console
 
 from wsa_proxy.bench import initial_network
+from wsa_proxy.bench import interrupts
 from wsa_proxy.bench import machine
 from wsa_proxy.bench import plan
 from wsa_proxy.bench import process_news
@@ -60,10 +62,17 @@ def main(arguments: argparse.Namespace) -> int:
         return _tell("nothing is left to be measured", STATUS_USAGE)
     document = _begin(arguments, measured, unavailable)
     _print_files(document, console)
-    runs, problems = measure(orders, console, verbose=arguments.verbose)
-    write(finish(document, runs, problems), folder)
-    console.print(f"written: benchmarks.json, benchmarks.md and {PICTURE} in {folder}", highlight=False)
-    return STATUS_LOST if problems else 0
+    runs: list[Run] = []
+    problems: list[str] = []
+    try:
+        measure(orders, console, runs, problems, verbose=arguments.verbose)
+    finally:  # Also when the terminal is gone, or whoever read the lines.
+        written = not runs or _write_or_print(finish(document, runs, problems), folder)
+    if not runs:
+        return _tell("nothing was measured, and nothing is written", STATUS_LOST)
+    if written:
+        console.print(f"written: benchmarks.json, benchmarks.md and {PICTURE} in {folder}", highlight=False)
+    return STATUS_LOST if problems or not written else 0
 
 
 def why_not(product: Product) -> str | None:
@@ -75,32 +84,30 @@ def why_not(product: Product) -> str | None:
     return (process_news.refusal() or initial_network.refusal()) if product.hears_of_processes else None
 
 
-def measure(orders: Sequence[plan.Order], console: Console, *, verbose: bool) -> tuple[list[Run], list[str]]:
-    """All runs, and what was lost of them; product by product, each in a lab of its own. Ctrl-C ends it with what there
-    is by then."""
+def measure(
+    orders: Sequence[plan.Order], console: Console, runs: list[Run], problems: list[str], *, verbose: bool
+) -> None:
+    """Append all runs, and what was lost of them; product by product, each in a lab of its own. Ctrl-C, SIGTERM and
+    SIGHUP end it with what there is by then."""
     total = sum(order.runs for order in orders)
     console.print(f"{total} runs; {remaining_text(plan.expected_s(orders))}", highlight=False)
-    runs: list[Run] = []
-    problems: list[str] = []
     names = list(dict.fromkeys(order.product for order in orders))
-    with Telling(total, console) as telling:
+    with interrupts.once(), Telling(total, console) as telling:
         try:
             for index, name in enumerate(names):
                 behind = sum(order.runs for order in orders if order.product in names[index + 1 :])
                 measuring = Measuring(
-                    [order for order in orders if order.product == name], telling.say if verbose else None
+                    [order for order in orders if order.product == name], problems, telling.say if verbose else None
                 )
                 touched = initial_network.put_back() if PRODUCTS[name].hears_of_processes else nullcontext()
                 with touched:
                     for run in measuring.runs():
                         runs.append(run)
                         telling.run_over(run, measuring.left + behind)
-                problems += measuring.problems
         except KeyboardInterrupt:
             problems.append("interrupted: what was measured until then is written")
         for problem in problems:
             telling.say(problem)
-    return runs, problems
 
 
 def _begin(
@@ -110,7 +117,7 @@ def _begin(
     kinds: list[Kind] = [product.kind for product in measured]
     return {
         "schema": 1,
-        "command": " ".join(["wsa-proxy bench", *(["--quick"] if arguments.quick else [])]),
+        "command": command_of(arguments),
         "quick": arguments.quick,
         "began": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "began_s": time.monotonic(),
@@ -122,12 +129,21 @@ def _begin(
     }
 
 
+def command_of(arguments: argparse.Namespace) -> str:
+    """What makes the same again, for a shell: all that says what is measured."""
+    words = ["wsa-proxy", "bench", *(["--quick"] if arguments.quick else [])]
+    for option, values in (("--only", arguments.only), ("--product", arguments.product or [])):
+        words += [word for value in values for word in (option, value)]
+    return shlex.join(words)
+
+
 def files_of(product: Product) -> dict[str, str]:
     """What the daemon of node a is started with: its files by name, and its command line. Nothing for ours: those are
     configs/node-a.yaml and node-b.yaml, and what ``told`` says of them."""
     if not product.is_peer:
         return {}
-    first = PeerLab(product).peer_files()["a"]
+    outside = Path("/proc/self/ns/net") if product.hears_of_processes else None
+    first = PeerLab(product, network_of_master=outside).peer_files()["a"]
     return {**first.files, "command line": " ".join(first.command)}
 
 
@@ -150,10 +166,32 @@ def finish(document: Mapping[str, Any], runs: Sequence[Run], problems: Sequence[
 
 
 def write(document: Mapping[str, Any], folder: Path) -> None:
-    """benchmarks.json, .md and .svg."""
-    (folder / "benchmarks.json").write_text(json.dumps(document, indent=1) + "\n")
-    (folder / "benchmarks.md").write_text(make_page(document))
-    (folder / PICTURE).write_text(picture_of(document))
+    """benchmarks.json, .md and .svg; all three or, where they cannot be written, none. Raises OSError."""
+    texts = {
+        "benchmarks.json": json.dumps(document, indent=1) + "\n",
+        "benchmarks.md": make_page(document),
+        PICTURE: picture_of(document),
+    }
+    new = {name: folder / f"{name}.new" for name in texts}
+    try:
+        for name, text in texts.items():
+            new[name].write_text(text)
+        for name, file in new.items():
+            file.replace(folder / name)
+    finally:
+        for file in new.values():
+            file.unlink(missing_ok=True)
+
+
+def _write_or_print(document: Mapping[str, Any], folder: Path) -> bool:
+    """Tell whether it was written. What took an hour is not lost to a full disk."""
+    try:
+        write(document, folder)
+    except OSError as error:
+        print(json.dumps(document))
+        _tell(f"{folder}: {error.strerror}; benchmarks.json is on standard output instead", STATUS_LOST)
+        return False
+    return True
 
 
 def picture_of(document: Mapping[str, Any]) -> str:
