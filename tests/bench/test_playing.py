@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Sequence
@@ -102,6 +103,16 @@ def test_a_host_without_power_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> 
     """The lab's kernel is the machine's own: it keeps what a real one would have lost."""
     run = play(FakeLab(monkeypatch, ["b"]), "ucarp", "power")
     assert (run.fault.two_holders_s, run.fault.two_holders_stayed) == (0.0, False)
+
+
+@pytest.mark.parametrize("runs", [2, 3, 7])
+def test_few_runs_are_spread_over_the_interval_as_well_as_many(runs: int) -> None:
+    """A fault just after a check and one just before the next are a second apart: three runs in a corner of it would
+    be good or bad luck."""
+    phases = sorted(playing.phase_s(number) for number in range(runs))
+    ring = [*phases, phases[0] + 1]
+    assert max(later - earlier for earlier, later in itertools.pairwise(ring)) < 1.5 / runs
+    assert len(set(phases)) == runs
 
 
 def test_what_recovers_by_itself_is_not_undone(monkeypatch: pytest.MonkeyPatch) -> None:

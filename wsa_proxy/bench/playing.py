@@ -29,7 +29,9 @@ standby (three intervals and more)."""
 RETURN_S = 90.0
 """For the master to be back: more than the longest time for which ours is kept waiting (preempt_delay_max)."""
 PHASES = 7
-"""Runs begin at so many different moments of the advertisement interval, one after the other."""
+"""Runs begin at so many different moments of the advertisement interval."""
+PHASE_STEP = 3
+"""Of them; the first two or three runs are far from each other, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def ready(lab: Lab) -> None:
 
 def play(lab: Lab, product: Product, trial: Trial, number: int) -> Run:
     """One run. Raises NotBack when the master does not return, NodeFault when a fault is impossible."""
-    time.sleep(number % PHASES / PHASES)
+    time.sleep(phase_s(number))
     _apply(lab, trial.fault_of(peer=product.is_peer))
     fault = _part(lab, steady=_wait_served(lab))
     if not trial.holds_on:
@@ -103,6 +105,11 @@ def play(lab: Lab, product: Product, trial: Trial, number: int) -> Run:
     lab.settle(RETURN_S)
     lab.wait_service(RETURN_S)
     return Run(product.name, trial.name, number, fault, _part(lab, steady=True) if undo else None)
+
+
+def phase_s(number: int) -> float:
+    """How long a run waits before it begins: part of a second, another one for each."""
+    return number * PHASE_STEP % PHASES / PHASES
 
 
 def _apply(lab: Lab, step: Step) -> None:
