@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from wsa_proxy.bench import initial_network
 
 
 def routes() -> dict[str, Any]:
-    """What is said with routes to other networks, to a part of the lab's, and to everything."""
+    """What is said with routes to other networks, to a part of the lab's, and to everything; and with a used port."""
     seen: dict[str, Any] = {}
     with IPRoute() as netlink:
+        netlink.link("set", index=1, state="up")
         netlink.link("add", ifname="other", kind="bridge")
         index = netlink.link_lookup(ifname="other")[0]
         netlink.link("set", index=index, state="up")
@@ -27,14 +29,20 @@ def routes() -> dict[str, Any]:
             netlink.route("add", dst=network, oif=index)
             seen[network] = initial_network.refusal()
             netlink.route("del", dst=network, oif=index)
-        seen["after"] = initial_network.refusal()
+    for own in ("127.0.0.1", "0.0.0.0"):
+        with socket.create_server((own, 8080)):
+            seen[own] = initial_network.refusal()
+    seen["after"] = initial_network.refusal()
     return seen
 
 
 @needs_namespaces
 def test_a_route_into_the_labs_network_is_a_refusal() -> None:
-    """To a part of it, or to more; a default route is none, and neither are other networks."""
+    """To a part of it, or to more; a default route is none, and neither are other networks. A port that is in use is
+    one: the proxy would not start, and its check would ask somebody else's."""
     seen = run_inside(routes)
+    in_use = "its proxy cannot listen at 127.0.0.1:8080 of this machine: Address already in use"
+    assert seen.pop("127.0.0.1") == seen.pop("0.0.0.0") == in_use
     assert seen.pop("others") is None and seen.pop("after") is None
     assert seen == {
         network: f"this machine has a route to {network}, which the lab uses"

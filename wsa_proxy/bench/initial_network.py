@@ -6,6 +6,7 @@ which is put back: only a SIGKILL of the bench itself leaves it on.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Network
@@ -14,12 +15,15 @@ from ipaddress import ip_network
 
 from pyroute2 import IPRoute
 
+from wsa_proxy.bench.peer_lab import LOOPBACK
 from wsa_proxy.bench.peer_lab import NONLOCAL_BIND
+from wsa_proxy.lab.configuration import PORT_DEFAULT
 from wsa_proxy.lab.topology import CLIENT
 
 
 def refusal() -> str | None:
-    """Say why no node can stand here, or None when it can: the lab's addresses must not be anybody else's."""
+    """Say why no node can stand here, or None when it can: the lab's addresses and the port of its check must not be
+    anybody else's."""
     with IPRoute() as netlink:
         for route in netlink.get_routes():
             destination = route.get_attr("RTA_DST")
@@ -27,6 +31,12 @@ def refusal() -> str | None:
                 found = ip_network(f"{destination}/{route['dst_len']}", strict=False)
                 if any(_overlap(found, own) for own in (CLIENT.ipv4.network, CLIENT.ipv6.network)):
                     return f"this machine has a route to {found}, which the lab uses"
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as mitmproxy does
+        try:
+            listener.bind((LOOPBACK, PORT_DEFAULT))
+        except OSError as error:
+            return f"its proxy cannot listen at {LOOPBACK}:{PORT_DEFAULT} of this machine: {error.strerror}"
     return None
 
 
