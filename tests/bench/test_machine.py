@@ -35,3 +35,10 @@ def test_the_processor_has_a_name(tmp_path: Path) -> None:
     assert machine._processor(information) == "A Processor: mark 2"
     information.write_text("processor\t: 0\nBogoMIPS\t: 50.00\n")
     assert machine._processor(information) == platform.machine()
+
+
+def test_a_busy_machine_is_named() -> None:
+    """Others' work for more processors than there are: requests may start in time, and a peer's check fail all the
+    same."""
+    assert machine.busy_text({"before": 2.0, "processors": 2.0}) is None
+    assert "load 9.6" in (machine.busy_text({"before": 9.6, "processors": 2.0}) or "")

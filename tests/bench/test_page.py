@@ -22,7 +22,7 @@ def a_document(*runs: Run, **changes: Any) -> dict[str, Any]:
         "minutes": 41.7,
         "versions": {"wsa-proxy": "0.1.0", "ucarp": "1.5.2"},
         "machine": {"processors": "2 x Processor", "kernel": "Linux 6.1"},
-        "load": {"before": 0.1, "after": 1.5},
+        "load": {"before": 0.1, "processors": 2.0, "after": 1.5},
         "products": {
             "wsa-proxy": {"told": "", "files": {}},
             "ucarp": {"told": "", "files": {"vip-up.sh": "#!/bin/sh\nexec ip\n"}},
@@ -101,6 +101,13 @@ def test_a_busy_machine_is_told(late_ms: float, told: bool) -> None:
     """Its numbers are those of the machine."""
     page = make_page(a_document(a_run("ucarp", "kill", late_ms=late_ms)))
     assert ("the machine was busy: a request started 51 ms late" in page) is told
+
+
+def test_others_at_work_are_told() -> None:
+    """A request may start in time, and a peer's check fail all the same."""
+    crowded = {"before": 9.6, "processors": 2.0, "after": 9.0}
+    assert "busy before it began (load 9.6)" in make_page(a_document(*KILLS, load=crowded))
+    assert "busy before" not in make_page(a_document(*KILLS))
 
 
 def test_a_quick_run_says_so() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterable
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -32,6 +33,14 @@ def machine() -> dict[str, str]:
 def load() -> float:
     """Processes that ran or waited for a processor in the last minute, on average."""
     return round(os.getloadavg()[0], 1)
+
+
+def busy_text(load: Mapping[str, float]) -> str | None:
+    """Say what it means that others had work for more processors than there are; None where they had not. ``load`` is
+    that of session.py."""
+    if load["before"] <= load["processors"]:
+        return None
+    return f"the machine was busy before it began (load {load['before']:g}): a check may fail for want of a processor"
 
 
 def _processor(information: Path = Path("/proc/cpuinfo")) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from wsa_proxy.bench.front import front_table
 from wsa_proxy.bench.front import tracking_text
+from wsa_proxy.bench.machine import busy_text
 from wsa_proxy.bench.products import PRODUCTS
 from wsa_proxy.bench.products import Product
 from wsa_proxy.bench.summary import LATE_WORTH_TELLING_MS
@@ -139,6 +140,8 @@ def _place(document: Mapping[str, Any], cells: Sequence[Cell]) -> list[str]:
     lines.append(f"- begun {document['began']}, {document['minutes']:.0f} minutes")
     lines.append(f"- load before it {document['load']['before']}, after it {document['load']['after']}")
     latest_ms = max((cell.late_ms for cell in cells), default=0.0)
+    if busy := busy_text(document["load"]):
+        lines.append(f"- {busy}")
     if latest_ms > LATE_WORTH_TELLING_MS:
         lines.append(f"- the machine was busy: a request started {latest_ms:.0f} ms late")
     return ["\n".join(lines), "\n"]

@@ -62,6 +62,8 @@ def main(arguments: argparse.Namespace) -> int:
         return _tell("nothing is left to be measured", STATUS_USAGE)
     document = _begin(arguments, measured, unavailable)
     _print_files(document, console)
+    if busy := machine.busy_text(document["load"]):
+        console.print(busy, highlight=False, soft_wrap=True)
     runs: list[Run] = []
     problems: list[str] = []
     try:
@@ -123,7 +125,7 @@ def _begin(
         "began_s": time.monotonic(),
         "versions": machine.versions(kinds),
         "machine": machine.machine(),
-        "load": {"before": machine.load()},
+        "load": {"before": machine.load(), "processors": float(os.cpu_count() or 1)},
         "products": {product.name: {"told": product.told, "files": files_of(product)} for product in measured},
         "unavailable": dict(unavailable),
     }
