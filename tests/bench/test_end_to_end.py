@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from tests.lab.inside import needs_namespaces
 from wsa_proxy.bench import process_news
 from wsa_proxy.bench import programs
 from wsa_proxy.bench.products import Kind
+from wsa_proxy.lab.lab import FOLDER
 
 ROOT = Path(__file__).resolve().parents[2]
 MISSING = programs.missing(list(Kind))
@@ -76,6 +79,14 @@ def test_nothing_of_a_node_in_the_initial_namespaces_is_left() -> None:
     assert run["fault"]["served_by"] == "b" and run["fault"]["came_back"]
     left = subprocess.run(["ip", "-brief", "link"], capture_output=True, text=True, check=True).stdout
     assert "wsa-lab-a" not in left
+    assert not [command for command in commands() if f"{FOLDER}/node-" in command]
+
+
+def commands() -> Iterator[str]:
+    """The command lines of all processes."""
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # It has ended.
+            yield file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
 
 
 @pytest.mark.parametrize("arguments", [[], ["{}", "{}"]])

@@ -6,7 +6,9 @@ Whether the roles are taken is told by the kernels: a peer's daemon cannot be as
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
 
 from wsa_proxy.bench.daemon import Daemon
 from wsa_proxy.bench.peer_files import MASTER
@@ -53,6 +55,20 @@ class PeerLab(Lab):
         if network_of_master is not None:
             self.topology = Topology([*self._hosts, CLIENT, ORIGIN], {MASTER: network_of_master})
             self._launcher = (found("setpriv"), "--pdeathsig", "KILL", "--")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """In the machine's own PID namespace nothing ends at once by itself: keepalived's child takes seconds to do so
+        in order when its parent is gone, beside the next lab."""
+        if not self._launcher:
+            return
+        for node in self.nodes.values():
+            assert isinstance(node, PeerNode)
+            with suppress(NodeFault):
+                node.daemon.kill()
+            with suppress(NodeFault):
+                node.kill()
 
     def _failover(self) -> list[str]:
         """A plain mitmdump has none. It listens on the virtual IP, and on loopback for the check script."""
