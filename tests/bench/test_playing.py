@@ -17,6 +17,7 @@ from wsa_proxy.bench.peer_lab import PeerLab
 from wsa_proxy.bench.products import PRODUCTS
 from wsa_proxy.bench.trials import TRIALS
 from wsa_proxy.lab.faults import Fault
+from wsa_proxy.lab.lab import STEADY_S
 from wsa_proxy.lab.lab import Lab
 from wsa_proxy.lab.lab import NotBack
 from wsa_proxy.lab.report import Row
@@ -27,11 +28,18 @@ OUTSIDE = Path("/proc/self/ns/net")
 class FakeLab:
     """Answers with the rows that it is given, in virtual time: a wait moves the clock by a tenth of a second."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, served: Sequence[str | None], steady: bool = True) -> None:
-        self.now = 100.0
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        served: Sequence[str | None],
+        steady: bool = True,
+        returns: Sequence[str | None] = ("a",),
+    ) -> None:
+        """``returns``: who serves while the master is waited for."""
+        self.now = self.undone_s = 100.0
         self.done: list[str] = []
         self.holder_log = self
-        self._served, self._steady = list(served), steady
+        self._served, self._steady, self._returns = list(served), steady, list(returns)
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
         monkeypatch.setattr(time, "sleep", lambda seconds: None)
 
@@ -54,6 +62,8 @@ class FakeLab:
         self.done.append("settle")
 
     def wait_for(self, what: str, missing: Any, limit_s: float) -> None:
+        if what == "the master to be back":
+            self._served, self.undone_s = self._returns, self.now
         deadline_s = self.now + limit_s
         while (lacking := missing()) is not None:
             self.now += 0.1
@@ -79,10 +89,10 @@ def test_a_takeover_that_comes_late_is_waited_for(monkeypatch: pytest.MonkeyPatc
     """And what it does for a second more; a master that goes on is watched for WATCHED_S."""
     late = FakeLab(monkeypatch, ["a"] * 30 + ["b"])
     play(late, "ucarp", "cut")
-    assert 104.0 < late.now < 104.5
+    assert 104.0 < late.undone_s < 104.5
     unmoved = FakeLab(monkeypatch, ["a"])
     assert play(unmoved, "ucarp", "cut").fault.steady
-    assert 100 + playing.WATCHED_S < unmoved.now < 100.5 + playing.WATCHED_S
+    assert 100 + playing.WATCHED_S < unmoved.undone_s < 100.5 + playing.WATCHED_S
 
 
 def test_a_service_that_does_not_come_back_is_undone_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,6 +113,15 @@ def test_a_host_without_power_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> 
     """The lab's kernel is the machine's own: it keeps what a real one would have lost."""
     run = play(FakeLab(monkeypatch, ["b"]), "ucarp", "power")
     assert (run.fault.two_holders_s, run.fault.two_holders_stayed) == (0.0, False)
+
+
+def test_a_return_is_over_when_the_master_has_served_for_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its address may be back long before: what fails until then is of the return, and not of the next fault."""
+    returns = ["b"] * 20 + ["a"] * 5 + [None] + ["a"]
+    lab = FakeLab(monkeypatch, ["b"], returns=returns)
+    run = play(lab, "ucarp", "kill")
+    assert run.back is not None and run.back.served_by == "a"
+    assert lab.now > lab.undone_s + 0.1 * (len(returns) - 1) + STEADY_S
 
 
 @pytest.mark.parametrize("runs", [2, 3, 7])

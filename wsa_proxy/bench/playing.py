@@ -101,7 +101,7 @@ def play(lab: Lab, product: Product, trial: Trial, number: int) -> Run:
     undo = trial.undo_of(peer=product.is_peer)
     for step in undo:
         _apply(lab, step)
-    lab.wait_for("the master to be back", lambda: _missing_master(lab), RETURN_S)
+    _wait_master(lab)
     lab.settle(RETURN_S)
     lab.wait_service(RETURN_S)
     return Run(product.name, trial.name, number, fault, _part(lab, steady=True) if undo else None)
@@ -142,10 +142,22 @@ def _wait_served(lab: Lab) -> bool:
     return True
 
 
-def _missing_master(lab: Lab) -> str | None:
-    """A node that is not trusted yet, or has to wait, is settled as a backup, too; the next run needs it as master."""
-    holders = lab.holder_log.holders()
-    return None if holders == {MASTER} else f"the virtual IP is held by {', '.join(sorted(holders)) or 'nobody'}"
+def _wait_master(lab: Lab) -> None:
+    """Wait until the master alone has the virtual IP and has served for a second: what its return does to the clients
+    belongs to the return, and not to the next fault. Raises NotBack."""
+    since_s: list[float] = []
+
+    def missing() -> str | None:
+        """A node that is not trusted yet, or has to wait, is settled as a backup, too."""
+        holders, row = lab.holder_log.holders(), lab.last_row()
+        if holders != {MASTER} or row is None or row.served_after != MASTER:
+            since_s.clear()
+            return f"the virtual IP is held by {', '.join(sorted(holders)) or 'nobody'}"
+        now = time.monotonic()
+        since_s.append(now)
+        return None if now - since_s[0] > STEADY_S else "the master has just begun to serve"
+
+    lab.wait_for("the master to be back", missing, RETURN_S)
 
 
 def _part(lab: Lab, *, steady: bool) -> Part:
