@@ -17,7 +17,6 @@ from tests.lab.inside import needs_namespaces
 from wsa_proxy.bench import process_news
 from wsa_proxy.bench import programs
 from wsa_proxy.bench.products import Kind
-from wsa_proxy.lab.lab import FOLDER
 
 ROOT = Path(__file__).resolve().parents[2]
 MISSING = programs.missing(list(Kind))
@@ -25,6 +24,8 @@ ROOT_ONLY = "keepalived's check script cannot be run without root"
 EVERY_S = 0.05  # a busy machine's proxy may not keep up with more, and that is not what is asked here
 BUSY_S = 90.0
 """A machine that has other tests to run as well is slow; alone each takes a third of this."""
+MARK = ("TEST_OF_THE_BENCH", str(os.getpid()))
+"""In the environment of all that is started here: other labs may run beside it."""
 
 pytestmark = [needs_namespaces, pytest.mark.skipif(bool(MISSING), reason=programs.installing(MISSING))]
 
@@ -35,6 +36,7 @@ def runs(product: str, *trials: str) -> list[dict[str, Any]]:
     ended = subprocess.run(
         [sys.executable, "-m", "wsa_proxy.bench", wanted],
         cwd=ROOT,
+        env=os.environ | dict([MARK]),
         capture_output=True,
         text=True,
         timeout=BUSY_S,
@@ -61,10 +63,11 @@ def test_ucarp_hands_over_in_its_own_time() -> None:
 def test_a_killed_keepalived_leaves_its_address_behind() -> None:
     """Both nodes have it until it is started again, which takes the leftover away. Its check script sees a proxy that
     does not listen."""
-    run, deaf = runs("keepalived", "daemon-kill", "deafen")
+    run, deaf, switch = runs("keepalived", "daemon-kill", "deafen", "switch")
     assert run["fault"]["two_holders_stayed"] and run["fault"]["came_back"]
     assert not run["back"]["two_holders_stayed"]
     assert deaf["fault"]["served_by"] == "b" and deaf["fault"]["came_back"]
+    assert switch["fault"]["served_by"] == "b" and switch["back"]["served_by"] == "a"
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or process_news.refusal() is not None, reason=process_news.refusal() or ROOT_ONLY)
@@ -79,14 +82,15 @@ def test_nothing_of_a_node_in_the_initial_namespaces_is_left() -> None:
     assert run["fault"]["served_by"] == "b" and run["fault"]["came_back"]
     left = subprocess.run(["ip", "-brief", "link"], capture_output=True, text=True, check=True).stdout
     assert "wsa-lab-a" not in left
-    assert not [command for command in commands() if f"{FOLDER}/node-" in command]
+    assert not list(marked())
 
 
-def commands() -> Iterator[str]:
-    """The command lines of all processes."""
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
+def marked() -> Iterator[bytes]:
+    """The command lines of all processes that come of this test's."""
+    for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # It has ended.
-            yield file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if f"{MARK[0]}={MARK[1]}".encode() in (process / "environ").read_bytes().split(b"\0"):
+                yield (process / "cmdline").read_bytes()
 
 
 @pytest.mark.parametrize("arguments", [[], ["{}", "{}"]])

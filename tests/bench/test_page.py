@@ -52,13 +52,11 @@ def test_a_fault_is_one_row_with_a_column_for_each_product() -> None:
     assert not rows(page, "cable")
 
 
-def test_what_a_product_cannot_express_is_a_named_gap() -> None:
-    """Beside a product that has it; what is missing without a reason of the product was not measured."""
+def test_what_is_missing_was_not_measured() -> None:
+    """Beside a product of which it was."""
     products = {name: {"told": "", "files": {}} for name in ("keepalived", "ucarp")}
-    page = make_page(a_document(a_run("ucarp", "switch"), a_run("ucarp", "cable"), products=products))
-    assert rows(page, "switch by consent")[0].split("|")[2:4] == [" (cannot express it) ", " 40 (40..40) "]
-    assert rows(page, "cable")[0].split("|")[2] == " (not measured) "
-    assert 'keepalived cannot express "switch by consent": it has no such order' in page
+    page = make_page(a_document(a_run("ucarp", "cable"), products=products))
+    assert rows(page, "cable")[0].split("|")[2:4] == [" (not measured) ", " 40 (40..40) "]
 
 
 def test_what_is_the_same_for_a_product_has_the_same_numbers() -> None:

@@ -55,6 +55,8 @@ def test_the_master_has_the_better_priority(tmp_path: Path) -> None:
     ("name", "says", "says_not"),
     [
         ("keepalived", "advert_int 1\n", ("use_vmac", "track_process")),
+        ("keepalived", "    fall 2\n", ("fall 1",)),
+        ("keepalived, one failure", "    fall 1\n", ("fall 2",)),
         ("keepalived, virtual MAC", "    use_vmac\n    vmac_xmit_base\n", ("track_process",)),
         ("keepalived, 50 ms", "advert_int 0.05\n", ("use_vmac", "track_process")),
         ("keepalived, process tracking", 'process "mitmdump-a"\n', ("use_vmac",)),

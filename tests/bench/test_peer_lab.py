@@ -65,5 +65,5 @@ def test_a_master_outside_is_started_to_die_with_the_lab() -> None:
 
 def test_the_faults_of_the_lab_are_all_there() -> None:
     """With those of a daemon, which do not hide one of them."""
-    more = {"deafen-all", "daemon-kill", "daemon-start", "daemon-freeze", "daemon-thaw", "step-down"}
+    more = {"deafen-all", "daemon-kill", "daemon-start", "daemon-freeze", "daemon-thaw", "step-down", "step-up"}
     assert set(PEER_FAULTS) == {*FAULTS, *more} and not more & set(FAULTS)

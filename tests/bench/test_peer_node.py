@@ -41,6 +41,7 @@ def life() -> dict[str, Any]:
     network, log = create_network("a"), Path("/run/daemon.log")
     daemon = Daemon("daemon", network, log, ("/bin/sh", "-c", LIVES, "daemon"))
     command = ("/bin/sh", "-c", LIVES, "proxy")
+    Path("/run/a").mkdir()
     node = PeerNode(host("a", 1), network, Path("/run/a"), NodeFile("", (), (), 8080), command, daemon)
     seen: dict[str, Any] = {"backup": node.is_backup, "command": node._command == list(command)}
     node.start()
@@ -54,6 +55,13 @@ def life() -> dict[str, Any]:
     lines_of(log, 2), lines_of(node.log, 3)
     node.step_down()
     lines_of(ORDER, 1)
+    node.step_up()
+    order = Path("/run/a/step-down")
+    seen["file"] = [order.exists()]
+    order.write_text("0\n")
+    for step in (node.step_down, node.step_up):
+        step()
+        seen["file"].append(order.read_text())
     node.stop()
     seen["order"] = lines_of(ORDER, 3)
     seen["stopped"] = [daemon.alive, node.ended_by_itself]
@@ -96,6 +104,12 @@ def test_a_stop_ends_the_daemon_before_the_proxy(seen: dict[str, Any]) -> None:
     """So that it hands over while the proxy still serves; stepping down is a signal to the daemon alone."""
     assert seen["order"] == ["daemon steps down", "daemon ends", "proxy ends"]
     assert seen["stopped"] == [False, False]
+
+
+@needs_namespaces
+def test_keepalived_steps_down_by_its_file(seen: dict[str, Any]) -> None:
+    """Where there is one; its daemon hears no signal then. Without one, taking it back is nothing."""
+    assert seen["file"] == [False, "1\n", "0\n"]
 
 
 @needs_namespaces

@@ -5,6 +5,7 @@ from __future__ import annotations
 from wsa_proxy.bench import plan
 from wsa_proxy.bench.plan import Order
 from wsa_proxy.bench.products import PRODUCTS
+from wsa_proxy.bench.products import Kind
 from wsa_proxy.bench.trials import TRIALS
 
 ALL = list(PRODUCTS.values())
@@ -26,7 +27,8 @@ def test_a_whole_run_is_expected_within_an_hour_and_a_quick_one_within_eight_min
     assert plan.expected_s(plan.make_plan(ALL, quick=False)) < HOUR_S
     quick = plan.make_plan(ALL, quick=True)
     assert plan.expected_s(quick) < QUICK_S
-    assert {order.product for order in quick} == set(PRODUCTS)
+    assert {order.product for order in quick} == {product.name for product in ALL if product.quick}
+    assert {product.kind for product in ALL if product.quick} == set(Kind)
 
 
 def test_only_what_is_wanted() -> None:

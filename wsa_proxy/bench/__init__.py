@@ -5,7 +5,7 @@ The hosts, the client and the faults are the lab's. The rooms, in the order in w
     command.py      the arguments of ``wsa-proxy bench``
     session.py      one run of it: what can be measured here, the measuring, the three files
     interrupts.py   how it is ended before its time
-    products.py     what is compared, and what each cannot express
+    products.py     what is compared
     trials.py       the faults, each with what undoes it
     plan.py         which fault is done how often with which product; how long that takes
     programs.py     the peers' programs: where they are, their versions, what installs them

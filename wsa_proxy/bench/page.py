@@ -95,14 +95,10 @@ def _table(products: Sequence[Product], cells: Mapping[tuple[str, str], Cell], t
     lines.append("| --- |" + " --- |" * len(products))
     for name, told in _names().items():
         if any((product.name, name) in cells for product in products):
-            row = [(product, cells.get((product.name, product.done_as(name)))) for product in products]
-            texts = [_missing(product, name) if cell is None else text(cell) for product, cell in row]
+            row = [cells.get((product.name, product.done_as(name))) for product in products]
+            texts = ["(not measured)" if cell is None else text(cell) for cell in row]
             lines.append(f"| {told} | " + " | ".join(texts) + " |")
     return ["\n".join(lines), "\n"]
-
-
-def _missing(product: Product, name: str) -> str:
-    return "(cannot express it)" if name in product.gaps else "(not measured)"
 
 
 def _variants(products: Sequence[Product], cells: Mapping[tuple[str, str], Cell]) -> list[str]:
@@ -119,10 +115,6 @@ def _notes(document: Mapping[str, Any], measured: Sequence[Product]) -> list[str
     """How each is set up, and what is missing, with the reason."""
     lines = ["", "## How each is set up, and what is missing", ""]
     lines += [*(f"- **{product.name}**: {product.told}." for product in measured), STOPS]
-    for product in measured:
-        lines += [
-            f'- {product.name} cannot express "{TRIALS[name].told}": {why}.' for name, why in product.gaps.items()
-        ]
     for product in measured:
         lines += [
             f'- With {product.name} "{TRIALS[name].told}" is the same as "{TRIALS[other].told}": its failover is the'

@@ -17,6 +17,8 @@ MASTER = "a"
 PRIORITIES = {"a": 254, "b": 253}
 ADVSKEWS = {"a": 0, "b": 1}
 VIRTUAL_MAC = "use_vmac\n    vmac_xmit_base"
+STEP_DOWN = "step-down"
+"""keepalived's file for a switch: with 1 in it the node's priority is lower than the other one's."""
 # Only the master can: it stands in the initial namespaces. Elsewhere keepalived believes for ever what it saw at first.
 PROCESS = 'vrrp_track_process proxy_runs {{\n    process "{name}"\n}}\n'
 TRACK_PROCESS = "track_process {\n        proxy_runs\n    }"
@@ -77,13 +79,15 @@ def _keepalived(product: Product, place: Place) -> PeerFiles:
         interface=place.interface,
         priority=PRIORITIES[place.node],
         advert_int=product.advert_int,
+        failures=product.failures,
+        step_down=place.folder / STEP_DOWN,
         virtual_mac=VIRTUAL_MAC if product.virtual_mac else "",
         virtual_ip=f"{place.virtual_ip}/{place.prefix}",
     )
     command = [programs.found("keepalived"), "--dont-fork", "--log-console", "--vrrp"]
     command += [f"--use-file={place.folder / 'keepalived.conf'}"]
     command += [f"--pid={place.folder / 'keepalived.pid'}", f"--vrrp_pid={place.folder / 'vrrp.pid'}"]
-    return PeerFiles({"keepalived.conf": text}, tuple(command))
+    return PeerFiles({"keepalived.conf": text, STEP_DOWN: "0\n"}, tuple(command))
 
 
 def _ucarp(place: Place) -> PeerFiles:

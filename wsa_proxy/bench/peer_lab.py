@@ -133,6 +133,7 @@ _LIST = (
           lambda lab, name: _node(lab, name).daemon.freeze()),
     Fault("daemon-thaw", Takes.NODE, "", "let it go on", lambda lab, name: _node(lab, name).daemon.thaw()),
     Fault("step-down", Takes.NODE, "", "hand over", lambda lab, name: _node(lab, name).step_down()),
+    Fault("step-up", Takes.NODE, "", "take that back", lambda lab, name: _node(lab, name).step_up()),
 )  # fmt: skip
 
 PEER_FAULTS = FAULTS | {fault.word: fault for fault in _LIST}

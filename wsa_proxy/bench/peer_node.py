@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wsa_proxy.bench.daemon import Daemon
+from wsa_proxy.bench.peer_files import STEP_DOWN
 from wsa_proxy.lab.configuration import NodeFile
 from wsa_proxy.lab.faults import NodeFault
 from wsa_proxy.lab.node import Node
@@ -25,6 +26,7 @@ class PeerNode(Node):
     ) -> None:
         """``command`` is that of the plain mitmdump; the file is the one of our node, of which nothing is used."""
         self.daemon = daemon
+        self._step_down = folder / STEP_DOWN
         super().__init__(host, network, folder, file, command)
 
     @property
@@ -55,8 +57,16 @@ class PeerNode(Node):
         super().kill_all()
 
     def step_down(self) -> None:
-        """What ucarp's manual gives for handing over (SIGUSR2)."""
-        self.daemon.send(signal.SIGUSR2)
+        """What ucarp's manual gives for handing over (SIGUSR2), and keepalived's for lowering the priority."""
+        if self._step_down.exists():
+            self._step_down.write_text("1\n")
+        else:
+            self.daemon.send(signal.SIGUSR2)
+
+    def step_up(self) -> None:
+        """ucarp has forgotten it already."""
+        if self._step_down.exists():
+            self._step_down.write_text("0\n")
 
     def switch_here(self) -> None:
         raise NodeFault(f"node {self.name} has no order for that")

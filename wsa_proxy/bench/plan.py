@@ -33,6 +33,8 @@ def make_plan(products: Sequence[Product], *, quick: bool, only: Collection[str]
     """Product by product. ``only``: names of trials; empty: all."""
     orders = []
     for product in products:
+        if quick and not product.quick:
+            continue
         for name in product.trials:
             often = TRIALS[name].often
             runs = (RUNS_QUICK if often else 0) if quick else RUNS_OFTEN if often else RUNS_SELDOM

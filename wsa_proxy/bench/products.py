@@ -1,4 +1,4 @@
-"""What is compared: each product as its own documentation advises to set it up, and what it cannot express. Pure."""
+"""What is compared: each product as its own documentation advises to set it up. Pure."""
 
 from __future__ import annotations
 
@@ -30,14 +30,16 @@ class Product:
     told: str
     """How it is set up, for the page."""
     trials: Sequence[str]
-    gaps: Mapping[str, str] = field(default_factory=dict)
-    """What of the trials it cannot express, each with the reason."""
     same: Mapping[str, str] = field(default_factory=dict)
     """Which of its trials is the same as another one: that one is not done again."""
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """Of ours: what differs from configs/node-a.yaml and node-b.yaml."""
     advert_int: str = "1"
     virtual_mac: bool = False
+    failures: int = 2
+    """Of the check script, in a row: from then on the node counts as ill."""
+    quick: bool = True
+    """Among those of ``--quick``, for which there is little time."""
     hears_of_processes: bool = False
     """It has to run where the kernel tells it of the end of processes, see process_news.py."""
 
@@ -57,7 +59,7 @@ class Product:
     @property
     def is_variant(self) -> bool:
         """Measured for some faults only."""
-        return not set(TRIALS) <= {*self.trials, *self.gaps, *self.same}
+        return not set(TRIALS) <= {*self.trials, *self.same}
 
     def done_as(self, trial: str) -> str:
         """The trial whose numbers are those of this one."""
@@ -79,9 +81,8 @@ _LIST = (
         "keepalived",
         Kind.KEEPALIVED,
         "VRRPv3, advertisements each second, priorities 254 and 253, and a script that fetches a page through the proxy"
-        " each second; two failures in a row count, as in its own examples",
-        [name for name in _ALL if name != "switch"],
-        gaps={"switch": "it has no such order"},
+        " each second; two failures in a row count; a switch is a number in a file that lowers its priority",
+        _ALL,
     ),
     Product(
         "ucarp",
@@ -96,6 +97,14 @@ _LIST = (
         "the same, and its master, in the machine's initial namespaces, which that takes, tracks the proxy's process",
         ("kill", "stop", "kill-all"),
         hears_of_processes=True,
+    ),
+    Product(
+        "keepalived, one failure",
+        Kind.KEEPALIVED,
+        "the same, and the first failure of the script counts, as in its own example for a port with HTTP",
+        ("kill", "freeze"),
+        failures=1,
+        quick=False,
     ),
     Product(
         "keepalived, virtual MAC",

@@ -56,7 +56,7 @@ _LIST = (
     Trial("cut", "one way cut: the standby hears nothing", ("cut", "a", "b"), (("heal",),)),
     Trial("filter", "advertisements filtered, nothing else", ("filter", "a", "b"), (("unfilter", "a", "b"),)),
     Trial("switch", "switch by consent", ("switch", "b"), (("switch", "a"),), peers_fault=("step-down", "a"),
-          peers_undo=()),
+          peers_undo=(("step-up", "a"),)),
     Trial("daemon-kill", "failover daemon killed (SIGKILL)", ("daemon-kill", "a"), (("daemon-start", "a"),)),
     Trial("daemon-freeze", "failover daemon frozen (SIGSTOP)", ("daemon-freeze", "a"), (("daemon-thaw", "a"),)),
 )  # fmt: skip
