@@ -204,6 +204,14 @@ def test_process_tracking_needs_news_and_a_free_network(monkeypatch: pytest.Monk
     assert session.why_not(tracking) == "no news" and session.why_not(plain) is None
 
 
+def test_what_starts_a_master_outside_is_needed_for_that_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It dies with its parent by setpriv."""
+    monkeypatch.setattr(programs, "find", lambda program: None if program == "setpriv" else f"/usr/bin/{program}")
+    why = "setpriv missing; install with: apt-get install --no-install-recommends util-linux"
+    assert session.why_not(PRODUCTS["keepalived, process tracking"]) == why
+    assert session.why_not(PRODUCTS["keepalived"]) is None
+
+
 def test_only_what_reaches_out_of_the_lab_is_put_back(tmp_path: Path, played: list[str]) -> None:
     """Once, when all its runs are over."""
     session.main(asked(tmp_path, product=["wsa-proxy", "keepalived"]))

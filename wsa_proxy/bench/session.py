@@ -79,7 +79,10 @@ def main(arguments: argparse.Namespace) -> int:
 
 def why_not(product: Product) -> str | None:
     """Say why the product cannot be measured here, or None when it can."""
-    if missing := programs.missing([product.kind]):
+    missing = programs.missing([product.kind])
+    if product.hears_of_processes and programs.find("setpriv") is None:  # what its master is started with
+        missing.append("setpriv")
+    if missing:
         return f"{', '.join(missing)} missing; install with: {programs.installing(missing)}"
     if product.shared and os.geteuid() != 0:
         return "it needs root: in a user namespace it cannot run its check script"
