@@ -34,5 +34,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self.now
 
+    def get_debug(self) -> bool:
+        """No to futures and handles, each of which would keep the stack that made it: that takes longer than the tests.
+        What the loop itself checks in debug mode, threads and callbacks, it goes on checking."""
+        return False
+
     def call_soon_threadsafe(self, *_: Any, **__: Any) -> Any:  # type: ignore[override]
         raise RuntimeError("a thread knows nothing of virtual time")
