@@ -11,12 +11,12 @@ from tests.bench.cells import a_run
 from wsa_proxy.bench.front import COLUMNS
 from wsa_proxy.bench.front import ROWS
 from wsa_proxy.bench.front import TRACKING
+from wsa_proxy.bench.front import front_cells
 from wsa_proxy.bench.front import front_table
 from wsa_proxy.bench.front import tracking_text
-from wsa_proxy.bench.page import make_page
 from wsa_proxy.bench.playing import Run
 from wsa_proxy.bench.products import PRODUCTS
-from wsa_proxy.bench.session import picture_of
+from wsa_proxy.bench.session import texts_of
 from wsa_proxy.bench.summary import make_cells
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,6 +50,12 @@ def test_a_table_with_a_gap_is_none() -> None:
     assert front_table(document_of(runs)) == ""
 
 
+def test_the_picture_shows_the_gaps_of_the_table() -> None:
+    """Not what is no duration of an outage, and no other fault."""
+    cells = front_cells(document_of([*all_runs(), a_run("ucarp", "power")]))
+    assert {cell.trial for cell in cells} == {"kill", "freeze", "mute", "stop", "cable"}
+
+
 def test_the_peer_at_its_best_is_not_left_out() -> None:
     """Its process tracking, where that could be measured."""
     assert "makes 45 (45..45) ms" in tracking_text(document_of([a_run(TRACKING, "kill", outage_ms=45.0)]))
@@ -65,8 +71,8 @@ def test_readme_has_the_table_of_the_last_run() -> None:
     assert " ".join(tracking_text(document).split()) in " ".join(readme.split())
 
 
-def test_the_pages_picture_and_table_are_those_of_the_last_run() -> None:
+def test_the_page_and_its_pictures_are_those_of_the_last_run() -> None:
     """Made from the same document: nobody has changed them by hand, or forgotten one."""
     document = json.loads((ROOT / "docs/benchmarks.json").read_text())
-    assert (ROOT / "docs/benchmarks.md").read_text() == make_page(document)
-    assert (ROOT / "docs/benchmarks.svg").read_text() == picture_of(document)
+    for name, text in texts_of(document).items():
+        assert (ROOT / "docs" / name).read_text() == text, name

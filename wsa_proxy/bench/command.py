@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", action="append", default=[], choices=list(TRIALS), metavar="FAULT", help="repeatable")
     parser.add_argument("--product", action="append", choices=list(PRODUCTS), metavar="PRODUCT", help="repeatable")
     parser.add_argument(
-        "--output", default=".", metavar="FOLDER", help="for benchmarks.json, benchmarks.md and benchmarks.svg (.)"
+        "--output", default=".", metavar="FOLDER", help="for benchmarks.json, benchmarks.md and two pictures (.)"
     )
     parser.add_argument("--verbose", action="store_true", help="tell what each lab waits for")
 

@@ -1,4 +1,4 @@
-"""One run of ``wsa-proxy bench``: what can be measured here, the measuring, and the three files that come of it."""
+"""One run of ``wsa-proxy bench``: what can be measured here, the measuring, and the files that come of it."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ from wsa_proxy.bench import machine
 from wsa_proxy.bench import plan
 from wsa_proxy.bench import process_news
 from wsa_proxy.bench import programs
+from wsa_proxy.bench.front import PICTURE as FRONT_PICTURE
+from wsa_proxy.bench.front import front_cells
 from wsa_proxy.bench.measuring import Measuring
 from wsa_proxy.bench.page import PICTURE
 from wsa_proxy.bench.page import make_page
@@ -73,7 +75,9 @@ def main(arguments: argparse.Namespace) -> int:
     if not runs:
         return _tell("nothing was measured, and nothing is written", STATUS_LOST)
     if written:
-        console.print(f"written: benchmarks.json, benchmarks.md and {PICTURE} in {folder}", highlight=False)
+        console.print(
+            f"written: benchmarks.json, benchmarks.md, {PICTURE} and {FRONT_PICTURE} in {folder}", highlight=False
+        )
     return STATUS_LOST if problems or not written else 0
 
 
@@ -171,12 +175,8 @@ def finish(document: Mapping[str, Any], runs: Sequence[Run], problems: Sequence[
 
 
 def write(document: Mapping[str, Any], folder: Path) -> None:
-    """benchmarks.json, .md and .svg; all three or, where they cannot be written, none. Raises OSError."""
-    texts = {
-        "benchmarks.json": json.dumps(document, indent=1) + "\n",
-        "benchmarks.md": make_page(document),
-        PICTURE: picture_of(document),
-    }
+    """All of ``texts_of`` or, where they cannot be written, nothing. Raises OSError."""
+    texts = texts_of(document)
     new = {name: folder / f"{name}.new" for name in texts}
     try:
         for name, text in texts.items():
@@ -199,10 +199,15 @@ def _write_or_print(document: Mapping[str, Any], folder: Path) -> bool:
     return True
 
 
-def picture_of(document: Mapping[str, Any]) -> str:
-    """Of the products of which every fault was measured."""
-    whole = [name for name in document["products"] if not PRODUCTS[name].is_variant]
-    return make_plot([Cell(**cell) for cell in document["cells"]], whole[:PLOTTED_MAX])
+def texts_of(document: Mapping[str, Any]) -> dict[str, str]:
+    """The files by name. The pictures show the products of which every fault was measured."""
+    whole = [name for name in document["products"] if not PRODUCTS[name].is_variant][:PLOTTED_MAX]
+    return {
+        "benchmarks.json": json.dumps(document, indent=1) + "\n",
+        "benchmarks.md": make_page(document),
+        PICTURE: make_plot([Cell(**cell) for cell in document["cells"]], whole),
+        FRONT_PICTURE: make_plot(front_cells(document), whole),
+    }
 
 
 def _tell(problem: str, status: int) -> int:
