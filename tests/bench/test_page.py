@@ -28,6 +28,7 @@ def a_document(*runs: Run, **changes: Any) -> dict[str, Any]:
             "ucarp": {"told": "", "files": {"vip-up.sh": "#!/bin/sh\nexec ip\n"}},
         },
         "unavailable": {},
+        "impossible": {},
         "problems": [],
         "cells": [asdict(cell) for cell in make_cells(runs)],
     }
@@ -75,6 +76,12 @@ def test_a_product_that_is_not_here_is_named_with_the_reason() -> None:
     )
     assert f"- **keepalived** was not measured: {why}." in page
     assert "- A run came to no end: ucarp, stop, run 2 (1): waited\n" in page
+
+
+def test_a_fault_that_cannot_be_done_here_is_named_with_the_reason() -> None:
+    """As a product that is not here."""
+    page = make_page(a_document(*KILLS, impossible={"filter": "nft missing; install with: apt-get install nftables"}))
+    assert '- "advertisements filtered, nothing else" was not done: nft missing; install with:' in page
 
 
 def test_a_variant_has_a_table_of_its_own() -> None:

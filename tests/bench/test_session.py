@@ -187,6 +187,19 @@ def test_a_missing_peer_is_named_and_the_rest_measured(
     assert f"- **ucarp** was not measured: {why}." in (tmp_path / "benchmarks.md").read_text()
 
 
+def test_without_nft_only_what_needs_it_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the command that installs it."""
+    real = programs.find
+    monkeypatch.setattr(programs, "find", lambda program: None if program == "nft" else real(program))
+    assert session.main(asked(tmp_path, product=["wsa-proxy"], quick=False, only=["filter", "mute"])) == 0
+    why = "nft missing; install with: apt-get install --no-install-recommends nftables"
+    assert f"filter is not done: {why}" in capsys.readouterr().out
+    found = document(tmp_path)
+    assert {run["trial"] for run in found["runs"]} == {"mute"} and found["impossible"] == {"filter": why}
+
+
 def test_what_needs_root_is_not_tried_without(monkeypatch: pytest.MonkeyPatch) -> None:
     """ucarp and ours do not."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)

@@ -122,6 +122,7 @@ def _notes(document: Mapping[str, Any], measured: Sequence[Product]) -> list[str
             for name, other in product.same.items()
         ]
     lines += [f"- **{name}** was not measured: {why}." for name, why in document["unavailable"].items()]
+    lines += [f'- "{TRIALS[name].told}" was not done: {why}.' for name, why in document["impossible"].items()]
     lines += [f"- A run came to no end: {problem.splitlines()[0]}" for problem in document["problems"]]
     return ["\n".join(lines), "\n"]
 

@@ -17,7 +17,6 @@ NEEDED: Mapping[Kind, tuple[str, ...]] = {
     Kind.KEEPALIVED: ("keepalived", "curl"),
     Kind.UCARP: ("ucarp", "ip"),
 }
-"""For ``cut`` and ``filter`` the lab needs nft as well: for every product."""
 PACKAGES = {"ip": "iproute2", "nft": "nftables", "setpriv": "util-linux"}
 """Of Debian, where one has another name than its program."""
 VERSION = re.compile(r"v?(\d+\.\d+[\w.+-]*)")
@@ -38,7 +37,7 @@ def found(program: str) -> str:
 
 def missing(kinds: Iterable[Kind]) -> list[str]:
     """The programs that these products need and that are not here."""
-    needed = dict.fromkeys(program for kind in kinds for program in (*NEEDED[kind], "nft"))
+    needed = dict.fromkeys(program for kind in kinds for program in NEEDED[kind])
     return [program for program in needed if find(program) is None]
 
 

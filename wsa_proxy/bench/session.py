@@ -39,6 +39,8 @@ from wsa_proxy.bench.progress import Telling
 from wsa_proxy.bench.progress import remaining_text
 from wsa_proxy.bench.summary import Cell
 from wsa_proxy.bench.summary import make_cells
+from wsa_proxy.bench.trials import TRIALS
+from wsa_proxy.bench.trials import Trial
 from wsa_proxy.lab import namespace
 
 STATUS_LOST = 1
@@ -59,10 +61,14 @@ def main(arguments: argparse.Namespace) -> int:
     console = Console()
     for name, why in unavailable.items():
         console.print(f"{name} is not measured: {why}", highlight=False, soft_wrap=True)
-    orders = plan.make_plan(measured, quick=arguments.quick, only=arguments.only)
+    wanted = plan.make_plan(measured, quick=arguments.quick, only=arguments.only)
+    impossible = {order.trial: why for order in wanted if (why := why_not_done(TRIALS[order.trial])) is not None}
+    for name, why in impossible.items():
+        console.print(f"{name} is not done: {why}", highlight=False, soft_wrap=True)
+    orders = [order for order in wanted if order.trial not in impossible]
     if not orders:
         return _tell("nothing is left to be measured", STATUS_USAGE)
-    document = _begin(arguments, measured, unavailable)
+    document = _begin(arguments, measured, unavailable) | {"impossible": impossible}
     _print_files(document, console)
     if busy := machine.busy_text(document["load"]):
         console.print(busy, highlight=False, soft_wrap=True)
@@ -91,6 +97,13 @@ def why_not(product: Product) -> str | None:
     if product.shared and os.geteuid() != 0:
         return "it needs root: in a user namespace it cannot run its check script"
     return (process_news.refusal() or initial_network.refusal()) if product.hears_of_processes else None
+
+
+def why_not_done(trial: Trial) -> str | None:
+    """Say why the lab cannot do this fault here, or None when it can."""
+    if trial.program is None or programs.find(trial.program) is not None:
+        return None
+    return f"{trial.program} missing; install with: {programs.installing([trial.program])}"
 
 
 def measure(

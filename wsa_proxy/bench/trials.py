@@ -28,6 +28,8 @@ class Trial:
     peers_fault: Step | None = None
     """What the fault is with a peer; None: the same."""
     peers_undo: tuple[Step, ...] | None = None
+    program: str | None = None
+    """Without which the lab cannot do it."""
 
     def fault_of(self, *, peer: bool) -> Step:
         """What is done."""
@@ -53,8 +55,9 @@ _LIST = (
     Trial("ignore", "accepts nothing", ("ignore", "a"), (("attend", "a"),)),
     Trial("kill-all", "proxy and its failover killed", ("kill-all", "a"), (START,)),
     Trial("power", "power cut", ("power", "a"), (("plug", "a"), START), holds_on=False),
-    Trial("cut", "one way cut: the standby hears nothing", ("cut", "a", "b"), (("heal",),)),
-    Trial("filter", "advertisements filtered, nothing else", ("filter", "a", "b"), (("unfilter", "a", "b"),)),
+    Trial("cut", "one way cut: the standby hears nothing", ("cut", "a", "b"), (("heal",),), program="nft"),
+    Trial("filter", "advertisements filtered, nothing else", ("filter", "a", "b"), (("unfilter", "a", "b"),),
+          program="nft"),
     Trial("switch", "switch by consent", ("switch", "b"), (("switch", "a"),), peers_fault=("step-down", "a"),
           peers_undo=(("step-up", "a"),)),
     Trial("daemon-kill", "failover daemon killed (SIGKILL)", ("daemon-kill", "a"), (("daemon-start", "a"),)),
