@@ -48,6 +48,16 @@ async def test_a_connection_is_free_again_after_each_answer() -> None:
     assert await ask(answering(ANSWER, ANSWER, LAST), 5) == ([GOOD, GOOD, GOOD], [True, True, False])
 
 
+async def test_a_connection_whose_request_was_the_last_is_not_free() -> None:
+    """Whatever the answer says: what is asked on it meanwhile is answered by a reset, which may get lost."""
+    server = await asyncio.start_server(answering(ANSWER, ANSWER), "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    pool = Pool(host, port, 2)
+    head = b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n"
+    assert await pool.ask(await pool.connect(), head) == GOOD and pool.free() is None
+    server.close()
+
+
 async def test_a_connection_that_ends_before_an_answer_is_told_apart_from_one_that_ends_within() -> None:
     """The first may be asked again elsewhere, the second not: half of the answer was there."""
     assert await ask(answering(ANSWER), 2) == ([GOOD, None], [True, False])

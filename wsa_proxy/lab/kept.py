@@ -16,13 +16,15 @@ class Kept(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._received = bytearray()
         self._finished: asyncio.Future[tuple[str, str] | None] | None = None
+        self._asks_last = False
+        """The request has said that there will be no other: nobody has to repeat that in the answer."""
         self.usable = False
         """It may carry another request."""
 
     async def ask(self, head: bytes) -> tuple[str, str] | None:
         """(server, error) of one request; None when the connection ended before a byte of the answer."""
         assert self._transport is not None
-        self.usable = False
+        self.usable, self._asks_last = False, is_last(head)
         self._received.clear()
         self._finished = asyncio.get_running_loop().create_future()
         self._transport.write(head)
@@ -41,7 +43,7 @@ class Kept(asyncio.Protocol):
         answer = bytes(self._received)
         outcome = read_answer(answer)
         if outcome is not None:
-            self.usable = not outcome[1] and not is_last(answer)
+            self.usable = not (outcome[1] or self._asks_last or is_last(answer))
             self._finish(outcome)
 
     def connection_lost(self, error: Exception | None) -> None:
