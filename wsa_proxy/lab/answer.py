@@ -18,6 +18,6 @@ def read_answer(received: bytes) -> tuple[str, str] | None:
     return (server, "") if server else ("", "the answer does not come from the origin")
 
 
-def is_last(answer: bytes) -> bool:
-    """Tell whether the other end closes the connection after this answer."""
-    return b"\r\nconnection: close\r\n" in (answer.partition(b"\r\n\r\n")[0] + b"\r\n").lower()
+def is_last(message: bytes) -> bool:
+    """Tell whether a request or an answer says that its connection carries no other one."""
+    return b"\r\nconnection: close\r\n" in (message.partition(b"\r\n\r\n")[0] + b"\r\n").lower()
