@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from wsa_proxy.bench import own_clients
 from wsa_proxy.bench import programs
 from wsa_proxy.bench.peer_lab import PEER_FAULTS
 from wsa_proxy.bench.peer_lab import PeerLab
@@ -55,8 +56,9 @@ def test_the_roles_are_taken_when_the_master_alone_holds_the_address(holders: se
 
 
 def test_a_master_outside_is_started_to_die_with_the_lab() -> None:
-    """There no namespace ends it; its interface has a name that nobody has taken."""
+    """There no namespace ends it; its interface has a name that nobody has taken, and its proxy knows whom to serve."""
     lab = PeerLab(TRACKING, network_of_master=OUTSIDE)
+    assert own_clients.__file__ in lab._commands["a"] and own_clients.__file__ not in PeerLab(TRACKING)._commands["a"]
     assert lab._launcher[1:] == ("--pdeathsig", "KILL", "--")
     assert "interface wsa-lab-a\n" in lab.peer_files()["a"].files["keepalived.conf"]
     assert "interface eth0\n" in lab.peer_files()["b"].files["keepalived.conf"]

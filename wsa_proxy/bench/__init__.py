@@ -14,6 +14,7 @@ The hosts, the client and the faults are the lab's. The rooms, in the order in w
       __main__.py     that process: ``python -m wsa_proxy.bench``, in fresh namespaces
         playing.py      one fault, done and undone, and what the client saw of it
         peer_lab.py     the lab with a peer's nodes
+        own_clients.py  who is served by a peer's master in the machine's own network
         peer_node.py    one of them: a plain mitmdump and the peer's daemon
         daemon.py       the daemon's processes
         peer_files.py   their files, from the templates in peers/

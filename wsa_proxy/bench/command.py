@@ -9,8 +9,8 @@ from wsa_proxy.bench.trials import TRIALS
 
 DESCRIPTION = """\
 Measures what a client sees of each fault with this product, keepalived and ucarp, each in front of the same mitmdump in
-the lab. It touches nothing of this machine. keepalived is measured as root only; its process tracking works in the
-initial namespaces only."""
+the lab. keepalived is measured as root only, and its process tracking in the initial namespaces only: while that lasts,
+this machine has an interface wsa-lab-a, and net.ipv4.ip_nonlocal_bind is 1. Nothing else of it is touched."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,7 +1,8 @@
 """The machine's initial network namespace, in which one node has to stand where a product can live nowhere else.
 
-It gets an interface there, which goes with the lab, however that ends. Nothing else is changed but ip_nonlocal_bind,
-which is put back: only a SIGKILL of the bench itself leaves it on.
+It gets an interface there with the node's addresses, which goes with the lab, however that ends. Its proxy listens at
+the virtual IP and at loopback, and serves the lab's hosts and this machine only (``own_clients.py``). Nothing else is
+changed but ip_nonlocal_bind, which is put back: only a SIGKILL of the bench itself leaves it on.
 """
 
 from __future__ import annotations

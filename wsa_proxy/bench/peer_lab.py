@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+from wsa_proxy.bench import own_clients
 from wsa_proxy.bench.daemon import Daemon
 from wsa_proxy.bench.peer_files import MASTER
 from wsa_proxy.bench.peer_files import PeerFiles
@@ -49,8 +50,8 @@ class PeerLab(Lab):
         network_of_master: Path | None = None,
     ) -> None:
         """``network_of_master``: the network namespace of a master that cannot live in one of the lab's, where nothing
-        ends with the namespaces either."""
-        self.product = product
+        ends with the namespaces either, and others have a way to its proxy."""
+        self.product, self._is_outside = product, network_of_master is not None
         super().__init__(interval_s=interval_s, say=say)
         if network_of_master is not None:
             self.topology = Topology([*self._hosts, CLIENT, ORIGIN], {MASTER: network_of_master})
@@ -72,7 +73,8 @@ class PeerLab(Lab):
 
     def _failover(self) -> list[str]:
         """A plain mitmdump has none. It listens on the virtual IP, and on loopback for the check script."""
-        return ["--mode", f"regular@{self.virtual_ips[0]}:{self.port}", "--mode", f"regular@{LOOPBACK}:{self.port}"]
+        modes = ["--mode", f"regular@{self.virtual_ips[0]}:{self.port}", "--mode", f"regular@{LOOPBACK}:{self.port}"]
+        return [*modes, "-s", own_clients.__file__] if self._is_outside else modes
 
     def peer_files(self) -> dict[str, PeerFiles]:
         """What each node's daemon is started with; also before the lab is entered."""
