@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import signal
+from collections.abc import Generator
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +36,7 @@ class FakeMeasuring:
         self.left = sum(order.runs for order in orders)
         problems += ["ucarp, kill, run 3 (1): waited"] if orders[0].product == "ucarp" else []
 
-    def runs(self) -> Iterator[Run]:
+    def runs(self) -> Generator[Run]:
         for order in self._orders:
             for number in range(order.runs):
                 self.left -= 1
@@ -107,7 +108,7 @@ def test_what_was_measured_before_an_interrupt_is_written(
     if signal.getsignal(number) is signal.SIG_IGN:
         pytest.skip(f"{number.name} is ignored here")
 
-    def runs(self: FakeMeasuring) -> Iterator[Run]:
+    def runs(self: FakeMeasuring) -> Generator[Run]:
         yield a_run(self._orders[0].product)
         os.kill(os.getpid(), number)
         yield a_run(self._orders[0].product, number=1)
@@ -137,7 +138,7 @@ def test_nothing_measured_does_not_replace_what_was(
 ) -> None:
     """A run that is interrupted at once leaves the page of the last one alone."""
 
-    def runs(self: FakeMeasuring) -> Iterator[Run]:
+    def runs(self: FakeMeasuring) -> Generator[Run]:
         raise KeyboardInterrupt
         yield a_run()
 
@@ -231,6 +232,28 @@ def test_only_what_reaches_out_of_the_lab_is_put_back(tmp_path: Path, played: li
     assert played == []
     session.main(asked(tmp_path, product=["keepalived, process tracking"]))
     assert played == ["put back"]
+
+
+def test_a_lab_ends_before_anything_is_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, played: list[str]
+) -> None:
+    """It would set it again. That does not wait for whoever else may know of the runs."""
+    known: list[Generator[Run]] = []
+
+    def runs() -> Generator[Run]:
+        try:
+            yield a_run("keepalived, process tracking")
+        finally:
+            played.append("ended")
+
+    def interrupted(self: Telling, run: Run, left: int) -> None:
+        raise KeyboardInterrupt
+
+    known.append(runs())
+    monkeypatch.setattr(FakeMeasuring, "runs", lambda self: known[0])
+    monkeypatch.setattr(Telling, "run_over", interrupted)
+    session.main(asked(tmp_path, product=["keepalived, process tracking"]))
+    assert played == ["ended", "put back"]
 
 
 def test_nothing_is_begun_that_could_not_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from collections.abc import Iterator
+from collections.abc import Generator
 from collections.abc import Sequence
 from typing import IO
 
@@ -27,6 +27,8 @@ LABS_MAX = 4
 LINES_KEPT = 60
 ENDED_S_MAX = 20.0
 """For a lab to end after it was told to: ten times what it takes."""
+TOLD_S_MAX = 5.0
+"""For what it has said last to be read."""
 
 type Told = Callable[[str], None]
 
@@ -46,8 +48,8 @@ class Measuring:
         self._say = say
         self._heard: list[str] = []
 
-    def runs(self) -> Iterator[Run]:
-        """Each as soon as it is over."""
+    def runs(self) -> Generator[Run]:
+        """Each as soon as it is over. To close it ends the lab."""
         for _ in range(LABS_MAX):
             if not self._left():
                 return
@@ -72,7 +74,7 @@ class Measuring:
         ]
         return [(name, numbers) for name, numbers in left if numbers]
 
-    def _one_lab(self) -> Iterator[Run]:
+    def _one_lab(self) -> Generator[Run]:
         left = self._left()
         product = next(iter(self._orders.values())).product
         wanted = json.dumps({"product": product, "interval_s": INTERVAL_S, "trials": left})
@@ -92,9 +94,10 @@ class Measuring:
                 run = read_run(json.loads(line))
                 self._note(run)
                 yield run
-            if process.wait() != 0:
-                teller.join(5.0)
-                self._lost(left, process.returncode)
+            status = process.wait()
+            teller.join(TOLD_S_MAX)
+            if status != 0:
+                self._lost(left, status)
         finally:
             process.terminate()
             try:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import closing
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -122,8 +123,8 @@ def measure(
                     [order for order in orders if order.product == name], problems, telling.say if verbose else None
                 )
                 touched = initial_network.put_back() if PRODUCTS[name].hears_of_processes else nullcontext()
-                with touched:
-                    for run in measuring.runs():
+                with touched, closing(measuring.runs()) as seen:  # its lab ends before anything is put back
+                    for run in seen:
                         runs.append(run)
                         telling.run_over(run, measuring.left + behind)
         except KeyboardInterrupt:
