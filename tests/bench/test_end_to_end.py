@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 
 from tests.lab.inside import needs_namespaces
-from wsa_proxy.bench import process_news
+from wsa_proxy.bench import initial_network
 from wsa_proxy.bench import programs
+from wsa_proxy.bench.products import PRODUCTS
 from wsa_proxy.bench.products import Kind
+from wsa_proxy.bench.session import why_not
 
 ROOT = Path(__file__).resolve().parents[2]
 MISSING = programs.missing(list(Kind))
@@ -70,15 +72,12 @@ def test_a_killed_keepalived_leaves_its_address_behind() -> None:
     assert switch["fault"]["served_by"] == "b" and switch["back"]["served_by"] == "a"
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or process_news.refusal() is not None, reason=process_news.refusal() or ROOT_ONLY)
 def test_nothing_of_a_node_in_the_initial_namespaces_is_left() -> None:
     """keepalived hears of the proxy's end there, long before its check script does."""
-    setting = Path("/proc/sys/net/ipv4/ip_nonlocal_bind")
-    before = setting.read_text()
-    try:
+    if (refusal := why_not(PRODUCTS["keepalived, process tracking"])) is not None:
+        pytest.skip(refusal)
+    with initial_network.put_back():
         (run,) = runs("keepalived, process tracking", "kill")
-    finally:
-        setting.write_text(before)
     assert run["fault"]["served_by"] == "b" and run["fault"]["came_back"]
     left = subprocess.run(["ip", "-brief", "link"], capture_output=True, text=True, check=True).stdout
     assert "wsa-lab-a" not in left
