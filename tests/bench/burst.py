@@ -11,17 +11,15 @@ is missed.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import median
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.bench import crowding
+from tests.bench import in_lab
+
 STARTUP_S_MAX = 60.0
 BURST_S_MAX = 240.0
 
@@ -44,7 +42,7 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=KINDS, metavar="KIND", help="may be repeated")
     wanted = parser.parse_args()
     bursts = [(crowd, kind) for crowd in wanted.crowd or CROWDS for kind in wanted.only or KINDS]
-    print(f"load of the machine at the beginning: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
+    print(crowding.told("beginning"))
     results = run(bursts * wanted.rounds, wanted.clients)
     times = f"{'first ms':>9} {'median':>8} {'last':>8} {'stall':>7}"
     print(f"{'crowd':5} {'to':8} {times} {'cpu s':>6} {'failed':>7} {'moves':>6}")
@@ -59,20 +57,11 @@ def main() -> int:
 
 
 def run(bursts: Sequence[tuple[str, str]], clients: int) -> list[dict[str, Any]]:
-    """These bursts, each a crowd and what it comes to, one after the other, in a fresh lab. Raises SystemExit with what
-    the lab said when it fails."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "wsa_proxy.lab", "tests/bench/bursts.py:come"],
-        cwd=ROOT,
-        env=os.environ | {"BURST": json.dumps({"clients": clients, "bursts": list(bursts)})},
-        capture_output=True,
-        text=True,
-        timeout=STARTUP_S_MAX + len(bursts) * BURST_S_MAX,
-        check=False,
-    )
-    if ended.returncode != 0:
-        raise SystemExit(f"the bursts failed:\n{ended.stderr[-2000:]}")
-    results: list[dict[str, Any]] = json.loads(ended.stdout)
+    """These bursts, each a crowd and what it comes to, one after the other, in a fresh lab. Raises SystemExit, as
+    in_lab.py does."""
+    limit_s = STARTUP_S_MAX + len(bursts) * BURST_S_MAX
+    results: list[dict[str, Any]]
+    results = in_lab.run("bursts.py:come", "BURST", {"clients": clients, "bursts": list(bursts)}, limit_s)
     return results
 
 

@@ -9,16 +9,14 @@ changed its state, was demoted or was fenced.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.bench import crowding
+from tests.bench import in_lab
+
 LOADS = {"wrk 50": ("wrk", 50), "wrk 200": ("wrk", 200), "wrk 1000": ("wrk", 1000), "TLS 1000": ("tls", 1000)}
 AROUND_S_MAX = 120.0
 """To start a lab, and to let it become quiet."""
@@ -29,7 +27,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=150.0, help="of each load (150)")
     parser.add_argument("--only", action="append", choices=list(LOADS), metavar="LOAD", help="may be repeated")
     wanted = parser.parse_args()
-    print(f"load of the machine at the beginning: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
+    print(crowding.told("beginning"))
     print(f"{'load':10} {'seconds':>7} {'answered':>9} {'errors':>7} {'lag ms':>7} {'moves':>6}", flush=True)
     disturbed = False
     for name in wanted.only or LOADS:
@@ -48,20 +46,9 @@ def line(name: str, seconds: float, seen: Mapping[str, Any]) -> str:
 
 
 def run(loads: Sequence[tuple[str, int]], seconds: float) -> dict[str, Any]:
-    """These loads, one after the other, on a fresh lab. Raises SystemExit with what it said when it fails."""
-    about = {"loads": loads, "seconds": seconds}
-    ended = subprocess.run(
-        [sys.executable, "-m", "wsa_proxy.lab", "tests/bench/loaded.py:load"],
-        cwd=ROOT,
-        env=os.environ | {"CALM": json.dumps(about)},
-        capture_output=True,
-        text=True,
-        timeout=len(loads) * seconds + AROUND_S_MAX,
-        check=False,
-    )
-    if ended.returncode != 0:
-        raise SystemExit(f"{loads} failed:\n{ended.stderr[-2000:]}")
-    seen: dict[str, Any] = json.loads(ended.stdout)
+    """These loads, one after the other, on a fresh lab. Raises SystemExit, as in_lab.py does."""
+    limit_s = len(loads) * seconds + AROUND_S_MAX
+    seen: dict[str, Any] = in_lab.run("loaded.py:load", "CALM", {"loads": loads, "seconds": seconds}, limit_s)
     return seen
 
 

@@ -9,15 +9,13 @@ the highest.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
 import sys
-from pathlib import Path
 from statistics import median
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.bench import in_lab
+from tests.bench.medians import spread
+
 RUN_S_MAX = 120.0
 
 PROCESSES: dict[str, dict[str, Any]] = {
@@ -43,7 +41,7 @@ def main() -> int:
     print(f"{'':40} {'total':>18} {'user':>6} {'system':>6} {'sent/s':>7} {'heard/s':>7} {'settled s':>9}")
     for name, about in PROCESSES.items():
         runs = [run("share", about | {"seconds": wanted.seconds}) for _ in range(wanted.runs)]
-        total = spread([100 * (each["user"] + each["system"]) for each in runs])
+        total = spread([100 * (each["user"] + each["system"]) for each in runs], 1)
         user, system = (100 * median(each[part] for each in runs) for part in ("user", "system"))
         others = [median(each[part] for each in runs) for part in ("sent", "received", "settled_s")]
         print(f"{name:40} {total:>18} {user:6.1f} {system:6.1f} {others[0]:7.0f} {others[1]:7.0f} {others[2]:9.1f}")
@@ -52,43 +50,28 @@ def main() -> int:
     for groups in (1, 255):
         results = [run("operations", {"groups": groups}) for _ in range(wanted.runs)]
         for key, name in OPERATIONS.items():
-            python, kernel = (spread([each[key][part] for each in results]) for part in ("python_us", "kernel_us"))
+            python, kernel = (spread([each[key][part] for each in results], 1) for part in ("python_us", "kernel_us"))
             calls = median(each[key]["calls"] for each in results)
             print(f"{name + f', {groups} groups':40} {python:>18} {kernel:>18} {calls:6.2f}")
     print("\na frame of the proxy's own traffic in the kernel, by groups on the interface, in microseconds\n")
     results = [run("foreign", {}) for _ in range(wanted.runs)]
     for number in results[0]:
-        print(f"{number + ' groups':40} {spread([each[number] for each in results]):>18}")
+        print(f"{number + ' groups':40} {spread([each[number] for each in results], 1):>18}")
     print("\na scrape of the metrics, and what the open pages are told, in milliseconds of processor\n")
     print(f"{'':40} {'status document':>18} {'its metrics':>18} {'lines':>6} {'the event':>18} {'bytes':>8}")
     for groups in (1, 255):
         results = [run("scrape", {"groups": groups}) for _ in range(wanted.runs)]
         parts = ("document_ms", "text_ms", "message_ms")
-        document, text, message = (spread([each[part] for each in results]) for part in parts)
+        document, text, message = (spread([each[part] for each in results], 1) for part in parts)
         lines, size = results[0]["lines"], results[0]["bytes"]
         print(f"{f'{groups} groups':40} {document:>18} {text:>18} {lines:6} {message:>18} {size:8}")
     return 0
 
 
 def run(scenario: str, about: dict[str, Any]) -> dict[str, Any]:
-    """One run in fresh namespaces, in a process of its own."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "wsa_proxy.lab", f"tests/bench/scenarios.py:{scenario}"],
-        cwd=ROOT,
-        env=os.environ | {"COST": json.dumps(about)},
-        capture_output=True,
-        text=True,
-        timeout=RUN_S_MAX,
-        check=False,
-    )
-    if ended.returncode != 0:
-        raise SystemExit(f"{scenario} {about} failed:\n{ended.stderr[-2000:]}")
-    result: dict[str, Any] = json.loads(ended.stdout)
+    """One run in fresh namespaces, in a process of its own. Raises SystemExit, as in_lab.py does."""
+    result: dict[str, Any] = in_lab.run(f"scenarios.py:{scenario}", "COST", about, RUN_S_MAX)
     return result
-
-
-def spread(values: list[float]) -> str:
-    return f"{median(values):.1f} ({min(values):.1f}..{max(values):.1f})"
 
 
 if __name__ == "__main__":

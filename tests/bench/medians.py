@@ -1,19 +1,15 @@
-"""Medians with their range, as the measurements of the kernel's part print them."""
+"""Medians with their range, as the programs of this folder print them."""
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import median
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.bench import in_lab
+
 LINE = re.compile(r"\d+\.\d\d \(\d+\.\d\d\.\.\d+\.\d\d\) (us|ms|ms on the clock)")
 
 
@@ -24,23 +20,13 @@ def milliseconds(work: Callable[[], object]) -> float:
     return 1000 * (time.thread_time() - start)
 
 
-def spread(values: Sequence[float]) -> str:
+def spread(values: Sequence[float], digits: int = 2) -> str:
     """Median (lowest..highest)."""
-    return f"{median(values):.2f} ({min(values):.2f}..{max(values):.2f})"
+    return f"{median(values):.{digits}f} ({min(values):.{digits}f}..{max(values):.{digits}f})"
 
 
-def check_prints(program: str, lines: int) -> None:
-    """``tests/bench/FILE.py:FUNCTION`` measures, with a small crowd, and prints so many lines."""
-    done = subprocess.run(
-        [sys.executable, "-m", "wsa_proxy.lab", program],
-        cwd=ROOT,
-        env=os.environ | {"CROWD": "300"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+def check_prints(where: str, lines: int) -> None:
+    """``where``, a FILE.py:FUNCTION of this folder, measures with a small crowd, and returns so many lines."""
+    found = in_lab.run(where, "CROWD", 300, 60.0)
     assert len(found) == lines
     assert all(LINE.fullmatch(each) for each in found.values()), found

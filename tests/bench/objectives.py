@@ -11,20 +11,17 @@ Prints a line for each fault and writes nothing. Ends with status 1 if an object
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
-from pathlib import Path
 from statistics import median
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.bench import crowding
+from tests.bench import in_lab
+
 STARTUP_S_MAX = 60.0
 RUN_S_MAX = 165.0  # of all waits in a run the longest
 
@@ -101,7 +98,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=20, help="of each fault (20)")
     parser.add_argument("--only", action="append", choices=list(OBJECTIVES), metavar="FAULT", help="may be repeated")
     wanted = parser.parse_args()
-    print(f"load of the machine at the beginning: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
+    print(crowding.told("beginning"))
     print(heading(), flush=True)
     missed = 0
     for name in wanted.only or OBJECTIVES:
@@ -111,7 +108,7 @@ def main() -> int:
         for sentence in objective.missed(runs):
             missed += 1
             print(f"  missed: {sentence}", flush=True)
-    print(f"load at the end: {os.getloadavg()[0]:.1f}")
+    print(crowding.told("end"))
     return 1 if missed else 0
 
 
@@ -142,22 +139,11 @@ def taken(runs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def play(objective: Objective, runs: int) -> list[dict[str, Any]]:
-    """All runs of a fault, in fresh namespaces. Raises SystemExit with what the lab said when they come to no end."""
+    """All runs of a fault, in fresh namespaces. Raises SystemExit, as in_lab.py does."""
     about: dict[str, Any] = {"fault": objective.fault, "node": objective.node, "undo": list(objective.undo)}
-    about |= {"overrides": dict(objective.overrides)}
-    began_s = time.monotonic()
-    ended = subprocess.run(
-        [sys.executable, "-m", "wsa_proxy.lab", "tests/bench/repeated_fault.py:play"],
-        cwd=ROOT,
-        env=os.environ | {"OBJECTIVE": json.dumps(about | {"runs": runs})},
-        stdout=subprocess.PIPE,
-        timeout=STARTUP_S_MAX + runs * RUN_S_MAX,
-        text=True,
-        check=False,
-    )
-    if ended.returncode != 0:
-        raise SystemExit(f"{objective.name} failed after {time.monotonic() - began_s:.0f} s")
-    result: list[dict[str, Any]] = json.loads(ended.stdout)
+    about |= {"overrides": dict(objective.overrides), "runs": runs}
+    limit_s = STARTUP_S_MAX + runs * RUN_S_MAX
+    result: list[dict[str, Any]] = in_lab.run("repeated_fault.py:play", "OBJECTIVE", about, limit_s, aloud=True)
     return result
 
 

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
 
+from tests.bench import crowding
 from tests.bench import overhead_rows
 from tests.bench.overhead_rows import KEEPALIVED
 from tests.bench.overhead_rows import NODE
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--idle", type=float, default=6.0, help="seconds without load in each sample (6)")
     parser.add_argument("--groups", type=int, action="append", metavar="N", help="may be repeated (1, 10, 64, 255)")
     wanted = parser.parse_args(arguments)
-    print(f"load of the machine at the beginning: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
+    print(crowding.told("beginning"))
     print(", ".join(f"{each} {version}" for each, version in machine.versions([Kind.KEEPALIVED]).items()), flush=True)
     without = [why for why in (no_load(), no_keepalived()) if why is not None]
     for why in without:
@@ -135,7 +136,7 @@ def line(sample: dict[str, Any], after_s: float) -> str:
 
 def report(samples: Sequence[dict[str, Any]], lost: Sequence[str]) -> int:
     """Print it all, and return the exit status."""
-    print(f"load of the machine at the end: {os.getloadavg()[0]:.1f}\n")
+    print(crowding.told("end") + "\n")
     if any("load" in each for each in samples):
         print("\n".join([*overhead_rows.load_table(samples), "", overhead_rows.shares(samples)]))
         print("\n".join(overhead_rows.doubts(samples)) + "\n")

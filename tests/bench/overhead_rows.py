@@ -13,6 +13,10 @@ from statistics import mean
 from statistics import median
 from typing import Any
 
+from tests.bench.markdown import head
+from tests.bench.markdown import row
+from tests.bench.medians import spread
+
 type Sample = Mapping[str, Any]
 
 PLAIN, NODE, KEEPALIVED = "plain", "node", "keepalived"
@@ -20,6 +24,8 @@ RATIO_MIN = {1: 0.97, 64: 0.95}
 """Requests a second to those of plain mitmdump, by groups; of other numbers it is told."""
 BUSY_MIN = 0.9
 """Of a core: a proxy that took less was not the bottleneck, or did not get the processor."""
+SHARES = ("proxy", "origin", "clients")
+"""What has a share of the processor under load."""
 LOAD_COLUMNS = ["requests a second", "to plain", "p50, ms", "p99, ms", "loop late, p99, ms", "longest, ms"]
 LOAD_COLUMNS += ["processor a request, ms", "to plain"]
 IDLE_COLUMNS = ["proxy, % of a core", "PSS, MiB", "RSS, MiB", "beside it, % of a core", "PSS, MiB", "RSS, MiB"]
@@ -42,19 +48,19 @@ def ratios(samples: Sequence[Sample], key: str) -> dict[int, list[float]]:
 def load_table(samples: Sequence[Sample]) -> list[str]:
     """Markdown: plain mitmdump, and a row for each number of groups."""
     per_s, processor = ratios(samples, "per_s"), ratios(samples, "processor_ms")
-    rows = [table_head(LOAD_COLUMNS), _rule(LOAD_COLUMNS)]
+    rows = head(["", *LOAD_COLUMNS])
     for (product, groups), loads in _by_name(samples, "load").items():
         columns = {key: [each[key] for each in loads] for key in loads[0]}
         cells = [spread(columns["per_s"], 0), spread(per_s[groups], 3) if groups in per_s else ""]
         cells += [spread(columns[key], 1) for key in ("p50_ms", "p99_ms", "late_ms", "longest_ms")]
         cells += [spread(columns["processor_ms"], 3), spread(processor[groups], 3) if groups in processor else ""]
-        rows.append(_row(name(product, groups), cells))
+        rows.append(row([name(product, groups), *cells]))
     return rows
 
 
 def idle_table(samples: Sequence[Sample]) -> list[str]:
     """Markdown; beside the proxy stands the guardian, or keepalived."""
-    rows = [table_head(IDLE_COLUMNS), _rule(IDLE_COLUMNS)]
+    rows = head(["", *IDLE_COLUMNS])
     for (product, groups), idles in _by_name(samples, "idle").items():
         cells = []
         for part in ("proxy", "beside"):
@@ -62,7 +68,7 @@ def idle_table(samples: Sequence[Sample]) -> list[str]:
             shares = [100 * each[f"{part}_share"] for each in idles]
             sizes = [[each[f"{part}_{size}_mib"] for each in idles] for size in ("pss", "rss")]
             cells += ["", "", ""] if empty else [spread(each, 1) for each in (shares, *sizes)]
-        rows.append(_row(name(product, groups), cells))
+        rows.append(row([name(product, groups), *cells]))
     return rows
 
 
@@ -97,31 +103,11 @@ def shares(samples: Sequence[Sample]) -> str:
     return f"under load, of a core: {', '.join(parts)}"
 
 
-SHARES = ("proxy", "origin", "clients")
-
-
 def name(product: str, groups: int) -> str:
     """Of a row."""
     if product == PLAIN:
         return "plain mitmdump"
     return f"{groups} {'group' if groups == 1 else 'groups'}{', keepalived' if product == KEEPALIVED else ''}"
-
-
-def spread(values: Sequence[float], digits: int) -> str:
-    """Median (lowest..highest)."""
-    return f"{median(values):.{digits}f} ({min(values):.{digits}f}..{max(values):.{digits}f})"
-
-
-def table_head(columns: Sequence[str]) -> str:
-    return _row("", columns)
-
-
-def _rule(columns: Sequence[str]) -> str:
-    return _row("---", ["---"] * len(columns))
-
-
-def _row(first: str, cells: Sequence[str]) -> str:
-    return " ".join(f"| {cell}" if cell else "|" for cell in (first, *cells)) + " |"
 
 
 def _by_name(samples: Sequence[Sample], part: str) -> dict[tuple[str, int], list[Mapping[str, float]]]:

@@ -10,15 +10,13 @@ request failed. Needs wrk (apt-get install wrk).
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.bench import crowding
+from tests.bench import in_lab
+
 AROUND_S_MAX = 120.0
 FUNCTIONS = 10
 
@@ -28,7 +26,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=20.0, help="of each part (20)")
     parser.add_argument("--connections", type=int, default=200, help="of wrk (200)")
     wanted = parser.parse_args()
-    print(f"load of the machine at the beginning: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
+    print(crowding.told("beginning"))
     busy = run("under_load", wanted.seconds, wanted.connections)
     print(f"\na master, {wanted.connections} connections: {busy['answered']} answers, {busy['errors']} errors")
     print("\n".join(table(busy)), flush=True)
@@ -38,19 +36,9 @@ def main() -> int:
 
 
 def run(scenario: str, seconds: float, connections: int) -> dict[str, Any]:
-    """In fresh namespaces. Raises SystemExit with what it said when it fails."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "wsa_proxy.lab", f"tests/bench/profiled.py:{scenario}"],
-        cwd=ROOT,
-        env=os.environ | {"PROFILED": json.dumps({"seconds": seconds, "connections": connections})},
-        capture_output=True,
-        text=True,
-        timeout=AROUND_S_MAX + 4 * seconds,
-        check=False,
-    )
-    if ended.returncode != 0:
-        raise SystemExit(f"{scenario} failed:\n{ended.stderr[-2000:]}")
-    seen: dict[str, Any] = json.loads(ended.stdout)
+    """In fresh namespaces. Raises SystemExit, as in_lab.py does."""
+    about = {"seconds": seconds, "connections": connections}
+    seen: dict[str, Any] = in_lab.run(f"profiled.py:{scenario}", "PROFILED", about, AROUND_S_MAX + 4 * seconds)
     return seen
 
 

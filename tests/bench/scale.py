@@ -9,25 +9,23 @@ own, is killed and loses its power: how soon each of them answers again (vip_pro
 the interface's own as well. ``--groups 255`` is told, and only has to work.
 
 What is compared alternates: a round has each line once. Prints Markdown. Ends with status 1 where a promise was not
-kept, 130 on Ctrl-C. Everything runs in namespaces that vanish with this process.
+kept. Everything runs in namespaces that vanish with this process.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from tests.bench import crowding
+from tests.bench import in_lab
 from tests.bench import scale_tables as tables
 from wsa_proxy.lab.topology import NODE_NAMES
 
-ROOT = Path(__file__).resolve().parents[2]
 LAB_S_MAX = 420.0
 """Of one lab: to start it, two faults, and the way back between them."""
 NODES, GROUPS = (2, 4, 8), (1, 16, 64)
@@ -40,18 +38,15 @@ PARTS = ("nodes", "groups")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     wanted = parser().parse_args(arguments)
-    print(f"load of the machine at the beginning: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors", flush=True)
+    print(crowding.told("beginning"), flush=True)
     problems: list[str] = []
-    try:
-        if "nodes" in (wanted.only or PARTS):
-            problems += nodes(wanted.runs, wanted.nodes)
-        if "groups" in (wanted.only or PARTS):
-            problems += groups(wanted.runs, wanted.groups)
-    except KeyboardInterrupt:
-        return 130
+    if "nodes" in (wanted.only or PARTS):
+        problems += nodes(wanted.runs, wanted.nodes)
+    if "groups" in (wanted.only or PARTS):
+        problems += groups(wanted.runs, wanted.groups)
     for problem in problems:
         print(f"missed: {problem}")
-    print(f"load at the end: {os.getloadavg()[0]:.1f}")
+    print(crowding.told("end"))
     return 1 if problems else 0
 
 
@@ -73,7 +68,7 @@ def nodes(runs: int, sizes: Sequence[int]) -> list[str]:
         for size in sizes:
             for each in play("of_nodes", {"nodes": size, "faults": NODE_FAULTS}):
                 found[each["fault"], size].append(each)
-    show(tables.nodes_heading(), [tables.nodes_row(each) for each in found.values()])
+    show(tables.nodes_head(), [tables.nodes_row(each) for each in found.values()])
     return [problem for each in found.values() for problem in tables.nodes_missed(each)]
 
 
@@ -87,32 +82,18 @@ def groups(runs: int, sizes: Sequence[int]) -> list[str]:
         for size, mac in kinds:
             for each in play("of_groups", {"groups": size, "mac": mac, "faults": GROUP_FAULTS}):
                 found[each["fault"], size, mac].append(each)
-    show(tables.groups_heading(), [tables.groups_row(each) for each in found.values()])
+    show(tables.groups_head(), [tables.groups_row(each) for each in found.values()])
     return [problem for each in found.values() for problem in tables.groups_missed(each, TOLD_ONLY)]
 
 
-def show(heading: str, rows: Sequence[str]) -> None:
+def show(head: Sequence[str], rows: Sequence[str]) -> None:
     """A table of Markdown."""
-    print("\n".join(["", heading, tables.rule(heading), *rows, ""]), flush=True)
+    print("\n".join(["", *head, *rows, ""]), flush=True)
 
 
 def play(function: str, about: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One lab of takeovers.py, in fresh namespaces. Raises SystemExit with what it said when it fails."""
-    try:
-        ended = subprocess.run(
-            [sys.executable, "-m", "wsa_proxy.lab", f"tests/bench/takeovers.py:{function}"],
-            cwd=ROOT,
-            env=os.environ | {"SCALE": json.dumps(about)},
-            capture_output=True,
-            text=True,
-            timeout=LAB_S_MAX,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise SystemExit(f"{about} came to no end in {LAB_S_MAX:.0f} s") from None
-    if ended.returncode != 0:
-        raise SystemExit(f"{about} failed:\n{ended.stderr[-2000:]}")
-    results: list[dict[str, Any]] = json.loads(ended.stdout)
+    """One lab of takeovers.py, in fresh namespaces. Raises SystemExit, as in_lab.py does."""
+    results: list[dict[str, Any]] = in_lab.run(f"takeovers.py:{function}", "SCALE", about, LAB_S_MAX)
     for each in results:
         print(f"  {json.dumps(each)}", file=sys.stderr, flush=True)
     return results

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence
-from statistics import median
 from typing import Any
 
+from tests.bench.markdown import head
+from tests.bench.markdown import row
+from tests.bench.medians import spread
 from tests.bench.objectives import MASTER_DOWN_MS
 from wsa_proxy.lab.topology import NODE_NAMES
 
@@ -24,24 +26,19 @@ address that was gone seems to be there yet."""
 Results = Sequence[Mapping[str, Any]]
 
 
-def spread(values: Sequence[float]) -> str:
-    """Median (lowest..highest), in milliseconds."""
-    return f"{median(values):.0f} ({min(values):.0f}..{max(values):.0f})"
-
-
-def nodes_heading() -> str:
-    return _row(["fault", "nodes", "runs", "longest gap, ms", "taken over by", "two holders, s", "failed requests"])
+def nodes_head() -> list[str]:
+    return head(["fault", "nodes", "runs", "longest gap, ms", "taken over by", "two holders, s", "failed requests"])
 
 
 def nodes_row(results: Results) -> str:
     """Of the runs with one fault and one number of nodes."""
     takers = sorted({", ".join(each["takers"]) or "nobody" for each in results})
-    return _row(
+    return row(
         [
             results[0]["fault"],
             str(results[0]["nodes"]),
             str(len(results)),
-            spread([each["outage_ms"] for each in results]),
+            spread([each["outage_ms"] for each in results], 0),
             " / ".join(takers),
             f"{max(each['two_holders_s'] for each in results):.3f}",
             str(sum(each["failed"] for each in results)),
@@ -65,24 +62,24 @@ def nodes_missed(results: Results) -> list[str]:
     return told
 
 
-def groups_heading() -> str:
+def groups_head() -> list[str]:
     times = ["first answer, ms", "last answer, ms", "first to last, ms", "last connection, ms"]
-    return _row(["fault", "groups", "MAC", "runs", *times, "two holders, s"])
+    return head(["fault", "groups", "MAC", "runs", *times, "two holders, s"])
 
 
 def groups_row(results: Results) -> str:
     """Of the runs with one fault, one number of groups and one kind of MAC; times are since the fault."""
     first, last = ([each["served_ms"][part] for each in results] for part in (0, 1))
-    return _row(
+    return row(
         [
             results[0]["fault"],
             str(results[0]["groups"]),
             results[0]["mac"],
             str(len(results)),
-            spread(first),
-            spread(last),
-            spread([end - begin for begin, end in zip(first, last, strict=True)]),
-            spread([each["connected_ms"][1] for each in results]),
+            spread(first, 0),
+            spread(last, 0),
+            spread([end - begin for begin, end in zip(first, last, strict=True)], 0),
+            spread([each["connected_ms"][1] for each in results], 0),
             f"{max(each['two_holders_s'] for each in results):.3f}",
         ]
     )
@@ -101,12 +98,3 @@ def groups_missed(results: Results, told_only: int) -> list[str]:
         if took_ms > SPREAD_MS_MAX[each["fault"]] and each["groups"] < told_only:
             told.append(f"{name}: {took_ms:.0f} ms from the first answer to the last, promised 1 s")
     return told
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def rule(heading: str) -> str:
-    """The line below a heading."""
-    return "|" + " --- |" * (heading.count("|") - 1)

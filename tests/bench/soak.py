@@ -20,6 +20,7 @@ import sys
 from pathlib import Path
 from typing import IO
 
+from tests.bench import crowding
 from tests.bench import soak_report
 from tests.bench.soaked import HERE
 from tests.bench.soaked import Soak
@@ -55,7 +56,7 @@ def main() -> int:
     except (NodeFault, OSError) as error:
         print(f"soak: {error}", file=sys.stderr)
         return STATUS_USAGE
-    print(f"load of the machine at the beginning: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors", flush=True)
+    print(crowding.told("beginning"), flush=True)
     return namespace.run(lambda: soak(wanted, output))
 
 

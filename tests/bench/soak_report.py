@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from tests.bench.markdown import head
+from tests.bench.markdown import row
 from tests.bench.steadiness import Growth
 from tests.bench.steadiness import Record
 from tests.bench.steadiness import Sample
@@ -16,6 +18,16 @@ S_PER_MINUTE = 60.0
 S_PER_HOUR = 3600.0
 LOAD_MAX = 2.0
 """What is more is not from the lab alone, which keeps two thirds of a processor busy."""
+REQUEST_COLUMNS = [
+    "requests",
+    "answered",
+    "failed",
+    "median ms",
+    "slowest hundredth, ms",
+    "slowest, ms",
+    "longest gap, ms",
+]
+GROWTH_COLUMNS = ["node", "what", "second quarter", "last quarter", "lowest..highest", "growth an hour", "allowed"]
 KINDS = {"requests": "HTTP, every other one on a kept connection", "tls": "TLS that the proxy intercepts"}
 
 
@@ -72,12 +84,10 @@ def tables(record: Record) -> list[str]:
             for name, each in cpu.items()
         ),
         "",
-        "| requests | answered | failed | median ms | slowest hundredth, ms | slowest, ms | longest gap, ms |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        *head(REQUEST_COLUMNS),
         *(request_row(record, kind) for kind in KINDS),
         "",
-        "| node | what | second quarter | last quarter | lowest..highest | growth an hour | allowed |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        *head(GROWTH_COLUMNS),
         *(growth_row(each) for each in growths(record)),
     ]
 
@@ -98,7 +108,7 @@ def request_row(record: Record, kind: str) -> str:
     places = (len(ordered) // 2, len(ordered) * 99 // 100, len(ordered) - 1)
     times = [f"{ordered[place]:.0f}" if ordered else "-" for place in places]
     gap_ms = max(each["gap_ms"] for each in parts)
-    return f"| {KINDS[kind]} | {answered} | {failed} | {' | '.join(times)} | {gap_ms} |"
+    return row([KINDS[kind], str(answered), str(failed), *times, str(gap_ms)])
 
 
 def growth_row(growth: Growth) -> str:
@@ -106,7 +116,7 @@ def growth_row(growth: Growth) -> str:
     allowed = growth.allowed * S_PER_HOUR / growth.apart_s
     spread = f"{number(growth.lowest)}..{number(growth.highest)}"
     figures = [number(growth.begin), number(growth.end), spread, f"{growth.per_hour:+.1f}", number(allowed)]
-    return f"| {growth.node} | {growth.watched.what} | {' | '.join(figures)} |"
+    return row([growth.node, growth.watched.what, *figures])
 
 
 def number(value: float) -> str:

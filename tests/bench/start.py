@@ -10,17 +10,16 @@ when a node is ready later than so many times plain mitmdump's own start.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import median
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.bench import crowding
+from tests.bench import in_lab
+from tests.bench.medians import spread
+
 AROUND_S_MAX = 60.0
 START_S_MAX = 60.0
 
@@ -40,7 +39,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="From the start of a node to taking part.")
     parser.add_argument("--rounds", type=int, default=7)
     wanted = parser.parse_args()
-    print(f"load of the machine at the beginning: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
+    print(crowding.told("beginning"))
     results = run(["plain", "node"] * wanted.rounds)
     for row in table(results):
         print(row)
@@ -51,32 +50,23 @@ def main() -> int:
 
 
 def run(kinds: Sequence[str]) -> list[dict[str, Any]]:
-    """These starts, one after the other, in a fresh lab. Raises SystemExit with what it said when it fails."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "wsa_proxy.lab", "tests/bench/starts.py:begin"],
-        cwd=ROOT,
-        env=os.environ | {"STARTS": json.dumps(kinds)},
-        capture_output=True,
-        text=True,
-        timeout=AROUND_S_MAX + len(kinds) * START_S_MAX,
-        check=False,
-    )
-    if ended.returncode != 0:
-        raise SystemExit(f"the starts failed:\n{ended.stderr[-2000:]}")
-    results: list[dict[str, Any]] = json.loads(ended.stdout)
+    """These starts, one after the other, in a fresh lab. Raises SystemExit, as in_lab.py does."""
+    limit_s = AROUND_S_MAX + len(kinds) * START_S_MAX
+    results: list[dict[str, Any]] = in_lab.run("starts.py:begin", "STARTS", kinds, limit_s)
     return results
 
 
 def table(results: Sequence[Mapping[str, Any]]) -> list[str]:
     """Medians in ms, with the lowest and the highest: the parts of a node's start, one after the other."""
     nodes, plain = of_kind(results, "node"), of_kind(results, "plain")
-    rows = [f"{'plain mitmdump listens after':40} {spread([each['listening'] for each in plain])}"]
+    rows = [f"{'plain mitmdump listens after':40} {spread([each['listening'] for each in plain], 0)}"]
     rows += [
-        f"  {name:38} {spread([each[end] - each.get(begin, 0.0) for each in nodes])}"
+        f"  {name:38} {spread([each[end] - each.get(begin, 0.0) for each in nodes], 0)}"
         for name, (begin, end) in PARTS.items()
     ]
-    rows += [f"{f'a node is {name} after':40} {spread([each[name] for each in nodes])}" for name in ("ready", "master")]
-    processor = spread([each["cpu"] for each in plain]), spread([each["cpu"] for each in nodes])
+    for name in ("ready", "master"):
+        rows.append(f"{f'a node is {name} after':40} {spread([each[name] for each in nodes], 0)}")
+    processor = [spread([each["cpu"] for each in of], 0) for of in (plain, nodes)]
     return [*rows, f"{'processor until then, plain, node':40} {', '.join(processor)}"]
 
 
@@ -99,10 +89,6 @@ def missed(results: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def of_kind(results: Sequence[Mapping[str, Any]], kind: str) -> list[Mapping[str, Any]]:
     return [each for each in results if each["kind"] == kind]
-
-
-def spread(values: Sequence[float]) -> str:
-    return f"{median(values):.0f} ({min(values):.0f}..{max(values):.0f})"
 
 
 if __name__ == "__main__":

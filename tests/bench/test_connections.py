@@ -12,4 +12,4 @@ from tests.lab.inside import needs_namespaces
 @pytest.mark.parametrize("function, lines", [("table", 9), ("tickles", 10)])
 def test_it_measures(function: str, lines: int) -> None:
     """Every client is found, or told: the measurement itself looks; and each line is a median with its range."""
-    check_prints(f"tests/bench/connections.py:{function}", lines)
+    check_prints(f"connections.py:{function}", lines)

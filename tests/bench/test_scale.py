@@ -3,11 +3,6 @@ test_scale_tables.py, and a kill among three nodes in test_takeovers.py."""
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,33 +43,3 @@ def test_rounds_alternate_and_a_missed_promise_is_status_1(
     printed = capsys.readouterr().out
     assert printed.count("| kill | 64 |") == 2 and printed.count("missed:") == 12
     assert "missed: power, 1 groups, mac: virtual: two holders for 0.250 s" in printed
-
-
-def test_ctrl_c_ends_it() -> None:
-    """Soon, with status 130 and without a traceback; the lab goes with it."""
-    command = [sys.executable, "-m", "tests.bench.scale", "--only", "nodes", "--nodes", "2"]
-    running = subprocess.Popen(command, cwd=scale.ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert running.stdout is not None and "load of the machine" in running.stdout.readline()
-    child, ends_s = "", time.monotonic() + 10
-    while not (child and children_of(child)) and time.monotonic() < ends_s:  # the lab's own processes
-        child = children_of(str(running.pid))
-    running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=10)
-    assert running.returncode == 130 and "Traceback" not in said
-    while is_alive(child) and time.monotonic() < ends_s:
-        time.sleep(0.01)
-    assert child and not is_alive(child)
-
-
-def children_of(process: str) -> str:
-    """The process has one at most."""
-    time.sleep(0.01)
-    return Path(f"/proc/{process}/task/{process}/children").read_text().strip()
-
-
-def is_alive(process: str) -> bool:
-    """Whoever has ended may wait to be noticed."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False

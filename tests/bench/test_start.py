@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.bench import in_lab
 from tests.bench import start
 from tests.bench import starts
 from tests.lab.inside import needs_namespaces
@@ -41,7 +42,7 @@ def test_a_start_is_measured() -> None:
 def test_the_addon_is_there_without_scapy_and_the_page() -> None:
     """They are half of a second on a slow machine: the one is imported while the keys are made, the other later."""
     code = "import sys, addons.carp_failover; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=start.ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=in_lab.ROOT, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert "wsa_proxy.runtime.node" in loaded
     assert not loaded & {"scapy", "tornado.web", "prometheus_client", "wsa_proxy.admin", "wsa_proxy.runtime.kernel"}

@@ -12,4 +12,4 @@ from tests.lab.inside import needs_namespaces
 @pytest.mark.parametrize("function, lines", [("changes", 14), ("frames", 12)])
 def test_it_measures(function: str, lines: int) -> None:
     """Each line is a median with its range."""
-    check_prints(f"tests/bench/steering.py:{function}", lines)
+    check_prints(f"steering.py:{function}", lines)
