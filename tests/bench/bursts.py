@@ -17,20 +17,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.bench import plain
 from tests.bench.loaded import moves
+from tests.bench.process_usage import processor_s
 from wsa_proxy.lab.faults import FAULTS
 from wsa_proxy.lab.lab import ORIGIN_CERTIFICATE
 from wsa_proxy.lab.lab import ORIGIN_NAME
 from wsa_proxy.lab.lab import Lab
 from wsa_proxy.lab.namespace import inside
-from wsa_proxy.lab.node import mitmdump_path
 from wsa_proxy.settings import place_text
 
 HERE = Path(__file__).parent
 PLAIN, NODE, KILL = "plain", "addon", "kill"
 TLS = "tls"
-PLAIN_PORT = 8081
-"""On the master's own host and address."""
 BURST_S_MAX = 90.0
 RETURN_S = 90.0
 QUIET_S = 1.0
@@ -47,18 +46,14 @@ def come() -> list[dict[str, Any]]:
     os.environ["LAG_PROBE"] = str(lags)
     with Lab(addon=HERE / "probed_node.py") as lab:
         lab.settle()
-        plain = start_plain(lab)
-        return [burst(lab, plain, crowd, kind, about["clients"]) for crowd, kind in about["bursts"]]
+        beside = start_plain(lab)
+        return [burst(lab, beside, crowd, kind, about["clients"]) for crowd, kind in about["bursts"]]
 
 
 def start_plain(lab: Lab) -> subprocess.Popen[bytes]:
-    """mitmdump as it comes, with the probe of its loop's lag; ready when this returns."""
-    host = lab.nodes["a"].host.ipv4.ip
-    command = [mitmdump_path(), "-s", str(HERE / "lag_probe.py"), "--listen-host", str(host)]
-    command += ["--listen-port", str(PLAIN_PORT), "--set", f"confdir={lab.authority.parent}", "--set", "flow_detail=0"]
-    command += ["--set", f"ssl_verify_upstream_trusted_ca={ORIGIN_CERTIFICATE}"]
-    with inside(lab.topology.networks["a"]), Path("/run/plain.log").open("wb") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    """With the probe of its loop's lag; ready when this returns."""
+    more = ["-s", str(HERE / "lag_probe.py"), "--set", f"ssl_verify_upstream_trusted_ca={ORIGIN_CERTIFICATE}"]
+    process = plain.start(lab, *more)
     lab.wait_for("plain mitmdump to listen", lambda: missing_listener(lab), RETURN_S)
     return process
 
@@ -66,18 +61,18 @@ def start_plain(lab: Lab) -> subprocess.Popen[bytes]:
 def missing_listener(lab: Lab) -> str | None:
     with inside(lab.topology.networks["a"]):
         try:
-            socket.create_connection((str(lab.nodes["a"].host.ipv4.ip), PLAIN_PORT), 1.0).close()
+            socket.create_connection((str(lab.nodes["a"].host.ipv4.ip), plain.PORT), 1.0).close()
         except OSError as error:
             return str(error)
     return None
 
 
-def burst(lab: Lab, plain: subprocess.Popen[bytes], crowd: str, kind: str, clients: int) -> dict[str, Any]:
+def burst(lab: Lab, beside: subprocess.Popen[bytes], crowd: str, kind: str, clients: int) -> dict[str, Any]:
     """One burst, and how the proxy that was asked has met it; after a kill all is as it was before."""
     lab.settle()
     time.sleep(QUIET_S)
-    proxy = place_text(str(lab.nodes["a"].host.ipv4.ip), PLAIN_PORT) if kind == PLAIN else lab.proxy
-    asked = {PLAIN: plain.pid, NODE: lab.nodes["a"].pid, KILL: lab.nodes["b"].pid}[kind]
+    proxy = place_text(str(lab.nodes["a"].host.ipv4.ip), plain.PORT) if kind == PLAIN else lab.proxy
+    asked = {PLAIN: beside.pid, NODE: lab.nodes["a"].pid, KILL: lab.nodes["b"].pid}[kind]
     before = told(lab)
     trusted = (str(lab.authority),) if crowd == TLS else ()
     coming = lab.run_in("client", "tests.bench.client_burst", proxy, ORIGIN_NAME, str(clients), *trusted)
@@ -87,13 +82,13 @@ def burst(lab: Lab, plain: subprocess.Popen[bytes], crowd: str, kind: str, clien
     if kind == KILL:
         lab.apply(FAULTS["kill"], "a")
         await_takeover(lab)
-    began_s, began_cpu_s = time.monotonic(), processor_s(asked)
+    began_s, began_cpu_s = time.monotonic(), processor_s([asked])
     coming.send_signal(signal.SIGUSR1)
     seen = json.loads(coming.communicate(timeout=BURST_S_MAX)[0])
     ended_s = time.monotonic()
     lab.settle()
     result = measured(seen, began_s) | {"crowd": crowd, "kind": kind, "told": told(lab)[len(before) :]}
-    result["cpu_s"] = processor_s(asked) - began_cpu_s
+    result["cpu_s"] = processor_s([asked]) - began_cpu_s
     result["stall_ms"] = stall_s(asked, began_s, ended_s) * 1000
     if kind == KILL:
         lab.apply(FAULTS["start"], "a")
@@ -132,12 +127,6 @@ def measured(seen: dict[str, Any], began_s: float) -> dict[str, Any]:
         "served": len(after_ms),
         "failed": seen["failed"],
     }
-
-
-def processor_s(pid: int) -> float:
-    """Seconds of processor that this process has used, in its own code and in the kernel."""
-    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def stall_s(pid: int, began_s: float, ended_s: float) -> float:

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-TICKS_S = os.sysconf("SC_CLK_TCK")
-KIB_OF_MIB = 1024
+from tests.bench.footprint import KIB_PER_MIB
+from tests.bench.footprint import sizes_kib
+
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +41,14 @@ def processor_s(pids: Sequence[int]) -> float:
     for pid in pids:
         fields = _read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
         ticks += sum(map(int, fields[11:15]))  # utime, stime, cutime, cstime: proc_pid_stat(5)
-    return ticks / TICKS_S
+    return ticks / TICKS_PER_S
 
 
 def memory(pids: Sequence[int]) -> Memory:
     """Of these together."""
-    sums = {"Pss:": 0, "Rss:": 0}
-    for pid in pids:
-        for line in _read(Path(f"/proc/{pid}/smaps_rollup")).splitlines():
-            name, number, *_ = line.split()
-            if name in sums:
-                sums[name] += int(number)
-    return Memory(sums["Pss:"] / KIB_OF_MIB, sums["Rss:"] / KIB_OF_MIB)
+    sizes = [sizes_kib(_read(Path(f"/proc/{pid}/smaps_rollup"))) for pid in pids]
+    pss, rss = (sum(each.get(name, 0) for each in sizes) / KIB_PER_MIB for name in ("Pss", "Rss"))
+    return Memory(pss, rss)
 
 
 def _read(file: Path) -> str:

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.bench.bursts import processor_s
 from tests.bench.loaded import read
 from tests.bench.loaded import wrk
+from tests.bench.process_usage import processor_s
 from tests.bench.sampler import Sampler
 from tests.bench.world import build_lan
 from tests.bench.world import make_node
@@ -41,11 +41,11 @@ def under_load() -> dict[str, Any]:
         lab.settle()
         master = lab.nodes["a"].pid
         load = wrk(lab, about["connections"], about["seconds"])
-        began_s, began_cpu_s = time.monotonic(), processor_s(master)
+        began_s, began_cpu_s = time.monotonic(), processor_s([master])
         os.kill(master, signal.SIGUSR1)
         output = load.communicate(timeout=3 * about["seconds"] + 60)[0].decode()
         os.kill(master, signal.SIGUSR1)
-        share = (processor_s(master) - began_cpu_s) / (time.monotonic() - began_s)
+        share = (processor_s([master]) - began_cpu_s) / (time.monotonic() - began_s)
         written = folder / str(master)
         ends_s = time.monotonic() + TOLD_S_MAX
         while not written.exists():

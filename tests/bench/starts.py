@@ -8,20 +8,17 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from tests.bench.bursts import processor_s
+from tests.bench import plain
+from tests.bench.process_usage import processor_s
 from wsa_proxy.lab.faults import FAULTS
 from wsa_proxy.lab.lab import Lab
-from wsa_proxy.lab.namespace import inside
-from wsa_proxy.lab.node import mitmdump_path
 
 PLAIN, NODE = "plain", "node"
-PLAIN_PORT = 8081
 START_S_MAX = 60.0
 MOMENTS = {
     PLAIN: {"listening": "proxy listening at"},
@@ -48,15 +45,11 @@ def begin() -> list[dict[str, float | str]]:
 
 
 def start_plain(lab: Lab) -> dict[str, float | str]:
-    """mitmdump as it comes, on the node's host and address."""
-    command = [mitmdump_path(), "--listen-host", str(lab.nodes["a"].host.ipv4.ip), "--listen-port", str(PLAIN_PORT)]
-    command += ["--set", f"confdir={lab.authority.parent}", "--set", "flow_detail=0"]
-    path = Path("/run/plain.log")
-    with inside(lab.topology.networks["a"]), path.open("wb") as log:
-        began_ms = now_ms()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    """mitmdump as it comes."""
+    began_ms = now_ms()
+    process = plain.start(lab)
     try:
-        return until_over(PLAIN, path, 0, began_ms, process.pid)
+        return until_over(PLAIN, plain.LOG, 0, began_ms, process.pid)
     finally:
         process.terminate()
         process.wait(START_S_MAX)
@@ -80,7 +73,7 @@ def until_over(kind: str, log: Path, before_bytes: int, began_ms: int, pid: int)
         if time.monotonic() > ends_s:
             raise RuntimeError(f"{kind} did not start:\n" + "\n".join(lines_of(log, before_bytes)[-10:]))
         time.sleep(0.01)
-    return {"kind": kind, "cpu": processor_s(pid) * 1000, **seen}
+    return {"kind": kind, "cpu": processor_s([pid]) * 1000, **seen}
 
 
 def lines_of(log: Path, before_bytes: int) -> Sequence[str]:

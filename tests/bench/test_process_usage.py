@@ -47,3 +47,9 @@ def test_the_work_of_a_child_that_has_ended_is_counted() -> None:
     before_s = process_usage.processor_s([os.getpid()])
     subprocess.run([sys.executable, "-c", "sum(range(10_000_000))"], check=True)
     assert process_usage.processor_s([os.getpid()]) - before_s > 0.05
+
+
+def test_the_processor_time_is_that_of_the_process() -> None:
+    """Its own and that of its children, in their code and in the kernel, as it knows them itself."""
+    before_s = sum(os.times()[:4])
+    assert before_s - 0.04 <= process_usage.processor_s([os.getpid()]) <= sum(os.times()[:4]) + 0.04
