@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_interface
 from pathlib import Path
+
+import pytest
 
 from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import SendFarewell
@@ -13,7 +16,9 @@ from wsa_proxy.carp.events import FirstContact
 from wsa_proxy.carp.seal import sealed_key
 from wsa_proxy.carp.wire import Reject
 from wsa_proxy.net.ports import Packet
+from wsa_proxy.runtime import identity
 from wsa_proxy.runtime.clocks import Clocks
+from wsa_proxy.runtime.identity import KEYS_AT_ONCE_MAX
 from wsa_proxy.runtime.identity import Identity
 from wsa_proxy.runtime.identity import derive_keys
 from wsa_proxy.runtime.identity import make_identity
@@ -123,6 +128,21 @@ def test_the_slow_keys_are_made_once(tmp_path: Path) -> None:
     derive_keys([group])
     sealed_key(phrase)
     assert sealed_key.cache_info().misses == misses and member.identity.credentials.seals
+
+
+def test_a_host_of_many_processors_makes_no_more_keys_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each takes its memory: all that there are would be a gigabyte for a moment."""
+    threads: list[int] = []
+
+    class Executor(ThreadPoolExecutor):
+        def __init__(self, number: int, thread_name_prefix: str) -> None:
+            threads.append(number)
+            super().__init__(number, thread_name_prefix)
+
+    monkeypatch.setattr(identity, "ThreadPoolExecutor", Executor)
+    for processors in (1, 2, 128):
+        derive_keys([], processors)
+    assert threads == [1, 2, KEYS_AT_ONCE_MAX]
 
 
 def told(member: Member, *phrases: bytes, security: tuple[str, ...] = ("sealed",)) -> None:

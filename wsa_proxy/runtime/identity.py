@@ -27,6 +27,8 @@ from wsa_proxy.runtime.clocks import Clocks
 from wsa_proxy.runtime.seal_file import SealFile
 from wsa_proxy.settings import GroupSettings
 
+KEYS_AT_ONCE_MAX = 8
+"""scrypt takes 16 MiB for each key while it is made, and a host may have a hundred processors."""
 UNREAD = Reading(0.0, 0.0, 0.0)
 """For plain CARP, which asks for no time."""
 
@@ -164,6 +166,6 @@ def derive_keys(groups: Iterable[GroupSettings], processors: int = 1) -> None:
     """Have the slow keys of all pass phrases ready; for a thread. More than one processor only while nobody is served:
     the keys of 255 groups with a secret each take one 23 s."""
     phrases = {phrase for group in groups for phrase in group.pass_phrases}
-    with ThreadPoolExecutor(processors, thread_name_prefix="failover keys") as threads:
+    with ThreadPoolExecutor(min(processors, KEYS_AT_ONCE_MAX), thread_name_prefix="failover keys") as threads:
         for made in [threads.submit(make, phrase) for phrase in phrases for make in (sealed_key, members_key)]:
             made.result()
