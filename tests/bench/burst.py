@@ -51,6 +51,8 @@ def main() -> int:
     problems = missed(results, wanted.clients)
     for crowd, kind in bursts:
         print(summary(f"{crowd}, {kind}", [each for each in results if (each["crowd"], each["kind"]) == (crowd, kind)]))
+    for crowd, ratio in last_ratios(results).items():
+        print(f"last client, addon against plain, {crowd}: {ratio:.2f}")
     for problem in problems:
         print(f"missed: {problem}")
     return 1 if problems else 0
@@ -92,15 +94,21 @@ def missed(results: Sequence[Mapping[str, Any]], clients: int) -> list[str]:
             problems.append(f"{name}: the loop stood still for {each['stall_ms']:.0f} ms")
         if each["kind"] == "kill" and each["first_ms"] > FIRST_MS_MAX:
             problems.append(f"{name}: the first answer came after {each['first_ms']:.0f} ms")
+    for crowd, ratio in last_ratios(results).items():
+        if ratio > LAST_RATIO_MAX:
+            problems.append(f"{crowd}: the last client was served {ratio:.2f} times as late as with plain mitmdump")
+    return problems
+
+
+def last_ratios(results: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """By crowd, of those that came to both: when the node had served the last client, to when plain mitmdump had."""
+    ratios = {}
     for crowd in CROWDS:
         own = [each for each in results if each["crowd"] == crowd]
         last = {kind: [each["last_ms"] for each in own if each["kind"] == kind] for kind in KINDS}
         if last["plain"] and last["addon"]:
-            ratio = median(last["addon"]) / median(last["plain"])
-            print(f"last client, addon against plain, {crowd}: {ratio:.2f}")
-            if ratio > LAST_RATIO_MAX:
-                problems.append(f"{crowd}: the last client was served {ratio:.2f} times as late as with plain mitmdump")
-    return problems
+            ratios[crowd] = median(last["addon"]) / median(last["plain"])
+    return ratios
 
 
 if __name__ == "__main__":

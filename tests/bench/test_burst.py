@@ -49,6 +49,7 @@ def test_each_promise_is_missed_by_name(kind: str, changed: dict[str, Any], told
     assert burst.missed([*rest, result(kind)], CLIENTS) == []
     (problem,) = burst.missed([*rest, result(kind, **changed)], CLIENTS)
     assert told in problem
+    assert burst.last_ratios([*rest, result(kind)]) == {"tls": 1.0}
     other = [result(each, crowd="http") for each in burst.KINDS]
     assert burst.missed([*rest, result(kind, **changed), *other], CLIENTS) == [problem], "crowds are not compared"
 
