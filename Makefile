@@ -1,11 +1,13 @@
 # Each command does all the set-up that it needs, also on a fresh machine.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow simulate-million mutants fuzz cost objectives calm soak burst start-time profile scale bench screenshots lint packages lock clean overhead
+.PHONY: help setup run test test-slow simulate-million mutants fuzz cost overhead objectives calm soak burst start-time
+.PHONY: profile scale bench screenshots lint packages lock clean
 SHELL := /bin/bash
 
 PYTEST_FLAGS ?=
 UPGRADE ?=
 FUZZ_SECONDS ?= 60
+OVERHEAD ?=
 OBJECTIVES ?=
 CALM ?=
 SOAK ?=
@@ -13,7 +15,6 @@ BURST ?=
 START ?=
 PROFILE ?=
 SCALE ?=
-OVERHEAD ?=
 BENCH ?=
 
 help:                ## this list
@@ -43,10 +44,10 @@ fuzz: setup          ## look for packets that break the receive path; a minute f
 cost: setup          ## what 1, 16 and 255 groups cost the proxy's loop, on this machine; six minutes
 	@.venv/bin/python -m tests.bench.cost
 
-overhead: setup      ## what the addon costs the proxy, beside plain mitmdump and keepalived; a quarter of an hour; needs wrk, and root for keepalived (OVERHEAD="--rounds 2")
+overhead: setup      ## what the addon costs, beside plain mitmdump and keepalived; 20 minutes; needs wrk (OVERHEAD="--rounds 2")
 	@.venv/bin/python -m tests.bench.overhead $(OVERHEAD)
 
-objectives: setup    ## how long each fault of a proxy is felt by a client, against what was promised; 25 minutes and more (OBJECTIVES="--only kill --runs 5")
+objectives: setup    ## what a client feels of each fault, against what was promised; 25 minutes (OBJECTIVES="--only kill --runs 5")
 	@.venv/bin/python -m tests.bench.objectives $(OBJECTIVES)
 
 calm: setup          ## ten minutes of load, with up to 1,000 clients: no node may change its state; needs wrk (CALM="--seconds 20")
