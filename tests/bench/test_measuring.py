@@ -92,6 +92,18 @@ def test_a_lab_that_never_starts_is_given_up(python: Interpreter) -> None:
     assert problems[4:] == ["ucarp: runs that were not even tried, since 4 labs were lost: 6"]
 
 
+def test_a_lab_that_says_nothing_is_not_told_by_the_words_of_another(python: Interpreter, tmp_path: Path) -> None:
+    """By its status then."""
+    first = f"import pathlib; mark = pathlib.Path({str(tmp_path / 'second')!r})\nif mark.exists(): sys.exit(77)\n"
+    python.tells(a_run(), before=f"{first}mark.touch(); print('of the first lab', file=sys.stderr); sys.exit(1)")
+    problems: list[str] = []
+    assert list(Measuring([Order("ucarp", "kill", 2)], problems).runs()) == []
+    assert problems == [
+        "ucarp, kill, run 1: of the first lab\nof the first lab",
+        "ucarp, kill, run 2: ended with status 77",
+    ]
+
+
 def test_a_service_that_never_comes_back_is_given_up(python: Interpreter) -> None:
     """Then no more runs are left, and a lab that ended for another reason does not make them either."""
     python.tells(a_run(**AWAY), ends_at=3)

@@ -47,6 +47,7 @@ class Measuring:
         self._away = dict.fromkeys(self._orders, 0)
         self._say = say
         self._heard: list[str] = []
+        """What the lab has said last that is on now."""
 
     def runs(self) -> Generator[Run]:
         """Each as soon as it is over. To close it ends the lab."""
@@ -75,7 +76,7 @@ class Measuring:
         return [(name, numbers) for name, numbers in left if numbers]
 
     def _one_lab(self) -> Generator[Run]:
-        left = self._left()
+        left, self._heard = self._left(), []
         product = next(iter(self._orders.values())).product
         wanted = json.dumps({"product": product, "interval_s": INTERVAL_S, "trials": left})
         process = subprocess.Popen(
