@@ -99,7 +99,10 @@ def test_what_an_advertisement_and_a_renewal_cost(lan: Lan, security: str) -> No
             driver.virtual_host._advertisements_sent = 3  # the third and the tenth announce the address as well
         system, python = cost_of(count, [advertise(driver) for driver in drivers])
         # The news of both and the queue; the advertisement, and before it the will, unless it is the same still.
-        assert system == {"recv": 3, "getsockname": 1, "send": 2 if security == "sealed" else 1}
+        assert 0 <= system.pop("send") - (2 if security == "sealed" else 1) < 0.1, (
+            "a will of five seconds ago, as below"
+        )
+        assert system == {"recv": 3, "getsockname": 1}
         assert python < SENT_CALLS[security], python
         for number, driver in enumerate(drivers):
             neighbour.speak(number)
