@@ -9,6 +9,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from wsa_proxy.bench.playing import RETURN_S
+from wsa_proxy.bench.playing import phase_s
 from wsa_proxy.lab.faults import FAULTS
 from wsa_proxy.lab.holders import holdings
 from wsa_proxy.lab.lab import Lab
@@ -16,10 +18,6 @@ from wsa_proxy.lab.lab import NotBack
 from wsa_proxy.lab.topology import node_hosts
 
 MASTER = "a"
-RETURN_S = 90.0
-"""More than the longest time for which a node that comes and goes is kept waiting (preempt_delay_max)."""
-PHASES = 7
-"""Runs begin at so many different moments of the advertisement interval, one after the other."""
 PATIENCE_S = 12.0
 """For the service to come back: more than twice the longest that is promised."""
 
@@ -37,7 +35,7 @@ def play() -> list[dict[str, Any]]:
 def once(lab: Lab, about: Mapping[str, Any], number: int) -> dict[str, Any]:
     """The fault, the wait, what undoes it, and the master back in its place. Raises NotBack when it does not return.
     What is undone by itself is measured both times, and the worse counts."""
-    time.sleep(number % PHASES / PHASES)
+    time.sleep(phase_s(number))
     fault, undo = about["fault"], about["undo"]
     problem = None
     lab.apply(FAULTS[fault], about["node"])

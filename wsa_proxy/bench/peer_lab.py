@@ -6,6 +6,7 @@ Whether the roles are taken is told by the kernels: a peer's daemon cannot be as
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -110,9 +111,12 @@ class PeerLab(Lab):
     def _missing_roles(self) -> str | None:
         """By what the kernels hold."""
         holders = self.holder_log.holders()
-        if holders == {MASTER}:
-            return None
-        return f"the virtual IP is held by {', '.join(sorted(holders)) or 'nobody'}"
+        return None if holders == {MASTER} else held_text(holders)
+
+
+def held_text(holders: Collection[str]) -> str:
+    """Who has the virtual IP, for whoever waits for the master to have it."""
+    return f"the virtual IP is held by {', '.join(sorted(holders)) or 'nobody'}"
 
 
 def _node(lab: Lab, name: str) -> PeerNode:

@@ -13,6 +13,7 @@ from typing import Any
 from wsa_proxy.bench.peer_files import MASTER
 from wsa_proxy.bench.peer_lab import PEER_FAULTS
 from wsa_proxy.bench.peer_lab import PeerLab
+from wsa_proxy.bench.peer_lab import held_text
 from wsa_proxy.bench.products import Product
 from wsa_proxy.bench.trials import Step
 from wsa_proxy.bench.trials import Trial
@@ -152,7 +153,7 @@ def _wait_master(lab: Lab) -> None:
         holders, row = lab.holder_log.holders(), lab.last_row()
         if holders != {MASTER} or row is None or row.served_after != MASTER:
             since_s.clear()
-            return f"the virtual IP is held by {', '.join(sorted(holders)) or 'nobody'}"
+            return held_text(holders)
         now = time.monotonic()
         since_s.append(now)
         return None if now - since_s[0] > STEADY_S else "the master has just begun to serve"
