@@ -28,7 +28,7 @@ def refusal() -> str | None:
     with IPRoute() as netlink:
         for route in netlink.get_routes():
             destination = route.get_attr("RTA_DST")
-            if destination is not None:
+            if destination is not None and route["family"] in (socket.AF_INET, socket.AF_INET6):  # not a label of MPLS
                 found = ip_network(f"{destination}/{route['dst_len']}", strict=False)
                 if any(_overlap(found, own) for own in (CLIENT.ipv4.network, CLIENT.ipv6.network)):
                     return f"this machine has a route to {found}, which the lab uses"
