@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import socket
+from asyncio.trsock import TransportSocket
+from collections.abc import Callable
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 from mitmproxy.test import taddons
@@ -14,6 +17,7 @@ from tests.proxy.test_listener import open_port
 from tests.proxy.test_listener import virtual
 from wsa_proxy.proxy import mitmproxy_internals
 from wsa_proxy.proxy.connections import Address
+from wsa_proxy.proxy.listening_socket import ListeningSocket
 from wsa_proxy.proxy.listening_socket import is_bound_to
 from wsa_proxy.proxy.modes import ListenerError
 
@@ -110,3 +114,41 @@ async def test_a_socket_that_stays_what_it_is_is_read_once(
     for _ in range(3):
         assert listener.broken(0.0) is None
     assert sorted(read) == ["127.0.0.1", "127.0.0.77", "2001:db8::9", *["fe80::77%lo"] * 3]
+
+
+async def test_where_the_self_tests_ask_is_known_without_a_look_at_every_virtual_ip(
+    inside: taddons.context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked for with each probe: with 255 groups their names would be read 1,500 times a second."""
+    port = inside.options.listen_port
+    listener = await open_listener(*(virtual(f"127.0.0.{number}", port) for number in range(70, 86)))
+    (local,) = [each.socket for each in listener._listening if not each.virtual]
+    read: list[int] = []
+    real = TransportSocket.getsockname
+
+    def counted(self: TransportSocket) -> Any:
+        read.append(self.fileno())
+        return real(self)
+
+    monkeypatch.setattr(TransportSocket, "getsockname", counted)
+    assert [(each.host, each.port) for each in listener.loopback_endpoints()] == [("127.0.0.1", port)]
+    assert read == [local.fileno()]
+
+
+async def test_a_look_at_a_listening_socket_takes_two_system_calls(
+    inside: taddons.context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name, and its state with the length of its queue; ten times a second for each virtual IP and mode."""
+    listener = await open_listener(virtual("127.0.0.77", inside.options.listen_port))
+    assert listener.broken(0.0) is None  # and keeps its names in mind
+    asked: list[str] = []
+    for name in ("getsockname", "getsockopt"):
+        real = getattr(ListeningSocket, name)
+
+        def counted(self: ListeningSocket, *of: int, name: str = name, real: Callable[..., Any] = real) -> Any:
+            asked.append(name)
+            return real(self, *of)
+
+        monkeypatch.setattr(ListeningSocket, name, counted)
+    assert listener.broken(0.1) is None
+    assert sorted(asked) == ["getsockname"] * 2 + ["getsockopt"] * 2, "of the virtual IP's and of the self-tests'"

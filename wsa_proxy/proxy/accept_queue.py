@@ -9,7 +9,7 @@ loop that did not turn.
 from __future__ import annotations
 
 from wsa_proxy.proxy.listening_socket import ListeningSocket
-from wsa_proxy.proxy.listening_socket import waiting
+from wsa_proxy.proxy.listening_socket import listens
 
 LIMIT_S = 2.0  # asyncio asks again 1 s after it found no descriptor
 LATE_S = 0.5  # looks are 0.1 s apart; after a longer gap the loop has not turned, and the count begins anew
@@ -24,7 +24,9 @@ class AcceptQueue:
 
     def find_wrong(self, listening: ListeningSocket, now_s: float) -> str | None:
         """To be asked ten times a second: what is wrong, or None. Raises OSError when the socket is closed."""
-        count = waiting(listening)
+        is_listening, count = listens(listening)
+        if not is_listening:
+            return "is shut down and accepts nothing"
         late = now_s - self._looked_at_s > LATE_S
         if not count or late or listening.asked != self._asked:
             self._asked, self._since_s = listening.asked, now_s

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
@@ -99,17 +98,13 @@ class _Listening:
     def find_wrong(self, now_s: float) -> str | None:
         """The phrase for a broken socket, or None. A few microseconds."""
         try:
-            accepting = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
             name = self.socket.getsockname()
-            bound = name == self.right_name or self._is_bound(name)
-            stuck = self.queue.find_wrong(self.socket, now_s) if accepting and bound else None
+            if name != self.right_name and not self._is_bound(name):
+                return f"{self._told} is now another one: {name}"
+            wrong = self.queue.find_wrong(self.socket, now_s)
         except OSError as error:
             return f"{self._told} is gone ({error.strerror})"
-        if not bound:
-            return f"{self._told} is now another one: {name}"
-        if not accepting:
-            return f"{self._told} is shut down and accepts nothing"
-        return stuck and f"{self._told} {stuck}"
+        return wrong and f"{self._told} {wrong}"
 
     def _is_bound(self, name: object) -> bool:
         """As ``is_bound_to``, which reads the name; it is kept if it may be."""
@@ -288,16 +283,10 @@ class FailoverListener:
 
     def loopback_endpoints(self) -> tuple[LoopbackEndpoint, ...]:
         """One address per served mode where this host reaches it, whoever holds the virtual IPs."""
-        # The names of sockets have the interface of a link-local address apart.
-        virtual = {
-            (str(listening.address).partition("%")[0], listening.port)
-            for listening in self._current()
-            if listening.virtual
-        }
+        virtual = {listening.server for listening in self._current() if listening.virtual}
         endpoints = []
         for instance in self._served():
-            local = [name for name in mitmproxy_internals.tcp_names(instance) if name not in virtual]
-            if local:
+            if local := mitmproxy_internals.tcp_names(instance, besides=virtual):
                 endpoints.append(LoopbackEndpoint(instance.mode.type_name, instance.mode.full_spec, *local[0]))
         return tuple(endpoints)
 

@@ -28,14 +28,22 @@ ACCEPTS_PER_TURN = 4  # asyncio's "backlog" is also its accepts per turn; 100 of
 ACCEPT_QUEUE = 4096  # the kernel's queue, which takes the burst of reconnects after a failover
 GONE_PER_ACCEPT_MAX = 64  # passed over in one go, a few microseconds each; then the loop turns
 
-_TCP_INFO_UNACKED = 24  # <linux/tcp.h>: u32; of a listening socket the length of its accept queue
+_TCP_INFO = struct.Struct(
+    "=B23xI"
+)  # <linux/tcp.h>: state; unacked, of a listening socket the length of its accept queue
+_TCP_LISTEN = 10  # <net/tcp_states.h>
 _TCP_GONE = (7, 8)  # <net/tcp_states.h>: CLOSE, after a reset, and CLOSE_WAIT, after a FIN; the first byte of TCP_INFO
 
 
 def waiting(listening: socket.socket) -> int:
     """How many clients are connected and not accepted. Raises OSError."""
-    info = listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_UNACKED + 4)
-    return int(struct.unpack_from("=I", info, _TCP_INFO_UNACKED)[0])
+    return listens(listening)[1]
+
+
+def listens(listening: socket.socket) -> tuple[bool, int]:
+    """Whether it does, and how many clients are connected and not accepted; one system call. Raises OSError."""
+    state, count = _TCP_INFO.unpack(listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size))
+    return state == _TCP_LISTEN, count
 
 
 def has_gone(client: socket.socket) -> bool:

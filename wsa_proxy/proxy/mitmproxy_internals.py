@@ -116,12 +116,12 @@ def servers_of(instance: Instance) -> list[Any]:
     return instance._servers
 
 
-def tcp_names(instance: Instance) -> list[SocketName]:
-    """Where the instance listens for TCP."""
+def tcp_names(instance: Instance, besides: Collection[object] = ()) -> list[SocketName]:
+    """Where the instance listens for TCP, beside these servers."""
     return [
         listening.getsockname()[:2]
         for server in instance._servers
-        if isinstance(server, asyncio.Server)
+        if isinstance(server, asyncio.Server) and server not in besides
         for listening in server.sockets
     ]
 
