@@ -21,6 +21,7 @@ from tests.runtime.world import MakeHost
 from wsa_proxy.net.ports import LinkChanged
 from wsa_proxy.runtime import carry_over
 from wsa_proxy.runtime.carry_over import NETWORKS_KEPT_S
+from wsa_proxy.runtime.group_carry import LOOK_S
 from wsa_proxy.runtime.group_carry import GroupCarry
 
 OTHER_MAC = "02:00:00:00:00:77"
@@ -144,7 +145,7 @@ async def test_an_error_of_ours_in_one_group_is_not_the_others(
         raise RuntimeError("broken")
 
     monkeypatch.setattr(a.node.carry_over.groups[1], "tick", broken)
-    a.sockets.connected = {bytes([10, 0, 1, 2]) + client(7)[4:]}
+    a.sockets.connected = {client(1), bytes([10, 0, 1, 2]) + client(7)[4:]}
     await asyncio.sleep(3)
     assert "carp vhid=1 failed to look after connections" in caplog.text
     assert a.node.carry_over.groups[2].carrying.left == 1 and b.state == "backup"
@@ -171,3 +172,48 @@ async def test_who_stood_still_reads_what_waits_before_anybody_is_dead(make_host
         answer.set_result(frozenset())
         over._answered(answer, [1], True, b.loop.now)
     assert steered(b) == {client(1): mac(a)} and carry(b)["told"] is None
+
+
+async def test_whoever_wants_a_look_in_the_middle_of_one_begins_no_second_row_of_them(
+    make_host: MakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A report that is read there may bring something to do: the looks would be twice as many for ever."""
+    a, _ = await make(make_host, "ab", security=("sealed",))
+    over = a.node.carry_over
+    with monkeypatch.context() as patch:
+        patch.setattr(over.groups[1], "wants_count", lambda now_s: over.wake())
+        await asyncio.sleep(3)
+    asked: list[bool] = []
+
+    def count(vhids: list[int], half_open: bool) -> dict[int, Any]:
+        asked.append(half_open)
+        return {}
+
+    monkeypatch.setattr(over, "_count", count)
+    await asyncio.sleep(5)
+    assert asked == [True, False] * round(5 / LOOK_S)
+
+
+async def test_where_nobody_is_connected_there_is_nothing_to_look_after(
+    make_host: MakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the groups of a master one is told what the kernel has; the others have no client, and had none."""
+    a, _ = await make(make_host, "ab", security=("sealed",), more_vhids=tuple(range(2, 17)))
+    told: list[GroupCarry] = []
+    real = GroupCarry.tick
+
+    def tick(group: GroupCarry, clients: frozenset[bytes] | None) -> None:
+        told.append(group)
+        real(group, clients)
+
+    monkeypatch.setattr(GroupCarry, "tick", tick)
+    await asyncio.sleep(5)
+    assert told == []
+    a.sockets.connected = {client(1)}
+    await asyncio.sleep(5)
+    assert set(told) == {a.node.carry_over.groups[1]} and a.node.carry_over.groups[1].carrying.left == 1
+    a.sockets.connected = set()
+    await asyncio.sleep(5)
+    told.clear()
+    await asyncio.sleep(5)
+    assert told == [] and a.node.carry_over.groups[1].carrying.left == 0

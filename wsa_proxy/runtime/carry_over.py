@@ -134,7 +134,7 @@ class CarryOver:
         return any(wanted.version == each.version and wanted in each for each in networks)
 
     def wake(self) -> None:
-        """Look sooner."""
+        """Look sooner; in the middle of a look, after it."""
         if not self._is_busy and not self._closed:
             self._is_busy = True
             if self._timer is not None:
@@ -148,6 +148,7 @@ class CarryOver:
         self._timer = asyncio.get_running_loop().call_later(after_s, self._look)
 
     def _look(self) -> None:
+        self._timer, self._is_busy = None, False
         try:
             self._reporting.drain()  # who stood still has not missed the reports that wait
             now_s = self._clocks.now_s()
@@ -158,10 +159,14 @@ class CarryOver:
                     [one for one, each in due.items() if each.wants_half_open is half_open], half_open
                 )
             for vhid, each in list(self.groups.items()):
-                if vhid in counted or each.is_busy(now_s):
+                is_busy = each.is_busy(now_s)
+                self._is_busy |= is_busy
+                clients = counted.get(vhid)
+                if is_busy or clients or (clients is not None and each.carrying.left):
                     with apart(vhid, "look after connections"):
-                        each.tick(counted.get(vhid))
-            self._is_busy = any(each.is_busy(now_s) for each in self.groups.values())
+                        each.tick(clients)
+                elif clients is not None:  # nobody is connected, as before
+                    each.counted_at_s = now_s
         finally:
             if not self._closed:
                 self._arm()
@@ -211,6 +216,8 @@ class CarryOver:
         return [address for vhid in vhids for address in self.groups[vhid].addresses]
 
     def _by_group(self, vhids: list[int], clients: frozenset[Client]) -> dict[int, frozenset[Client]]:
+        if not clients:
+            return dict.fromkeys(vhids, clients)
         owners = {address.packed: vhid for vhid in vhids for address in self.groups[vhid].addresses}
         found: dict[int, set[Client]] = {vhid: set() for vhid in vhids}
         for client in clients:

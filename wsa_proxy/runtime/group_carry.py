@@ -267,6 +267,8 @@ class GroupCarry:
         """Without those that begin on this host, and never leave it, as its own questions to the service do; nor, while
         it drains, on the host that has the addresses now: it takes nothing that comes from its own address, so they
         would be waited for in vain."""
+        if not clients:
+            return clients
         hosts = {_packed(self._reports.own_address())}
         if self.carrying.drains:
             hosts |= {_packed(each.newest.address) for each in self._members() if each.newest.state == "master"}
