@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from ipaddress import ip_address
+from typing import Any
 
 import pytest
 
+from tests.runtime.fakes import FakeReports
 from tests.runtime.members import listed
 from tests.runtime.members import members
 from tests.runtime.members import start_three
 from tests.runtime.world import Host
 from tests.runtime.world import MakeHost
 from wsa_proxy.members.cipher import Unread
+from wsa_proxy.net.ports import Address
+from wsa_proxy.net.ports import AddressChanged
 from wsa_proxy.net.ports import Datagram
 from wsa_proxy.runtime.reload import make_plan
 from wsa_proxy.runtime.reporting import OPENED_PER_S
@@ -115,3 +120,34 @@ async def test_a_reload_changes_what_is_told(make_host: MakeHost) -> None:
     await asyncio.sleep(1.1)
     assert members(b)["findings"] == ["node a: hostname new.example.com, here proxy.example.com"]
     assert listed(a)["b"]["is_fresh"]
+
+
+async def test_where_reports_come_from_is_found_out_again_when_something_has_changed(
+    three: list[Host], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each report needs it some four times: an address came, the kernel refused one, or the socket is another one."""
+    host, asked = three[0], 0
+    real = FakeReports.source_of
+
+    def counted(port: FakeReports, *which: Any) -> Address | None:
+        nonlocal asked
+        asked += port.host is host
+        return real(port, *which)
+
+    monkeypatch.setattr(FakeReports, "source_of", counted)
+    await asyncio.sleep(5)
+    assert asked == 0
+    host.address = "10.0.0.77"
+    host.kernel_monitor.inbox.put(AddressChanged(host.index, ip_address("10.0.0.77"), present=True, permanent=True))
+    await asyncio.sleep(2)
+    assert asked == 1 and listed(three[1])["a"]["address"] == "10.0.0.77"
+    host.report_error = OSError(22, "Invalid argument")
+    await asyncio.sleep(2)
+    host.report_error, host.address = None, "10.0.0.1"
+    await asyncio.sleep(2)
+    assert listed(three[1])["a"]["address"] == "10.0.0.1"
+    host.set_link(running=False, index=0)
+    host.address = "10.0.0.78"
+    host.set_link(running=True, index=3)
+    await asyncio.sleep(5)
+    assert listed(three[1])["a"]["address"] == "10.0.0.78"

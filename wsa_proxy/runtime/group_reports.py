@@ -129,7 +129,7 @@ class GroupReports:
     def shared_settings(self) -> Mapping[str, str]:
         """Of this node, what must be equal."""
         facts = self._facts()
-        if self._shared is None or self._shared[0] != facts:
+        if self._shared is None or (self._shared[0] is not facts and self._shared[0] != facts):
             told = report_of.shared_settings(self.group, self.settings, self._keys, facts)
             self._shared = facts, equal.fitting(told)
         return self._shared[1]

@@ -74,6 +74,8 @@ class Reporting:
         self._here: dict[Place, dict[int, GroupReports]] = {}
         """Whose socket it is, by id."""
         self._closed_until_s: dict[Place, float] = {}
+        self._sources: dict[int, str] = {}
+        """By id: from where reports are sent, as far as nothing has changed since."""
         self._rounds = Rounds(self._tick)
         self._allowance = Allowance(OPENED_PER_S, clocks.now_s)
         self._foreign = Allowance(FOREIGN_OPENED_PER_S, clocks.now_s)
@@ -94,6 +96,7 @@ class Reporting:
             else:
                 self._begin(group, settings, driver, identities[vhid])
         self._here = {}
+        self._sources.clear()
         for reports in self.groups.values():
             self._here.setdefault(self._place(reports.group), {})[reports.group.vhid] = reports
             self._rounds.put(reports.group.vhid, reports.interval_s)
@@ -174,18 +177,27 @@ class Reporting:
                 self._port(reports.group).send(version, reports.group.peers, datagram)
             except OSError as error:
                 errors.append(error.strerror or str(error))
+                self._sources.pop(reports.group.vhid, None)
                 if error.errno in (errno.ENODEV, errno.EBADF, errno.ENXIO):
                     self._close(self._place(reports.group))
         return "; ".join(dict.fromkeys(errors)) if len(errors) == len(reports.versions) else None
 
     def _source(self, reports: GroupReports) -> str:
+        """Asked for some four times for each report."""
+        if (known := self._sources.get(reports.group.vhid)) is not None:
+            return known
         try:
-            return str(self._port(reports.group).source_of(reports.versions[0], reports.group.peers) or "")
+            source = self._port(reports.group).source_of(reports.versions[0], reports.group.peers)
         except OSError:
+            source = None
+        if source is None:
             return ""
+        self._sources[reports.group.vhid] = str(source)
+        return str(source)
 
     def refresh(self) -> None:
         """An address of an interface came or went."""
+        self._sources.clear()
         for port in self._ports.values():
             port.refresh()
 
@@ -196,6 +208,7 @@ class Reporting:
 
     def _close(self, place: Place) -> None:
         port = self._ports.pop(place)
+        self._sources.clear()
         for descriptor in port.fileno_list():
             asyncio.get_running_loop().remove_reader(descriptor)
         port.close()
