@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mitmproxy import ctx
@@ -81,3 +82,26 @@ def test_what_may_be_a_token_is_told_by_a_fingerprint_only() -> None:
         ctx.options.update(modify_headers=["/~d example.com/Authorization/Bearer 1234"], stickyauth="~all")
         found = SharedFacts()()
         assert found.options == {} and found.secret_options.keys() == {"modify_headers", "stickyauth"}
+
+
+def test_the_options_are_read_when_one_has_changed(tls: TlsConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not once a second: mitmproxy copies each value, and each default."""
+    now_s = 0.0
+    facts = SharedFacts(lambda: now_s)
+    assert facts().options == {}
+    read: list[str] = []
+    real = type(ctx.options).default
+
+    def default(options: Any, name: str) -> Any:
+        read.append(name)
+        return real(options, name)
+
+    monkeypatch.setattr(type(ctx.options), "default", default)
+    now_s = 1.0
+    assert facts().options == {} and read == []
+    ctx.options.ssl_insecure = True
+    now_s = 2.0
+    assert facts().options == {"ssl_insecure": "True"} and read
+    ctx.options.reset()
+    now_s = 3.0
+    assert facts().options == {}

@@ -18,3 +18,14 @@ def test_none_ends_another() -> None:
     assert demotions.reasons == {"proxy": "no answer"}, "what has ended is no reason"
     demotions.set("proxy", 240, "worse")
     assert demotions.total == 240 and demotions.reasons == {"proxy": "worse"}
+
+
+def test_what_is_said_again_changes_nothing() -> None:
+    """Each self-test says it to all groups; whoever has the reasons may keep them."""
+    demotions = Demotions()
+    demotions.set("proxy", 1, "no answer")
+    reasons = demotions.reasons
+    demotions.set("proxy", 1, "no answer")
+    assert demotions.reasons is reasons
+    demotions.set("proxy", 1, "still none")
+    assert demotions.reasons == {"proxy": "still none"}

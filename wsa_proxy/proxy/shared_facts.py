@@ -50,17 +50,26 @@ class SharedFacts:
         self._clock, self._settings, self._probes_from = clock, settings, probes_from
         self._facts = ProxyFacts()
         self._look_after_s = -math.inf
+        self._unusual: dict[str, str] | None = None
+        self._secret: dict[str, str] = {}
+        ctx.options.changed.connect(self._options_changed)
+
+    def _options_changed(self, updated: set[str]) -> None:
+        """They are read again with the next look: to read them all takes 0.3 ms."""
+        self._unusual = None
 
     def __call__(self) -> ProxyFacts:
         """As things were within the last LOOK_EVERY_S: each report of each group asks."""
         if self._clock() < self._look_after_s:
             return self._facts
         self._look_after_s = self._clock() + LOOK_EVERY_S
+        if self._unusual is None:
+            self._unusual, self._secret = _unusual(OPTIONS), _unusual(SECRET_OPTIONS)
         facts = ProxyFacts(
             versions={"mitmproxy": version.VERSION, "python": platform.python_version()},
             ca=ca_fingerprint(),
-            options=_unusual(OPTIONS) | self._own(),
-            secret_options=_unusual(SECRET_OPTIONS),
+            options=self._unusual | self._own(),
+            secret_options=self._secret,
             probes_from=self._probes_from,
         )
         if facts != self._facts:

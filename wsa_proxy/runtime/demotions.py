@@ -20,6 +20,8 @@ class Demotions:
 
     def set(self, name: str, demotion: int, reason: str) -> None:
         """By this name it is so much from now on."""
+        if self._by_name.get(name) == (demotion, reason):
+            return  # said again with each self-test, to all groups
         self._by_name[name] = demotion, reason
         self.reasons = {name: reason for name, (demotion, reason) in self._by_name.items() if demotion}
 
