@@ -35,6 +35,7 @@ RENEWED_CALLS = 28  # today 25; 20 before a master's silence was asked about
 SENT_CALLS = {"carp": 186, "sealed": 270}  # today 169 and 245, with the last will and a look at who is to be asked
 RECEIVED_CALLS = {"carp": 240, "sealed": 275}  # today 218 and 249, with what a planned switch and strangers ask
 REPORT_CALLS = {False: 177, True: 425}  # 161 and 387 since clients are told of; True: with a member, heard as often
+LOOK_CALLS = 52  # 47 a group; 164 while each was stepped though nobody was connected
 ROUNDS = 3  # of all groups, after a first one in which caches are filled
 
 
@@ -163,5 +164,20 @@ def test_nobody_is_woken_for_anothers_business(lan: Lan) -> None:
         neighbour.speak(4)
         readable = select.select(list(adverts), [], [], 0.5)[0]
         assert [adverts[descriptor] for descriptor in readable] == [5]
+
+    with_masters(lan, "sealed", look)
+
+
+def test_what_a_look_after_connections_costs(lan: Lan) -> None:
+    """Twice a second, of all groups; nobody is connected, and the kernel is asked whether somebody is."""
+
+    def look(node: Node, count: Count, neighbour: Neighbour) -> None:
+        def prepare() -> None:
+            for carry in node.carry_over.groups.values():
+                carry.counted_at_s = 0.0
+
+        system, python = cost_of(count, [(prepare, node.carry_over._look)])
+        assert system == {"recv": 2, "send": 1}, "one question for all groups"
+        assert python / GROUPS < LOOK_CALLS, python
 
     with_masters(lan, "sealed", look)
