@@ -58,7 +58,7 @@ def test_the_picture_shows_the_gaps_of_the_table() -> None:
 
 def test_the_peer_at_its_best_is_not_left_out() -> None:
     """Its process tracking, where that could be measured."""
-    assert "makes 45 (45..45) ms" in tracking_text(document_of([a_run(TRACKING, "kill", outage_ms=45.0)]))
+    assert "the killed proxy: 45 (45..45)." in tracking_text(document_of([a_run(TRACKING, "kill", outage_ms=45.0)]))
     assert tracking_text(document_of(all_runs())) == ""
 
 

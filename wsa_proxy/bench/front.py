@@ -49,7 +49,7 @@ def tracking_text(document: Mapping[str, Any]) -> str:
     for cell in document["cells"]:
         if (cell["product"], cell["trial"]) == (TRACKING, "kill"):
             return (
-                "keepalived's process tracking, for which it has to run in the machine's initial namespaces, makes"
-                f" {outage_text(Cell(**cell))} ms of the killed proxy.\n"
+                "keepalived's process tracking, for which it has to run in the machine's initial namespaces, makes of the"
+                f" killed proxy: {outage_text(Cell(**cell))}.\n"
             )
     return ""
