@@ -9,11 +9,12 @@ from typing import Any
 
 from tests.bench.cells import a_run
 from wsa_proxy.bench.front import COLUMNS
+from wsa_proxy.bench.front import EAGER
 from wsa_proxy.bench.front import ROWS
 from wsa_proxy.bench.front import TRACKING
+from wsa_proxy.bench.front import best_text
 from wsa_proxy.bench.front import front_cells
 from wsa_proxy.bench.front import front_table
-from wsa_proxy.bench.front import tracking_text
 from wsa_proxy.bench.playing import Run
 from wsa_proxy.bench.products import PRODUCTS
 from wsa_proxy.bench.session import texts_of
@@ -57,18 +58,20 @@ def test_the_picture_shows_the_gaps_of_the_table() -> None:
 
 
 def test_the_peer_at_its_best_is_not_left_out() -> None:
-    """Its process tracking, where that could be measured."""
-    assert "the killed proxy: 45 (45..45)." in tracking_text(document_of([a_run(TRACKING, "kill", outage_ms=45.0)]))
-    assert tracking_text(document_of(all_runs())) == ""
+    """Its process tracking, and a check of which the first failure counts, where they could be measured."""
+    assert "makes of the first: 45 (45..45)." in best_text(document_of([a_run(TRACKING, "kill", outage_ms=45.0)]))
+    eager = [a_run(EAGER, "kill", outage_ms=400.0), a_run(EAGER, "freeze", outage_ms=900.0)]
+    assert "400 (400..400) for the first line and 900 (900..900)" in best_text(document_of(eager))
+    assert best_text(document_of(all_runs())) == ""
 
 
 def test_readme_has_the_table_of_the_last_run() -> None:
-    """Word for word, with the sentence below it."""
+    """Word for word, with the sentences below it."""
     document = json.loads((ROOT / "docs/benchmarks.json").read_text())
     readme = (ROOT / "README.md").read_text()
     table = front_table(document)
     assert table and table in readme
-    assert " ".join(tracking_text(document).split()) in " ".join(readme.split())
+    assert " ".join(best_text(document).split()) in " ".join(readme.split())
 
 
 def test_the_page_and_its_pictures_are_those_of_the_last_run() -> None:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from wsa_proxy.bench.front import best_text
 from wsa_proxy.bench.front import front_table
-from wsa_proxy.bench.front import tracking_text
 from wsa_proxy.bench.machine import busy_text
 from wsa_proxy.bench.products import PRODUCTS
 from wsa_proxy.bench.products import Product
@@ -68,7 +68,7 @@ def make_page(document: Mapping[str, Any]) -> str:
     if document["quick"]:
         parts.append("\nThis was a quick run: few runs of few faults. Its numbers are hints.\n")
     if front := front_table(document):
-        parts += [FRONT_HEAD, front, "\n", tracking_text(document)]
+        parts += [FRONT_HEAD, front, "\n", best_text(document)]
     main = [product for product in measured if not product.is_variant]
     if main:
         parts += [GAPS_HEAD, *_table(main, cells, outage_text)]
