@@ -90,17 +90,18 @@ begin idle tunnel $TUNNEL
 # The longest ones first, so that all end at about the same time.
 next addons $ADDONS
 next pages $PAGES
+next measuring $MEASURING $(without $SLOW)
 next network $NETWORK
 next proxies $PROXIES $(without $ADDONS)
 next pump $PUMP
 next commands $COMMANDS
 next doctor $DOCTOR
 next browser $BROWSER $(without $SLOW)
-next measuring $MEASURING $(without $SLOW)
-at_most 1
+at_most 0
 echo "test: the faults, and the rest of the lab"
 next lab $LAB $(without $PATIENT $FAULTS $AILMENTS $SLOW)
 next faults $FAULTS
+at_most 1
 next ailments $AILMENTS
 at_most 0
 while [ ${#idle[@]} -gt 0 ]; do told idle; done

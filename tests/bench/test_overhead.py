@@ -95,7 +95,7 @@ def test_what_is_missing_is_said_with_what_installs_it(monkeypatch: pytest.Monke
     """Without wrk there is no load, without keepalived no sample of it; the rest is measured."""
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     assert overhead.no_load() == "no load: wrk is missing; install it with: apt-get install wrk"
-    assert "keepalived, curl, nft missing; install with: apt-get install" in (overhead.no_keepalived() or "")
+    assert "keepalived, curl missing; install with: apt-get install" in (overhead.no_keepalived() or "")
     wanted = list(overhead.orders([1], 1, 6, 6.0))
     assert wanted == [Order("plain", 0, 0, 6.0), Order("node", 1, 0, 6.0), Order("plain", 0, 0)]
 
