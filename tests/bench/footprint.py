@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 KIB_PER_MIB = 1024
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 LISTENS = "0A"
 """TCP_LISTEN of <net/tcp_states.h>."""
 
@@ -35,14 +36,14 @@ def footprint(pid: int) -> Footprint:
     process = Path(f"/proc/{pid}")
     memory = sizes_kib((process / "smaps_rollup").read_text())
     opened = [target(each) for each in (process / "fd").iterdir()]
-    user, system, threads = stat_fields((process / "stat").read_text())
+    stat = stat_fields((process / "stat").read_text())
     return Footprint(
         rss_mib=round(memory["Rss"] / KIB_PER_MIB, 2),
         pss_mib=round(memory["Pss"] / KIB_PER_MIB, 2),
         descriptors=len(opened),
         sockets=sum(each.startswith("socket:") for each in opened),
-        threads=threads,
-        cpu_s=(user + system) / os.sysconf("SC_CLK_TCK"),
+        threads=stat[17],
+        cpu_s=sum(stat[11:13]) / TICKS_PER_S,
     )
 
 
@@ -52,10 +53,10 @@ def sizes_kib(rollup: str) -> dict[str, int]:
     return {name.removesuffix(":"): int(size) for name, size, _ in pairs}
 
 
-def stat_fields(stat: str) -> tuple[int, int, int]:
-    """Ticks in its own code, ticks in the kernel, threads (proc(5); the name before may have spaces)."""
-    fields = stat.rpartition(")")[2].split()
-    return int(fields[11]), int(fields[12]), int(fields[17])
+def stat_fields(stat: str) -> list[int]:
+    """What follows the state (proc_pid_stat(5); the name before it may have spaces): at 11 to 14 the ticks in its own
+    code, in the kernel, and of its children that have ended likewise; at 17 the threads. Empty when the file was."""
+    return [0, *map(int, stat.rpartition(")")[2].split()[1:])] if stat else []
 
 
 def target(descriptor: Path) -> str:

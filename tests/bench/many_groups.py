@@ -22,8 +22,9 @@ from wsa_proxy.lab.topology import ORIGIN
 from wsa_proxy.lab.topology import Host
 from wsa_proxy.lab.topology import Topology
 
-PREFIX = 23
-"""Of the hosts' network and of the virtual IPs: 255 of these find no room beside the hosts in the lab's /24."""
+PREFIX = 22
+"""Of the hosts' network and of the virtual IPs: 255 of these find no room beside the hosts in the lab's /24, and in a
+/23 the last one would be the broadcast address."""
 
 
 def address_of(vhid: int) -> str:

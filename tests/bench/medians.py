@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Sequence
 from statistics import median
 
@@ -23,6 +24,12 @@ def milliseconds(work: Callable[[], object]) -> float:
 def spread(values: Sequence[float], digits: int = 2) -> str:
     """Median (lowest..highest)."""
     return f"{median(values):.{digits}f} ({min(values):.{digits}f}..{max(values):.{digits}f})"
+
+
+def of_hundredths(values: Iterable[float]) -> list[float]:
+    """The middle one, the one that 99 of a hundred do not exceed, and the greatest; nothing of nothing."""
+    ordered = sorted(values)
+    return [ordered[at] for at in (len(ordered) // 2, len(ordered) * 99 // 100, -1)] if ordered else []
 
 
 def check_prints(where: str, lines: int) -> None:

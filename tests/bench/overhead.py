@@ -26,8 +26,8 @@ from tests.bench import overhead_rows
 from tests.bench.overhead_rows import KEEPALIVED
 from tests.bench.overhead_rows import NODE
 from tests.bench.overhead_rows import PLAIN
-from tests.bench.overhead_sample import Order
 from tests.bench.overhead_sample import take
+from tests.bench.overhead_world import Order
 from wsa_proxy.bench import machine
 from wsa_proxy.bench.products import PRODUCTS
 from wsa_proxy.bench.products import Kind

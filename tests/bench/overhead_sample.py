@@ -1,8 +1,4 @@
-"""One sample of ``make overhead``: a proxy is started, watched while it idles, and asked as fast as it answers.
-
-Everything is made for it and ends with it, in fresh namespaces. A second proxy of the same kind runs on another host: a
-node's groups have a healthy standby each, and what processes share in memory they share with as many others.
-"""
+"""One sample of ``make overhead``: a proxy is watched while it idles, and asked as fast as it answers."""
 
 from __future__ import annotations
 
@@ -10,52 +6,27 @@ import json
 import os
 import resource
 import shutil
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable
-from collections.abc import Sequence
-from dataclasses import dataclass
-from ipaddress import IPv4Interface
-from ipaddress import IPv6Interface
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
-from pyroute2 import IPRoute
-
 from tests.bench.bursts import stalls
 from tests.bench.loaded import SCRIPT
-from tests.bench.overhead_files import MASTER
-from tests.bench.overhead_files import PORT
-from tests.bench.overhead_files import keepalived_files
-from tests.bench.overhead_files import node_file
-from tests.bench.overhead_files import virtual_ip
-from tests.bench.process_usage import descendants
+from tests.bench.overhead_world import FOLDER
+from tests.bench.overhead_world import MASTER
+from tests.bench.overhead_world import Order
+from tests.bench.overhead_world import World
 from tests.bench.process_usage import memory
 from tests.bench.process_usage import processor_s
-from wsa_proxy.lab.certificates import make_authority
-from wsa_proxy.lab.namespace import bind_file
+from wsa_proxy.lab.configuration import PORT_DEFAULT
 from wsa_proxy.lab.namespace import inside
-from wsa_proxy.lab.node import mitmdump_path
-from wsa_proxy.lab.topology import ORIGIN
-from wsa_proxy.lab.topology import Host
-from wsa_proxy.lab.topology import Topology
-from wsa_proxy.runtime.control import ControlError
-from wsa_proxy.runtime.control import ask
 
-HERE = Path(__file__).parent
-FOLDER = Path("/run/overhead")
-STANDBY = "b"
 CONNECTIONS = 20
 """Kept open, and each asks again when it has its answer: a single-threaded proxy has always something to do."""
 WARM_S = 1
-READY_S_MAX = 180.0
-ASKED_EACH_S = 0.5
-"""While it starts: the status of 255 groups is some hundred kilobytes, whose making takes time and memory."""
-QUIET_S = 2.0
-"""After the start, and for reports to be exchanged."""
 LOAD_AROUND_S_MAX = 60.0
 TOLD_BY_WRK = """
 function done(summary, latency, requests)
@@ -65,102 +36,6 @@ function done(summary, latency, requests)
         summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), errors))
 end
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """``product``: plain (mitmdump as it comes), node (with the addon) or keepalived (beside a plain mitmdump)."""
-
-    product: str
-    groups: int = 0
-    load_s: int = 0
-    """0: no load."""
-    idle_s: float = 0.0
-    """0: not watched while it idles."""
-
-
-class World:
-    """Two hosts with a proxy each, a client and an origin on one bridge; inside fresh namespaces only."""
-
-    def __init__(self, order: Order) -> None:
-        self._order = order
-        FOLDER.mkdir()
-        self.hosts = {each.name: each for each in (_host("a", 1), _host("b", 2), _host("client", 50), ORIGIN)}
-        self.topology = Topology(list(self.hosts.values()))
-        self.topology.build()
-        names = [f"{virtual_ip(vhid)} proxy{vhid}.example.com" for vhid in range(1, order.groups + 1)]
-        (FOLDER / "hosts").write_text("\n".join(["127.0.0.1 localhost", *names]) + "\n")
-        bind_file(FOLDER / "hosts", Path("/etc/hosts"))
-        make_authority(FOLDER / "ca")
-        os.environ |= {"LAG_PROBE": str(FOLDER / "lags"), "LAG_NOTED_S": "0"}
-        Path(os.environ["LAG_PROBE"]).mkdir()
-        self.origin = self._start("origin", [sys.executable, "-m", "wsa_proxy.lab.origin"])
-        self.proxies: dict[str, subprocess.Popen[bytes]] = {}
-        self.daemons: dict[str, subprocess.Popen[bytes]] = {}
-        for name in (MASTER, STANDBY):
-            (FOLDER / name).mkdir()
-            self.proxies[name] = self._start(name, self._command(name))
-            if order.product == "keepalived":
-                self.daemons[name] = self._start_keepalived(name)
-
-    def _start(self, host: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
-        with inside(self.topology.networks[host]), (FOLDER / f"{host}.log").open("ab") as log:
-            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-
-    def _command(self, name: str) -> list[str]:
-        """Of this host's mitmdump."""
-        options = ["--set", f"confdir={FOLDER / 'ca'}", "--set", "flow_detail=0"]
-        if self._order.product != "node":
-            return [mitmdump_path(), "-s", str(HERE / "lag_probe.py"), *options]
-        file = FOLDER / name / "node.yaml"
-        file.touch(mode=0o600)  # it holds the shared secret
-        file.write_text(node_file(name, self._order.groups, FOLDER / name / "state"))
-        return [mitmdump_path(), "-s", str(HERE / "probed_node.py"), *options, "--set", f"failover_config={file}"]
-
-    def _start_keepalived(self, name: str) -> subprocess.Popen[bytes]:
-        files = keepalived_files(name, self.hosts[name].ipv4.ip, self._order.groups, FOLDER / name)
-        files.write(FOLDER / name)
-        return self._start(name, files.command)
-
-    @property
-    def address(self) -> str:
-        """Where clients ask the proxy."""
-        return str(virtual_ip(1) if self._order.product == "node" else self.hosts[MASTER].ipv4.ip)
-
-    def wait(self) -> None:
-        """Until the first host's proxy serves, and is master of all groups, and all is quiet. Raises RuntimeError."""
-        ends_s = time.monotonic() + READY_S_MAX
-        while (lacking := self._missing()) is not None:
-            ended = [name for name, each in self.proxies.items() if each.poll() is not None]
-            if ended or time.monotonic() > ends_s:
-                told = "\n".join(file.read_text()[-1000:] for file in FOLDER.glob("*.log"))
-                raise RuntimeError(f"{self._order}: {lacking}; ended: {ended}\n{told}")
-            time.sleep(ASKED_EACH_S)
-        time.sleep(QUIET_S)
-
-    def _missing(self) -> str | None:
-        """What is, or nothing."""
-        wanted = self._order.groups
-        if self._order.product == "node":
-            states = _states(FOLDER / MASTER / "state")
-            if states != [("master", 1)] * wanted:
-                ready = states.count(("master", 1))
-                return f"{ready} of {wanted} groups are master and have a healthy standby"
-        with inside(self.topology.networks[MASTER]):
-            if self._order.product == "keepalived" and (held := _held()) < wanted:
-                return f"keepalived holds {held} of {wanted} addresses"
-            try:
-                socket.create_connection((self.address, PORT), 1.0).close()
-            except OSError as error:
-                return f"the proxy: {error}"
-        return None
-
-    def processes(self) -> dict[str, list[int]]:
-        """Of the first host: the proxy; the guardian or keepalived, with all that they have started."""
-        proxy = self.proxies[MASTER].pid
-        if (daemon := self.daemons.get(MASTER)) is not None:
-            return {"proxy": [proxy], "beside": [daemon.pid, *descendants(daemon.pid)]}
-        return {"proxy": [proxy], "beside": descendants(proxy)}
 
 
 def take(order: Order) -> dict[str, Any]:
@@ -225,7 +100,7 @@ def ask_on(world: World, seconds: int) -> dict[str, int]:
     command = [program, "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "60s", "-s", str(script)]
     with inside(world.topology.networks["client"]):
         ended = subprocess.run(
-            [*command, f"http://{world.address}:{PORT}/"],
+            [*command, f"http://{world.address}:{PORT_DEFAULT}/"],
             capture_output=True,
             text=True,
             timeout=seconds + LOAD_AROUND_S_MAX,
@@ -237,26 +112,6 @@ def ask_on(world: World, seconds: int) -> dict[str, int]:
     if not told["requests"]:
         raise RuntimeError(f"the proxy has answered nothing: {ended.stdout}")
     return told
-
-
-def _host(name: str, number: int) -> Host:
-    """With all the virtual IPs on its own network."""
-    return Host(name, IPv4Interface(f"10.0.0.{number}/16"), IPv6Interface(f"fd00:77::{number}/64"))
-
-
-def _states(state_dir: Path) -> list[tuple[str, int | None]]:
-    """Of each group its state and how many could take over from it; nothing while the node cannot be asked."""
-    try:
-        document = ask(state_dir / "control.sock", "status")
-    except ControlError:
-        return []
-    return [(each["state"], each["members"]["redundancy"]["healthy_standbys"]) for each in document["groups"]]
-
-
-def _held() -> int:
-    """Virtual IPs of this network."""
-    with IPRoute() as netlink:
-        return sum(each.get_attr("IFA_ADDRESS", "").startswith("10.0.1.") for each in netlink.get_addr())
 
 
 def _waited_for_s() -> float:

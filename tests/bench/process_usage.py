@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.footprint import KIB_PER_MIB
+from tests.bench.footprint import TICKS_PER_S
 from tests.bench.footprint import sizes_kib
-
-TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+from tests.bench.footprint import stat_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +36,7 @@ def descendants(pid: int) -> list[int]:
 def processor_s(pids: Sequence[int]) -> float:
     """Seconds of processor that these have used, in their own code and in the kernel; with that of their children that
     have ended. Whoever has ended itself counts as nothing."""
-    ticks = 0
-    for pid in pids:
-        fields = _read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
-        ticks += sum(map(int, fields[11:15]))  # utime, stime, cutime, cstime: proc_pid_stat(5)
-    return ticks / TICKS_PER_S
+    return sum(sum(stat_fields(_read(Path(f"/proc/{pid}/stat")))[11:15]) for pid in pids) / TICKS_PER_S
 
 
 def memory(pids: Sequence[int]) -> Memory:

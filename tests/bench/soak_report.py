@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.bench.markdown import head
 from tests.bench.markdown import row
+from tests.bench.medians import of_hundredths
 from tests.bench.steadiness import Growth
 from tests.bench.steadiness import Record
 from tests.bench.steadiness import Sample
@@ -104,9 +105,7 @@ def request_row(record: Record, kind: str) -> str:
     parts = [each[kind] for each in record.samples]
     failed = sum(each["failed"] for each in parts)
     answered = sum(each["done"] for each in parts) - failed
-    ordered = sorted(record.times_ms[kind])
-    places = (len(ordered) // 2, len(ordered) * 99 // 100, len(ordered) - 1)
-    times = [f"{ordered[place]:.0f}" if ordered else "-" for place in places]
+    times = [f"{each:.0f}" for each in of_hundredths(record.times_ms[kind])] or ["-"] * 3
     gap_ms = max(each["gap_ms"] for each in parts)
     return row([KINDS[kind], str(answered), str(failed), *times, str(gap_ms)])
 

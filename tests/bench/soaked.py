@@ -26,6 +26,7 @@ from tests.bench.footprint import tcp_counters
 from tests.bench.footprint import waiting
 from tests.bench.loaded import moves
 from tests.bench.log_tail import LogTail
+from tests.bench.medians import of_hundredths
 from tests.bench.steadiness import Record
 from wsa_proxy.lab.faults import find_nft
 from wsa_proxy.lab.holders import holdings
@@ -207,8 +208,4 @@ def elements(ruleset: Iterable[dict[str, Any]]) -> int:
 
 def took(times_ms: Iterable[float]) -> dict[str, int]:
     """The middle, the 99th percentile and the longest, in milliseconds."""
-    ordered = sorted(times_ms)
-    if not ordered:
-        return {}
-    places = {"p50": len(ordered) // 2, "p99": len(ordered) * 99 // 100, "max": len(ordered) - 1}
-    return {name: round(ordered[place]) for name, place in places.items()}
+    return dict(zip(("p50", "p99", "max"), map(round, of_hundredths(times_ms)), strict=False))

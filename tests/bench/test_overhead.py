@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from ipaddress import IPv4Address
@@ -10,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
 from tests.bench import overhead
 from tests.bench import overhead_files
 from tests.bench import overhead_rows
-from tests.bench.overhead_sample import Order
+from tests.bench.overhead_world import Order
 from tests.lab.inside import needs_namespaces
 from wsa_proxy.bench import programs
 from wsa_proxy.bench.products import PRODUCTS
@@ -172,22 +170,11 @@ def test_a_proxy_that_was_not_the_bottleneck_is_told() -> None:
     assert overhead_rows.shares([fine]) == "under load, of a core: proxy 95 %, origin 10 %, clients 5 %"
 
 
-def test_the_file_of_many_groups_is_the_example(tmp_path: Path) -> None:
-    """But for what must differ from group to group; the standby's is the other example."""
-    document = json.loads(overhead_files.node_file("b", 255, tmp_path))
-    example = YAML(typ="safe").load(Path("configs/node-b.yaml").read_text())
-    assert [group["id"] for group in document["groups"]] == list(range(1, 256))
-    last, first = document["groups"][-1], example["groups"][0]
-    own = {"id": 255, "virtual_ip": "10.0.1.255/16", "hostname": "proxy255.example.com"}
-    assert last == first | own and document["node"] == "b"
-    assert (last["security"], last["mac"]) == ("sealed", "virtual")
-
-
 def test_keepalived_has_as_many_instances(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each with an id and an address of its own, and one check script for all."""
     monkeypatch.setattr(programs, "found", lambda program: f"/usr/sbin/{program}")
     text = overhead_files.keepalived_files("a", IPv4Address("10.0.0.1"), 64, tmp_path).files["keepalived.conf"]
     assert re.findall(r"virtual_router_id (\d+)", text) == [str(vhid) for vhid in range(1, 65)]
-    assert re.findall(r"(10\.0\.1\.\d+)/16", text) == [f"10.0.1.{vhid}" for vhid in range(1, 65)]
+    assert re.findall(r"(10\.0\.1\.\d+)/22", text) == [f"10.0.1.{vhid}" for vhid in range(1, 65)]
     assert len(set(re.findall(r"vrrp_instance (\w+) {", text))) == 64
     assert text.count("vrrp_script") == 1 and text.count("{") == text.count("}")

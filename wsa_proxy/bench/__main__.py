@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from wsa_proxy.bench import playing
-from wsa_proxy.bench.plan import GIVEN_UP_AFTER
+from wsa_proxy.bench.plan import is_given_up
 from wsa_proxy.bench.products import PRODUCTS
 from wsa_proxy.bench.products import Product
 from wsa_proxy.bench.trials import TRIALS
@@ -58,7 +58,7 @@ def _all_runs(lab: Lab, product: Product, name: str, numbers: list[int]) -> None
         run = playing.play(lab, product, TRIALS[name], number)
         print(json.dumps(run.document()), flush=True)
         away += not run.fault.came_back
-        if away == number + 1 == GIVEN_UP_AFTER:
+        if is_given_up(away, number + 1):
             return
 
 

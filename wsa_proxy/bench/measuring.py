@@ -15,8 +15,8 @@ from collections.abc import Generator
 from collections.abc import Sequence
 from typing import IO
 
-from wsa_proxy.bench.plan import GIVEN_UP_AFTER
 from wsa_proxy.bench.plan import Order
+from wsa_proxy.bench.plan import is_given_up
 from wsa_proxy.bench.playing import Run
 from wsa_proxy.bench.playing import read_run
 
@@ -110,7 +110,7 @@ class Measuring:
     def _note(self, run: Run) -> None:
         self._next[run.trial] = run.number + 1
         self._away[run.trial] += not run.fault.came_back
-        if self._away[run.trial] == self._next[run.trial] == GIVEN_UP_AFTER:
+        if is_given_up(self._away[run.trial], self._next[run.trial]):
             self._over.add(run.trial)
 
     def _lost(self, left: Sequence[tuple[str, list[int]]], status: int) -> None:

@@ -15,9 +15,7 @@ from wsa_proxy.bench.summary import LATE_WORTH_TELLING_MS
 from wsa_proxy.bench.summary import Cell
 from wsa_proxy.bench.summary import holders_text
 from wsa_proxy.bench.summary import outage_text
-from wsa_proxy.bench.trials import RETURN
-from wsa_proxy.bench.trials import RETURN_OF
-from wsa_proxy.bench.trials import RETURN_TOLD
+from wsa_proxy.bench.trials import ROWS
 from wsa_proxy.bench.trials import TRIALS
 
 PICTURE = "benchmarks.svg"
@@ -80,20 +78,10 @@ def make_page(document: Mapping[str, Any]) -> str:
     return "".join(parts)
 
 
-def _names() -> dict[str, str]:
-    """What has a line, with what it is called."""
-    told = {}
-    for name, trial in TRIALS.items():
-        told[name] = trial.told
-        if name == RETURN_OF:
-            told[RETURN] = RETURN_TOLD
-    return told
-
-
 def _table(products: Sequence[Product], cells: Mapping[tuple[str, str], Cell], text: Any) -> list[str]:
     lines = ["", "| fault | " + " | ".join(product.name for product in products) + " |"]
     lines.append("| --- |" + " --- |" * len(products))
-    for name, told in _names().items():
+    for name, told in ROWS.items():
         if any((product.name, name) in cells for product in products):
             row = [cells.get((product.name, product.done_as(name))) for product in products]
             texts = ["(not measured)" if cell is None else text(cell) for cell in row]
@@ -104,7 +92,7 @@ def _table(products: Sequence[Product], cells: Mapping[tuple[str, str], Cell], t
 def _variants(products: Sequence[Product], cells: Mapping[tuple[str, str], Cell]) -> list[str]:
     lines = ["", "| set-up | fault | longest gap | failed | two holders s |", "| --- | --- | --- | --- | --- |"]
     for product in products:
-        for name, told in _names().items():
+        for name, told in ROWS.items():
             if cell := cells.get((product.name, name)):
                 figures = f"{outage_text(cell)} | {cell.failed:g} | {holders_text(cell)}"
                 lines.append(f"| {product.name} | {told} | {figures} |")

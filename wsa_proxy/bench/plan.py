@@ -43,6 +43,11 @@ def make_plan(products: Sequence[Product], *, quick: bool, only: Collection[str]
     return orders
 
 
+def is_given_up(away: int, done: int) -> bool:
+    """``away``: in so many of the ``done`` runs of a trial the service never came back."""
+    return away == done == GIVEN_UP_AFTER
+
+
 def expected_s(orders: Sequence[Order]) -> float:
     """Of a whole plan, before anything has been measured."""
     return len({order.product for order in orders}) * STARTUP_S + sum(order.runs for order in orders) * RUN_S

@@ -11,9 +11,7 @@ from xml.sax.saxutils import escape
 
 from wsa_proxy.bench.products import PRODUCTS
 from wsa_proxy.bench.summary import Cell
-from wsa_proxy.bench.trials import RETURN
-from wsa_proxy.bench.trials import RETURN_TOLD
-from wsa_proxy.bench.trials import TRIALS
+from wsa_proxy.bench.trials import ROWS
 
 WIDTH, LEFT, RIGHT = 860, 250, 60
 BAR, GAP, TOP, FOOT = 9, 12, 56, 28
@@ -25,17 +23,16 @@ INK, LINES = "#808080", "#80808055"
 
 
 def make_plot(cells: Sequence[Cell], products: Sequence[str]) -> str:
-    """One row for each fault that was measured, in the order of the trials; a bar for each of at most three products:
+    """One row for each fault that was measured, in the order of the page; a bar for each of at most three products:
     the median, with a line from the shortest to the longest run."""
     found = {(cell.product, cell.trial): cell for cell in cells}
-    told = {name: trial.told for name, trial in TRIALS.items()} | {RETURN: RETURN_TOLD}
-    rows = [name for name in told if any((product, name) in found for product in products)]
+    rows = [name for name in ROWS if any((product, name) in found for product in products)]
     height = TOP + len(rows) * _row(products) + FOOT
     parts = [_head(height), *_legend(products), *_scale(height)]
     for number, name in enumerate(rows):
         top = TOP + number * _row(products)
         middle = top + len(products) * BAR / 2 + 4
-        parts.append(_text(LEFT - 8, middle, told[name], anchor="end"))
+        parts.append(_text(LEFT - 8, middle, ROWS[name], anchor="end"))
         for index, product in enumerate(products):
             if cell := found.get((product, PRODUCTS[product].done_as(name))):
                 parts += _bar(cell, top + index * BAR, COLOURS[index])

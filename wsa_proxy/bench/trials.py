@@ -70,3 +70,10 @@ RETURN = "start"
 """The return of the better node is no fault of its own: it is what undoes ``stop``, and measured there."""
 RETURN_OF = "stop"
 RETURN_TOLD = "better node started again"
+
+ROWS = {
+    name: told
+    for trial in _LIST
+    for name, told in [(trial.name, trial.told), *([(RETURN, RETURN_TOLD)] if trial.name == RETURN_OF else [])]
+}
+"""What has a line on the page and in its picture, in this order, with what it is called there."""
