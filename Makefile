@@ -65,7 +65,7 @@ start-time: setup    ## from the start of a node to taking part, beside plain mi
 profile: setup       ## where the processor's time of a busy node goes, and of 255 idle groups; needs wrk (PROFILE="--seconds 5")
 	@.venv/bin/python -m tests.bench.profile $(PROFILE)
 
-scale: setup         ## takeovers of 2, 4 and 8 nodes, and of 1, 16 and 64 groups at once; half an hour (SCALE="--runs 1 --only groups")
+scale: setup         ## takeovers of 2, 4 and 8 nodes, and of 1, 16 and 64 groups at once; twenty minutes (SCALE="--runs 1 --only groups")
 	@.venv/bin/python -m tests.bench.scale $(SCALE)
 
 bench: setup         ## the same faults beside keepalived and ucarp, into docs/benchmarks.md; an hour, as root (BENCH=--quick)
