@@ -60,6 +60,7 @@ class Playbook:
         says_farewell: bool = False,
         preempt_delay_s: float = 0.0,
         preempt_delay_max_s: float = 60.0,
+        acquires_first: bool = False,
     ) -> None:
         settings = VirtualHostSettings(
             1,
@@ -69,6 +70,7 @@ class Playbook:
             tuple(versions),
             tie_break,
             says_farewell,
+            acquires_first,
             preempt_delay_s=preempt_delay_s,
             preempt_delay_max_s=preempt_delay_max_s,
         )

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from tests.carp.playbook import ACQUIRE
 from tests.carp.playbook import ANNOUNCE
+from tests.carp.playbook import BOW_OUT
 from tests.carp.playbook import RELEASE
 from tests.carp.playbook import SECOND
 from tests.carp.playbook import TICK
 from tests.carp.playbook import Playbook
 from tests.carp.playbook import heard
+from tests.carp.playbook import send
 from wsa_proxy.carp.commands import SendFarewell
+from wsa_proxy.carp.commands import SendIntent
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.events import DemotionChanged
 from wsa_proxy.carp.events import FarewellReceived
@@ -38,6 +42,45 @@ def test_who_has_overslept_says_nothing() -> None:
     """Others have been master for long."""
     play = Playbook(says_farewell=True).master()
     assert play.at(5 * SECOND, TICK) == [RELEASE] and play.reason() == "overslept"
+
+
+@pytest.mark.parametrize("gone", ["silent", "bowed out"])
+def test_with_a_virtual_mac_the_others_are_told_before_it_acquires(gone: str) -> None:
+    """By a word of its own values; those who wait for the same takeover hear it some 15 ms sooner. (Three nodes on a
+    real LAN: without it all of them followed one bow-out.)"""
+    play = Playbook(advskew=10, says_farewell=True, acquires_first=True).listening()
+    if gone == "bowed out":
+        assert play.at(SECOND, BOW_OUT) == []
+    assert play.follow() == [SendIntent(1, 10, 0), ACQUIRE, send(1, 10), ANNOUNCE]
+
+
+def test_a_demoted_node_says_so_in_its_intent() -> None:
+    """Or the others would call it rewritten."""
+    play = Playbook(advskew=10, says_farewell=True, acquires_first=True).listening()
+    play.at(1, DemotionChanged(1, "slow"))
+    assert play.follow()[0] == SendIntent(1, 240, 1)
+
+
+@pytest.mark.parametrize("living", [heard(1, 200), heard(1, 0, demotion=1), heard(9, 0)], ids=str)
+def test_a_living_master_hears_nothing_before_the_addresses_are_here(living: object) -> None:
+    """It would let go of them, and nobody would have them meanwhile."""
+    play = Playbook(advskew=10, says_farewell=True, acquires_first=True).listening()
+    assert play.at(SECOND, living)[0] == ACQUIRE  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("sealed", "virtual"), [(False, True), (True, False), (False, False)])
+def test_without_a_virtual_mac_or_a_seal_there_is_no_intent(sealed: bool, virtual: bool) -> None:
+    """Without a virtual MAC the advertisement itself comes first; in plain CARP it would be the same packet twice."""
+    play = Playbook(says_farewell=sealed, acquires_first=virtual).listening()
+    claims = [ACQUIRE, send()] if virtual else [send(), ACQUIRE]
+    assert play.follow() == [*claims, ANNOUNCE]
+
+
+def test_a_backup_that_waits_stops_at_an_intent() -> None:
+    """It is an advertisement like any other."""
+    play = Playbook(advskew=100).listening()
+    assert play.at(SECOND, BOW_OUT) == [] and play.at(SECOND + 0.5, heard(1, 55)) == []
+    assert play.deadline == SECOND + 0.5 + D + 100 and play.state is State.BACKUP
 
 
 def test_a_winner_announces_again_when_the_loser_says_farewell() -> None:

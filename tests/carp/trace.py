@@ -32,6 +32,7 @@ from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import ReportWait
 from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import SendFarewell
+from wsa_proxy.carp.commands import SendIntent
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.events import AddressAnswered
 from wsa_proxy.carp.events import AdvertisementReceived
@@ -59,6 +60,8 @@ def words(command: Command) -> str:
             return f"advertise {advbase}/{advskew} demotion {demotion}"
         case SendFarewell(advbase=advbase, advskew=advskew, demotion=demotion):
             return f"farewell {advbase}/{advskew} demotion {demotion}"
+        case SendIntent(advbase=advbase, advskew=advskew, demotion=demotion):
+            return f"intent {advbase}/{advskew} demotion {demotion}"
         case AcquireAddresses():
             return "acquire"
         case ReleaseAddresses():

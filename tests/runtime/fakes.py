@@ -24,6 +24,7 @@ from wsa_proxy.net.ports import MacVerdict
 from wsa_proxy.net.ports import Packet
 from wsa_proxy.net.ports import Steered
 from wsa_proxy.net.ports import Version
+from wsa_proxy.net.virtual_interface import virtual_mac
 
 if TYPE_CHECKING:
     from tests.runtime.world import Host
@@ -56,9 +57,10 @@ class Inbox[T]:
 
 
 class FakeAdvertisements:
-    def __init__(self, host: Host, vhid: int) -> None:
+    def __init__(self, host: Host, vhid: int, *, virtual: bool = False) -> None:
         self.host = host
         self.vhid = vhid
+        self.virtual = virtual
         self.inbox: Inbox[Packet] = Inbox()
         host.lan.listeners.append(self)
 
@@ -84,7 +86,8 @@ class FakeAdvertisements:
         self.host.journal.append(f"advertise v{version} {advbase}/{advskew}{own}")
         self.host.loop.now += self.host.freeze_after_send_s
         self.host.freeze_after_send_s = 0.0
-        packet = Packet(version, self.host.address, self.host.mac, 255, payload)
+        mac = virtual_mac(self.vhid) if self.virtual and not from_own_mac else self.host.mac
+        packet = Packet(version, self.host.address, mac, 255, payload)
         for listener in self.host.lan.listeners:
             heard = listener is not self and listener.vhid == payload[1]
             heard = heard and self.host.lan.carries_advertisement(self.host.name, listener.host.name)

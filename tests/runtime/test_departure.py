@@ -141,11 +141,13 @@ async def test_a_lease_that_the_kernel_does_not_renew_meanwhile_is_the_end(make_
     assert a.journal == [BOW_OUT, "close connections", "release"] and not a.node.departure.awaits_successor
 
 
+@pytest.mark.parametrize("virtual_mac", [True, False])
 async def test_who_has_slept_meanwhile_hears_the_successor_before_it_renews(
-    make_host: MakeHost, monkeypatch: pytest.MonkeyPatch
+    make_host: MakeHost, monkeypatch: pytest.MonkeyPatch, virtual_mac: bool
 ) -> None:
-    """A renewal is an add: it would put the address, whose lease has ended, beside the successor's."""
-    a, b = await two(make_host, virtual_mac=True)
+    """A renewal is an add: it would put the address, whose lease has ended, beside the successor's. He is given no time
+    to acquire any more."""
+    a, b = await two(make_host, virtual_mac=virtual_mac)
     a.node.departure.begin("orderly stop")
     a.inbox.put(Packet(4, b.address, b.mac, 255, b.says(1, 55, 0)))
     a.loop.now += 0.9  # its beat is late

@@ -49,4 +49,5 @@ async def test_each_setting_has_its_source(make_host: MakeHost) -> None:
     assert host_settings_of(GROUP, replace(SETTINGS, preempt=True), credentials, tie_break).preempt
     sealed = make_host("b", 2, security=("sealed",)).node._identities[1].credentials
     told = host_settings_of(GROUP, SETTINGS, sealed, refuse)
-    assert (told.tie_break, told.says_farewell) == (0, True)
+    assert (told.tie_break, told.says_farewell, told.says_intent) == (0, True, True)
+    assert not replace(told, acquires_first=False).says_intent and not replace(told, says_farewell=False).says_intent

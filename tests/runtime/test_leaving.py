@@ -13,10 +13,13 @@ from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.events import Event
 from wsa_proxy.carp.events import FarewellReceived
 from wsa_proxy.carp.wire import Advertisement
+from wsa_proxy.net.virtual_interface import virtual_mac
 from wsa_proxy.runtime.leaving import ACQUIRES_S
+from wsa_proxy.runtime.leaving import ACQUIRES_VIRTUAL_S
 from wsa_proxy.runtime.leaving import Leaving
 
 VIP, LINK_LOCAL = ip_address("10.0.0.3"), ip_address("fe80::3")
+VIRTUAL, OWN = virtual_mac(7), "02:00:00:00:00:02"
 
 
 class World:
@@ -71,9 +74,9 @@ async def test_from_the_bow_out_to_the_end() -> None:
     world.leaving.begin()
     world.leaving.release()
     assert world.done == ["no will"] and world.leaving.keeps and world.leaving.awaits_successor
-    world.leaving.heard(heard(1, 55))
+    world.leaving.heard(heard(1, 55), VIRTUAL)
     assert world.leaving.keeps and not world.leaving.awaits_successor
-    world.leaving.heard(heard(1, 55))
+    world.leaving.heard(heard(1, 55), VIRTUAL)
     world.leaving.fall_silent()
     assert world.done[1:] == ["close ['fe80::3']", "hold silently"]
     world.leaving.end()
@@ -86,14 +89,14 @@ async def test_who_leaves_himself_is_no_successor(event: Event) -> None:
     """Nor is a master that has just yielded."""
     world = World()
     world.leaving.begin()
-    world.leaving.heard(event)
+    world.leaving.heard(event, VIRTUAL)
     assert world.leaving.awaits_successor and world.done == []
 
 
 async def test_a_backup_hears_masters_all_the_time() -> None:
     """Only who leaves takes one for his successor."""
     world = World()
-    world.leaving.heard(heard(1, 0))
+    world.leaving.heard(heard(1, 0), VIRTUAL)
     world.leaving.fall_silent()
     world.leaving.end()
     assert world.done == []
@@ -117,23 +120,36 @@ async def test_what_cannot_be_held_silently_goes(error: Exception, caplog: pytes
     world = World()
     world.refuses = error
     world.leaving.begin()
-    world.leaving.heard(heard(1, 55))
+    world.leaving.heard(heard(1, 55), VIRTUAL)
     assert world.done[-2:] == [BOTH_CLOSED, "release"] and not world.leaving.keeps
     assert f"the virtual IP cannot be held silently, and goes: {error}" in caplog.text
 
 
-async def test_without_a_virtual_mac_the_successor_advertises_before_he_acquires() -> None:
+@pytest.mark.parametrize(("interface", "acquires_s"), [("", ACQUIRES_S), ("carp7", ACQUIRES_VIRTUAL_S)])
+async def test_the_successor_advertises_before_he_acquires(interface: str, acquires_s: float) -> None:
     """Silent a moment later, or nobody would answer for the address; what was heard is heard."""
     world = World()
-    world.ports.virtual_interface = ""
+    world.ports.virtual_interface = interface
     world.leaving.begin()
-    world.leaving.heard(heard(1, 55))
-    world.leaving.heard(heard(1, 55))
+    world.leaving.heard(heard(1, 55), OWN)
+    world.leaving.heard(heard(1, 55), OWN)
     world.leaving.bow_out_again()
-    await asyncio.sleep(ACQUIRES_S * 0.9)
+    await asyncio.sleep(acquires_s * 0.9)
     assert world.done == [] and world.leaving.awaits_successor
-    await asyncio.sleep(ACQUIRES_S * 0.2)
+    await asyncio.sleep(acquires_s * 0.2)
     assert world.done == ["close ['fe80::3']", "hold silently"] and not world.leaving.awaits_successor
+
+
+async def test_who_speaks_from_the_virtual_mac_has_acquired() -> None:
+    """His intent came before; the wait that it began finds nothing to do."""
+    world = World()
+    world.leaving.begin()
+    world.leaving.heard(heard(1, 55), OWN)
+    assert world.leaving.awaits_successor
+    world.leaving.heard(heard(1, 55), VIRTUAL)
+    assert world.done == ["close ['fe80::3']", "hold silently"]
+    await asyncio.sleep(ACQUIRES_VIRTUAL_S * 1.1)
+    assert len(world.done) == 2
 
 
 async def test_without_an_interface_there_is_nothing_to_keep() -> None:
@@ -152,7 +168,7 @@ async def test_the_bow_out_is_said_again_only_as_long_as_nobody_was_heard() -> N
     world.leaving.bow_out_again()
     world.leaving.begin()
     world.leaving.bow_out_again()
-    world.leaving.heard(heard(1, 55))
+    world.leaving.heard(heard(1, 55), VIRTUAL)
     world.leaving.bow_out_again()
     assert world.done.count("repeat to advertisements") == 1
 
@@ -164,7 +180,7 @@ async def test_who_is_master_still_has_no_successor_and_may_stay() -> None:
     is_master = True
     leaving = Leaving(7, [VIP], lambda: is_master, lambda: world.ports, world, world.close)
     leaving.begin()
-    leaving.heard(heard(1, 200))
+    leaving.heard(heard(1, 200), VIRTUAL)
     assert leaving.awaits_successor and world.done == []
     leaving.stay()
     assert not leaving.keeps and world.done == []
@@ -172,5 +188,5 @@ async def test_who_is_master_still_has_no_successor_and_may_stay() -> None:
     is_master = False
     leaving.stay()
     assert leaving.keeps
-    leaving.heard(heard(1, 55))
+    leaving.heard(heard(1, 55), VIRTUAL)
     assert world.done == ["hold silently"] and leaving.keeps and not leaving.awaits_successor

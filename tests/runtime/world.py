@@ -217,7 +217,7 @@ class Host:
             self.virtual_index = address_index = (self.virtual_index or index) + 100
             self.virtual_name = "carp1"
             virtual_interface = f"carp{group.vhid}"
-        advertisements = FakeAdvertisements(self, group.vhid)
+        advertisements = FakeAdvertisements(self, group.vhid, virtual=group.virtual_mac)
         ports = Ports(index, address_index, virtual_interface, advertisements, addresses, FakeNeighbours(self))
         if group.vhid == 1:
             self.ports = ports

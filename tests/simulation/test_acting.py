@@ -13,6 +13,7 @@ from wsa_proxy.carp.commands import Reason
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import SendFarewell
+from wsa_proxy.carp.commands import SendIntent
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.host_settings import VirtualHostSettings
 from wsa_proxy.simulation.acting import Acting
@@ -61,6 +62,15 @@ def test_what_was_claimed_ends_with_a_bow_out_and_only_once() -> None:
     assert told == ["advertisement", "from the virtual MAC", "announcement", "transition"]
     assert half.does(BOWS_OUT, STOPPED) == ["advertisement", "from the virtual MAC", "transition"]
     assert half.does(BOWS_OUT) == []
+
+
+def test_an_intent_and_what_takes_it_back_come_from_its_own_mac() -> None:
+    """The kernel refuses what it has told the others: they are told, and the switch learns nothing."""
+    half = Half()
+    half.kernel.refuses = True
+    told = half.does(SendIntent(1, 0, 0), AcquireAddresses(), SAYS, AnnounceAddresses(), PROMOTED)
+    assert told == ["advertisement", "transition"]
+    assert half.does(BOWS_OUT, STOPPED) == ["advertisement", "transition"]
 
 
 @pytest.mark.parametrize("acquires_first", [True, False])

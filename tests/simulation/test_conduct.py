@@ -17,6 +17,7 @@ from wsa_proxy.carp.commands import ReportRefusal
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import SendFarewell
+from wsa_proxy.carp.commands import SendIntent
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.events import AddressAnswered
 from wsa_proxy.carp.events import AdvertisementReceived
@@ -59,9 +60,10 @@ def heard(advskew: int, advbase: int = 1, demotion: int = 0) -> AdvertisementRec
 class World:
     """One node, which is told what to be, and its judge. It preempts, with an advskew of 50."""
 
-    def __init__(self, state: State, sealed: bool = False) -> None:
+    def __init__(self, state: State, sealed: bool = False, virtual: bool = False) -> None:
         plan = draw(Random(1), 2, sealed)
         settings = replace(plan.members[0].settings, advbase=1, advskew=50, preempt=True, versions=(4,), tie_break=102)
+        settings = replace(settings, acquires_first=virtual)
         members = (Member(settings, OURS), Member(replace(settings, advskew=99), OURS))
         self.run = Run(1, replace(plan, members=members, lateness_s=0.0, bystanders=(), mishaps=()))
         self.node = self.run.nodes[0]
@@ -183,6 +185,45 @@ def test_the_loser_of_a_sealed_group_says_farewell_once(said: list[Command], pro
     return None
 
 
+INTENT, VIRTUAL = SendIntent(1, 50, 0), [ACQUIRE, SEND, ANNOUNCE]
+PREEMPTED = report(State.BACKUP, State.MASTER, "preempted_inferior_master")
+
+
+@pytest.mark.parametrize(
+    ("sealed", "seconds", "cause", "commands", "promise"),
+    [
+        (True, DOWN_S, TIMER, [INTENT, *VIRTUAL, PROMOTED], None),
+        (True, DOWN_S, TIMER, [*VIRTUAL, PROMOTED], "I7"),
+        (True, DOWN_S, TIMER, [ACQUIRE, INTENT, *VIRTUAL[1:], PROMOTED], "I7"),
+        (True, DOWN_S, TIMER, [SendIntent(1, 51, 0), *VIRTUAL, PROMOTED], "I6"),
+        (True, 1.0, heard(90), [INTENT, *VIRTUAL, PREEMPTED], "I7"),
+        (True, 1.0, heard(90), [*VIRTUAL, PREEMPTED], None),
+        (True, 1.0, TIMER, [INTENT], "I6"),
+        (False, DOWN_S, TIMER, [INTENT, *VIRTUAL, PROMOTED], "I7"),
+        (False, DOWN_S, TIMER, [*VIRTUAL, PROMOTED], None),
+    ],
+)
+def test_with_a_virtual_mac_a_backup_of_a_sealed_group_says_its_intent(
+    sealed: bool, seconds: float, cause: Event, commands: list[Command], promise: str | None
+) -> None:
+    """Once, first, as what it is, and to nobody who lives."""
+    world = World(State.BACKUP, sealed, virtual=True)
+    world.later(seconds)
+    if promise is None:
+        return world.answer(cause, commands)
+    with pytest.raises(Violation, match=rf"^{promise}"):
+        world.answer(cause, commands)
+    return None
+
+
+def test_an_intent_does_not_come_from_the_virtual_mac() -> None:
+    """It would draw the clients to who has not the addresses yet."""
+    world = World(State.BACKUP, sealed=True, virtual=True)
+    world.judge.told("advertisement", INTENT)
+    with pytest.raises(Violation, match=r"^I7.*from their MAC"):
+        world.judge.told("from the virtual MAC", 4)
+
+
 def test_an_answer_that_must_wait_is_due_and_counted() -> None:
     world = World(State.MASTER)
     world.later(0.1)
@@ -227,7 +268,7 @@ def test_who_has_tied_takes_over_only_after_its_wait() -> None:
     world.answer(heard(90), [])
     world.later(0.2 * (1 + 50 / 256) * 102 / 256 - 0.001)
     with pytest.raises(Violation, match=r"^I2"):
-        world.answer(TIMER, [*PROMOTION[:3], report(State.BACKUP, State.MASTER, "preempted_inferior_master")])
+        world.answer(TIMER, [*PROMOTION[:3], PREEMPTED])
 
 
 def test_who_has_held_the_addresses_does_not_ask_who_has_them() -> None:

@@ -26,9 +26,9 @@ def hear(ledger: Ledger, payload: Any, at_s: float, source: str = "10.0.0.1", ma
     return [finding.text for finding in ledger.enter(packet, Judge(None).opinion(packet))[1]]
 
 
-def of_b(advskew: int = 100) -> bytes:
+def of_b(advskew: int = 100, counter: int = 77) -> bytes:
     """Another counter than F1's, as another node has."""
-    return wire.encode(wire.Advertisement(1, 1, advskew, 0, 77, bytes(20)))
+    return wire.encode(wire.Advertisement(1, 1, advskew, 0, counter, bytes(20)))
 
 
 def test_two_masters_are_told_once() -> None:
@@ -152,3 +152,15 @@ def test_findings_are_bounded() -> None:
     for number in range(FINDINGS_MAX + 5):
         findings.found(number, "text", float(number))
     assert [findings.all()[place].key for place in (0, -1)] == [5, FINDINGS_MAX + 4]
+
+
+def test_who_has_said_its_intent_takes_over_once() -> None:
+    """From its own MAC first, then from the virtual one: one node, which follows one master. Not two masters either,
+    though it has spoken from two hardware addresses."""
+    ledger = Ledger()
+    told = hear(ledger, F1.packet, 0, "10.0.0.1", VIRTUAL_MAC)
+    told += hear(ledger, of_b(counter=76), 3.2, "10.0.0.2", MAC_B)
+    told += [each for at in range(5) for each in hear(ledger, of_b(), 3.22 + at, "10.0.0.2", VIRTUAL_MAC)]
+    assert told == ["id 1: 10.0.0.2 takes over from 10.0.0.1, which was silent for 3.20 s"]
+    told = hear(ledger, F1.packet, 8.5, "10.0.0.1", VIRTUAL_MAC)
+    assert told == ["id 1: 10.0.0.1 begins beside 10.0.0.2, which spoke 1.28 s ago"]

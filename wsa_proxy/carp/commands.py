@@ -1,8 +1,8 @@
 """Everything a virtual host can wish for. The order in which commands are returned is part of the protocol.
 
-Promotion: advertise, acquire, announce; with a virtual MAC acquire comes first. Demotion: bow out (on an orderly stop)
-or say farewell (on defeat), then release. Never announce after a release, unless acquired again. The driver carries
-them out one by one.
+Promotion: advertise, acquire, announce; with a virtual MAC acquire comes first, and before it, where the master is
+gone, the intent. Demotion: bow out (on an orderly stop) or say farewell (on defeat), then release. Never announce after
+a release, unless acquired again. The driver carries them out one by one.
 """
 
 from __future__ import annotations
@@ -52,6 +52,20 @@ class SendFarewell:
     advbase: int
     advskew: int
     demotion: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendIntent:
+    """The same, said with a virtual MAC before the addresses are acquired: of several backups that follow the same
+    master all but the best one stop. Never from the virtual MAC, which would bring the clients too soon."""
+
+    advbase: int
+    advskew: int
+    demotion: int
+
+
+type Advertising = SendAdvertisement | SendFarewell | SendIntent
+"""What leaves as one advertisement in each IP version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +128,7 @@ class ReportWait:
 type Command = (
     SendAdvertisement
     | SendFarewell
+    | SendIntent
     | AcquireAddresses
     | ReleaseAddresses
     | AnnounceAddresses

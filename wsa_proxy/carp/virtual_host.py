@@ -44,6 +44,7 @@ from wsa_proxy.carp.commands import ReportRefusal
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import SendFarewell
+from wsa_proxy.carp.commands import SendIntent
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.election import Rank
 from wsa_proxy.carp.events import AddressAnswered
@@ -217,8 +218,7 @@ class VirtualHost(Standing):
         return [*self._advertise(now), AnnounceAddresses()]
 
     def _master_farewell(self, event: FarewellReceived, now: float) -> list[Command]:
-        # The loser's clients may have heard it last.
-        return [AnnounceAddresses()]
+        return [AnnounceAddresses()]  # the loser's clients may have heard it last
 
     def _master_deadline(self, event: DeadlineReached, now: float) -> list[Command]:
         if now < self._deadline_advertisement_s:
@@ -316,14 +316,15 @@ class VirtualHost(Standing):
         return []
 
     def _promote(self, now: float, reason: Reason, evidence: str) -> list[Command]:
-        """The order is the protocol's: advertise, acquire, announce (FreeBSD ip_carp.c), or acquire first."""
+        """Advertise, acquire, announce (FreeBSD ip_carp.c), or acquire first; then the others are told before that."""
         report = self._report(now, State.MASTER, reason.value, evidence)
         self._held_before = True
-        self._advertisements_sent = 0
-        self._announce_at = 1 + ANNOUNCE_AGAIN_AFTER
+        self._advertisements_sent, self._announce_at = 0, 1 + ANNOUNCE_AGAIN_AFTER
         self._answer_after_s = now
         advertise, acquire = self._advertise(now), AcquireAddresses()
         claims = [acquire, *advertise] if self.settings.acquires_first else [*advertise, acquire]
+        if self.settings.says_intent and not report.from_living:
+            claims.insert(0, SendIntent(self.settings.advbase, self.advskew, self.demotion))
         return [*claims, AnnounceAddresses(), report]
 
     def _yield(self, now: float, reason: Reason, evidence: str) -> list[Command]:

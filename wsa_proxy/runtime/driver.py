@@ -27,6 +27,7 @@ from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import ReportWait
 from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import SendFarewell
+from wsa_proxy.carp.commands import SendIntent
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.credentials import Believed
 from wsa_proxy.carp.credentials import Credentials
@@ -101,7 +102,7 @@ class Driver:
         self.asking = Asking(virtual_host, clock)
         self.strangers = Strangers(self.record.vhid, lambda: self.ports, self._stop_probing, clock)
         self.on_advertisement: Callable[[Advertisement], None] = lambda _: None  # told before the virtual host is
-        self.about_to: Callable[[Collection[Command]], None] = lambda _: None  # told before they are carried out
+        self.about_to: Callable[[Collection[Command]], None] = lambda _: None  # told before all but an intent
         self._set_limits(virtual_host.settings)
 
     def _set_limits(self, settings: VirtualHostSettings) -> None:
@@ -180,17 +181,14 @@ class Driver:
 
     def virtual_interface_changed(self, *, running: bool) -> None:
         """The virtual MAC's interface went down: likewise. Or up: unless we are master it must not stay so."""
-        if running:
-            self.leaving.is_up()
-        else:
-            self.put_back.undone("set the virtual MAC's interface down")
+        self.leaving.is_up() if running else self.put_back.undone("set the virtual MAC's interface down")
 
     def answered(self, advbase: int, advskew: int, demotion: int, sender: str) -> None:
         """A master has answered our question: as an advertisement with these values, in each IP version."""
         self.record.answered()
         advertisement = Advertisement(self.record.vhid, advbase, advskew, demotion, 0, b"")
         for version in self.virtual_host.settings.versions:
-            self._believe(AdvertisementReceived(advertisement, version, sender))
+            self._believe(AdvertisementReceived(advertisement, version, sender), "")
         self._arm()
 
     # -- the turn ----------------------------------------------------------------------------------------------------
@@ -238,16 +236,16 @@ class Driver:
             self.record.rejected(event, packet.source, packet.source_mac)
             return
         self.record.heard(event)
-        self._believe(event)
+        self._believe(event, packet.source_mac)
 
-    def _believe(self, event: Believed) -> None:
+    def _believe(self, event: Believed, source_mac: str) -> None:
         self._stop_probing()
         if isinstance(event, AdvertisementReceived):
             self.on_advertisement(event.advertisement)
         if self._sending.in_vain_beside(event):
             self._leave(self._sending.trouble)
         self._handle(event)
-        self.leaving.heard(event)
+        self.leaving.heard(event, source_mac)
         if self._sending.claimed:
             self._will.leave()  # what was heard may be above the one before
 
@@ -274,9 +272,11 @@ class Driver:
         """
         refused: str | None = None
         self._sending.begin(commands)
-        self.about_to(commands)
-        frozen, self._skipped = False, []
+        frozen, prepared, self._skipped = False, False, []
         for command in commands:
+            if not prepared and not isinstance(command, SendIntent):  # others are about to do the same
+                prepared = True
+                self.about_to(commands)
             if not isinstance(command, CLAIM_NOTHING):
                 frozen = frozen or self._was_frozen(decided_at_s)
                 if refused is not None or frozen:
@@ -309,7 +309,7 @@ class Driver:
                 self._stop_probing()
             case _ if self.ports is None:
                 pass  # the interface is gone, and the addresses with it
-            case SendAdvertisement() | SendFarewell():
+            case SendAdvertisement() | SendFarewell() | SendIntent():
                 self._sending.send(self.ports.advertisements, command)
             case AcquireAddresses():
                 self.put_back.renewed_at_s = self._clock()
@@ -335,12 +335,13 @@ class Driver:
     # -- the lease; ``beat.py`` prolongs it --------------------------------------------------------------------------
 
     def may_renew(self, late: bool) -> bool:
-        """Asked before each beat: master by what the clock says now, or after a turn if that may have changed.
-
-        Not each time: while its advertisement is not due and the beat in time, no lease and no patience has ended."""
+        """Asked before each beat: master by what the clock says now, or after a turn if that may have changed, which it
+        cannot while its advertisement is not due and the beat in time: no lease and no patience has ended."""
         holds = self.virtual_host.state is State.MASTER or (late and self.leaving.keeps)
         if holds and (late or self.put_back.needed or self._deadline_passed()):
             self.turn()
+        if late:
+            self.leaving.catch_up()
         return (self.virtual_host.state is State.MASTER or self.leaving.keeps) and self.ports is not None
 
     def renewed(self, decided_at_s: float, error: OSError | None) -> None:
@@ -381,10 +382,9 @@ class Driver:
             self.set_obstacle("kernel", reason)
 
     def _stop_probing(self) -> None:
-        if self.ports is None or not (descriptors := self.ports.neighbours.fileno_list()):
-            return
-        self._readers.forget(descriptors)
-        self.ports.neighbours.stop_probing()
+        if self.ports is not None and (descriptors := self.ports.neighbours.fileno_list()):
+            self._readers.forget(descriptors)
+            self.ports.neighbours.stop_probing()
 
     def _next_deadline(self) -> float:
         sending_s = self._sending.deadline_s(is_master=self.is_master)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from wsa_proxy.carp.commands import SendAdvertisement
+from wsa_proxy.carp.commands import Advertising
 from wsa_proxy.carp.commands import SendFarewell
 from wsa_proxy.carp.credentials import Believed
 from wsa_proxy.carp.credentials import Credentials
@@ -72,7 +72,7 @@ class Identity:
             self._queue_empty_at_ms = self._clocks.seal_ms()  # nobody has asked for it until now
         self.credentials = credentials
 
-    def sign(self, command: SendAdvertisement | SendFarewell) -> bytes:
+    def sign(self, command: Advertising) -> bytes:
         """The 36 bytes for all copies of one advertisement."""
         values = (command.advbase, command.advskew, command.demotion)
         if not self.credentials.seals:

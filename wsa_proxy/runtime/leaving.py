@@ -5,8 +5,9 @@ successor needs, and cut the requests that came in meanwhile. So in between, whe
 bow-out, the addresses are kept:
 
 1. From the bow-out on they are here and answered for, as before, but nothing is announced any more.
-2. An authentic advertisement of another master: he has them (with a virtual MAC; else a moment later), and is sent
-   everything from now on. Here they are held *silently*, so that the answers to what has come in until then can leave.
+2. An authentic advertisement of another master: he has them a moment later, with a virtual MAC when one comes from
+   there, and is sent everything from now on. Here they are held *silently*, so that the answers to what has come in
+   until then can leave.
 3. ``end``: the connections end and the addresses go, as always.
 
 Whoever calls bounds each of the two waits. Whatever is refused on the way, the addresses go at once.
@@ -33,6 +34,7 @@ from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.events import Event
 from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import AdvertisementPort
+from wsa_proxy.net.virtual_interface import virtual_mac
 from wsa_proxy.runtime.ports import Ports
 from wsa_proxy.runtime.release import Release
 
@@ -40,7 +42,9 @@ logger = logging.getLogger(__name__)
 
 
 ACQUIRES_S = 0.01
-"""After his first advertisement a successor acquires and announces; with a virtual MAC he has done so before."""
+"""After his first advertisement a successor acquires and announces."""
+ACQUIRES_VIRTUAL_S = 0.05
+"""The same with a virtual MAC, if what he says from there when he has acquired is not heard."""
 
 
 class _Stage(Enum):
@@ -159,20 +163,24 @@ class Leaving:
         if self.awaits_successor and not self._successor_heard and (ports := self._ports()) is not None:
             self._sending.repeat(ports.advertisements)
 
-    def heard(self, event: Event) -> None:
+    def heard(self, event: Event, source_mac: str) -> None:
         """This has just been believed; who is master still has heard no successor."""
-        if self._successor_heard or not self.awaits_successor or not isinstance(event, AdvertisementReceived):
+        if not self.awaits_successor or not isinstance(event, AdvertisementReceived):
             return
-        if self._is_master():
+        if self._is_master() or event.advertisement.is_bow_out:
             return
-        if event.advertisement.is_bow_out:
-            return
-        self._successor_heard = True
+        is_first, self._successor_heard = not self._successor_heard, True
         ports = self._ports()
-        if ports is None or ports.virtual_interface:
+        if ports is None or source_mac == virtual_mac(self._vhid):
             self.fall_silent()
-        else:  # he has advertised first
-            asyncio.get_running_loop().call_later(ACQUIRES_S, self.fall_silent)
+        elif is_first:  # he has advertised first, or says so
+            acquires_s = ACQUIRES_VIRTUAL_S if ports.virtual_interface else ACQUIRES_S
+            asyncio.get_running_loop().call_later(acquires_s, self.fall_silent)
+
+    def catch_up(self) -> None:
+        """This process was late: whoever it has heard has acquired by now."""
+        if self._successor_heard:
+            self.fall_silent()
 
     def fall_silent(self) -> None:
         """Somebody else answers for the addresses from now on, or nobody."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from wsa_proxy.carp import election
+from wsa_proxy.carp.commands import Advertising
 from wsa_proxy.carp.commands import Command
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import SendAdvertisement
@@ -26,7 +27,7 @@ from wsa_proxy.net.ports import Version
 class Signs(Protocol):
     """Of a node's identity, what is needed here."""
 
-    def sign(self, command: SendAdvertisement | SendFarewell) -> bytes:
+    def sign(self, command: Advertising) -> bytes:
         """The 36 bytes for all copies. Raises OverflowError when the group's time has come to its end."""
 
 
@@ -77,8 +78,10 @@ class Sending:
         self.trouble = ""
         """What was refused last, in a sentence."""
         self.claimed = False
-        """Somebody was told that the addresses are here."""
+        """Somebody was told that the addresses are here, or about to be."""
         self._claimed_at_s = -math.inf
+        self._drawn = False
+        """By something that came from the virtual MAC, if there is one."""
         self._last_word = b""
         self._follows_living = False
         self._unreachable = False
@@ -113,7 +116,7 @@ class Sending:
 
     def left(self) -> None:
         """The node is not MASTER any more."""
-        self.claimed = False
+        self.claimed = self._drawn = False
         self.errors.left()
 
     def in_vain_beside(self, event: Event) -> bool:
@@ -132,7 +135,7 @@ class Sending:
             return False
         return self.errors.unheard_at_s < math.inf and self._clock() >= self.errors.unheard_at_s
 
-    def send(self, advertisements: Leaves, command: SendAdvertisement | SendFarewell) -> None:
+    def send(self, advertisements: Leaves, command: Advertising) -> None:
         """One advertisement in each IP version. Where each has a deadline of its own, a backup takes over when one is
         silent, so each one counts; where one stands for all, it is enough that a copy has left.
 
@@ -147,6 +150,7 @@ class Sending:
         if silent < len(self._versions):
             self._record.sent += 1
             self.claimed, self._claimed_at_s = not bows_out, self._clock()
+            self._drawn = self._drawn or isinstance(command, SendAdvertisement)
         elif self._will is not None and not self.claimed:
             self._will.withdraw()
         if errors:
@@ -172,7 +176,7 @@ class Sending:
             with contextlib.suppress(OSError):  # it was told when the first one was refused
                 advertisements.send(version, self._last_word, from_own_mac=True)  # the switch's port may be his by now
 
-    def _send(self, advertisements: Leaves, command: SendAdvertisement | SendFarewell) -> tuple[int, int, list[str]]:
+    def _send(self, advertisements: Leaves, command: Advertising) -> tuple[int, int, list[str]]:
         """How many IP versions nobody could be told in, in how many of these for want of a way, and what the kernel
         said."""
         try:
@@ -180,14 +184,17 @@ class Sending:
         except OverflowError as error:
             # The time of the group has ended: whoever knows the secret has pushed it there, and nothing is above it.
             return len(self._versions), 0, [str(error)]
-        if self._will is not None and isinstance(command, SendAdvertisement) and not _bows_out(command):
+        bows_out = _bows_out(command)
+        if self._will is not None and not isinstance(command, SendFarewell) and not bows_out:
             self._will.leave()
-        self._last_word = payload if _bows_out(command) else b""
+        self._last_word = payload if bows_out else b""
+        # Before it acquires, if it never could, and after a farewell the switch must not send here what is for the
+        # virtual MAC.
+        from_own_mac = not isinstance(command, SendAdvertisement) or (bows_out and not self._drawn)
         silent, excused, errors = 0, 0, []
         for version in self._versions:
             try:
-                # After a farewell the switch must not send here what is for the virtual MAC.
-                advertisements.send(version, payload, from_own_mac=isinstance(command, SendFarewell))
+                advertisements.send(version, payload, from_own_mac=from_own_mac)
             except OSError as error:
                 errors.append(f"IPv{version}: {error}")
                 # Unheard by one of several peers it stays: the next master might not reach that one either.
@@ -196,6 +203,6 @@ class Sending:
         return silent, excused, errors
 
 
-def _bows_out(command: SendAdvertisement | SendFarewell) -> bool:
+def _bows_out(command: Advertising) -> bool:
     """By both values: an advbase of 255 alone is an interval that an operator may have chosen."""
     return command.advbase == command.advskew == election.BOW_OUT

@@ -16,6 +16,7 @@ from random import Random
 from typing import Any
 
 from wsa_proxy.carp.commands import AcquireAddresses
+from wsa_proxy.carp.commands import Advertising
 from wsa_proxy.carp.commands import AnnounceAddresses
 from wsa_proxy.carp.commands import Command
 from wsa_proxy.carp.commands import ProbeAddresses
@@ -23,6 +24,7 @@ from wsa_proxy.carp.commands import ReleaseAddresses
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import SendFarewell
+from wsa_proxy.carp.commands import SendIntent
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.election import master_down_s
 from wsa_proxy.carp.events import AddressAnswered
@@ -143,7 +145,7 @@ class Acting(Membership):
     def _arm(self) -> None:
         raise NotImplementedError
 
-    def _sign(self, command: SendAdvertisement | SendFarewell) -> bytes:
+    def _sign(self, command: Advertising) -> bytes:
         raise NotImplementedError
 
     def _begin_sending(self) -> None:
@@ -166,7 +168,7 @@ class Acting(Membership):
                     pass  # nothing is claimed that could not be had
                 case AcquireAddresses() if untold:
                     pass  # nor is it from a living master that could not be told
-                case SendAdvertisement() | SendFarewell():
+                case SendAdvertisement() | SendFarewell() | SendIntent():
                     self._sending.send(self.outlet, command)
                     untold = isinstance(command, SendAdvertisement) and self._sending.follows_untold
                     refused = refused or untold
@@ -279,7 +281,7 @@ class Acting(Membership):
 
     # -- advertisements ------------------------------------------------------------------------------------------------
 
-    def sign(self, command: SendAdvertisement | SendFarewell) -> bytes:
+    def sign(self, command: Advertising) -> bytes:
         """What ``Sending`` is about to send."""
         payload = self._sign(command)
         self._tell(self, "farewell" if isinstance(command, SendFarewell) else "advertisement", command)

@@ -76,6 +76,12 @@ def rank(station: Station) -> tuple[int, int]:
     return demotion, advbase * 256 + (max(advskew, SKEW_DEMOTED) if demotion and advbase else advskew)
 
 
+def own_values(station: Station) -> tuple[int, int, int]:
+    """advbase, advskew and demotion, as it would send them now."""
+    demotion, interval = rank(station)
+    return station.settings.advbase, interval - 256 * station.settings.advbase, demotion
+
+
 def interval_s(station: Station) -> float:
     """T, seconds: as a demoted node sends it, too."""
     return rank(station)[1] / 256

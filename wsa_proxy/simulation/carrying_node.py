@@ -38,6 +38,8 @@ TOLD_S = 0.12
 """A node that leaves says first that it drains, and so much later that it leaves."""
 SUCCESSOR_S = 1.0
 """So long it waits for one."""
+ACQUIRES_S = 0.05
+"""So long after his intent it takes a successor for the owner of a virtual MAC, if nothing is heard from there."""
 AWAY_S = 4.0
 """So long an operator wants another node to be the master, at least."""
 
@@ -60,6 +62,8 @@ class CarryingNode(Node):
     carriage: Carriage | None = None
     """That of this life."""
     kept = Keeps.NOTHING
+    _has_acquired = False
+    """Whoever is heard now."""
 
     def carry(self, world: World) -> None:
         """Before it starts."""
@@ -178,13 +182,21 @@ class CarryingNode(Node):
 
     def _hear(self, frame: Advertised, sender: int) -> None:
         self.read_guardian()  # it has held the addresses: the order that follows from the frame before may be refused
+        self._has_acquired = frame.from_virtual_mac or not self.settings.acquires_first
         if self.awake:
             super()._hear(frame, sender)
 
     def take_in(self, event: Event) -> None:
         super().take_in(event)
         heard = isinstance(event, AdvertisementReceived) and not event.advertisement.is_bow_out
-        if heard and self.kept is Keeps.ANSWERING:
+        if heard and self.kept is Keeps.ANSWERING and self._has_acquired:
+            self._fall_silent()
+        elif heard and self.kept is Keeps.ANSWERING:
+            self.after(ACQUIRES_S, self._in_this_life(self._follow))
+
+    def _follow(self) -> None:
+        """Whoever has said that he is about to acquire has done so."""
+        if self.kept is Keeps.ANSWERING:
             self._fall_silent()
 
     def read_report(self, letter: Sent) -> None:

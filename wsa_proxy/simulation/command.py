@@ -64,6 +64,7 @@ MARKS = (
     "forged, and believed by plain CARP",
     "an advertisement from the virtual MAC",
     "farewell",
+    "intent",
     "a farewell was heard",
     "first_contact",
     "replay",

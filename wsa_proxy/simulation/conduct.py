@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from wsa_proxy.carp.commands import AcquireAddresses
+from wsa_proxy.carp.commands import Advertising
 from wsa_proxy.carp.commands import AnnounceAddresses
 from wsa_proxy.carp.commands import Command
 from wsa_proxy.carp.commands import ProbeAddresses
@@ -21,6 +22,7 @@ from wsa_proxy.carp.commands import ReportRefusal
 from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import SendAdvertisement
 from wsa_proxy.carp.commands import SendFarewell
+from wsa_proxy.carp.commands import SendIntent
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.events import AddressAnswered
 from wsa_proxy.carp.events import AdvertisementReceived
@@ -45,6 +47,7 @@ from wsa_proxy.simulation.bounds import heard_rank
 from wsa_proxy.simulation.bounds import interval_s
 from wsa_proxy.simulation.bounds import lateness_s
 from wsa_proxy.simulation.bounds import own_tie_wait_s
+from wsa_proxy.simulation.bounds import own_values
 from wsa_proxy.simulation.bounds import rank
 from wsa_proxy.simulation.lan import Advertised
 from wsa_proxy.simulation.memory import NEVER_S
@@ -62,7 +65,7 @@ class Conduct:
         self.marks = marks
         self.memory = Memory(down_s(node), lateness_s(node) + EPSILON_S)
         self.rights = Rights(node, self.memory, marks)
-        self._says: SendAdvertisement | SendFarewell | None = None
+        self._says: Advertising | None = None
         self.telling = telling.Telling(node, self.memory, marks)
 
     def told(self, kind: str, what: Any) -> None:
@@ -106,21 +109,20 @@ class Conduct:
         if self.memory.retries > RETRIES_MAX:
             raise Violation("I9", f"node {self.node.number} has tried {RETRIES_MAX} times to release what it has not")
 
-    def _advertisement(self, command: SendAdvertisement | SendFarewell) -> None:
+    def _advertisement(self, command: Advertising) -> None:
         self._says = command
         # I7: who leaves or yields says so before it removes the addresses.
         leaves = isinstance(command, SendFarewell) or command.advbase == 255
         if leaves and not (self.node.holds or self.node.is_refused or self._has_just_woken):
             raise Violation("I7", f"node {self.node.number} has removed the addresses, and says {command}")
         self.marks["farewell"] += isinstance(command, SendFarewell)
+        self.marks["intent"] += isinstance(command, SendIntent)
 
     def _from_virtual_mac(self, _: object) -> None:
         # I7: what draws the clients here comes from a master that has the addresses, or that is about to lose them.
         self.marks["an advertisement from the virtual MAC"] += 1
-        if isinstance(self._says, SendFarewell) or not (self.node.holds or self._has_just_woken):
-            raise Violation(
-                "I7", f"node {self.node.number} has not the addresses, and says from their MAC: {self._says}"
-            )
+        if isinstance(self._says, SendFarewell | SendIntent) or not (self.node.holds or self._has_just_woken):
+            raise Violation("I7", f"node {self.node.number} lacks the addresses, and says from their MAC: {self._says}")
 
     @property
     def _has_just_woken(self) -> bool:
@@ -193,7 +195,7 @@ class Conduct:
         # I6: BACKUP and INIT are silent, and I7: they take and announce nothing.
         for command in step:
             match command:
-                case SendAdvertisement() | SendFarewell():
+                case SendAdvertisement() | SendFarewell() | SendIntent():
                     raise Violation("I6", f"node {self.node.number}, {self.memory.was.name}, says {command}")
                 case AcquireAddresses() | AnnounceAddresses():
                     raise Violation("I7", f"node {self.node.number}, {self.memory.was.name}: {command}")
@@ -218,22 +220,23 @@ class Conduct:
         memory, node = self.memory, self.node
         # I2: nobody is master before its deadline, unless a rule names the reason; the best is first after a bow-out.
         rests = node.now < min(memory.rests_until_s.values()) - EPSILON_S
-        early = report.reason not in memory.reasons
-        if report.reason == Reason.MASTER_SILENT.value:
-            early = rests
-        else:
-            early = early or (rests and node.now < memory.follows_from_s - EPSILON_S)
+        early = rests
+        if report.reason != Reason.MASTER_SILENT.value:
+            early = report.reason not in memory.reasons or (rests and node.now < memory.follows_from_s - EPSILON_S)
         if early:
             raise Violation("I2", f"node {node.number} became master too early: {report.reason} {report.evidence}")
-        # I7: promotion = advertisement, address, announcement; with a virtual MAC the address first.
+        # I7: promotion = advertisement, address, announcement; with a virtual MAC intent, address, advertisement.
         kinds = [type(command) for command in step]
-        claims = [SendAdvertisement, AcquireAddresses]
+        claims: list[type[Command]] = [SendAdvertisement, AcquireAddresses]
         if node.settings.acquires_first:
-            claims.reverse()
+            says_intent = node.way.signs_sealed and report.reason not in telling.LIVING
+            claims = [*[SendIntent] * says_intent, *reversed(claims)]
         if kinds != [*claims, AnnounceAddresses, ReportTransition]:
             raise Violation("I7", f"promotion out of order: {step}")
-        memory.held_before, memory.answered = True, False
-        memory.unannounced, memory.may_answer_from_s, memory.again_in = 0, -NEVER_S, ANNOUNCE_AGAIN
+        if SendIntent in kinds and step[0] != SendIntent(*own_values(node)):
+            raise Violation("I6", f"node {node.number} says {step[0]}, and is {rank(node)}")
+        memory.held_before, memory.answered, memory.may_answer_from_s = True, False, -NEVER_S
+        memory.unannounced, memory.again_in = 0, ANNOUNCE_AGAIN
         self.rights.forget()
         self._sends(step[claims.index(SendAdvertisement)])
 
@@ -332,9 +335,7 @@ class Conduct:
     def _sends(self, command: Command) -> None:
         # I6: what it says is its rank.
         memory, node = self.memory, self.node
-        demotion, interval = rank(node)
-        own = SendAdvertisement(node.settings.advbase, interval - 256 * node.settings.advbase, demotion)
-        if command != own:
+        if command != (own := SendAdvertisement(*own_values(node))):
             raise Violation("I6", f"node {node.number} says {command}, and is {own}")
         memory.sent_at_s, memory.said = node.now, rank(node)
         memory.answer_due_s = NEVER_S

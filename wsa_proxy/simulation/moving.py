@@ -13,7 +13,7 @@ from random import Random
 
 from wsa_proxy.carp.auth import Address
 from wsa_proxy.carp.auth import Authenticator
-from wsa_proxy.carp.commands import SendAdvertisement
+from wsa_proxy.carp.commands import Advertising
 from wsa_proxy.carp.commands import SendFarewell
 from wsa_proxy.carp.credentials import Believed
 from wsa_proxy.carp.credentials import Credentials
@@ -165,7 +165,7 @@ class MovingNode(SealedNode):
 
     # -- frames --------------------------------------------------------------------------------------------------------
 
-    def _sign(self, command: SendAdvertisement | SendFarewell) -> bytes:
+    def _sign(self, command: Advertising) -> bytes:
         farewell = isinstance(command, SendFarewell)
         payload = self._credentials.sign(
             command.advbase,

@@ -18,9 +18,8 @@ from enum import Enum
 from random import Random
 
 from wsa_proxy.carp.auth import Authenticator
+from wsa_proxy.carp.commands import Advertising
 from wsa_proxy.carp.commands import Command
-from wsa_proxy.carp.commands import SendAdvertisement
-from wsa_proxy.carp.commands import SendFarewell
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.election import BOW_OUT
 from wsa_proxy.carp.events import AdvertisementReceived
@@ -385,5 +384,5 @@ class Node(Acting):
         assert self.core is not None
         return self._signer.sign(BOW_OUT, BOW_OUT, self.core.demotion)
 
-    def _sign(self, command: SendAdvertisement | SendFarewell) -> bytes:
+    def _sign(self, command: Advertising) -> bytes:
         return self._signer.sign(command.advbase, command.advskew, command.demotion)

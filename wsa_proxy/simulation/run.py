@@ -17,9 +17,8 @@ from wsa_proxy.carp import wire
 from wsa_proxy.carp.auth import Authenticator
 from wsa_proxy.carp.auth import Signature
 from wsa_proxy.carp.auth import key_from_pass_phrase
+from wsa_proxy.carp.commands import Advertising
 from wsa_proxy.carp.commands import ReportTransition
-from wsa_proxy.carp.commands import SendAdvertisement
-from wsa_proxy.carp.commands import SendFarewell
 from wsa_proxy.carp.commands import State
 from wsa_proxy.carp.seal import Seal
 from wsa_proxy.carp.wire import Advertisement
@@ -318,7 +317,7 @@ def _transition_in_words(report: ReportTransition) -> str:
     return f"{report.old.name} -> {report.new.name} reason={report.reason} {report.evidence}"
 
 
-def _rank_in_words(command: SendAdvertisement | SendFarewell) -> str:
+def _rank_in_words(command: Advertising) -> str:
     return f"{command.advbase}/{command.advskew} demotion {command.demotion}"
 
 

@@ -14,7 +14,7 @@ from random import Random
 
 from wsa_proxy.carp.auth import Address
 from wsa_proxy.carp.auth import Authenticator
-from wsa_proxy.carp.commands import SendAdvertisement
+from wsa_proxy.carp.commands import Advertising
 from wsa_proxy.carp.commands import SendFarewell
 from wsa_proxy.carp.credentials import Credentials
 from wsa_proxy.carp.credentials import Reading
@@ -162,7 +162,7 @@ class SealedNode(Node):
 
     # -- frames --------------------------------------------------------------------------------------------------------
 
-    def _sign(self, command: SendAdvertisement | SendFarewell) -> bytes:
+    def _sign(self, command: Advertising) -> bytes:
         farewell = isinstance(command, SendFarewell)
         reading = Reading(self.clock_ms, self.clock_ms, self.wall_ms)
         payload = self._credentials.sign(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wsa_proxy.net.virtual_interface import virtual_mac
 from wsa_proxy.watch.vrrp import Vrrp
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ class Findings:
         )
         if before is None or row.opinion.tone == "bad" or any(_is_twin(row, each) for each in rows):
             return []
+        if _has_said_so(row, before, now_s):
+            return []
         ago_s = max(now_s - before.last_s, 0.0)
         how = f"takes over from {before.heard.source}, which was silent for {ago_s:.2f} s"
         if not before.masters:
@@ -126,6 +129,12 @@ def _is_twin(row: Row, other: Row) -> bool:
     """The same node in the other IP version, which has begun with this one."""
     began_together = abs(row.since_s - other.since_s) <= max(row.interval_s, other.interval_s)
     return row.heard.mac == other.heard.mac and row.heard.version != other.heard.version and began_together
+
+
+def _has_said_so(row: Row, before: Row, now_s: float) -> bool:
+    """The same node, which has said from its own hardware address that it is about to have the virtual one."""
+    same = before.heard.source == row.heard.source and row.heard.mac == virtual_mac(row.number)
+    return same and before.heard.mac != row.heard.mac and before.advertises(now_s)
 
 
 def _are_rivals(row: Row, other: Row) -> bool:
