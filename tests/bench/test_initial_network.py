@@ -59,3 +59,17 @@ def test_the_setting_is_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         setting.write_text("1")
         raise RuntimeError
     assert setting.read_text() == "0\n"
+
+
+def test_what_another_bench_has_written_is_not_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would stay, when that one has ended first; so one of them says what is in its way."""
+    setting = tmp_path / "ip_nonlocal_bind"
+    setting.write_text("0\n")
+    monkeypatch.setattr(initial_network, "NONLOCAL_BIND", setting)
+    with initial_network.put_back():
+        setting.write_text("1")
+        with pytest.raises(initial_network.Taken, match="another bench"), initial_network.put_back():
+            pass
+    with initial_network.put_back():
+        pass
+    assert setting.read_text() == "0\n"

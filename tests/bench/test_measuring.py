@@ -38,10 +38,10 @@ class Interpreter:
         program.chmod(0o755)
         monkeypatch.setattr(sys, "executable", str(program))
 
-    def tells(self, run: Run, before: str = "", ends_at: int = -1) -> None:
-        """This run for each one that is wanted; with status 1 instead of the one with this number."""
+    def tells(self, run: Run, before: str = "", ends_at: int = -1, end: str = "sys.exit(1)") -> None:
+        """This run for each one that is wanted; instead of the one with this number it ends so."""
         told = f"r = {run.document()!r}; r |= dict(trial=name, number=number); print(json.dumps(r), flush=True)"
-        stop = f'if name == "kill" and number == {ends_at}: sys.exit(1)'
+        stop = f'if name == "kill" and number == {ends_at}: {end}'
         self._script.write_text(TELLER.format(before=before, run=f"{stop}\n        {told}"))
 
     @property
@@ -90,6 +90,19 @@ def test_a_lab_that_never_starts_is_given_up(python: Interpreter) -> None:
     assert len(python.wanted) == measuring.LABS_MAX == 4
     assert problems[0] == "ucarp, kill, run 1: ended with status 77"
     assert problems[4:] == ["ucarp: runs that were not even tried, since 4 labs were lost: 6"]
+
+
+@pytest.mark.parametrize("ends", ["pass", "signal.signal(signal.SIGTERM, signal.SIG_IGN)"], ids=["told", "killed"])
+def test_a_lab_that_hangs_is_given_up(python: Interpreter, monkeypatch: pytest.MonkeyPatch, ends: str) -> None:
+    """The run in which it hung is lost, and the others are made: also if it does not end when it is told to."""
+    monkeypatch.setattr(measuring, "RUN_S_MAX", 1.0)
+    monkeypatch.setattr(measuring, "ENDED_S_MAX", 0.2)
+    python.tells(a_run(), before=f"import signal, time\n{ends}", ends_at=1, end="time.sleep(60)")
+    problems: list[str] = []
+    measured = Measuring([Order("ucarp", "kill", 2), Order("ucarp", "cable", 1)], problems)
+    assert numbers(list(measured.runs())) == [("kill", 0), ("cable", 0)]
+    (problem,) = problems
+    assert problem.startswith("ucarp, kill, run 2: no run came to its end for 1 s: the lab is given up\nwaiting kill 0")
 
 
 def test_a_lab_that_says_nothing_is_not_told_by_the_words_of_another(python: Interpreter, tmp_path: Path) -> None:

@@ -234,6 +234,22 @@ def test_only_what_reaches_out_of_the_lab_is_put_back(tmp_path: Path, played: li
     assert played == ["put back"]
 
 
+def test_where_another_bench_measures_the_rest_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What needs the machine's own network waits for nobody, and is told."""
+
+    @contextmanager
+    def put_back() -> Iterator[None]:
+        raise initial_network.Taken("another bench")
+        yield
+
+    monkeypatch.setattr(initial_network, "put_back", put_back)
+    products = ["keepalived, process tracking", "wsa-proxy"]
+    assert session.main(asked(tmp_path, product=products)) == session.STATUS_LOST
+    written = document(tmp_path)
+    assert {run["product"] for run in written["runs"]} == {"wsa-proxy"}
+    assert written["problems"] == ["keepalived, process tracking: another bench"]
+
+
 def test_a_lab_ends_before_anything_is_put_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, played: list[str]
 ) -> None:

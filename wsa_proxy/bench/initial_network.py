@@ -7,6 +7,7 @@ changed but ip_nonlocal_bind, which is put back: only a SIGKILL of the bench its
 
 from __future__ import annotations
 
+import fcntl
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,14 +42,24 @@ def refusal() -> str | None:
     return None
 
 
+class Taken(Exception):
+    """Another bench of this machine is about it."""
+
+
 @contextmanager
 def put_back() -> Iterator[None]:
-    """After the block ip_nonlocal_bind is what it was before."""
-    before = NONLOCAL_BIND.read_text()
-    try:
-        yield
-    finally:
-        NONLOCAL_BIND.write_text(before)
+    """After the block ip_nonlocal_bind is what it was before. Raises Taken: what another bench has written there is not
+    how it was."""
+    with NONLOCAL_BIND.open() as setting:
+        try:
+            fcntl.flock(setting, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Taken("another bench measures in this machine's network now; try again when it is over") from None
+        before = setting.read()
+        try:
+            yield
+        finally:
+            NONLOCAL_BIND.write_text(before)
 
 
 def _overlap(one: IPv4Network | IPv6Network, other: IPv4Network | IPv6Network) -> bool:

@@ -1,7 +1,7 @@
 """Has one product measured, in a process of its own; each run is told as soon as it is over.
 
-A lab in which the master does not return is given up; the runs that are left are made in a new one. The runs that came
-to no end are gone, and told.
+A lab in which the master does not return, or that says nothing of a run for RUN_S_MAX, is given up; the runs that are
+left are made in a new one. The runs that came to no end are gone, and told.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ INTERVAL_S = 0.01
 LABS_MAX = 4
 """Of one product: a product whose master does not return again and again cannot be measured here."""
 LINES_KEPT = 60
+RUN_S_MAX = 300.0
+"""For a run, with the start of a lab before it: three times what the longest takes that came to an end."""
 ENDED_S_MAX = 20.0
 """For a lab to end after it was told to: ten times what it takes."""
 TOLD_S_MAX = 5.0
@@ -91,7 +93,7 @@ class Measuring:
             assert process.stdout is not None and process.stderr is not None
             teller = threading.Thread(target=self._listen, args=(process.stderr,), daemon=True)
             teller.start()
-            for line in process.stdout:
+            while line := self._line(process, process.stdout):
                 run = read_run(json.loads(line))
                 self._note(run)
                 yield run
@@ -100,12 +102,21 @@ class Measuring:
             if status != 0:
                 self._lost(left, status)
         finally:
-            process.terminate()
-            try:
-                process.wait(ENDED_S_MAX)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            _end(process)
+
+    def _line(self, process: subprocess.Popen[str], lines: IO[str]) -> str:
+        """The next one of a run; empty at the end, also of a lab that was given up."""
+
+        def give_up() -> None:
+            self._heard.append(f"no run came to its end for {RUN_S_MAX:g} s: the lab is given up")
+            _end(process)
+
+        patience = threading.Timer(RUN_S_MAX, give_up)
+        patience.start()
+        try:
+            return lines.readline()
+        finally:
+            patience.cancel()
 
     def _note(self, run: Run) -> None:
         self._next[run.trial] = run.number + 1
@@ -129,3 +140,13 @@ class Measuring:
             self._heard = [*self._heard, line.rstrip()][-LINES_KEPT:]
             if self._say is not None:
                 self._say(line.rstrip())
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """In order, if it does so in time; harmless when repeated."""
+    process.terminate()
+    try:
+        process.wait(ENDED_S_MAX)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

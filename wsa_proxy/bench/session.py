@@ -123,10 +123,13 @@ def measure(
                     [order for order in orders if order.product == name], problems, telling.say if verbose else None
                 )
                 touched = initial_network.put_back() if PRODUCTS[name].hears_of_processes else nullcontext()
-                with touched, closing(measuring.runs()) as seen:  # its lab ends before anything is put back
-                    for run in seen:
-                        runs.append(run)
-                        telling.run_over(run, measuring.left + behind)
+                try:
+                    with touched, closing(measuring.runs()) as seen:  # its lab ends before anything is put back
+                        for run in seen:
+                            runs.append(run)
+                            telling.run_over(run, measuring.left + behind)
+                except initial_network.Taken as error:
+                    problems.append(f"{name}: {error}")
         except KeyboardInterrupt:
             problems.append("interrupted: what was measured until then is written")
         for problem in problems:
