@@ -50,7 +50,7 @@ async def test_what_was_missed_in_a_suspend_is_not_made_up_for(make_host: MakeHo
 
 
 async def test_many_groups_have_their_turns(make_host: MakeHost) -> None:
-    """255 cost no more than five; none is passed over."""
+    """255 cost no more than two; none is passed over."""
     service = FakeService()
     watch = watch_of(make_host("a", 1, more_vhids=range(2, 256)), service)
     await asyncio.sleep(2 + 255 / PROBES_PER_S + 0.1)
