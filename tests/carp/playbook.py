@@ -61,6 +61,7 @@ class Playbook:
         preempt_delay_s: float = 0.0,
         preempt_delay_max_s: float = 60.0,
         acquires_first: bool = False,
+        unicast: bool = False,
     ) -> None:
         settings = VirtualHostSettings(
             1,
@@ -73,6 +74,7 @@ class Playbook:
             acquires_first,
             preempt_delay_s=preempt_delay_s,
             preempt_delay_max_s=preempt_delay_max_s,
+            unicast=unicast,
         )
         self.host = VirtualHost(settings)
         self.reasons: list[str] = []

@@ -45,40 +45,6 @@ async def test_an_address_that_cannot_be_had_is_not_advertised(make_host: MakeHo
     assert [line for line in host.journal if line.startswith("advertise")] == []
 
 
-INTENT, BOW_OUT = "advertise v4 1/0 from its own MAC", "advertise v4 255/255 from its own MAC"
-
-
-async def test_in_a_sealed_group_the_others_are_told_first(make_host: MakeHost) -> None:
-    """Not from the virtual MAC, and before the rules that steer clients are written: others are as fast."""
-    host = make_host("a", 1, virtual_mac=True, security=("sealed",))
-    await host.start()
-    host.driver.about_to = lambda _: host.journal.append("prepare")
-    await asyncio.sleep(3.5)
-    told = host.journal.index(INTENT)
-    assert host.journal[told : told + 5] == [INTENT, "prepare", "acquire", "advertise v4 1/0", "announce"]
-
-
-async def test_who_has_told_the_others_and_cannot_acquire_bows_out(make_host: MakeHost) -> None:
-    """From its own MAC still: it was never the owner of the virtual one. So the next best one follows at once."""
-    host = make_host("a", 1, virtual_mac=True, security=("sealed",))
-    host.address_error = OSError("cannot add")
-    await host.start()
-    await asyncio.sleep(3.5)
-    assert host.state == "init"
-    assert [line for line in host.journal if line.startswith("advertise")] == [INTENT, BOW_OUT]
-
-
-async def test_an_intent_held_back_by_a_freeze_is_not_owed(make_host: MakeHost) -> None:
-    """Only what comes after the addresses is: by then it would say nothing new."""
-    host = make_host("a", 1, virtual_mac=True, security=("sealed",))
-    host.freeze_after_send_s = 0.7
-    await host.start()
-    await asyncio.sleep(3.5)
-    acquired = host.journal.index("acquire")
-    assert host.journal.count(INTENT) == 1
-    assert host.journal[acquired : acquired + 3] == ["acquire", "advertise v4 1/0", "announce"]
-
-
 async def test_an_advertisement_held_back_by_a_freeze_is_owed(make_host: MakeHost) -> None:
     """Frozen while it took the addresses, the node looks again; master still, it says so at once and once."""
     host = make_host("a", 1, virtual_mac=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_address
 from ipaddress import ip_interface
 from pathlib import Path
 
@@ -51,3 +52,6 @@ async def test_each_setting_has_its_source(make_host: MakeHost) -> None:
     told = host_settings_of(GROUP, SETTINGS, sealed, refuse)
     assert (told.tie_break, told.says_farewell, told.says_intent) == (0, True, True)
     assert not replace(told, acquires_first=False).says_intent and not replace(told, says_farewell=False).says_intent
+    peers = (ip_address("10.0.0.2"),)
+    told = host_settings_of(replace(GROUP, peers=peers), SETTINGS, sealed, refuse)
+    assert told.unicast and not told.says_intent

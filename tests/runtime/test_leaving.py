@@ -125,31 +125,63 @@ async def test_what_cannot_be_held_silently_goes(error: Exception, caplog: pytes
     assert f"the virtual IP cannot be held silently, and goes: {error}" in caplog.text
 
 
-@pytest.mark.parametrize(("interface", "acquires_s"), [("", ACQUIRES_S), ("carp7", ACQUIRES_VIRTUAL_S)])
-async def test_the_successor_advertises_before_he_acquires(interface: str, acquires_s: float) -> None:
-    """Silent a moment later, or nobody would answer for the address; what was heard is heard."""
+@pytest.mark.parametrize(
+    ("interface", "source_mac", "acquires_s"), [("", "", ACQUIRES_S), ("carp7", OWN, ACQUIRES_VIRTUAL_S)]
+)
+async def test_the_successor_advertises_before_he_acquires(interface: str, source_mac: str, acquires_s: float) -> None:
+    """Silent a moment later, or nobody would answer for the address; what was heard is heard, and what is heard again
+    takes no longer."""
     world = World()
     world.ports.virtual_interface = interface
     world.leaving.begin()
-    world.leaving.heard(heard(1, 55), OWN)
-    world.leaving.heard(heard(1, 55), OWN)
+    world.leaving.heard(heard(1, 55), source_mac)
+    await asyncio.sleep(acquires_s * 0.5)
+    world.leaving.heard(heard(1, 55), source_mac)
     world.leaving.bow_out_again()
-    await asyncio.sleep(acquires_s * 0.9)
+    await asyncio.sleep(acquires_s * 0.4)
     assert world.done == [] and world.leaving.awaits_successor
     await asyncio.sleep(acquires_s * 0.2)
     assert world.done == ["close ['fe80::3']", "hold silently"] and not world.leaving.awaits_successor
 
 
-async def test_who_speaks_from_the_virtual_mac_has_acquired() -> None:
-    """His intent came before; the wait that it began finds nothing to do."""
+@pytest.mark.parametrize("source_mac", [VIRTUAL, ""], ids=["after an intent", "of named peers"])
+async def test_who_speaks_from_the_virtual_mac_has_acquired(source_mac: str) -> None:
+    """Or where no intents are said. The wait that an intent began finds nothing to do."""
     world = World()
     world.leaving.begin()
-    world.leaving.heard(heard(1, 55), OWN)
+    if source_mac:
+        world.leaving.heard(heard(1, 55), OWN)
     assert world.leaving.awaits_successor
-    world.leaving.heard(heard(1, 55), VIRTUAL)
+    world.leaving.heard(heard(1, 55), source_mac)
     assert world.done == ["close ['fe80::3']", "hold silently"]
     await asyncio.sleep(ACQUIRES_VIRTUAL_S * 1.1)
     assert len(world.done) == 2
+
+
+async def test_who_takes_his_intent_back_is_no_successor() -> None:
+    """His kernel has refused: it is answered for, and the bow-out is said again for the next one."""
+    world = World()
+    world.leaving.begin()
+    world.leaving.heard(heard(1, 55), OWN)
+    world.leaving.heard(heard(255, 255), OWN)
+    await asyncio.sleep(ACQUIRES_VIRTUAL_S * 1.1)
+    world.leaving.bow_out_again()
+    world.leaving.catch_up()
+    assert world.leaving.awaits_successor and world.done == ["repeat to advertisements"]
+
+
+async def test_a_successor_of_the_last_time_is_none_of_the_next() -> None:
+    """Nor does his wait end that one."""
+    world = World()
+    world.ports.virtual_interface = ""
+    world.leaving.begin()
+    world.leaving.heard(heard(1, 55), "")
+    world.leaving.heard(heard(1, 55), "")
+    world.leaving.end()
+    done = len(world.done)
+    world.leaving.begin()
+    await asyncio.sleep(ACQUIRES_S * 1.1)
+    assert world.leaving.awaits_successor and len(world.done) == done
 
 
 async def test_without_an_interface_there_is_nothing_to_keep() -> None:

@@ -271,7 +271,7 @@ BUGS: list[tuple[str, Any, str, str, str, set[str]]] = [
     ),
     ("intent taken back from the virtual MAC", Sending, "_send", "bows_out and not self._drawn", "False", {"I7"}),
     ("no intent", VirtualHost, "_promote", "if self.settings.says_intent", "if False", {"I7"}),
-    ("intent to a living master", VirtualHost, "_promote", " and not report.from_living", "", {"I7"}),
+    ("intent to whoever is master", VirtualHost, "_promote", " and reason is Reason.MASTER_BOWED_OUT", "", {"I7"}),
     ("intent after the addresses", VirtualHost, "_promote", "claims.insert(0", "claims.insert(1", {"I7"}),
     (
         "intent of the configured rank",

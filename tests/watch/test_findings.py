@@ -164,3 +164,16 @@ def test_who_has_said_its_intent_takes_over_once() -> None:
     assert told == ["id 1: 10.0.0.2 takes over from 10.0.0.1, which was silent for 3.20 s"]
     told = hear(ledger, F1.packet, 8.5, "10.0.0.1", VIRTUAL_MAC)
     assert told == ["id 1: 10.0.0.1 begins beside 10.0.0.2, which spoke 1.28 s ago"]
+
+
+def test_a_bow_out_that_is_said_again_meanwhile_makes_no_second_takeover() -> None:
+    """The guardian of the old master says its copies 20 and 60 ms later. And only one of the two addresses goes on."""
+    ledger = Ledger()
+    hear(ledger, F1.packet, 0, "10.0.0.1", VIRTUAL_MAC)
+    hear(ledger, BOW_OUT.packet, 1, "10.0.0.1", MAC_A)
+    told = hear(ledger, of_b(counter=76), 1.002, "10.0.0.2", MAC_B)
+    hear(ledger, BOW_OUT.packet, 1.02, "10.0.0.1", MAC_A)
+    told += hear(ledger, of_b(), 1.021, "10.0.0.2", VIRTUAL_MAC)
+    assert told == ["id 1: 10.0.0.2 takes over from 10.0.0.1, which has left"]
+    advertise = [row.heard.mac for row in ledger.rows if row.advertises(1.03) and row.heard.source == "10.0.0.2"]
+    assert advertise == [VIRTUAL_MAC]

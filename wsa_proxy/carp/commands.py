@@ -1,7 +1,7 @@
 """Everything a virtual host can wish for. The order in which commands are returned is part of the protocol.
 
-Promotion: advertise, acquire, announce; with a virtual MAC acquire comes first, and before it, where the master is
-gone, the intent. Demotion: bow out (on an orderly stop) or say farewell (on defeat), then release. Never announce after
+Promotion: advertise, acquire, announce; with a virtual MAC acquire comes first, and before it, if the master has bowed
+out, the intent. Demotion: bow out (on an orderly stop) or say farewell (on defeat), then release. Never announce after
 a release, unless acquired again. The driver carries them out one by one.
 """
 
@@ -57,7 +57,7 @@ class SendFarewell:
 @dataclass(frozen=True, slots=True)
 class SendIntent:
     """The same, said with a virtual MAC before the addresses are acquired: of several backups that follow the same
-    master all but the best one stop. Never from the virtual MAC, which would bring the clients too soon."""
+    bow-out all but the best one stop. Never from the virtual MAC, which would bring the clients too soon."""
 
     advbase: int
     advskew: int

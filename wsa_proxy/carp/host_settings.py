@@ -30,9 +30,12 @@ class VirtualHostSettings:
     """How long a better backup endures an inferior master, at first; 0: not at all, and never longer (``calm.py``)."""
     preempt_delay_max_s: float = 60.0
     """To how much that grows with role changes in quick succession; never less than the first."""
+    unicast: bool = False
+    """Its peers are named: what is sent to them comes from no virtual MAC."""
 
     @property
     def says_intent(self) -> bool:
-        """Before it acquires, which with a virtual MAC takes some 15 ms: as long as it is not heard, the backups behind
-        it would follow the same master. Not in plain CARP, where it would be the advertisement itself, sent twice."""
-        return self.acquires_first and self.says_farewell
+        """To a bow-out, before it acquires, which with a virtual MAC takes some 15 ms: the others wait 10 ms at most,
+        and would follow as well. Not in plain CARP, where it would be the advertisement itself, sent twice, and not to
+        named peers, who could not tell it from what follows."""
+        return self.acquires_first and self.says_farewell and not self.unicast

@@ -323,7 +323,7 @@ class VirtualHost(Standing):
         self._answer_after_s = now
         advertise, acquire = self._advertise(now), AcquireAddresses()
         claims = [acquire, *advertise] if self.settings.acquires_first else [*advertise, acquire]
-        if self.settings.says_intent and not report.from_living:
+        if self.settings.says_intent and reason is Reason.MASTER_BOWED_OUT:
             claims.insert(0, SendIntent(self.settings.advbase, self.advskew, self.demotion))
         return [*claims, AnnounceAddresses(), report]
 

@@ -188,7 +188,7 @@ class Driver:
         self.record.answered()
         advertisement = Advertisement(self.record.vhid, advbase, advskew, demotion, 0, b"")
         for version in self.virtual_host.settings.versions:
-            self._believe(AdvertisementReceived(advertisement, version, sender), "")
+            self._believe(AdvertisementReceived(advertisement, version, sender))
         self._arm()
 
     # -- the turn ----------------------------------------------------------------------------------------------------
@@ -236,9 +236,9 @@ class Driver:
             self.record.rejected(event, packet.source, packet.source_mac)
             return
         self.record.heard(event)
-        self._believe(event, packet.source_mac)
+        self._believe(event, packet.source_mac if self.virtual_host.settings.says_intent else "")
 
-    def _believe(self, event: Believed, source_mac: str) -> None:
+    def _believe(self, event: Believed, source_mac: str = "") -> None:
         self._stop_probing()
         if isinstance(event, AdvertisementReceived):
             self.on_advertisement(event.advertisement)

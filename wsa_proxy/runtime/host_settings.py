@@ -26,4 +26,5 @@ def host_settings_of(
         acquires_first=group.virtual_mac,
         preempt_delay_s=group.preempt_delay_s,
         preempt_delay_max_s=group.preempt_delay_max_s,
+        unicast=bool(group.peers),
     )

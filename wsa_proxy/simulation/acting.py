@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -84,7 +85,7 @@ class Acting(Membership):
         self.copies = Counter(peers.values() if peers else settings.versions)
         """Of one advertisement, by IP version."""
         self.unicast = bool(peers)
-        self.settings = self.wanted = settings
+        self.settings = self.wanted = replace(settings, unicast=self.unicast)
         """In force, and what the operator has written since."""
         self.core: VirtualHost | None = None
         self.stall_limit_s = usual_stall_limit_s(master_down_s(settings.advbase, settings.advskew))

@@ -38,7 +38,7 @@ TOLD_S = 0.12
 """A node that leaves says first that it drains, and so much later that it leaves."""
 SUCCESSOR_S = 1.0
 """So long it waits for one."""
-ACQUIRES_S = 0.05
+ACQUIRES_S = 0.2
 """So long after his intent it takes a successor for the owner of a virtual MAC, if nothing is heard from there."""
 AWAY_S = 4.0
 """So long an operator wants another node to be the master, at least."""
@@ -64,6 +64,8 @@ class CarryingNode(Node):
     kept = Keeps.NOTHING
     _has_acquired = False
     """Whoever is heard now."""
+    _is_followed = False
+    """Somebody has said that he is about to acquire, and has not taken it back."""
 
     def carry(self, world: World) -> None:
         """Before it starts."""
@@ -162,7 +164,7 @@ class CarryingNode(Node):
     def _bow_out(self) -> None:
         if self.state is State.MASTER and self.carriage:
             self._say_drains(self.carriage)  # it may be the master again since
-            self.kept, self._until_s = Keeps.ANSWERING, self.now + SUCCESSOR_S
+            self.kept, self._until_s, self._is_followed = Keeps.ANSWERING, self.now + SUCCESSOR_S, False
         self.handle(Stopped("orderly stop"))
         if not self.keeps:
             self._end_keeping()
@@ -182,21 +184,25 @@ class CarryingNode(Node):
 
     def _hear(self, frame: Advertised, sender: int) -> None:
         self.read_guardian()  # it has held the addresses: the order that follows from the frame before may be refused
-        self._has_acquired = frame.from_virtual_mac or not self.settings.acquires_first
+        self._has_acquired = frame.from_virtual_mac or self.core is None or not self.core.settings.says_intent
         if self.awake:
             super()._hear(frame, sender)
 
     def take_in(self, event: Event) -> None:
         super().take_in(event)
-        heard = isinstance(event, AdvertisementReceived) and not event.advertisement.is_bow_out
-        if heard and self.kept is Keeps.ANSWERING and self._has_acquired:
+        if not isinstance(event, AdvertisementReceived) or self.kept is not Keeps.ANSWERING:
+            return
+        if event.advertisement.is_bow_out:
+            self._is_followed = False
+        elif self._has_acquired:
             self._fall_silent()
-        elif heard and self.kept is Keeps.ANSWERING:
+        elif not self._is_followed:
+            self._is_followed = True
             self.after(ACQUIRES_S, self._in_this_life(self._follow))
 
     def _follow(self) -> None:
         """Whoever has said that he is about to acquire has done so."""
-        if self.kept is Keeps.ANSWERING:
+        if self._is_followed and self.kept is Keeps.ANSWERING:
             self._fall_silent()
 
     def read_report(self, letter: Sent) -> None:

@@ -229,7 +229,7 @@ class Conduct:
         kinds = [type(command) for command in step]
         claims: list[type[Command]] = [SendAdvertisement, AcquireAddresses]
         if node.settings.acquires_first:
-            says_intent = node.way.signs_sealed and report.reason not in telling.LIVING
+            says_intent = node.way.signs_sealed and not node.unicast and report.reason == Reason.MASTER_BOWED_OUT.value
             claims = [*[SendIntent] * says_intent, *reversed(claims)]
         if kinds != [*claims, AnnounceAddresses, ReportTransition]:
             raise Violation("I7", f"promotion out of order: {step}")

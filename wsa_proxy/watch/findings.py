@@ -75,9 +75,9 @@ class Findings:
             key=lambda each: each.last_s,
             default=None,
         )
-        if before is None or row.opinion.tone == "bad" or any(_is_twin(row, each) for each in rows):
+        if before is None or row.opinion.tone == "bad":
             return []
-        if _has_said_so(row, before, now_s):
+        if any(_is_twin(row, each) or is_intent_of(row, each, now_s) for each in rows):
             return []
         ago_s = max(now_s - before.last_s, 0.0)
         how = f"takes over from {before.heard.source}, which was silent for {ago_s:.2f} s"
@@ -131,10 +131,11 @@ def _is_twin(row: Row, other: Row) -> bool:
     return row.heard.mac == other.heard.mac and row.heard.version != other.heard.version and began_together
 
 
-def _has_said_so(row: Row, before: Row, now_s: float) -> bool:
-    """The same node, which has said from its own hardware address that it is about to have the virtual one."""
-    same = before.heard.source == row.heard.source and row.heard.mac == virtual_mac(row.number)
-    return same and before.heard.mac != row.heard.mac and before.advertises(now_s)
+def is_intent_of(row: Row, other: Row, now_s: float) -> bool:
+    """The other one is the same node, which has said from its own hardware address that it is about to have the virtual
+    one."""
+    same = other.heard.source == row.heard.source and row.heard.mac == virtual_mac(row.number)
+    return same and other.heard.mac != row.heard.mac and other.advertises(now_s)
 
 
 def _are_rivals(row: Row, other: Row) -> bool:

@@ -17,6 +17,7 @@ from wsa_proxy.carp.wire import Reject
 from wsa_proxy.watch.decode import Heard
 from wsa_proxy.watch.findings import Finding
 from wsa_proxy.watch.findings import Findings
+from wsa_proxy.watch.findings import is_intent_of
 from wsa_proxy.watch.judge import Opinion
 from wsa_proxy.watch.repeats import Repeats
 from wsa_proxy.watch.vrrp import Vrrp
@@ -129,6 +130,9 @@ class Ledger:
         of_place = self.of_place(row.place)
         news = self.findings.took_over(row, of_place, now_s) if begins and row.masters else []
         news += self.findings.compare(row, of_place, now_s)
+        for each in of_place:
+            if row.masters and is_intent_of(row, each, now_s):
+                each.masters = False
         if repeat:
             news += self.findings.found(("repeat", row.place, repeat.kind), repeat.text, now_s)
         elif opinion.word in HOSTILE:
