@@ -35,7 +35,7 @@ test-slow: setup packages  ## what takes minutes more: browsers in the lab, mism
 simulate-million: setup  ## a million seeds on the simulated LAN; some hours
 	@.venv/bin/wsa-proxy simulate --seeds 1000000
 
-mutants: setup       ## plant bugs into the protocol, one by one: each must be caught; half an hour of processor time
+mutants: setup       ## plant bugs into the protocol, one by one: each must be caught; ten minutes or more
 	@.venv/bin/python -m tests.simulation.mutants
 
 fuzz: setup          ## look for packets that break the receive path; a minute for each target (FUZZ_SECONDS=...)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.carp.playbook import ACQUIRE
@@ -82,6 +84,15 @@ def test_without_a_virtual_mac_or_a_seal_there_is_no_intent(sealed: bool, virtua
     play = Playbook(says_farewell=sealed, acquires_first=virtual, unicast=unicast).listening()
     claims = [ACQUIRE, send()] if virtual else [send(), ACQUIRE]
     assert play.at(SECOND, BOW_OUT) == [*claims, ANNOUNCE]
+
+
+@pytest.mark.parametrize(("waited_s", "left_s"), [(0.0, 0.0042), (0.003, 0.0012), (0.0042, 1e-4), (3.0, 1e-4)])
+def test_a_bow_out_that_was_read_late_is_not_followed_late(waited_s: float, left_s: float) -> None:
+    """All count from its arrival. But what waits behind it in the socket is read first, for it may be an intent."""
+    play = Playbook(advskew=105).listening()
+    assert play.at(SECOND, replace(BOW_OUT, waited_s=waited_s)) == []
+    assert play.deadline == pytest.approx(SECOND + left_s * SECOND, abs=1e-6)
+    assert Playbook(advskew=0).listening().at(SECOND, replace(BOW_OUT, waited_s=waited_s))[0] == send()
 
 
 def test_a_backup_that_waits_stops_at_an_intent() -> None:

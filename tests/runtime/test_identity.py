@@ -43,8 +43,9 @@ class Member:
         )
         self.identity: Identity = make_identity(group, self.file, clocks, 3600.0)
 
-    def hears(self, payload: bytes) -> object:
-        return self.identity.judge(Packet(4, "10.0.0.9", "02:00:00:00:00:09", 255, payload), T)
+    def hears(self, payload: bytes, waited_s: float = 0.0) -> object:
+        packet = Packet(4, "10.0.0.9", "02:00:00:00:00:09", 255, payload, waited_s=waited_s)
+        return self.identity.judge(packet, T)
 
 
 def test_a_late_loop_makes_nothing_old(tmp_path: Path) -> None:
@@ -61,6 +62,18 @@ def test_a_late_loop_makes_nothing_old(tmp_path: Path) -> None:
     assert isinstance(other.hears(waited), AdvertisementReceived)
     other.identity.queue_was_empty(other.identity.seal_clock_ms())
     assert other.hears(held_back) is Reject.STALE
+
+
+@pytest.mark.parametrize("security", ["sealed", "carp"])
+def test_how_long_a_bow_out_has_waited_is_told(tmp_path: Path, security: str) -> None:
+    """To whoever reckons from its arrival; it is the host's own knowledge, and makes no replay or farewell more."""
+    one, other = (Member(tmp_path, name, b"secret", security=(security,)) for name in ("one", "other"))
+    other.hears(one.identity.sign(ADVERTISEMENT))
+    heard = other.hears(bow_out := one.identity.sign(SendAdvertisement(255, 255, 0)), 0.003)
+    assert isinstance(heard, AdvertisementReceived) and heard.waited_s == 0.003
+    if security == "sealed":
+        assert other.hears(bow_out, 0.003) is Reject.DUPLICATE
+        assert isinstance(other.hears(one.identity.sign(SendFarewell(1, 10, 0)), 0.003), FarewellReceived)
 
 
 def test_a_farewell_is_signed_as_one(tmp_path: Path) -> None:

@@ -283,6 +283,17 @@ def test_a_will_is_above_all_that_its_node_has_said_and_heard() -> None:
     group.judge.told(group.node, "bowed out by its guardian", will(counter(10, 255, 255)))
 
 
+def test_a_will_that_is_said_again_may_be_below_what_was_heard_of_the_successor() -> None:
+    """The copies are for those who have missed the first one. (Seed 1667: an intent had come in between.)"""
+    group = Group(counter(0), counter(10))
+    group.node.core = None
+    for number in (11, 11):
+        group.judge.told(group.node, "bowed out by its guardian", will(counter(number, 255, 255)))
+        group.judge._known[group.node.number].highest = counter(12)
+    with pytest.raises(Violation, match=r"^V3.*says what is old"):
+        group.judge.told(group.node, "bowed out by its guardian", will(counter(12)))
+
+
 def test_an_own_will_that_comes_back_is_an_echo() -> None:
     group = Group(counter(0))
     group.judge.told(group.node, "willed", will(counter(5, 255, 255)))

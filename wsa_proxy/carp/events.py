@@ -35,6 +35,8 @@ class AdvertisementReceived:
     """The IP version that carried it; each has a master-down deadline of its own (BSDs), or one stands for all."""
     sender: str
     """For the reason of a transition; unsigned, so never an identity."""
+    waited_s: float = 0.0
+    """Since it arrived, as far as that is known: of a bow-out."""
 
 
 @dataclass(frozen=True, slots=True)

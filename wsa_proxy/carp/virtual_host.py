@@ -64,7 +64,7 @@ from wsa_proxy.carp.standing import Standing
 from wsa_proxy.carp.wire import Version
 
 BOW_OUT_WAIT_PER_ADVSKEW_S = 40e-6  # the best backup answers a bow-out first and its advertisement stops the others
-BOW_OUT_WAIT_S_MAX = 0.010
+BOW_OUT_WAIT_S_MIN, BOW_OUT_WAIT_S_MAX = 1e-4, 0.010  # at least for what waits behind it in the socket
 
 TIE_REMEMBERED_INTERVALS = 2  # master-down intervals: a worse third node may become master in between
 
@@ -121,10 +121,10 @@ class VirtualHost(Standing):
         heard = event.advertisement
         other = Rank(heard.demotion, election.interval_256ths(heard.advbase, heard.advskew))
         self._hear(event, now)
-        # A bow-out is known by its value, so it works at any advbase.
-        if heard.is_bow_out:
+        if heard.is_bow_out:  # known by its value, so it works at any advbase
             wait_s = min(self.advskew * BOW_OUT_WAIT_PER_ADVSKEW_S, BOW_OUT_WAIT_S_MAX)
-            return self._take_over(now, wait_s, Reason.MASTER_BOWED_OUT, f"last_master={self.last_master}")
+            left_s = max(wait_s - event.waited_s, min(wait_s, BOW_OUT_WAIT_S_MIN))
+            return self._take_over(now, left_s, Reason.MASTER_BOWED_OUT, f"last_master={self.last_master}")
         # The demotion of a master counts regardless of preempt (OpenBSD ip_carp.c).
         if other.demotion > self.demotion:
             evidence = f"its_demotion={other.demotion} own={self.demotion}"

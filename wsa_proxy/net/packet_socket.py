@@ -13,6 +13,7 @@ import struct
 from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 from wsa_proxy.net import orders
@@ -44,10 +45,15 @@ from wsa_proxy.net.raw_socket import open_receiver
 from wsa_proxy.net.raw_socket import own_mac
 from wsa_proxy.net.raw_socket import queued_frames
 from wsa_proxy.net.raw_socket import skip
+from wsa_proxy.net.raw_socket import waited_s
 
 _IPV4_HEADER_BYTES_MIN = 20
 _IPV6_HEADER_BYTES = 40
 _UNSPECIFIED = IPv4Address("0.0.0.0")
+
+ADVSKEW, ADVBASE = 2, 5
+"""Where an advertisement has them; both are 255 in a bow-out."""
+UNREACHABLE = 255
 
 # From linux/if_packet.h and linux/in.h; Python's socket module does not have them all.
 _SOL_PACKET = 263
@@ -190,10 +196,18 @@ def queued_packets(receivers: Mapping[Version, socket.socket]) -> list[Packet]:
         decode = _decode_ipv4 if version == 4 else _decode_ipv6
         # Each socket gets its share of the turn, so that a storm of one version does not starve the other.
         for number, frame in enumerate(queued_frames(receiver), start=1):
-            packets.append(decode(frame))
+            packet = decode(frame)
+            if looks_like_bow_out(packet.payload):  # there milliseconds count
+                packet = replace(packet, waited_s=waited_s(receiver))
+            packets.append(packet)
             if number == FRAMES_PER_TURN_MAX // len(receivers):
                 break
     return packets
+
+
+def looks_like_bow_out(payload: bytes) -> bool:
+    """By advbase and advskew, unjudged."""
+    return len(payload) > ADVBASE and payload[ADVSKEW] == payload[ADVBASE] == UNREACHABLE
 
 
 def _choose_source(index: int, version: Version, never: frozenset[Address], route: RouteSocket | None) -> Address:

@@ -46,6 +46,8 @@ class Packet:
     """What follows the IP header, without Ethernet padding; empty when the IP header makes no sense."""
     header_intact: bool = True
     """False when the IPv4 header checksum is wrong."""
+    waited_s: float = field(default=0.0, compare=False)
+    """For how long it has waited to be read, as far as that is known: of bow-outs that were multicast."""
 
 
 @dataclass(frozen=True, slots=True)

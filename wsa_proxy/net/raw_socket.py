@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from collections.abc import Sequence
 
@@ -28,6 +30,8 @@ FRAME_BYTES_MAX = 2048  # what we look for has 110 bytes at most; a longer frame
 
 # From linux/socket.h and linux/filter.h; Python's socket module does not have them.
 _SO_ATTACH_FILTER = 26
+_SIOCGSTAMP = 0x8906  # asm-generic/sockios.h
+_TIMEVAL = struct.Struct("@ll")
 _PRIORITY_INTERACTIVE = 6  # linux/pkt_sched.h: leaves before bulk traffic; the highest that needs no privilege
 
 type Instruction = tuple[int, int, int, int]
@@ -98,6 +102,7 @@ def open_receiver(interface: str, index: int, ethertype: int, program: Sequence[
     except BaseException:
         receiver.close()
         raise
+    waited_s(receiver)  # asked once, the kernel keeps the times of all frames that come from now on
     return receiver
 
 
@@ -133,6 +138,17 @@ def queued_frames(receiver: socket.socket) -> Iterator[bytes]:
             # The kernel says once that the interface went down; the link monitor reports it, and more may be queued.
             if error.errno not in (errno.ENETDOWN, errno.ENODEV, errno.ENXIO):
                 raise
+
+
+def waited_s(receiver: socket.socket) -> float:
+    """For how long the frame that was read last had waited in the socket: 0.0 where the kernel does not say."""
+    stamp = bytearray(_TIMEVAL.size)
+    try:
+        fcntl.ioctl(receiver, _SIOCGSTAMP, stamp)
+    except OSError:
+        return 0.0
+    seconds, microseconds = _TIMEVAL.unpack(stamp)
+    return max(0.0, time.clock_gettime(time.CLOCK_REALTIME) - float(seconds + microseconds / 1e6))
 
 
 def _open(interface: str) -> socket.socket:

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from wsa_proxy.carp.commands import Advertising
 from wsa_proxy.carp.commands import SendFarewell
@@ -18,6 +19,7 @@ from wsa_proxy.carp.credentials import Credentials
 from wsa_proxy.carp.credentials import Reading
 from wsa_proxy.carp.credentials import Security
 from wsa_proxy.carp.credentials import make_credentials
+from wsa_proxy.carp.events import AdvertisementReceived
 from wsa_proxy.carp.seal import GroupTime
 from wsa_proxy.carp.seal import sealed_key
 from wsa_proxy.carp.wire import Reject
@@ -102,6 +104,8 @@ class Identity:
         )
         if self.is_sealed and not isinstance(event, Reject):
             self._seal_file.look(self._clocks.now_s())
+        if packet.waited_s and isinstance(event, AdvertisementReceived):
+            return replace(event, waited_s=packet.waited_s)
         return event
 
     def group_ms(self) -> int:

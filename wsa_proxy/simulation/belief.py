@@ -102,6 +102,8 @@ class Known:
     said: Counter[str] = field(default_factory=Counter)
     will: int = 0
     """The last one."""
+    bowed_out: int = 0
+    """The last one that its guardian has said."""
     masteries: int = 0
     own: deque[int] = field(default_factory=lambda: deque(maxlen=OWN_REMEMBERED))
     """The counters of what it said last."""
@@ -167,9 +169,11 @@ class Freshness:
 
     def _is_bowed_out(self, node: SealedNode, payload: bytes) -> None:
         known, counter = self._known[node.number], int.from_bytes(payload[COUNTER])
-        # V3: what its guardian says is above everything that it has sent or believed, else nobody follows.
-        if not node.awake and counter <= known.highest:
+        # V3: what its guardian says is above everything that it has sent or believed, else nobody follows. When that is
+        # said again, the successor may have been heard.
+        if not node.awake and counter <= known.highest and counter != known.bowed_out:
             raise Violation("V3", f"the guardian of node {node.number} says what is old")
+        known.bowed_out = counter
 
     def _done(self, node: SealedNode, _: None) -> None:
         known, line_ms = self._known[node.number], node.group_time.line_ms
