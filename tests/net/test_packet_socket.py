@@ -4,10 +4,8 @@ import errno
 import json
 import random
 import re
-import select
 import socket
 import struct
-import time
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -66,24 +64,6 @@ def test_vectors_are_received(lan: Any) -> None:
                 payload=bytes.fromhex(vector["packet_hex"]),
             )
         ], vector["id"]
-
-
-@pytest.mark.parametrize("values", [(255, 255), (255, 0), (1, 255)], ids=str)
-def test_of_a_bow_out_it_is_known_how_long_it_has_waited(lan: Any, values: tuple[int, int]) -> None:
-    """Who is read late must not act late: a worse node would be first. Of other advertisements nobody asks."""
-    advertisements = open_socket(lan)
-    payload = bytearray(PAYLOAD)
-    payload[5], payload[2] = values
-    before_s = time.monotonic()
-    lan.send_from_the_right(ipv4_frame(bytes(payload)))
-    select.select(advertisements.fileno_list(), [], [], 5.0)
-    arrived_s = time.monotonic()
-    time.sleep(0.05)
-    (packet,) = advertisements.receive()
-    if values == (255, 255):
-        assert 0.05 <= packet.waited_s <= time.monotonic() - before_s + 0.001 and arrived_s > before_s
-    else:
-        assert packet.waited_s == 0.0
 
 
 def test_sent_frames_as_scapy_reads_them(lan: Any) -> None:

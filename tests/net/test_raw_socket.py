@@ -2,10 +2,14 @@ from __future__ import annotations
 
 import errno
 import socket
+import time
 from typing import Any
 
 import pytest
 
+from tests.net.test_packet_socket import PAYLOAD
+from tests.net.test_packet_socket import ipv4_frame
+from tests.net.test_packet_socket import open_socket
 from wsa_proxy.net import raw_socket
 from wsa_proxy.net.raw_socket import ACCEPT
 from wsa_proxy.net.raw_socket import REJECT
@@ -41,6 +45,23 @@ def test_filter_is_there_before_the_first_frame(lan: Any, monkeypatch: pytest.Mo
         sender.send(frame(number))
     assert lan.readable([receiver.fileno()], 1.0)
     assert list(queued_frames(receiver)) == [frame(8)]
+
+
+@pytest.mark.parametrize("values", [(255, 255), (255, 0), (1, 255)], ids=str)
+def test_of_a_bow_out_it_is_known_how_long_it_has_waited(lan: Any, values: tuple[int, int]) -> None:
+    """Who is read late must not act late: a worse node would be first. Of other advertisements nobody asks."""
+    advertisements = open_socket(lan)
+    payload = bytearray(PAYLOAD)
+    payload[5], payload[2] = values
+    before_s = time.monotonic()
+    lan.send_from_the_right(ipv4_frame(bytes(payload)))
+    assert lan.readable(advertisements.fileno_list(), 5.0)
+    time.sleep(0.05)
+    (packet,) = advertisements.receive()
+    if values == (255, 255):
+        assert 0.05 <= packet.waited_s <= time.monotonic() - before_s + 0.001
+    else:
+        assert packet.waited_s == 0.0
 
 
 def test_own_hardware_address(lan: Any) -> None:
