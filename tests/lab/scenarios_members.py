@@ -111,7 +111,7 @@ def lost_and_back(lab: Lab) -> dict[str, Any]:
     lost = members(lab, "a")
     do(lab, "start", "b")
     do(lab, "start", "c")
-    seconds_until(lambda: bool(standbys(lab, "a")), lab.applied[-1].at_s)
+    seconds_until(lambda: bool(standbys(lab, "a")), lab.applied[-1].at_s, START_S_MAX)
     told_s, back = time.monotonic(), members(lab, "a")
     lab.settle()
     since_s = lab.applied[-1].at_s
