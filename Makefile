@@ -30,7 +30,7 @@ test: setup packages lint  ## all the tests but the slow ones (INSTALL=1 as root
 	@tools/test.sh $(PYTEST_FLAGS)
 
 test-slow: setup packages  ## what takes minutes more: browsers in the lab, mismatches of three nodes, twenty switches, kills in a switch
-	@.venv/bin/python -m pytest $$(cat tools/slow-tests.txt) $(PYTEST_FLAGS)
+	@tools/test-slow.sh $(PYTEST_FLAGS)
 
 simulate-million: setup  ## a million seeds on the simulated LAN; some hours
 	@.venv/bin/wsa-proxy simulate --seeds 1000000
