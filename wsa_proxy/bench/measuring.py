@@ -26,7 +26,7 @@ LABS_MAX = 4
 """Of one product: a product whose master does not return again and again cannot be measured here."""
 LINES_KEPT = 60
 RUN_S_MAX = 300.0
-"""For a run, with the start of a lab before it: three times what the longest takes that came to an end."""
+"""For a run, with the start of a lab before it; one that has hung keeps the others waiting no longer."""
 ENDED_S_MAX = 20.0
 """For a lab to end after it was told to: ten times what it takes."""
 TOLD_S_MAX = 5.0

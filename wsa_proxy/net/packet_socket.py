@@ -51,9 +51,9 @@ _IPV4_HEADER_BYTES_MIN = 20
 _IPV6_HEADER_BYTES = 40
 _UNSPECIFIED = IPv4Address("0.0.0.0")
 
-ADVSKEW, ADVBASE = 2, 5
+_ADVSKEW, _ADVBASE = 2, 5
 """Where an advertisement has them; both are 255 in a bow-out."""
-UNREACHABLE = 255
+_UNREACHABLE = 255
 
 # From linux/if_packet.h and linux/in.h; Python's socket module does not have them all.
 _SOL_PACKET = 263
@@ -197,7 +197,7 @@ def queued_packets(receivers: Mapping[Version, socket.socket]) -> list[Packet]:
         # Each socket gets its share of the turn, so that a storm of one version does not starve the other.
         for number, frame in enumerate(queued_frames(receiver), start=1):
             packet = decode(frame)
-            if looks_like_bow_out(packet.payload):  # there milliseconds count
+            if _looks_like_bow_out(packet.payload):  # there milliseconds count
                 packet = replace(packet, waited_s=waited_s(receiver))
             packets.append(packet)
             if number == FRAMES_PER_TURN_MAX // len(receivers):
@@ -205,9 +205,9 @@ def queued_packets(receivers: Mapping[Version, socket.socket]) -> list[Packet]:
     return packets
 
 
-def looks_like_bow_out(payload: bytes) -> bool:
+def _looks_like_bow_out(payload: bytes) -> bool:
     """By advbase and advskew, unjudged."""
-    return len(payload) > ADVBASE and payload[ADVSKEW] == payload[ADVBASE] == UNREACHABLE
+    return len(payload) > _ADVBASE and payload[_ADVSKEW] == payload[_ADVBASE] == _UNREACHABLE
 
 
 def _choose_source(index: int, version: Version, never: frozenset[Address], route: RouteSocket | None) -> Address:

@@ -47,7 +47,7 @@ class Packet:
     header_intact: bool = True
     """False when the IPv4 header checksum is wrong."""
     waited_s: float = field(default=0.0, compare=False)
-    """For how long it has waited to be read, as far as that is known: of bow-outs that were multicast."""
+    """For how long it has waited to be read, as far as that is known: of bow-outs."""
 
 
 @dataclass(frozen=True, slots=True)

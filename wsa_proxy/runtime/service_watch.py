@@ -22,8 +22,8 @@ from wsa_proxy.settings import GroupSettings
 from wsa_proxy.settings import place_text
 
 PROBES_PER_S = 2
-"""Each is a request for mitmproxy, here and wherever the address is; and all groups of a node share one, which
-its self-tests ask each second as well."""
+"""Each is a request for this node's mitmproxy and for that of whoever has the address. All groups of a node have the
+same one, which its self-tests ask each second as well."""
 INTERVAL_S_MIN = 1.0
 MEMBERS_EVERY_S = 0.5
 KNOWN_AFTER_INTERVALS = 2
