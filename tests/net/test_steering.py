@@ -105,13 +105,39 @@ def test_no_frame_is_lost_when_the_unknown_become_listed(lan: Any) -> None:
 
     thread = threading.Thread(target=keep_sending)
     thread.start()
-    for _ in range(300):
+    changes = 0
+    while changes < 300 or sent < 1000:
         steering.steer(VHID, settled)
         steering.steer(VHID, first)
+        changes += 1
     ended.set()
     thread.join()
-    assert sent > 1000
     lan.until(lambda: forwarded() == sent, f"all {sent} frames leave, not only {forwarded()}")
+
+
+def test_what_goes_last_is_asked_for_again(lan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel that takes the list, and then refuses that the unknown go: the next time they do."""
+    steering = open_steering()
+    steering.steer(VHID, steered(lan, unknown=(4,)))
+    settled = steered(lan, [client(4)])
+    left = [1]
+
+    def transact(self: NftSocket, messages: Sequence[bytes]) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOMEM, "as a kernel says it")
+        real(self, messages)
+
+    real = NftSocket.transact
+    with monkeypatch.context() as patched:
+        patched.setattr(NftSocket, "transact", transact)
+        with pytest.raises(OSError, match="as a kernel says it"):
+            steering.steer(VHID, settled)
+    found = content(steering)
+    assert found["clients4-left"] != [] and found["unknown4-left"] != []
+    steering.steer(VHID, settled)
+    found = content(steering)
+    assert found["clients4-left"] != [] and found["unknown4-left"] == []
 
 
 def test_one_group_ends_and_the_others_stay(lan: Any) -> None:

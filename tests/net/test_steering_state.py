@@ -23,6 +23,7 @@ from wsa_proxy.net.steering_state import NOTHING
 from wsa_proxy.net.steering_state import State
 from wsa_proxy.net.steering_state import group_of
 from wsa_proxy.net.steering_state import is_step
+from wsa_proxy.net.steering_state import overlap
 from wsa_proxy.net.steering_state import state_of
 from wsa_proxy.net.steering_state import step
 
@@ -86,6 +87,21 @@ def test_only_what_differs_is_told() -> None:
         *delete_elements("t", "clients4-eth0", [padded]),
         *new_elements("t", "clients4-eth0", [(padded, MEMBER), (padded[:-4] + port + bytes(2), OLD)]),
     ]
+
+
+def test_what_is_looked_up_last_goes_last() -> None:
+    """In between there are the new clients, as they are to be, and all that sends the unknown on still."""
+    end = (VIP[4].packed, PORT)
+    first = group_of(replace(ONE, targets={client(4, 1): OLD}, unknown={end: OLD}, own=frozenset((client(4, 2),))))
+    settled = group_of(replace(ONE, members=frozenset()))
+    meanwhile = overlap(first, settled)
+    assert meanwhile is not None
+    for kind in ("members", "opening", "unknown", "own"):
+        assert meanwhile.elements[kind, 4] == first.elements[kind, 4] != settled.elements[kind, 4]
+    assert meanwhile.elements["clients", 4] == {client(4): OLD}
+    assert meanwhile.steered == settled.steered and meanwhile.steered is not settled.steered, "it is not done with that"
+    assert overlap(settled, first) is None, "none of the unknown goes"
+    assert overlap(first, first) is None
 
 
 def test_from_nothing() -> None:

@@ -333,9 +333,9 @@ class SteeringPort(Protocol):
         """Why this host cannot, as it was found at the start; None: it can."""
 
     def steer(self, vhid: int, wanted: Steered | None) -> None:
-        """Bring what the kernel does for a group to this, in one transaction; None: nothing any more.
+        """Bring what the kernel does for a group to this; None: nothing any more.
 
-        Raises OSError; then it still does what it did.
+        What comes is in force before the unknown go. Raises OSError; then it still does what it did.
         """
 
     def close(self) -> None:

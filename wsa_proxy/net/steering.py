@@ -21,6 +21,7 @@ from wsa_proxy.net.steering_state import NOTHING
 from wsa_proxy.net.steering_state import Group
 from wsa_proxy.net.steering_state import group_of
 from wsa_proxy.net.steering_state import is_step
+from wsa_proxy.net.steering_state import overlap
 from wsa_proxy.net.steering_state import state_of
 from wsa_proxy.net.steering_state import step
 
@@ -48,6 +49,8 @@ class Steering:
         groups = {id_: group for id_, group in self._state.groups.items() if id_ != vhid}
         if wanted is not None:
             groups[vhid] = before if before is not None and before.steered is wanted else group_of(wanted)
+            if before is not None and (meanwhile := overlap(before, groups[vhid])) is not None:
+                self._bring_about({**groups, vhid: meanwhile}, wanted)
         elif before is None:
             return
         if not groups:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from typing import Literal
 
 from wsa_proxy.net.nft_messages import delete_elements
@@ -20,6 +21,8 @@ from wsa_proxy.net.steering_rules import set_name
 
 _BYTES: Mapping[Literal[4, 6], tuple[int, int]] = {4: (4, 12), 6: (16, 36)}
 """Of an address, and of a client."""
+_FIRST, _LAST = "clients", "unknown"
+"""By what decides that a frame is steered, see ``net/steering_rules.py``."""
 _PADDING = bytes(2)  # behind a port or a hardware address: nf_tables compares four bytes at a time
 
 type Elements = Mapping[tuple[SetKind, Literal[4, 6]], Mapping[bytes, bytes | None]]
@@ -60,6 +63,22 @@ def group_of(steered: Steered) -> Group:
     # Whoever gets steered frames is a member, also if our caller has not heard so yet: it may be steering to us.
     members = steered.members.union(steered.targets.values(), steered.unknown.values())
     return Group(steered, {**_elements(steered, members, 4), **_elements(steered, members, 6)})
+
+
+def overlap(before: Group, after: Group) -> Group | None:
+    """What is in force in between, where a frame that is just passing the rules would meet neither.
+
+    The kernel changes to a transaction's sets at once, and yet a frame looks them up one after the other: whoever was
+    not among the clients before, is not among the unknown after. So what is looked up last goes last. None: nothing of
+    that goes.
+    """
+    if all(after.elements[each].keys() >= before.elements[each].keys() for each in before.elements if each[0] == _LAST):
+        return None
+    elements = {
+        each: wanted if each[0] == _FIRST else {**before.elements[each], **wanted}
+        for each, wanted in after.elements.items()
+    }
+    return Group(replace(after.steered), elements)
 
 
 def state_of(groups: Mapping[int, Group], indexes: Mapping[str, int], own_macs: Mapping[str, bytes]) -> State:
