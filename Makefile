@@ -62,7 +62,7 @@ burst: setup         ## 1,000 clients at once, HTTP and TLS, to plain mitmdump, 
 start-time: setup    ## from the start of a node to taking part, beside plain mitmdump; two minutes (START="--rounds 3")
 	@.venv/bin/python -m tests.bench.start $(START)
 
-profile: setup       ## where the processor's time of a busy node goes, and of 255 idle groups; needs wrk (PROFILE="--seconds 5")
+profile: setup       ## where the processor's time of a busy node goes, with one group and with 255, and of idle ones; needs wrk (PROFILE="--seconds 5")
 	@.venv/bin/python -m tests.bench.profile $(PROFILE)
 
 scale: setup         ## takeovers of 2, 4 and 8 nodes, and of 1, 16 and 64 groups at once; twenty minutes (SCALE="--runs 1 --only groups")

@@ -61,8 +61,10 @@ class Order:
 class World:
     """Two hosts with a proxy each, a client and an origin on one bridge; inside fresh namespaces only."""
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: Order, addon: Path = HERE / "probed_node.py") -> None:
+        """``addon``: the script that nodes load."""
         self._order = order
+        self._addon = addon
         FOLDER.mkdir()
         self.hosts = {each.name: wide(each) for each in (*node_hosts(2), CLIENT, ORIGIN)}
         self.topology = Topology(list(self.hosts.values()))
@@ -97,7 +99,7 @@ class World:
         file = FOLDER / name / "node.yaml"
         file.touch(mode=0o600)  # it holds the shared secret
         file.write_text(self._files[name].text)
-        return [mitmdump_path(), "-s", str(HERE / "probed_node.py"), *options, "--set", f"failover_config={file}"]
+        return [mitmdump_path(), "-s", str(self._addon), *options, "--set", f"failover_config={file}"]
 
     def _start_keepalived(self, name: str) -> subprocess.Popen[bytes]:
         files = keepalived_files(name, self.hosts[name].ipv4.ip, self._order.groups, FOLDER / name)

@@ -81,3 +81,12 @@ def test_a_master_is_looked_into_while_it_serves() -> None:
     assert seen["answered"] > 0 and seen["errors"] == 0
     assert seen["rooms"]["mitmproxy"] > sum(seen["ours"].values()) > 0
     assert seen["share"] > 0
+
+
+@needs_namespaces
+@pytest.mark.skipif(shutil.which("wrk") is None, reason="apt-get install wrk")
+def test_a_master_of_many_groups_is_looked_into_as_well() -> None:
+    """The same of the node of ``make overhead``, here with three groups."""
+    seen = profile.run("many_under_load", 2.0, groups=3)
+    assert seen["answered"] > 0 and seen["errors"] == 0
+    assert seen["rooms"]["mitmproxy"] > sum(seen["ours"].values()) > 0

@@ -66,10 +66,11 @@ async def test_without_a_deadline_nothing_is_done() -> None:
     work = Work()
     work.move(3)
     work.move(math.inf)
-    assert work.timer._handle is None
-    work.move(3)
+    assert work.timer._handle is None and work.timer.fires_at_s == math.inf
+    assert work.move(3) == work.timer.fires_at_s
     work.timer.close()
     work.timer.close()
+    assert work.timer.fires_at_s == math.inf
     await asyncio.sleep(10)
     assert work.done_at_s == []
 
@@ -92,7 +93,7 @@ async def test_catching_up_does_what_is_due_once_and_nothing_else() -> None:
     work.loop.now += 4
     work.timer.catch_up()
     work.timer.catch_up()
-    assert work.done_at_s == [due_s + 1]
+    assert work.done_at_s == [due_s + 1] and work.timer.fires_at_s == math.inf
     next_s = work.move(3)
     handle = work.timer._handle
     await asyncio.sleep(1)

@@ -33,13 +33,13 @@ class Pulse:
     def look(self) -> None:
         """Do what is due. Any code may call it, as often as it likes, but for what a driver's turn itself calls without
         ``outside``; it never raises."""
-        now = self._clock()
-        if now < self._look_at_s or self._turning or self.beat is None:
+        now_s = self._clock()
+        if now_s < self._look_at_s or self._turning or self.beat is None:
             return
-        self._look_at_s = now + LOOK_EVERY_S
+        self._look_at_s = now_s + LOOK_EVERY_S
         self._turning = True
         try:
-            self._catch_up(self.beat)
+            self._catch_up(self.beat, now_s)
         finally:
             self._turning = False
 
@@ -52,11 +52,12 @@ class Pulse:
         except Exception:
             logger.exception("carp a renewal failed between two turns of the loop")
 
-    def _catch_up(self, beat: Beat) -> None:
+    def _catch_up(self, beat: Beat, now_s: float) -> None:
         self.between()
         for driver in beat.drivers:
-            with apart(driver.record.vhid, "keep its deadline"):
-                driver.timer.catch_up()
+            if driver.timer.fires_at_s <= now_s:
+                with apart(driver.record.vhid, "keep its deadline"):
+                    driver.timer.catch_up()
 
     def outside[**P, R](self, call: Callable[P, R]) -> Callable[P, R]:
         """The same call, for a driver: what it leads to is in the middle of a turn, and begins no other one."""

@@ -25,22 +25,23 @@ class DeadlineTimer:
         """Called after each piece of work: the loop does all that is due before it looks at the clock again."""
         self._loop = asyncio.get_running_loop()
         self._handle: asyncio.TimerHandle | None = None
-        self._fires_at_s = math.inf
+        self.fires_at_s = math.inf
+        """When it looks at the deadline next; infinite while it waits for nothing. To be read."""
 
     def arm(self) -> None:
         """The deadline may have changed."""
         deadline_s = self._next_deadline()
         if self._handle is not None:
-            if self._fires_at_s <= deadline_s < math.inf:
+            if self.fires_at_s <= deadline_s < math.inf:
                 return
             self.close()
         if deadline_s < math.inf:
-            self._fires_at_s = deadline_s
+            self.fires_at_s = deadline_s
             self._handle = self._loop.call_later(max(0.0, deadline_s - self._clock()), self._fired)
 
     def catch_up(self) -> None:
         """Do the work now if its time has come: the loop may not look at its timers for a while."""
-        if self._handle is not None and self._clock() >= self._fires_at_s:
+        if self._handle is not None and self._clock() >= self.fires_at_s:
             self._handle.cancel()
             self._fired()
 
@@ -49,9 +50,11 @@ class DeadlineTimer:
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
+            self.fires_at_s = math.inf
 
     def _fired(self) -> None:
         self._handle = None
+        self.fires_at_s = math.inf
         if self._clock() < self._next_deadline():
             self.arm()  # nothing is due, so nothing need be read first
         else:
