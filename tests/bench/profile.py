@@ -3,8 +3,8 @@
     python -m tests.bench.profile --seconds 10 --connections 50
 
 A master of one group while wrk asks through it, a master of 255, and 255 idle groups. Samples, not calls: see
-sampler.py. A part of ``wsa_proxy.proxy`` is what mitmproxy would do itself: its way to the addons is replaced. Ends with
-status 1 when a request failed. Needs wrk (apt-get install wrk).
+sampler.py. A part of ``wsa_proxy.proxy`` is what mitmproxy would do itself: its way to the addons is replaced. Ends
+with status 1 when a request failed. Needs wrk (apt-get install wrk).
 """
 
 from __future__ import annotations
