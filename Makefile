@@ -29,7 +29,7 @@ run: setup           ## the main job in a lab of its own: two nodes, a client, a
 test: setup packages lint  ## all the tests but the slow ones (INSTALL=1 as root: install the Debian packages that they need)
 	@tools/test.sh $(PYTEST_FLAGS)
 
-test-slow: setup packages  ## what takes minutes more: browsers in the lab, mismatches of three nodes, twenty switches, kills in a switch
+test-slow: setup packages  ## what takes minutes more: browsers in the lab, mismatches of three nodes, twenty switches, kills in a switch, load
 	@tools/test-slow.sh $(PYTEST_FLAGS)
 
 simulate-million: setup  ## a million seeds on the simulated LAN; some hours

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The tests of tools/slow-tests.txt. Milliseconds count in them, and a machine may be busy with something else: what has
-# failed is judged once more, alone, as in test.sh, and is named, since it may be a race as well. Arguments go to pytest.
+# The tests of tools/slow-tests.txt: files, and single tests of files. Milliseconds count in them, and a machine may be
+# busy with something else: what has failed is judged once more, alone, as in test.sh, and is named, since it may be a
+# race as well. Arguments go to pytest.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 

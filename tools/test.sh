@@ -50,7 +50,16 @@ for room in tests/*/; do
     fi
 done
 
-without() { printf -- '--ignore=%s ' "$@"; }
+# without PATH...: a file, or one test of a file as FILE::TEST.
+without() {
+    local each
+    for each; do
+        case $each in
+            *::*) printf -- '--deselect=%s ' "$each" ;;
+            *) printf -- '--ignore=%s ' "$each" ;;
+        esac
+    done
+}
 
 pytest() {
     local when=
