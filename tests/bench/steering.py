@@ -53,8 +53,8 @@ def changes() -> dict[str, str]:
     for count, version in [(10, 4), *((CROWD, version) for version in versions)]:
         clients = [client(version, FIRST_PORT + each) for each in range(count)]
         steps = {
-            "from nothing": steered(lan, clients, unknown=(version,)),
-            "the first second ends": steered(lan, clients),
+            "from nothing": steered(lan, clients[count // 10 :], unknown=(version,)),
+            "the first second ends, a tenth comes": steered(lan, clients),
             "a hundredth has ended": steered(lan, clients[count // 100 + 1 :]),
             "to nothing": None,
         }

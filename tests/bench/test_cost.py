@@ -92,10 +92,11 @@ def test_what_an_advertisement_and_a_renewal_cost(lan: Lan, security: str) -> No
 
     def look(node: Node, count: Count, neighbour: Neighbour) -> None:
         drivers = drivers_of(node)
+        for driver in drivers:
+            driver._will.leave()  # or a machine that was slow until here would have some told anew: five seconds
         system, python = cost_of(count, [(lambda: None, lambda: renew(node))])
         # The guardian's news and the kernel's, the batch, and the answer.
-        assert 1 <= system.pop("send") < 2, "a machine that was slow until here tells wills of five seconds ago anew"
-        assert system == {"recv": 3}
+        assert system == {"recv": 3, "send": 1}
         assert python / GROUPS < RENEWED_CALLS, python
         for driver in drivers:
             driver.virtual_host._advertisements_sent = 3  # the third and the tenth announce the address as well

@@ -140,6 +140,46 @@ def test_what_goes_last_is_asked_for_again(lan: Any, monkeypatch: pytest.MonkeyP
     assert found["clients4-left"] != [] and found["unknown4-left"] == []
 
 
+def test_what_is_made_anew_needs_nothing_in_between(lan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The own hardware address has changed while the unknown were steered: the new table has them no more, or what has
+    begun here would be unknown to it, and go away."""
+    steering = open_steering()
+    steering.steer(VHID, steered(lan, unknown=(4,)))
+    ours = [segment(4, packed(lan.mac()), flags, sport=50_000) for flags in "SA"]
+    lan.send_from_the_right(*ours)
+    lan.ip("link set left address 02:00:00:00:00:77")
+    ours = [segment(4, packed(lan.mac()), "A", sport=50_000)]
+    elsewhere: list[int] = []
+
+    def transact(self: NftSocket, messages: Sequence[bytes]) -> None:
+        real(self, messages)
+        lan.send_from_the_right(*ours)
+        elsewhere.append(forwarded())
+
+    real = NftSocket.transact
+    with monkeypatch.context() as patched:
+        patched.setattr(NftSocket, "transact", transact)
+        steering.steer(VHID, steered(lan, [client(4)]))
+    assert set(elsewhere) == {0}
+    assert content(steering)["clients4-left"] != []
+
+
+def test_devices_that_go_while_the_unknown_are_steered(lan: Any) -> None:
+    """One group's are made anew, another's are gone: the first one's unknown go all the same."""
+    for device in ("carp42", "carp43"):
+        lan.ip(f"link add {device} link left type macvlan")
+    steering = open_steering()
+    steering.steer(43, steered(lan, [client(6)], more_devices=("carp43",)))
+    steering.steer(VHID, steered(lan, [client(4)], unknown=(4,), more_devices=("carp42",)))
+    lan.ip("link delete carp43")
+    lan.ip(f"link delete {lan.LEFT}")
+    lan.cable()
+    lan.ip("link add carp42 link left type macvlan")
+    steering.steer(VHID, steered(lan, [client(4)], more_devices=("carp42",)))
+    found = content(steering)
+    assert found["clients4-left"] != [] and found["unknown4-left"] == []
+
+
 def test_one_group_ends_and_the_others_stay(lan: Any) -> None:
     """Also on the same device: each has elements of its own."""
     steering = open_steering()

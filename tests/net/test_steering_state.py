@@ -13,6 +13,7 @@ from tests.net.steered import MEMBER
 from tests.net.steered import OLD
 from tests.net.steered import PORT
 from tests.net.steered import VIP
+from tests.net.steered import Version
 from tests.net.steered import client
 from tests.net.steered import contents
 from wsa_proxy.net.nft_messages import delete_elements
@@ -89,19 +90,31 @@ def test_only_what_differs_is_told() -> None:
     ]
 
 
-def test_what_is_looked_up_last_goes_last() -> None:
-    """In between there are the new clients, as they are to be, and all that sends the unknown on still."""
-    end = (VIP[4].packed, PORT)
-    first = group_of(replace(ONE, targets={client(4, 1): OLD}, unknown={end: OLD}, own=frozenset((client(4, 2),))))
-    settled = group_of(replace(ONE, members=frozenset()))
-    meanwhile = overlap(first, settled)
+@pytest.mark.parametrize("version", VIP)
+def test_what_is_looked_up_last_goes_last(version: Version) -> None:
+    """In between there are the new clients, as they are to be, and all that sends the unknown on still; what is new
+    besides is in force as well: whoever gets steered frames from now on must be a member already."""
+    third = bytes.fromhex("020000000004")
+    stays, goes = (VIP[version].packed, PORT), (VIP[version].packed, PORT + 1)
+    ours = [client(version, 2), client(version, 3)]
+    first = replace(ONE, targets={client(version, 1): OLD}, unknown={stays: OLD, goes: OLD}, own=frozenset(ours[:1]))
+    settled = replace(
+        ONE, members=frozenset(), targets={client(version): third}, unknown={stays: third}, own=frozenset(ours[1:])
+    )
+    meanwhile = overlap(group_of(first), group_of(settled))
     assert meanwhile is not None
-    for kind in ("members", "opening", "unknown", "own"):
-        assert meanwhile.elements[kind, 4] == first.elements[kind, 4] != settled.elements[kind, 4]
-    assert meanwhile.elements["clients", 4] == {client(4): OLD}
-    assert meanwhile.steered == settled.steered and meanwhile.steered is not settled.steered, "it is not done with that"
-    assert overlap(settled, first) is None, "none of the unknown goes"
-    assert overlap(first, first) is None
+    found = {kind: elements for (kind, each), elements in meanwhile.elements.items() if each == version}
+    end, other = (address + port.to_bytes(2) for address, port in (stays, goes))
+    assert found == {
+        "clients": {client(version): third},
+        "members": dict.fromkeys(VIP[version].packed + mac for mac in (MEMBER, OLD, third)),
+        "opening": dict.fromkeys((end, other)),
+        "unknown": {end: third, other: OLD},
+        "own": dict.fromkeys(ours),
+    }
+    assert meanwhile.steered == settled and meanwhile.steered is not settled, "it is not done with that"
+    assert overlap(group_of(settled), group_of(first)) is None, "none of the unknown goes"
+    assert overlap(group_of(first), group_of(first)) is None
 
 
 def test_from_nothing() -> None:

@@ -14,10 +14,12 @@ from tests.runtime.carried import mac
 from tests.runtime.carried import steered
 from tests.runtime.carried import with_clients
 from tests.runtime.test_group_switch import done
+from tests.runtime.test_group_switch import make
 from tests.runtime.test_group_switch import owners
 from tests.runtime.world import MakeHost
 from tests.test_carry_text import QUIET
 from wsa_proxy.net.ports import Address
+from wsa_proxy.runtime.group_carry import AT_ONCE_MAX
 
 
 async def test_a_switch_carries_the_connections_over(make_host: MakeHost) -> None:
@@ -50,6 +52,23 @@ async def test_a_switch_carries_the_connections_over(make_host: MakeHost) -> Non
     assert clients.asked == ["leave", "end resting", "stay"]
     assert carry(a)["drains"] is None and carry(b)["steers"] == [] and not a.tickles.sent and not b.tickles.sent
     assert a.driver.record.evidence.endswith(" carried=3") and b.driver.record.evidence.endswith(" steered=3")
+
+
+async def test_a_third_node_has_all_of_a_settled_list_before_it_acquires(make_host: MakeHost) -> None:
+    """However many they are: the unknown go to the node that it follows, or nowhere, and not to whom these are with."""
+    a, b, c = await make(make_host, "abc", security=("sealed",))
+    head = b"\x0a\x00\x00\x03\x1f\x90\xc0\x00\x02\x01"
+    a.sockets.connected = {head + port.to_bytes(2) for port in range(10_000, 10_000 + 3 * AT_ONCE_MAX)}
+    await asyncio.sleep(5)
+    await done(a, "b")
+    assert before(b, f"steer {AT_ONCE_MAX} and unknown", "acquire"), "the rest are unknown ones, and go to a"
+    await asyncio.sleep(3)
+    c.journal.clear()
+    await done(b, "c")
+    await asyncio.sleep(1)
+    assert owners([a, b, c]) == "c"
+    first = next(step for step in c.journal if step.startswith("steer"))
+    assert first.split()[1] == str(3 * AT_ONCE_MAX) and before(c, first, "acquire", "announce")
 
 
 async def test_connections_that_rest_are_looked_for_as_often_as_they_are_counted(make_host: MakeHost) -> None:

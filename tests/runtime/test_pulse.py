@@ -76,9 +76,9 @@ async def test_a_node_without_news_is_hardly_asked(make_host: MakeHost, monkeypa
     looks: list[float] = []
     real = pulse._catch_up
 
-    def look(beat: Beat, now_s: float) -> None:
-        looks.append(now_s)
-        real(beat, now_s)
+    def look(beat: Beat) -> None:
+        looks.append(host.loop.now)
+        real(beat)
 
     monkeypatch.setattr(pulse, "_catch_up", look)
     monkeypatch.setattr(host.driver.timer, "catch_up", lambda: pytest.fail("nothing is due"))
@@ -86,6 +86,29 @@ async def test_a_node_without_news_is_hardly_asked(make_host: MakeHost, monkeypa
         host.loop.now += 0.0001
         pulse.look()
     assert 9 <= len(looks) <= 10
+
+
+@pytest.mark.parametrize("slow", ["the renewal", "another group"])
+async def test_what_becomes_due_in_a_look_is_done_in_it(
+    make_host: MakeHost, monkeypatch: pytest.MonkeyPatch, slow: str
+) -> None:
+    """Nobody knows when the next one comes."""
+    host = await master(make_host, more_vhids=(2,))
+    assert host.node.pulse.beat is not None
+    pulse, (first, second) = host.node.pulse, host.node.pulse.beat.drivers
+    due_s = second.timer.fires_at_s
+
+    def take_long() -> None:
+        host.loop.now = due_s + 0.001
+
+    if slow == "the renewal":
+        monkeypatch.setattr(pulse, "between", take_long)
+    else:
+        monkeypatch.setattr(first.timer, "fires_at_s", due_s - 0.02)
+        monkeypatch.setattr(first.timer, "catch_up", take_long)
+    host.loop.now = due_s - 0.01
+    pulse.look()
+    assert "advertise v4 1/0" in host.journal
 
 
 async def test_a_look_inside_a_turn_begins_no_other_turn(make_host: MakeHost) -> None:

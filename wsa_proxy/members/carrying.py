@@ -41,6 +41,7 @@ from wsa_proxy.members.lives import Life
 from wsa_proxy.members.lives import Lives
 from wsa_proxy.members.roster import Member
 from wsa_proxy.members.roster import Roster
+from wsa_proxy.members.to_steer import ToSteer
 
 GAP_S_MAX = 3.0
 """Between a takeover and the settled list of the node that drains: a second, a count, and some pages that are lost."""
@@ -53,20 +54,6 @@ TOLD_MAX = 4 * CLIENTS_MAX
 REPEATED_HURRIED_S = 0.05
 REPEATED_INTERVALS = 1.5
 """What is not acknowledged is told again; it is by a report, which comes once in an interval."""
-
-
-@dataclass(frozen=True, slots=True)
-class ToSteer:
-    """What is to be in force now."""
-
-    targets: Mapping[Client, bytes]
-    """To which MAC."""
-    gap: bytes
-    """Where what is not known goes; empty: nowhere."""
-    members: frozenset[bytes]
-    """MACs whose frames are never steered."""
-    own: frozenset[Client] = frozenset()
-    """This node's own: they are no unknown ones."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -335,7 +335,7 @@ class SteeringPort(Protocol):
     def steer(self, vhid: int, wanted: Steered | None) -> None:
         """Bring what the kernel does for a group to this; None: nothing any more.
 
-        What comes is in force before the unknown go. Raises OSError; then it still does what it did.
+        What comes is in force before the unknown go. Raises OSError; then it does what it did, or that with what comes.
         """
 
     def close(self) -> None:

@@ -50,7 +50,7 @@ class Steering:
         if wanted is not None:
             groups[vhid] = before if before is not None and before.steered is wanted else group_of(wanted)
             if before is not None and (meanwhile := overlap(before, groups[vhid])) is not None:
-                self._bring_about({**groups, vhid: meanwhile}, wanted)
+                self._bring_about({**groups, vhid: meanwhile}, wanted, anew=False)
         elif before is None:
             return
         if not groups:
@@ -65,7 +65,8 @@ class Steering:
         self._socket = None
         self._state = NOTHING
 
-    def _bring_about(self, groups: Mapping[int, Group], wanted: Steered | None) -> None:
+    def _bring_about(self, groups: Mapping[int, Group], wanted: Steered | None, *, anew: bool = True) -> None:
+        """``anew``: also where all has to be made again, which is no step; else nothing is done there."""
         known = {device: way.index for device, way in self._state.ways_in.items()}
         known |= {device: lan.index for device, lan in self._state.lans.items()}
         own_macs = {device: lan.own_mac for device, lan in self._state.lans.items()}
@@ -73,15 +74,14 @@ class Steering:
             known |= {device: _index(device) for device in _devices(wanted)}
             own_macs[wanted.device] = wanted.own_mac
         after = state_of(groups, known, own_macs)
-        if self._state is NOTHING or not is_step(self._state, after):
+        if self._state is not NOTHING and is_step(self._state, after):
+            # The table is gone, or with a device what looked at it: older kernels remove that themselves.
+            with contextlib.suppress(FileNotFoundError):
+                self._transact(step(self.table, self._state, after))
+                self._state = after
+                return
+        if anew:
             self._make_anew(groups, own_macs)
-            return
-        try:
-            self._transact(step(self.table, self._state, after))
-        except FileNotFoundError:  # the table, or with a device what looked at it: older kernels remove that themselves
-            self._make_anew(groups, own_macs)
-        else:
-            self._state = after
 
     def _make_anew(self, groups: Mapping[int, Group], own_macs: Mapping[str, bytes]) -> None:
         """The whole table. Groups of devices that are gone have nothing in it, until they are asked for again."""

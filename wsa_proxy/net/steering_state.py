@@ -135,6 +135,8 @@ def _regrouped(table: str, before: Group | None, after: Group | None) -> list[by
         name = set_name(kind, version, either.steered.device)
         there = before.elements[kind, version] if before else {}
         wanted = after.elements[kind, version] if after else {}
+        if there is wanted:
+            continue  # as the clients of an overlap are
         gone = [key for key, mac in there.items() if wanted.get(key, b"") != mac]
         new = [(key, mac) for key, mac in wanted.items() if there.get(key, b"") != mac]
         messages += delete_elements(table, name, (_padded(kind, key) for key in gone))

@@ -13,7 +13,6 @@ import logging
 from collections.abc import Collection
 from collections.abc import Mapping
 from ipaddress import ip_address
-from itertools import islice
 from typing import Any
 from typing import Protocol
 
@@ -23,11 +22,11 @@ from wsa_proxy.carp.commands import ReportTransition
 from wsa_proxy.carp.commands import State
 from wsa_proxy.members.carry_words import read
 from wsa_proxy.members.carrying import Carrying
-from wsa_proxy.members.carrying import ToSteer
 from wsa_proxy.members.cipher import Unread
 from wsa_proxy.members.drain import COUNTED_S
 from wsa_proxy.members.lives import LOST_S
 from wsa_proxy.members.roster import Member
+from wsa_proxy.members.to_steer import ToSteer
 from wsa_proxy.net.client_key import address_of
 from wsa_proxy.net.ports import Address
 from wsa_proxy.net.ports import Client
@@ -42,8 +41,8 @@ logger = logging.getLogger(__name__)
 LOOK_S = 0.5
 """Between two looks where nothing goes on."""
 AT_ONCE_MAX = 500
-"""Connections that are steered one by one before the addresses are acquired. To tell the kernel of thousands takes
-longer than a takeover may; until it knows them, they are unknown ones, and steered for that."""
+"""Connections that are steered one by one before the addresses are acquired, where the rest are steered for being
+unknown. To tell the kernel of thousands takes longer than a takeover may."""
 UNICAST = "the peers are named, so nobody knows whether a frame that is passed on reaches them"
 """A network without multicast may well be one that delivers by IP address, or takes frames from their owner only: there
 what is steered would be lost, and clients would wait instead of hearing of the end."""
@@ -330,8 +329,9 @@ class GroupCarry:
         wanted, ports = self.carrying.steering(), self._here.ports
         if (wanted is self._in_force and not self._is_part) or ports is None or self._closed:
             return
+        steered = None if wanted is None else self._steered(wanted, ports, clients_max)
         try:
-            ports.steering.steer(self._vhid, None if wanted is None else self._steered(wanted, ports, clients_max))
+            ports.steering.steer(self._vhid, steered)
         except OSError as error:
             if not self._is_refused:
                 logger.error("carp vhid=%d connections cannot be steered: %s", self._vhid, error)
@@ -339,7 +339,7 @@ class GroupCarry:
             return
         self._is_refused = False
         self._in_force = wanted
-        self._is_part = clients_max is not None and wanted is not None and len(wanted.targets) > clients_max
+        self._is_part = wanted is not None and steered is not None and len(steered.targets) < len(wanted.targets)
 
     def _steered(self, wanted: ToSteer, ports: CarryPorts, clients_max: int | None) -> Steered:
         device = self._reports.group.interface
@@ -348,15 +348,12 @@ class GroupCarry:
         if wanted.gap:
             places = ports.sockets.listening(self.addresses)
             unknown = {(address.packed, port): wanted.gap for address, port in places}
-        targets = wanted.targets
-        if clients_max is not None:
-            targets = dict(islice(targets.items(), clients_max))
         return Steered(
             device=device,
             devices=(device, virtual) if virtual else (device,),
             own_mac=self._here.mac_of(device),
             members=wanted.members,
-            targets=targets,
+            targets=wanted.targets if clients_max is None else wanted.at_once(clients_max),
             unknown=unknown,
             own=wanted.own,
         )

@@ -17,7 +17,7 @@ from wsa_proxy.runtime.beat import Beat
 
 logger = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 0.01  # with 255 groups a look takes some microseconds, and hooks come by the thousand
+LOOK_EVERY_S = 0.01  # with 255 groups a look takes some ten microseconds, and hooks come by the thousand
 
 
 class Pulse:
@@ -39,7 +39,7 @@ class Pulse:
         self._look_at_s = now_s + LOOK_EVERY_S
         self._turning = True
         try:
-            self._catch_up(self.beat, now_s)
+            self._catch_up(self.beat)
         finally:
             self._turning = False
 
@@ -52,12 +52,14 @@ class Pulse:
         except Exception:
             logger.exception("carp a renewal failed between two turns of the loop")
 
-    def _catch_up(self, beat: Beat, now_s: float) -> None:
+    def _catch_up(self, beat: Beat) -> None:
         self.between()
+        now_s = self._clock()
         for driver in beat.drivers:
             if driver.timer.fires_at_s <= now_s:
                 with apart(driver.record.vhid, "keep its deadline"):
                     driver.timer.catch_up()
+                now_s = self._clock()
 
     def outside[**P, R](self, call: Callable[P, R]) -> Callable[P, R]:
         """The same call, for a driver: what it leads to is in the middle of a turn, and begins no other one."""
