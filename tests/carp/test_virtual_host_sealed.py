@@ -95,6 +95,18 @@ def test_a_bow_out_that_was_read_late_is_not_followed_late(waited_s: float, left
     assert Playbook(advskew=0).listening().at(SECOND, replace(BOW_OUT, waited_s=waited_s))[0] == send()
 
 
+def test_a_bow_out_is_answered_after_standbys_that_are_known_to_be_better() -> None:
+    """From its arrival as well; no more than what waits behind it is read first when that time is over."""
+    play = Playbook(advskew=105).listening()
+    play.host.after_better_s = 0.02
+    assert play.at(SECOND, replace(BOW_OUT, waited_s=0.003)) == []
+    assert play.deadline == pytest.approx(SECOND + 0.0212 * SECOND, abs=1e-6)
+    late = Playbook(advskew=105).listening()
+    late.host.after_better_s = 0.02
+    assert late.at(SECOND, replace(BOW_OUT, waited_s=3.0)) == []
+    assert late.deadline == pytest.approx(SECOND + 1e-4 * SECOND, abs=1e-6)
+
+
 def test_a_backup_that_waits_stops_at_an_intent() -> None:
     """It is an advertisement like any other."""
     play = Playbook(advskew=100).listening()

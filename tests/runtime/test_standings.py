@@ -14,6 +14,8 @@ from tests.runtime.members import start_three
 from tests.runtime.world import Host
 from tests.runtime.world import MakeHost
 from wsa_proxy.runtime.facts import ProxyFacts
+from wsa_proxy.runtime.standings import AFTER_EACH_BETTER_S
+from wsa_proxy.runtime.standings import Standings
 
 
 @pytest.fixture
@@ -52,6 +54,44 @@ async def test_what_would_make_two_masters_keeps_the_odd_one_out(
     a.running = b.running = False
     await asyncio.sleep(12)
     assert c.state == "master" and "mismatch" not in c.driver.obstacles
+
+
+def waits_s(*hosts: Host) -> list[float]:
+    return [host.driver.virtual_host.after_better_s for host in hosts]
+
+
+async def test_a_bow_out_is_for_the_best_standby_that_is_well(three: list[Host]) -> None:
+    """The others wait longer, as long as such a one is heard: theirs is the next turn."""
+    a, b, c = three
+    await asyncio.sleep(6)
+    assert a.state == "master" and waits_s(a, b, c) == [0, 0, AFTER_EACH_BETTER_S]
+    b.driver.set_demotion("test", 1, "it is slow")
+    await asyncio.sleep(2.5)
+    assert waits_s(b, c) == [AFTER_EACH_BETTER_S, 0]
+    b.driver.set_demotion("test", 0, "well again")
+    await asyncio.sleep(2.5)
+    assert waits_s(b, c) == [0, AFTER_EACH_BETTER_S]
+    b.running = False
+    await asyncio.sleep(6)
+    assert waits_s(c) == [0]
+
+
+@pytest.mark.parametrize(("late_s", "takers"), [(0.015, ["b"]), (0.05, ["b", "c"])])
+async def test_a_best_standby_that_is_late_is_waited_for(
+    three: list[Host], monkeypatch: pytest.MonkeyPatch, late_s: float, takers: list[str]
+) -> None:
+    """Its loop may be busy for some milliseconds; for longer nobody waits, and then it preempts."""
+    reckoned = Standings._better_standbys
+
+    def better_standbys(self: Standings, now_s: float) -> float:
+        return late_s / AFTER_EACH_BETTER_S if self._reports.settings.node == "b" else reckoned(self, now_s)
+
+    monkeypatch.setattr(Standings, "_better_standbys", better_standbys)
+    await asyncio.sleep(6)
+    three[0].driver.set_obstacle("test", "it goes")
+    await asyncio.sleep(0.04)
+    assert three[1].state == "master"
+    assert [host.node.settings.node for host in three[1:] if "acquire" in host.journal] == takers
 
 
 async def test_who_joins_with_another_address_gives_way_to_who_serves(make_host: MakeHost) -> None:

@@ -28,6 +28,8 @@ class Standing:
         self.last_master: str | None = None
         """Who sent the last advertisement that was believed."""
         self.calm = Calm(settings)
+        self.after_better_s = 0.0
+        """So much longer it waits after a bow-out; set by whoever knows of better standbys, who answer it first."""
         self._tied_until_s = 0.0
         self._deadlines_master_down_s: dict[Version, float] = {}
         self._heard_at_s: dict[Version, float] = {}

@@ -36,6 +36,9 @@ type OnRedundancy = Callable[[int, int, str], None]
 
 MISMATCH, CA = "mismatch", "certificate authority"
 """The names of an obstacle, and of a demotion."""
+AFTER_EACH_BETTER_S, AFTER_BETTER_S_MAX = 0.02, 0.1
+"""So much longer a node waits after a bow-out for each standby that should answer it first. By the advskew alone it is
+2 ms, and such a standby's loop may well be later than that; if it is dead as well, the takeover is."""
 BEGIN_INTERVALS = 3
 """After so many intervals beyond the first master-down interval a member should have been heard."""
 
@@ -58,6 +61,9 @@ class Standings:
         """Reckon anew, act on it, and say what has changed."""
         now_s = self._reports.now_s()
         self._give_way(now_s)
+        if not self._reports.driver.is_master:
+            waits_s = AFTER_EACH_BETTER_S * self._better_standbys(now_s)
+            self._reports.driver.virtual_host.after_better_s = min(waits_s, AFTER_BETTER_S_MAX)
         sentence = self.redundancy.look(self._candidates(now_s), now_s)
         if sentence is not None:
             logger.warning("carp vhid=%d %s", self._reports.group.vhid, sentence)
@@ -171,6 +177,16 @@ class Standings:
         if mismatch.name == equal.CA:
             return not self._reports.group.members.allow_ca_mismatch
         return mismatch.name in equal.GRAVE and two_masters(own, side)
+
+    def _better_standbys(self, now_s: float) -> int:
+        """How many are well, and would win against this node."""
+        is_demoted, own_rank = self._reports.driver.virtual_host.demotion > 0, self.own_rank
+        return sum(
+            member.newest.state == "backup"
+            and (is_demoted or side_of(member.newest, member.vhid).rank > own_rank)
+            and not self.not_ready(member, now_s)
+            for member in self._reports.roster.members.values()
+        )
 
     # -- who could take over -------------------------------------------------------------------------------------------
 
