@@ -93,7 +93,7 @@ def test_what_an_advertisement_and_a_renewal_cost(lan: Lan, security: str) -> No
     def look(node: Node, count: Count, neighbour: Neighbour) -> None:
         drivers = drivers_of(node)
         for driver in drivers:
-            driver._will.leave()  # or a machine that was slow until here would have some told anew: five seconds
+            driver._will.leave()  # or a machine that was slow until here has some told anew: five seconds
         system, python = cost_of(count, [(lambda: None, lambda: renew(node))])
         # The guardian's news and the kernel's, the batch, and the answer.
         assert system == {"recv": 3, "send": 1}
