@@ -130,7 +130,7 @@ def test_the_best_backup_answers_a_bow_out_at_once() -> None:
 
 @pytest.mark.parametrize(("advskew", "wait_s"), [(1, 40e-6), (200, 0.008), (250, 0.010), (254, 0.010)])
 def test_the_others_wait_for_the_best_one(advskew: int, wait_s: float) -> None:
-    """40 microseconds for each 256th of advskew, 10 ms at most."""
+    """40 microseconds for each 256th of advskew, 10 ms at most, if it knows of nobody better."""
     play = Playbook(advskew=advskew).listening()
     assert play.at(50, BOW_OUT) == []
     assert play.deadline == pytest.approx(50 + wait_s * SECOND, abs=1e-6)

@@ -11,9 +11,12 @@ import pytest
 from tests.runtime.members import listed
 from tests.runtime.members import members
 from tests.runtime.members import start_three
+from tests.runtime.test_group_switch import done
+from tests.runtime.test_group_switch import make
 from tests.runtime.world import Host
 from tests.runtime.world import MakeHost
 from wsa_proxy.runtime.facts import ProxyFacts
+from wsa_proxy.runtime.standings import AFTER_BETTER_S_MAX
 from wsa_proxy.runtime.standings import AFTER_EACH_BETTER_S
 from wsa_proxy.runtime.standings import Standings
 
@@ -56,42 +59,81 @@ async def test_what_would_make_two_masters_keeps_the_odd_one_out(
     assert c.state == "master" and "mismatch" not in c.driver.obstacles
 
 
-def waits_s(*hosts: Host) -> list[float]:
-    return [host.driver.virtual_host.after_better_s for host in hosts]
+async def waits_s(hosts: list[Host]) -> dict[str, float]:
+    """How much longer each standby waits after the bow-out of the master, whose death nobody knows from a report."""
+    hosts[0].lan.carries_report = lambda sender, receiver: False
+    (master,) = (host for host in hosts if host.state == "master")
+    master.driver.set_obstacle("test", "it goes")
+    await asyncio.sleep(0.001)
+    standbys = [host for host in hosts if host is not master]
+    return {host.node.settings.node: host.driver.virtual_host.after_better_s for host in standbys}
 
 
-async def test_a_bow_out_is_for_the_best_standby_that_is_well(three: list[Host]) -> None:
-    """The others wait longer, as long as such a one is heard: theirs is the next turn."""
-    a, b, c = three
+async def test_a_bow_out_is_for_the_best_standby(make_host: MakeHost) -> None:
+    """The others wait longer for each that comes before, among equals by the address; but nobody for long."""
+    ranks = {"a": 255, "b": 200, "c": 100, "d": 100, "e": 50, "f": 40, "g": 30}
+    hosts = [
+        make_host(name, number, priority=priority, advskew=255 - priority)
+        for number, (name, priority) in enumerate(ranks.items(), 10)
+    ]
+    hosts[0].lan.carries_report = lambda sender, receiver: True
+    for host in hosts:
+        await host.start()
+    await asyncio.sleep(8)
+    found = await waits_s(hosts)
+    each = AFTER_EACH_BETTER_S
+    assert found == {"b": 0, "c": 2 * each, "d": each, "e": 3 * each, "f": 3 * each, "g": 3 * each}
+    assert 3 * each == AFTER_BETTER_S_MAX
+
+
+@pytest.mark.parametrize(
+    ("what", "waits"),
+    [("nothing", {"b": 0, "c": 1}), ("b is demoted", {"b": 1, "c": 1}), ("both are", {"b": 0, "c": 1})],
+)
+async def test_who_is_demoted_comes_after_who_is_well(three: list[Host], what: str, waits: dict[str, int]) -> None:
+    """It knows that of itself at once, though nobody else does yet; where all are demoted, the rank decides."""
     await asyncio.sleep(6)
-    assert a.state == "master" and waits_s(a, b, c) == [0, 0, AFTER_EACH_BETTER_S]
-    b.driver.set_demotion("test", 1, "it is slow")
-    await asyncio.sleep(2.5)
-    assert waits_s(b, c) == [AFTER_EACH_BETTER_S, 0]
-    b.driver.set_demotion("test", 0, "well again")
-    await asyncio.sleep(2.5)
-    assert waits_s(b, c) == [0, AFTER_EACH_BETTER_S]
-    b.running = False
+    for host in {"nothing": [], "b is demoted": three[1:2], "both are": three[1:]}[what]:
+        host.driver.set_demotion("test", 1, "it is slow")
+    if what == "both are":
+        await asyncio.sleep(2.5)
+    assert await waits_s(three) == {name: AFTER_EACH_BETTER_S * count for name, count in waits.items()}
+
+
+@pytest.mark.parametrize("demotion", [0, 1])
+async def test_who_is_heard_no_more_is_not_waited_for(three: list[Host], demotion: int) -> None:
+    """After less than three intervals; nor where all are demoted."""
+    for host in three[1:]:
+        host.driver.set_demotion("test", demotion, "it is slow")
     await asyncio.sleep(6)
-    assert waits_s(c) == [0]
+    three[1].running = False
+    await asyncio.sleep(4)
+    assert await waits_s([three[0], three[2]]) == {"c": 0}
 
 
-@pytest.mark.parametrize(("late_s", "takers"), [(0.015, ["b"]), (0.05, ["b", "c"])])
+async def test_after_a_switch_the_best_one_waits_for_nobody(make_host: MakeHost) -> None:
+    """A switch binds nobody any more once the node that was switched to bows out."""
+    hosts = await make(make_host, "abc", security=("sealed",))
+    await done(hosts[0], "c")
+    await asyncio.sleep(10)
+    assert await waits_s(hosts) == {"a": 0, "b": AFTER_EACH_BETTER_S}
+
+
+@pytest.mark.parametrize(("late_s", "first"), [(0.015, "b"), (0.05, "c")])
 async def test_a_best_standby_that_is_late_is_waited_for(
-    three: list[Host], monkeypatch: pytest.MonkeyPatch, late_s: float, takers: list[str]
+    make_host: MakeHost, monkeypatch: pytest.MonkeyPatch, late_s: float, first: str
 ) -> None:
-    """Its loop may be busy for some milliseconds; for longer nobody waits, and then it preempts."""
+    """Its loop may be busy for some milliseconds; for longer nobody waits."""
+    hosts = await make(make_host, "abc", security=("sealed",), preempt=False)
     reckoned = Standings._better_standbys
 
     def better_standbys(self: Standings, now_s: float) -> float:
         return late_s / AFTER_EACH_BETTER_S if self._reports.settings.node == "b" else reckoned(self, now_s)
 
     monkeypatch.setattr(Standings, "_better_standbys", better_standbys)
-    await asyncio.sleep(6)
-    three[0].driver.set_obstacle("test", "it goes")
-    await asyncio.sleep(0.04)
-    assert three[1].state == "master"
-    assert [host.node.settings.node for host in three[1:] if "acquire" in host.journal] == takers
+    hosts[0].driver.set_obstacle("test", "it goes")
+    await asyncio.sleep(0.1)
+    assert [host.node.settings.node for host in hosts[1:] if "acquire" in host.journal] == [first]
 
 
 async def test_who_joins_with_another_address_gives_way_to_who_serves(make_host: MakeHost) -> None:

@@ -29,7 +29,7 @@ class Standing:
         """Who sent the last advertisement that was believed."""
         self.calm = Calm(settings)
         self.after_better_s = 0.0
-        """So much longer it waits after a bow-out; set by whoever knows of better standbys, who answer it first."""
+        """So much longer it waits after a bow-out; set just before by whoever knows of better standbys."""
         self._tied_until_s = 0.0
         self._deadlines_master_down_s: dict[Version, float] = {}
         self._heard_at_s: dict[Version, float] = {}

@@ -238,6 +238,8 @@ class GroupSwitch:
         is_bow_out, is_demoted = advertisement.is_bow_out, bool(advertisement.demotion)
         self.switching.advertised(self._reports.now_s(), is_bow_out=is_bow_out, is_demoted=is_demoted)
         self._set_demotion()
+        if is_bow_out:
+            self._reports.standings.await_better()
 
     def _look(self) -> None:
         if not self._closed:

@@ -36,9 +36,9 @@ type OnRedundancy = Callable[[int, int, str], None]
 
 MISMATCH, CA = "mismatch", "certificate authority"
 """The names of an obstacle, and of a demotion."""
-AFTER_EACH_BETTER_S, AFTER_BETTER_S_MAX = 0.02, 0.1
-"""So much longer a node waits after a bow-out for each standby that should answer it first. By the advskew alone it is
-2 ms, and such a standby's loop may well be later than that; if it is dead as well, the takeover is."""
+AFTER_EACH_BETTER_S, AFTER_BETTER_S_MAX = 0.02, 0.06
+"""So much longer a node waits after a bow-out for each standby that should answer it first. By the advskews alone it is
+2 ms, and a loop may well be later than that; if such a standby is dead as well, the takeover is as late as this."""
 BEGIN_INTERVALS = 3
 """After so many intervals beyond the first master-down interval a member should have been heard."""
 
@@ -61,9 +61,6 @@ class Standings:
         """Reckon anew, act on it, and say what has changed."""
         now_s = self._reports.now_s()
         self._give_way(now_s)
-        if not self._reports.driver.is_master:
-            waits_s = AFTER_EACH_BETTER_S * self._better_standbys(now_s)
-            self._reports.driver.virtual_host.after_better_s = min(waits_s, AFTER_BETTER_S_MAX)
         sentence = self.redundancy.look(self._candidates(now_s), now_s)
         if sentence is not None:
             logger.warning("carp vhid=%d %s", self._reports.group.vhid, sentence)
@@ -178,15 +175,28 @@ class Standings:
             return not self._reports.group.members.allow_ca_mismatch
         return mismatch.name in equal.GRAVE and two_masters(own, side)
 
+    def await_better(self) -> None:
+        """A bow-out is about to be judged, and it is for the best standby to answer it."""
+        waits_s = AFTER_EACH_BETTER_S * self._better_standbys(self._reports.now_s())
+        self._reports.driver.virtual_host.after_better_s = min(waits_s, AFTER_BETTER_S_MAX)
+
     def _better_standbys(self, now_s: float) -> int:
-        """How many are well, and would win against this node."""
-        is_demoted, own_rank = self._reports.driver.virtual_host.demotion > 0, self.own_rank
-        return sum(
-            member.newest.state == "backup"
-            and (is_demoted or side_of(member.newest, member.vhid).rank > own_rank)
-            and not self.not_ready(member, now_s)
-            for member in self._reports.roster.members.values()
-        )
+        """How many come before this node: who is demoted comes after who is not, and among equals of that the rank
+        decides. A switch binds nobody after a bow-out: of this node its demotion is over by now."""
+        own, own_rank, found = self._reports.driver.virtual_host.demotion, self.own_rank, 0
+        for member in self._reports.roster.members.values():
+            theirs = self._standby_demotion(member, now_s)
+            if theirs is not None and theirs <= own:
+                found += theirs < own or side_of(member.newest, member.vhid).rank > own_rank
+        return found
+
+    def _standby_demotion(self, member: Member, now_s: float) -> int | None:
+        """Of one that could answer a bow-out; None: it could not."""
+        report = member.report
+        if report is None or report.state != "backup" or report.leaves or not member.is_fresh(now_s):
+            return None
+        demotion = 0 if read(report).only else report.demotion
+        return demotion if demotion or not self.not_ready(member, now_s) else None
 
     # -- who could take over -------------------------------------------------------------------------------------------
 
