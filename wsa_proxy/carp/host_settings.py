@@ -36,6 +36,6 @@ class VirtualHostSettings:
     @property
     def says_intent(self) -> bool:
         """To a bow-out, before it acquires, which with a virtual MAC takes some 15 ms: others that do not know of a
-        better one wait 10 ms at most, and would follow as well. Not in plain CARP, where it would be the advertisement itself, sent twice, and not to
-        named peers, who could not tell it from what follows."""
+        better one wait 10 ms at most, and would follow as well. Not in plain CARP, where it would be the advertisement
+        itself, sent twice, and not to named peers, who could not tell it from what follows."""
         return self.acquires_first and self.says_farewell and not self.unicast
