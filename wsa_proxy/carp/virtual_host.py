@@ -122,7 +122,7 @@ class VirtualHost(Standing):
         other = Rank(heard.demotion, election.interval_256ths(heard.advbase, heard.advskew))
         self._hear(event, now)
         if heard.is_bow_out:  # known by its value, so it works at any advbase
-            wait_s = self.after_better_s + min(self.advskew * BOW_OUT_WAIT_PER_ADVSKEW_S, BOW_OUT_WAIT_S_MAX)
+            wait_s = min(self.advskew * BOW_OUT_WAIT_PER_ADVSKEW_S, BOW_OUT_WAIT_S_MAX) + self.after_better_s
             left_s = max(wait_s - event.waited_s, min(wait_s, BOW_OUT_WAIT_S_MIN))
             return self._take_over(now, left_s, Reason.MASTER_BOWED_OUT, f"last_master={self.last_master}")
         # The demotion of a master counts regardless of preempt (OpenBSD ip_carp.c).

@@ -49,7 +49,7 @@ TICK, CRASH, TIMER, START, STOP = range(-2, 3)  # a greater number is an adverti
 AIR: tuple[Event, ...] = (events.DeadlineReached(), events.Started("ready"), events.Stopped("stop"))
 
 DROPPED = {"settings", "_master_down_s", "_probe_lead_s", "demotion", "_answered_by"}  # nobody is demoted, or answers
-DROPPED |= {"rank"}  # follows from the settings and the demotion
+DROPPED |= {"rank", "after_better_s"}  # follows from the settings and the demotion; nobody here knows who is better
 DROPPED |= {"last_master", "_heard_at_s"}  # for the operator's log only
 DROPPED |= {"_advertisements_sent", "_announce_at"}  # say only which advertisement an announcement precedes
 
