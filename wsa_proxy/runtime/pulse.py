@@ -17,7 +17,7 @@ from wsa_proxy.runtime.beat import Beat
 
 logger = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 0.01  # with 255 groups a look takes some ten microseconds, and hooks come by the thousand
+LOOK_EVERY_S = 0.01  # a look goes through the timers of 255 groups, and hooks come by the thousand
 
 
 class Pulse:

@@ -15,6 +15,7 @@ from wsa_proxy.members.equal import Mismatch
 from wsa_proxy.members.redundancy import Candidate
 from wsa_proxy.members.redundancy import Redundancy
 from wsa_proxy.members.report import Maintenance
+from wsa_proxy.members.report import Report
 from wsa_proxy.members.roster import Member
 from wsa_proxy.members.sides import Side
 from wsa_proxy.members.sides import fits
@@ -97,8 +98,7 @@ class Standings:
         reasons = []
         if report.maintenance is not None:
             reasons.append(f"in maintenance until {report.maintenance.until}: {report.maintenance.reason}")
-        is_demoted = bool(report.demotion) and not read(report).only
-        if report.state not in ("master", "backup") or is_demoted:
+        if report.state not in ("master", "backup") or _lasting_demotion(report):
             told = [
                 each for each in report.reasons if report.maintenance is None or each != _reason(report.maintenance)
             ]
@@ -175,6 +175,21 @@ class Standings:
             return not self._reports.group.members.allow_ca_mismatch
         return mismatch.name in equal.GRAVE and two_masters(own, side)
 
+    # -- who could take over -------------------------------------------------------------------------------------------
+
+    def _candidates(self, now_s: float) -> list[Candidate]:
+        reports = self._reports
+        driver = reports.driver
+        own = [*driver.obstacles.values(), *driver.demotions.beside([SWITCH]).values()]
+        found = [Candidate(reports.settings.node, driver.is_master, "; ".join(dict.fromkeys(own)))]
+        for member in reports.roster.members.values():
+            report = member.newest
+            is_master = member.is_fresh(now_s) and report.state == "master"
+            found.append(Candidate(report.node, is_master, "; ".join(self.not_ready(member, now_s))))
+        known = {each.name for each in found}
+        found += [Candidate(name, False, "never heard") for name in reports.group.members.nodes if name not in known]
+        return found
+
     def await_better(self) -> None:
         """A bow-out is about to be judged, and it is for the best standby to answer it."""
         waits_s = AFTER_EACH_BETTER_S * self._better_standbys(self._reports.now_s())
@@ -195,23 +210,13 @@ class Standings:
         report = member.report
         if report is None or report.state != "backup" or report.leaves or not member.is_fresh(now_s):
             return None
-        demotion = 0 if read(report).only else report.demotion
+        demotion = _lasting_demotion(report)
         return demotion if demotion or not self.not_ready(member, now_s) else None
 
-    # -- who could take over -------------------------------------------------------------------------------------------
 
-    def _candidates(self, now_s: float) -> list[Candidate]:
-        reports = self._reports
-        driver = reports.driver
-        own = [*driver.obstacles.values(), *driver.demotions.beside([SWITCH]).values()]
-        found = [Candidate(reports.settings.node, driver.is_master, "; ".join(dict.fromkeys(own)))]
-        for member in reports.roster.members.values():
-            report = member.newest
-            is_master = member.is_fresh(now_s) and report.state == "master"
-            found.append(Candidate(report.node, is_master, "; ".join(self.not_ready(member, now_s))))
-        known = {each.name for each in found}
-        found += [Candidate(name, False, "never heard") for name in reports.group.members.nodes if name not in known]
-        return found
+def _lasting_demotion(report: Report) -> int:
+    """But for a switch, which binds only as long as its master is there."""
+    return 0 if read(report).only else report.demotion
 
 
 def _reason(maintenance: Maintenance) -> str:
